@@ -1,0 +1,76 @@
+"""All packages of this repository carry one version, and the arrows between them point one way."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+PROJECTS = {
+    path.parent.relative_to(ROOT).as_posix(): tomllib.loads(path.read_text())["project"]
+    for path in sorted(ROOT.glob("p*/*/pyproject.toml"))
+}
+CORE = "packages/core"
+
+
+def requirements(project: dict) -> list[Requirement]:
+    return [Requirement(text) for text in project["dependencies"]]
+
+
+def test_the_repository_holds_core_and_members():
+    assert CORE in PROJECTS
+    assert {project["name"] for project in PROJECTS.values()} >= {"inlay", "inlay-train"}
+
+
+def test_one_version():
+    versions = {place: project["version"] for place, project in PROJECTS.items()}
+    assert len(set(versions.values())) == 1, versions
+
+
+@pytest.mark.parametrize("place", [place for place in PROJECTS if place != CORE])
+def test_a_member_depends_on_core_alone(place):
+    ours = {project["name"] for project in PROJECTS.values()}
+    wanted = [req for req in requirements(PROJECTS[place]) if req.name in ours]
+    assert [req.name for req in wanted] == ["inlay"]
+    version = Version(PROJECTS[CORE]["version"])
+    assert version in wanted[0].specifier
+    next_minor = f"{version.major}.{version.minor + 1}.0"
+    assert next_minor not in wanted[0].specifier
+
+
+def test_core_depends_on_no_member():
+    ours = {project["name"] for project in PROJECTS.values()}
+    assert not ours & {req.name for req in requirements(PROJECTS[CORE])}
+
+
+@pytest.mark.parametrize("place", PROJECTS)
+def test_a_member_has_one_entry_point_and_its_licence(place):
+    assert len(PROJECTS[place]["entry-points"]["inlay"]) == 1
+    assert (ROOT / place / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+def test_no_plugin_imports_another():
+    """Source text, because an import inside a function would hide from the solo environments."""
+    for place, project in PROJECTS.items():
+        others = {p["name"].replace("-", "_") for p in PROJECTS.values()}
+        others -= {project["name"].replace("-", "_"), "inlay"}
+        for file in (ROOT / place / "src").rglob("*.py"):
+            text = file.read_text()
+            met = [o for o in others if f"import {o}" in text or f"from {o}" in text]
+            assert not met, f"{file.relative_to(ROOT)} imports {met}"
+
+
+@pytest.mark.skipif("INLAY_WHEELS" not in os.environ, reason="only built wheels list their files")
+def test_wheels_carry_types_licence_and_weights():
+    for project in PROJECTS.values():
+        names = {file.name: file for file in distribution(project["name"]).files or ()}
+        assert {"py.typed", "LICENSE", "entry_points.txt"} <= names.keys(), project["name"]
+        weights = [file for name, file in names.items() if name.endswith(".safetensors")]
+        assert bool(weights) == (project["name"] == "inlay-image")
+        assert sum(file.size or 0 for file in weights) <= 6e6
