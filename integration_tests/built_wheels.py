@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 def main(pytest_args: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         wheels, venv = Path(folder, "wheels"), Path(folder, "venv")
-        run("hatch", "build", "--all", "--target", "wheel", str(wheels))
+        run("hatch", "--env", "default", "build", "--all", "--target", "wheel", str(wheels))
         python = install(sorted(wheels.glob("*.whl")), venv)
         env = {**os.environ, "INLAY_EXPECT": "all", "INLAY_WHEELS": "1"}
         tests = [python, "-m", "pytest", "integration_tests", *pytest_args]
