@@ -1,0 +1,30 @@
+"""What `inlay-arc` registers; imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inlay.descriptors import Method
+from inlay.hooks import hookimpl
+from inlay_arc.config import ArcConfig
+from inlay_arc.presets import PRESETS
+
+CITATION = (
+    "Dong, Yan, Lin, Wang: Efficient Adaptation of Large Vision Transformer via Adapter"
+    " Re-Composing. NeurIPS 2023. arXiv:2310.06234"
+)
+
+
+@hookimpl
+def register_methods() -> Iterable[Method]:
+    """ARC; without the MLP site it is the paper's ARC_att."""
+    yield Method(
+        name="arc",
+        config=ArcConfig,
+        attach="inlay_arc.adapter:attach",
+        count="inlay_arc.adapter:count",
+        importer="inlay_arc.importer:read",
+        presets=PRESETS,
+        summary="one low-rank projection for all blocks, rescaled in each; merges away",
+        citation=CITATION,
+    )
