@@ -1,0 +1,156 @@
+"""The one object that a method is handed: a backbone's places, and four verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from inlay.anatomy.adapter import Adapter, Swap
+from inlay.anatomy.parts import Anatomy, Block, Site, Stage
+from inlay.anatomy.pipe import Branch, Insertion, Tap
+from inlay.errors import AnatomyError
+from inlay.features import Layout
+
+
+@dataclass(frozen=True)
+class LayoutAt:
+    """Calling it during a forward pass says where tokens lie at the entry of a block."""
+
+    adapter: Adapter
+    block: int
+
+    def __call__(self) -> Layout:
+        inserted = self.adapter.tokens_before(self.block)
+        return self.adapter.anatomy.layout(self.block, inserted=inserted)
+
+
+class Placement:
+    """Places of one backbone, and the verbs `rewrite`, `branch`, `insert`, `thaw`."""
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        self.anatomy = anatomy
+        self.adapter = Adapter(anatomy)
+        self._paths = {id(m): name for name, m in anatomy.model.named_modules()}
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        return self.anatomy.stages
+
+    @property
+    def blocks(self) -> list[Block]:
+        return self.anatomy.blocks
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return self.anatomy.provides
+
+    def site(self, name: str) -> Site:
+        """A site of the whole: `embed.out`, `tokens.in` or `norm.out`."""
+        if name not in self.anatomy.sites:
+            have = ", ".join(f"`{n}`" for n in self.anatomy.sites) or "none"
+            raise AnatomyError(f"this backbone has no site `{name}` (have: {have})")
+        return self.anatomy.sites[name]
+
+    def layout(self, block: Block) -> Callable[[], Layout]:
+        """What a module asks for, while it runs, to know where tokens lie at the entry of `block`."""
+        return LayoutAt(self.adapter, block.index)
+
+    def rewrite(self, site: Site, module: nn.Module) -> None:
+        """x becomes module(x). Several rewrites of one site act in the order in which they are placed."""
+        self.adapter.pipe(site).rewrites.append(module)
+
+    def branch(self, source: Site, target: Site, module: nn.Module) -> Branch:
+        """target becomes target + module(source).
+
+        The source is read as it leaves its site: after that site's rewrites and what is added there.
+        Source and target are sites of one block, the source first.
+        """
+        self._check_order(source, target)
+        branch = Branch(source, target, module)
+        self.adapter.pipe(source).taps.append(branch)
+        pipe = self.adapter.pipe(target)
+        pipe.branches.append(module)
+        pipe.incoming.append(branch)
+        return branch
+
+    def insert(
+        self,
+        where: Block | Site,
+        module: nn.Module,
+        source: Branch | Site | None = None,
+        *,
+        count: int = 1,
+    ) -> None:
+        """Put `count` tokens in right after the class token (first, where there is none); later blocks see them.
+
+        `where`: a block, after which they appear, or the site `tokens.in`. `module` gets what `source` gives, a
+        branch's output or a site's tensor (B, T, D), and returns (B, count, D); without a source it is called with
+        nothing and returns (1, count, D) or (count, D). Needs a backbone that provides `insertion`.
+        """
+        if "insertion" not in self.provides:
+            why = self.anatomy.unfit.get("insertion", "its token count is fixed")
+            raise AnatomyError(f"tokens cannot be inserted into this backbone: {why}")
+        first = where.index + 1 if isinstance(where, Block) else 0
+        target = where.site("block.out") if isinstance(where, Block) else where
+        pipe = self.adapter.pipe(target)
+        pipe.inserts.append(module)
+        position = 0 if self.anatomy.class_token is None else 1
+        pipe.insertions.append(Insertion(module, self._tap(source, target), position, count))
+        self.adapter.inserted.append((first, count))
+
+    def thaw(self, what: nn.Module | nn.Parameter) -> None:
+        """A trainable copy stands in for a parameter, or for all parameters and buffers of a module.
+
+        The original stays frozen and untouched; detach puts it back.
+        """
+        if isinstance(what, nn.Parameter):
+            self._thaw(*self._owner(what))
+            return
+        for module in what.modules():
+            for name in [*module._parameters, *module._buffers]:
+                if getattr(module, name) is not None and self._persistent(module, name):
+                    self._thaw(module, name)
+
+    def _tap(self, source: Branch | Site | None, target: Site) -> Tap | None:
+        if source is None:
+            return None
+        if isinstance(source, Branch):
+            tap = Tap(source.source)
+            source.listeners.append(tap)
+            return tap
+        self._check_order(source, target)
+        tap = Tap(source)
+        self.adapter.pipe(source).taps.append(tap)
+        return tap
+
+    def _check_order(self, source: Site, target: Site) -> None:
+        same_block = source.path.removesuffix(source.name) == target.path.removesuffix(target.name)
+        if not (same_block and 0 <= source.order < target.order):
+            raise AnatomyError(
+                f"a branch stays in one block and goes forward:"
+                f" `{source.path}` does not come before `{target.path}` in one block"
+            )
+
+    def _owner(self, parameter: nn.Parameter) -> tuple[nn.Module, str]:
+        for module in self.anatomy.model.modules():
+            for name, own in module._parameters.items():
+                if own is parameter:
+                    return module, name
+        raise AnatomyError("`thaw` got a parameter that is not one of this backbone's")
+
+    def _thaw(self, owner: nn.Module, name: str) -> None:
+        path = ".".join(part for part in (self._paths[id(owner)], name) if part)
+        if any(swap.path == path for swap in self.adapter.swaps):
+            return
+        original = getattr(owner, name)
+        copy: Tensor = original.detach().clone()
+        if name in owner._parameters:
+            copy = nn.Parameter(copy)
+        self.adapter.thawed.place(path, copy)
+        self.adapter.swaps.append(Swap(owner, name, path, original, copy))
+
+    @staticmethod
+    def _persistent(module: nn.Module, name: str) -> bool:
+        return name not in module._non_persistent_buffers_set

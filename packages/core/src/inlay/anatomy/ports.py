@@ -1,0 +1,115 @@
+"""How the tensor of a site is reached: ports install hooks that pass it through a pipe.
+
+Every hook is a bound method, so that `copy.deepcopy` of an adapted model rebinds it to the copy.
+A pipe is `pipe(x) -> x'`; while its adapter is not the active one it returns `x` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+Pipe = Callable[[Tensor], Tensor]
+
+
+class Undo(Protocol):
+    """What an installation leaves behind so that detach can take it back (`RemovableHandle` is one)."""
+
+    def remove(self) -> None:
+        """Take it back; called once, in reverse order of installation."""
+        ...
+
+
+class Port(Protocol):
+    """Where a tensor lies in a network."""
+
+    def install(self, pipe: Pipe) -> list[Undo]:
+        """Pass the tensor through `pipe` from now on."""
+        ...
+
+
+class Override:
+    """An instance attribute that stands before the class's (or the former) one until removed."""
+
+    def __init__(self, owner: Any, name: str, value: Any) -> None:
+        self.owner, self.name = owner, name
+        self.former = vars(owner).get(name, None)
+        self.had = name in vars(owner)
+        setattr(owner, name, value)
+
+    def remove(self) -> None:
+        """Put the former attribute back, or none where there was none."""
+        if self.had:
+            setattr(self.owner, self.name, self.former)
+        else:
+            delattr(self.owner, self.name)
+
+
+class InputOf:
+    """The first positional argument of a module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def install(self, pipe: Pipe) -> list[Undo]:
+        return [self.module.register_forward_pre_hook(_OnInput(pipe).hook)]
+
+
+class OutputOf:
+    """What a module returns."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def install(self, pipe: Pipe) -> list[Undo]:
+        return [self.module.register_forward_hook(_OnOutput(pipe).hook)]
+
+
+class ResidualInto:
+    """A residual stream that `reader` reads and that a later sum carries on: `x + carrier(... reader(x))`.
+
+    The reader gets x' and the carrier's output is moved by x' - x, so that the sum is x' + f(x').
+    """
+
+    def __init__(self, reader: nn.Module, carrier: nn.Module) -> None:
+        self.reader, self.carrier = reader, carrier
+
+    def install(self, pipe: Pipe) -> list[Undo]:
+        state = _Residual(pipe)
+        return [
+            self.reader.register_forward_pre_hook(state.read),
+            self.carrier.register_forward_hook(state.carry),
+        ]
+
+
+class _OnInput:
+    def __init__(self, pipe: Pipe) -> None:
+        self.pipe = pipe
+
+    def hook(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self.pipe(args[0]), *args[1:])
+
+
+class _OnOutput:
+    def __init__(self, pipe: Pipe) -> None:
+        self.pipe = pipe
+
+    def hook(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        return self.pipe(output)
+
+
+class _Residual:
+    def __init__(self, pipe: Pipe) -> None:
+        self.pipe = pipe
+        self.change: Tensor | None = None
+
+    def read(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        rewritten = self.pipe(args[0])
+        self.change = None if rewritten is args[0] else rewritten - args[0]
+        return (rewritten, *args[1:])
+
+    def carry(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        change, self.change = self.change, None
+        return output if change is None else output + change

@@ -1,0 +1,60 @@
+"""Frozen affine maps that can take up an adapter: y = x W^T + c.
+
+A target reads and writes its own tensors; the arithmetic of folding is in `folding`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class FoldTarget(Protocol):
+    """A frozen map; `read` and `write` are inverse to one another."""
+
+    diagonal: bool
+    """True for a norm, whose weight is a scale (D,); False for a linear map, whose weight is (out, in)."""
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        """Weight and shift as float32 (or wider) copies; a missing shift reads as zeros."""
+        ...
+
+    def write(self, weight: Tensor, shift: Tensor) -> None:
+        """Store both, cast to the map's own dtype; makes a bias where there was none and it is not zero."""
+        ...
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """A detached copy in at least float32: merging happens there and is cast last."""
+    return tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32), copy=True)
+
+
+class ModuleTarget:
+    """`weight` and `bias` of a `Linear`, a `Conv2d` that embeds patches, or a norm."""
+
+    def __init__(self, module: nn.Module, *, diagonal: bool = False) -> None:
+        self.module, self.diagonal = module, diagonal
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        weight = wide(self.module.weight)
+        if not self.diagonal:
+            weight = weight.flatten(1)
+        if self.module.bias is None:
+            return weight, weight.new_zeros(weight.shape[0])
+        return weight, wide(self.module.bias)
+
+    def write(self, weight: Tensor, shift: Tensor) -> None:
+        own = self.module.weight
+        own.data.copy_(weight.view_as(own))
+        if self.module.bias is not None:
+            self.module.bias.data.copy_(shift)
+        elif shift.any():
+            self.module.bias = nn.Parameter(shift.to(own.dtype), requires_grad=own.requires_grad)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModuleTarget) and self.module is other.module
+
+    def __hash__(self) -> int:
+        return hash(id(self.module))

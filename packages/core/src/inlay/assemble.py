@@ -1,0 +1,198 @@
+"""From names and configs to a model: the one place where backbone, method and task meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from inlay.adapted import AdaptedModel
+from inlay.anatomy import BuiltBackbone, Placement
+from inlay.anatomy.attachments import Attachments
+from inlay.anatomy.liveness import check_frozen, prove_alive
+from inlay.config import parse
+from inlay.config.base import Config
+from inlay.descriptors import Method, resolve
+from inlay.errors import AnatomyError, ConfigError
+from inlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from inlay.config.run import RunConfig
+    from inlay.data import Splits
+
+
+def adapt(
+    backbone: str | Mapping[str, Any] | Config | nn.Module | BuiltBackbone,
+    method: str | Mapping[str, Any] | Config,
+    *,
+    task: str | Mapping[str, Any] | Config = "classification",
+    labels: Sequence[str] | None = None,
+    num_classes: int | None = None,
+    name: str = "default",
+    preprocessing: Mapping[str, Any] | None = None,
+    host: PluginHost | None = None,
+    verify: bool = True,
+) -> AdaptedModel:
+    """Put an adapter on a frozen backbone, and a task's head behind it.
+
+    Args:
+        backbone: a name (`vit_tiny_patch16_224.augreg_in21k`), a backbone config, or a model object that you hold; the
+            object is used as it is, not copied.
+        method: a name (`"arc"`), a mapping (`{"name": "arc", "rank": 8}`) or a method config.
+        task: likewise.
+        labels: class names; or give `num_classes`.
+        name: several adapters can share one backbone under different names.
+        preprocessing: how inputs are prepared, for the bundle; default: the backbone's own input specification.
+        verify: run the liveness check (one forward pass on one random input).
+
+    Returns:
+        A module: `model(inputs)` gives logits (B, classes), `model.loss((inputs, targets))` a scalar.
+
+    Raises:
+        AnatomyError: the backbone lacks what the method needs, or the adapter would do nothing.
+        UnknownName: no installed plugin has that backbone, method or task.
+
+    >>> model = inlay.adapt("inlay_vit_64", "arc", num_classes=10)  # doctest: +SKIP
+    """
+    host = host or PluginHost.discover()
+    built = _as_built(backbone, host)
+    method_config = parse("method", method, host)
+    task_config = parse("task", task, host)
+    head = resolve(host.find("task", task_config.name).build)(
+        task_config, built.anatomy, _labels(labels, num_classes)
+    )
+    return attach(
+        built,
+        method_config,
+        host.find("method", method_config.name),
+        head,
+        task=task_config,
+        name=name,
+        preprocessing=preprocessing,
+        verify=verify,
+        host=host,
+    )
+
+
+def attach(
+    built: BuiltBackbone,
+    config: Config,
+    method: Method,
+    head: nn.Module,
+    *,
+    task: Config,
+    host: PluginHost,
+    name: str = "default",
+    preprocessing: Mapping[str, Any] | None = None,
+    verify: bool = True,
+) -> AdaptedModel:
+    """Let a method place its adapter, check it, and make the model."""
+    check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label)
+    attachments = Attachments.of(built.module)
+    attachments.refuse_taken(name)
+    attachments.activate(None)
+    place = Placement(built.anatomy)
+    try:
+        resolve(method.attach)(place, config)
+        place.adapter.to(next(built.module.parameters()).device)
+        attachments.add(name, place.adapter)
+        model = AdaptedModel(
+            built,
+            place.adapter,
+            head.to(next(built.module.parameters()).device),
+            method=config,
+            task=task,
+            name=name,
+            preprocessing=preprocessing or {"modality": built.modality, **built.input_spec},
+        )
+        _check(model, method, verify)
+    except BaseException:
+        attachments.remove(name, built.module)
+        raise
+    host.adapter_attached(model)
+    return model
+
+
+def check_fit(
+    method: Method, provides: frozenset[str], unfit: Mapping[str, str], label: str
+) -> None:
+    """Raise an `AnatomyError` of one sentence if the backbone cannot carry the method."""
+    for trait in sorted(method.needs - provides):
+        why = f": {unfit[trait]}" if trait in unfit else ""
+        raise AnatomyError(
+            f"`{method.name}` needs a backbone that provides `{trait}`, which `{label}` does not{why}"
+        )
+    for trait in sorted(method.refuses.keys() & provides):
+        raise AnatomyError(f"`{method.name}` cannot run on `{label}`: {method.refuses[trait]}")
+
+
+def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:
+    """Build the backbone that a config describes, weights and all."""
+    built = resolve(host.find("backbone", config.name).build)(config)
+    host.backbone_built(built)
+    return built
+
+
+def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]:
+    """Data first (its errors are cheap), then backbone, adapter and head of a run."""
+    built = build_backbone(config.backbone, host)
+    dataset = host.find("dataset", config.data.name)
+    if dataset.modality != built.modality:
+        raise ConfigError(
+            f"data set `{config.data.name}` gives {dataset.modality} data,"
+            f" but backbone `{built.label}` takes {built.modality} data"
+        )
+    splits = resolve(dataset.build)(config.data, built.input_spec, config.train.seed)
+    head = resolve(host.find("task", config.task.name).build)(
+        config.task, built.anatomy, splits.labels
+    )
+    model = attach(
+        built,
+        config.method,
+        host.find("method", config.method.name),
+        head,
+        task=config.task,
+        preprocessing=splits.preprocessing,
+        host=host,
+    )
+    return model, splits
+
+
+def _as_built(backbone: Any, host: PluginHost) -> BuiltBackbone:
+    if isinstance(backbone, BuiltBackbone):
+        return backbone
+    if not isinstance(backbone, nn.Module):
+        return build_backbone(parse("backbone", backbone, host), host)
+    for descriptor in host.backbones.values():
+        built = resolve(descriptor.adopt)(backbone) if descriptor.adopt else None
+        if built is not None:
+            return built
+    raise AnatomyError(
+        f"no installed plugin knows the anatomy of a `{type(backbone).__name__}`"
+        f" (backbones: {', '.join(sorted(host.backbones)) or 'none; try pip install inlay-image'})"
+    )
+
+
+def _labels(labels: Sequence[str] | None, num_classes: int | None) -> tuple[str, ...]:
+    if labels is not None:
+        if num_classes is not None and num_classes != len(labels):
+            raise ConfigError(f"`num_classes` is {num_classes} but there are {len(labels)} labels")
+        return tuple(labels)
+    if num_classes is None:
+        raise ConfigError("give `labels` (class names) or `num_classes`")
+    return tuple(str(i) for i in range(num_classes))
+
+
+def _check(model: AdaptedModel, method: Method, verify: bool) -> None:
+    check_frozen(model.backbone, model.adapter)
+    if method.count is not None:
+        expected = resolve(method.count)(model.method, model.anatomy)
+        report = model.trainable_report()
+        actual = report.method + report.other
+        if actual != expected:
+            raise AnatomyError(
+                f"`{method.name}` says that it trains {expected:,} parameters but trains {actual:,}"
+            )
+    if verify:
+        prove_alive(model.adapter)

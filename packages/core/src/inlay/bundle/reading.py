@@ -1,0 +1,139 @@
+"""Reading a bundle: every doubt is an error in words, nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as from_safetensors
+from torch import Tensor, nn
+
+from inlay.bundle.fingerprint import fingerprint
+from inlay.bundle.manifest import FORMAT_VERSION, Manifest
+from inlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
+from inlay.errors import BundleError
+from inlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from inlay.adapted import AdaptedModel
+
+
+def load(
+    folder: str | Path,
+    *,
+    backbone: str | Mapping[str, Any] | nn.Module | None = None,
+    host: PluginHost | None = None,
+    name: str = "default",
+    device: str = "cpu",
+    allow_backbone_mismatch: bool = False,
+) -> AdaptedModel:
+    """The adapted model of a bundle, in evaluation mode.
+
+    Args:
+        folder: a bundle, or a run folder that holds one as `bundle/`.
+        backbone: a model object to put the adapter on, or another way to build it; default: as the bundle says.
+        name: the adapter's name on that backbone.
+        device: where the model goes.
+        allow_backbone_mismatch: load onto other backbone weights all the same.
+
+    Raises:
+        BundleError: truncated, tampered, foreign, newer, or for another backbone.
+        UnknownName: the method or backbone is not installed; says what to install.
+    """
+    from inlay.assemble import adapt
+
+    folder = find(Path(folder))
+    manifest = read_manifest(folder)
+    tensors = read_tensors(folder, manifest)
+    host = host or PluginHost.discover()
+    host.find("method", manifest.method["name"])  # before minutes go into building a backbone
+    model = adapt(
+        backbone if backbone is not None else _source(manifest, folder),
+        manifest.method,
+        task=manifest.task,
+        labels=manifest.labels,
+        name=name,
+        preprocessing=manifest.preprocessing,
+        host=host,
+        verify=False,
+    )
+    try:
+        if not allow_backbone_mismatch:
+            _check_backbone(model, manifest, folder)
+        model.load_trained_state(tensors)
+    except BundleError:
+        model.detach()
+        raise
+    return model.to(device).eval()
+
+
+def find(path: Path) -> Path:
+    """The bundle folder that is meant: `path` itself or `path/bundle`."""
+    for folder in (path, path / "bundle"):
+        if (folder / CONFIG).is_file():
+            return folder
+    raise BundleError(f"`{path}` is no bundle and no finished run: it has no `{CONFIG}`")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What a bundle says of itself, checked."""
+    path = folder / CONFIG
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"`{path}` cannot be read as JSON: {error}") from error
+    if not isinstance(data, dict) or data.get("library") != "inlay":
+        kind = (
+            "a PEFT adapter" if isinstance(data, dict) and "peft_type" in data else "something else"
+        )
+        raise BundleError(f"`{path}` was not written by Inlay: it describes {kind}")
+    version = data.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise BundleError(
+            f"`{path}` was saved by a newer Inlay (format {version}; this one reads {FORMAT_VERSION}):"
+            " pip install --upgrade inlay"
+        )
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"`{path}` is damaged: `{where}`: {first['msg']}") from error
+
+
+def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
+    """The trained tensors, which must be those that were written."""
+    path = folder / TENSORS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"`{path}` cannot be read: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != manifest.tensors_sha256:
+        try:
+            from_safetensors(content)
+        except SafetensorError as error:
+            raise BundleError(f"`{path}` is truncated or no safetensors file: {error}") from error
+        raise BundleError(f"`{path}` is not the file that was written beside `{CONFIG}`")
+    return from_safetensors(content)
+
+
+def _source(manifest: Manifest, folder: Path) -> Mapping[str, Any]:
+    if not manifest.backbone.source:
+        raise BundleError(
+            f"the bundle `{folder}` was made on a model object of its user's own"
+            f" (`{manifest.backbone.label}`); pass it as `backbone=`"
+        )
+    return manifest.backbone.source
+
+
+def _check_backbone(model: AdaptedModel, manifest: Manifest, folder: Path) -> None:
+    if fingerprint(untouched_trunk(model)) != manifest.backbone.fingerprint:
+        raise BundleError(
+            f"the bundle `{folder}` was trained on other weights of `{manifest.backbone.label}`"
+            f" than `{model.built.label}` has now (fingerprints differ)"
+        )

@@ -1,0 +1,30 @@
+"""What a data set gives to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Map-style data sets whose items are `(input, target)`; for classification the target is an int.
+
+    `validation` is never a part of `test`. A split that the layout does not have is `None`.
+    """
+
+    train: Dataset[Any]
+    validation: Dataset[Any] | None
+    test: Dataset[Any] | None
+    labels: tuple[str, ...]
+    """Class names; a target is an index into it."""
+    preprocessing: Mapping[str, Any]
+    """Everything the modality's `reader` needs to prepare an input for prediction; JSON-able; goes into the bundle."""
+    digest: str = ""
+    """A hash of file names and labels: two runs with one digest saw the same split."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Counts per split and class, for the log and the model card."""

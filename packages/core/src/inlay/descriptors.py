@@ -1,0 +1,114 @@
+"""What plugins register: frozen descriptors that hold a config class and import paths, never torch.
+
+An import path is `"package.module:attribute"`; the host resolves it when the thing is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inlay.config.base import Config
+
+
+def resolve(path: str) -> Any:
+    """The object behind `"package.module:attribute"`."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A way to adapt a backbone.
+
+    `attach` names `attach(place: Placement, config) -> None`, which makes the adapter with the four verbs.
+    """
+
+    name: str
+    config: type[Config]
+    attach: str
+    summary: str
+    needs: frozenset[str] = frozenset()
+    """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`, `class_token`)."""
+    refuses: Mapping[str, str] = field(default_factory=dict)
+    """What the method cannot be used on: a trait that a backbone provides -> the reason in words."""
+    count: str | None = None
+    """`count(config, anatomy) -> int`: how many parameters the method trains, from its formula."""
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Named recipes: overrides of a whole run, such as `{"method": {...}, "train": {...}}`."""
+    importer: str | None = None
+    """`read(path, ...) -> Imported`: how a file of the authors' code becomes a bundle."""
+    citation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A family of frozen pretrained networks.
+
+    `build` names `build(config) -> BuiltBackbone`; `adopt` names `adopt(module) -> BuiltBackbone | None`, which
+    recognises a model object that the user already holds.
+    """
+
+    name: str
+    config: type[Config]
+    build: str
+    modality: str
+    summary: str
+    provides: str
+    """`provides(config) -> frozenset[str]`, answered without importing torch."""
+    adopt: str | None = None
+    catch_all: str | None = None
+    """The config field that takes a short form which is no registered name (`backbone: vit_tiny...`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modality:
+    """A kind of input; `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting."""
+
+    name: str
+    reader: str
+    suffixes: frozenset[str]
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Head, loss and metrics; `build` names `build(config, width, labels) -> inlay.task.TaskHead`."""
+
+    name: str
+    config: type[Config]
+    build: str
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A layout of labelled data on disk; `build` names `build(config, input_spec, seed) -> inlay.data.Splits`."""
+
+    name: str
+    config: type[Config]
+    build: str
+    modality: str
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exporter:
+    """A file format for merged models; `export` names `export(model, path) -> None`."""
+
+    name: str
+    modality: str
+    export: str
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command of the command line; `command` names a `click.Command`, imported when it is called."""
+
+    name: str
+    command: str
+    summary: str

@@ -1,0 +1,58 @@
+"""What a user can do wrong, each as one sentence; the command line turns these into exit status 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InlayError(Exception):
+    """Base of every error that a user can cause and mend; its text is one sentence."""
+
+
+class ConfigError(InlayError, ValueError):
+    """A configuration, override or command-line value that cannot be used."""
+
+
+class UnknownName(InlayError, LookupError):
+    """A name that no installed plugin registers."""
+
+
+class PluginError(InlayError, RuntimeError):
+    """A run needs a plugin that is broken or incompatible; the cause is chained."""
+
+
+class AnatomyError(InlayError, ValueError):
+    """A method asks a backbone for something that it does not have, or an adapter is not alive."""
+
+
+class CannotFold(InlayError, ValueError):
+    """An adapter piece that cannot be merged into frozen weights, with the reason."""
+
+
+class DataError(InlayError, ValueError):
+    """Data that cannot be read or does not fit; the text names the file."""
+
+
+class BundleError(InlayError, ValueError):
+    """A bundle or checkpoint that is truncated, foreign, tampered with, or made for something else."""
+
+
+class RunError(InlayError, RuntimeError):
+    """A run that cannot start or go on; the last good checkpoint is kept."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownName:
+    """The one way in which an unknown name is reported: what there is, and the hint or the near miss.
+
+    >>> str(unknown("method", "arcc", ["arc", "full"]))
+    'no method `arcc` is installed (have: arc, full); did you mean `arc`?'
+    """
+    known = sorted(known)
+    text = f"no {kind} `{name}` is installed (have: {', '.join(known) or 'none'})"
+    near = get_close_matches(name, known, n=1)
+    if hint:
+        text += f"; {hint}"
+    elif near:
+        text += f"; did you mean `{near[0]}`?"
+    return UnknownName(text)

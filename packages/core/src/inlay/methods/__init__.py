@@ -1,0 +1,1 @@
+"""The methods that every comparison needs: full fine-tuning, linear probe, BitFit."""

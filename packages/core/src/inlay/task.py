@@ -1,0 +1,46 @@
+"""The contract of a task: a head with its loss, metrics and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from inlay.features import Features
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one input: the likeliest class and the probability of every class."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class TaskHead(Protocol):
+    """An `nn.Module` on `Features`. All of its parameters train and go into the bundle under `head.`."""
+
+    labels: tuple[str, ...]
+
+    def __call__(self, features: Features) -> Tensor:
+        """Output of the task; classification: logits (B, classes)."""
+        ...
+
+    def loss(self, output: Tensor, targets: Any) -> Tensor:
+        """Scalar loss, mean over the batch."""
+        ...
+
+    def metrics(self) -> nn.Module:
+        """A fresh `torchmetrics.MetricCollection` (`update(output, targets)`); needs `inlay-train`."""
+        ...
+
+    def predict(self, output: Tensor) -> Sequence[Prediction]:
+        """Readable answers, one for each input."""
+        ...
+
+    main_metric: str
+    """The metric by which a run is judged, higher is better (`top1`)."""

@@ -1,0 +1,149 @@
+"""A tiny backbone and small adapters of the tests' own, for all four verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inlay.adapted import AdaptedModel
+from inlay.anatomy import Affine, BuiltBackbone, Placement
+from inlay.anatomy.attachments import Attachments
+from inlay.anatomy.liveness import check_frozen, prove_alive
+from inlay.features import Features
+from inlay.testing import tiny_backbone
+
+
+class ScaleShift(nn.Module):
+    """x * scale + shift, away from the identity."""
+
+    def __init__(self, width: int, seed: int = 0) -> None:
+        super().__init__()
+        g = torch.Generator().manual_seed(seed)
+        self.scale = nn.Parameter(1 + 0.3 * torch.randn(width, generator=g))
+        self.shift = nn.Parameter(0.3 * torch.randn(width, generator=g))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.shift
+
+    def affine(self) -> Affine:
+        return Affine(self.scale, self.shift)
+
+
+class Matrix(nn.Module):
+    """x + x A^T + b."""
+
+    def __init__(self, width: int, seed: int = 0) -> None:
+        super().__init__()
+        g = torch.Generator().manual_seed(seed)
+        self.matrix = nn.Parameter(0.1 * torch.randn(width, width, generator=g))
+        self.bias = nn.Parameter(0.1 * torch.randn(width, generator=g))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + x @ self.matrix.T + self.bias
+
+    def affine(self) -> Affine:
+        eye = torch.eye(len(self.matrix), dtype=self.matrix.dtype)
+        return Affine(eye + self.matrix, self.bias)
+
+
+class LowRank(nn.Module):
+    """x A^T B^T, a LoRA with both factors away from zero."""
+
+    def __init__(self, width: int, out: int, rank: int = 2, seed: int = 0) -> None:
+        super().__init__()
+        g = torch.Generator().manual_seed(seed)
+        self.down = nn.Parameter(0.3 * torch.randn(rank, width, generator=g))
+        self.up = nn.Parameter(0.3 * torch.randn(out, rank, generator=g))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.down.T @ self.up.T
+
+    def affine(self) -> Affine:
+        return Affine(self.up @ self.down)
+
+
+class Gated(nn.Module):
+    """A branch that is not affine."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.down, self.up = nn.Linear(width, 2), nn.Linear(2, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.up(torch.relu(self.down(x)))
+
+
+class Mean(nn.Module):
+    """One token from all: gamma * mean + beta."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(width))
+        self.beta = nn.Parameter(torch.full((width,), 0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gamma * x.mean(1, keepdim=True) + self.beta
+
+
+@pytest.fixture
+def pieces() -> dict[str, type[nn.Module]]:
+    return {c.__name__: c for c in (ScaleShift, Matrix, LowRank, Gated, Mean)}
+
+
+@pytest.fixture
+def built() -> BuiltBackbone:
+    return tiny_backbone()
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(1))
+
+
+class ClsHead(nn.Module):
+    """A linear head on the class token, with the rest of the task contract that a model needs."""
+
+    labels = ("a", "b", "c")
+    main_metric = "top1"
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        self.fc = nn.Linear(width, 3)
+
+    def forward(self, features: Features) -> Tensor:
+        return self.fc(features.cls)
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(output, targets)
+
+
+@pytest.fixture
+def adapt_with() -> Callable[..., AdaptedModel]:
+    """`adapt_with(built, attach, name=..., verify=...)`: a model without any plugin host."""
+
+    def make(
+        built: BuiltBackbone,
+        place_all: Callable[[Placement], object],
+        name: str = "default",
+        verify: bool = True,
+    ) -> AdaptedModel:
+        attachments = Attachments.of(built.module)
+        attachments.refuse_taken(name)
+        attachments.activate(None)
+        place = Placement(built.anatomy)
+        place_all(place)
+        attachments.add(name, place.adapter)
+        torch.manual_seed(0)
+        config: Any = SimpleNamespace(name="test")
+        model = AdaptedModel(built, place.adapter, ClsHead(), method=config, task=config, name=name)
+        check_frozen(model.backbone, model.adapter)
+        if verify:
+            prove_alive(model.adapter)
+        return model
+
+    return make
