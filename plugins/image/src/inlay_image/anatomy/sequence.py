@@ -1,0 +1,154 @@
+"""`VisionTransformer`, `Beit` and `Eva`: one sequence of tokens, class token and registers before the patches.
+
+Shapes: B batch, T tokens, D width, N patch tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from timm.layers import global_pool_nlc
+from timm.models import beit, eva, vision_transformer
+from torch import Tensor, nn
+
+from inlay.anatomy import Anatomy, OutputOf, Site, Stage, Undo
+from inlay.errors import AnatomyError
+from inlay.features import Features, Grid
+from inlay_image.anatomy.building import embed_target, norm_target
+from inlay_image.anatomy.levels import recorded
+from inlay_image.anatomy.prenorm import prenorm_block
+from inlay_image.anatomy.room import BiasRoom, RopeRoom
+
+_BLOCKS = {
+    vision_transformer.VisionTransformer: vision_transformer.Block,
+    beit.Beit: beit.Block,
+    eva.Eva: eva.EvaBlock,
+}
+
+
+def dissect_sequence(model: nn.Module) -> Anatomy:
+    """The anatomy of a `VisionTransformer`, `Beit` or `Eva`.
+
+    Raises:
+        AnatomyError: blocks of another kind than the family's usual one, or patches that are dropped.
+    """
+    _refuse_other_blocks(model)
+    width = model.embed_dim
+    blocks = [
+        prenorm_block(block, index, width, keys_cancel=_keys_cancel(model, block))
+        for index, block in enumerate(model.blocks)
+    ]
+    has_class_token = model.cls_token is not None
+    provides = {"sequence", "grid", "insertion"} | ({"class_token"} if has_class_token else set())
+    return SequenceAnatomy(
+        model,
+        stages=[Stage(0, width, blocks)],
+        sites={site.name: site for site in _whole(model, width)},
+        provides=frozenset(provides),
+        prefix=model.num_prefix_tokens,
+        class_token=(model, "cls_token") if has_class_token else None,
+        unfit={
+            "class_token": "it has no class token",
+            "hierarchical": "all of its blocks have one width",
+            "points": "it reads images",
+        },
+        grid=model.patch_embed.grid_size,
+    )
+
+
+def _refuse_other_blocks(model: nn.Module) -> None:
+    usual = _BLOCKS[type(model)]
+    for block in model.blocks:
+        if type(block) is not usual:
+            raise AnatomyError(
+                f"a `{type(model).__name__}` with blocks of kind `{type(block).__name__}` cannot be adapted;"
+                f" supported are those of `{usual.__name__}`"
+            )
+    if not isinstance(getattr(model, "patch_drop", None), nn.Identity | None):
+        raise AnatomyError("a model that drops patches cannot be adapted; set `patch_drop_rate` to 0")
+
+
+def _keys_cancel(model: nn.Module, block: nn.Module) -> bool:
+    normed = not isinstance(getattr(block.attn, "k_norm", nn.Identity()), nn.Identity)
+    return getattr(model, "rope", None) is None and not normed
+
+
+def _whole(model: nn.Module, width: int) -> list[Site]:
+    entry = getattr(model, "norm_pre", model.pos_drop)
+    embed, norm = model.patch_embed, model.norm
+    return [
+        Site("embed.out", "embed.out", width, OutputOf(embed), writer=embed_target(embed)),
+        Site("tokens.in", "tokens.in", width, OutputOf(entry), writer=norm_target(entry)),
+        Site("norm.out", "norm.out", width, OutputOf(norm), writer=norm_target(norm)),
+    ]
+
+
+@dataclass(eq=False)
+class SequenceAnatomy(Anatomy):
+    """Patches are always the last N tokens; N comes from the size of the input."""
+
+    grid: tuple[int, int] = (0, 0)
+    """Height and width of the patch grid of the current (or last) input."""
+
+    def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
+        self.grid = self.model.patch_embed.dynamic_feat_size(inputs.shape[-2:])
+        if not levels:
+            return self._features(self.model.forward_features(inputs), inserted)
+        with recorded(self.blocks, levels) as outputs:
+            x_BTD = self.model.forward_features(inputs)
+        maps = [self._map(outputs[level]) for level in levels]
+        return self._features(x_BTD, inserted, maps)
+
+    def layout(self, block: int, *, inserted: int = 0) -> Grid:
+        return Grid(*self.grid, prefix=self.prefix + inserted)
+
+    def example(self, batch: int = 1) -> Tensor:
+        weight = next(self.model.parameters())
+        size = self.model.patch_embed.img_size
+        return torch.randn(batch, self.model.in_chans, *size, device=weight.device, dtype=weight.dtype)
+
+    def make_room(self, block: int, count: int) -> list[Undo]:
+        kind = {beit.Beit: BiasRoom, eva.Eva: RopeRoom}.get(type(self.model))
+        if kind is None:
+            return []
+        return [undo for later in self.blocks[block:] for undo in kind(later.module.attn).install()]
+
+    def trunk(self) -> dict[str, Tensor]:
+        state = self.model.state_dict()
+        return {name: tensor for name, tensor in state.items() if not name.startswith("head.")}
+
+    def _map(self, x_BTD: Tensor) -> Tensor:
+        height, width = self.grid
+        return x_BTD[:, -height * width :].transpose(1, 2).unflatten(2, (height, width)).contiguous()
+
+    def _features(self, x_BTD: Tensor, inserted: int, levels: Sequence[Tensor] = ()) -> Features:
+        first = 0 if self.class_token is None else 1
+        prompts, count = x_BTD[:, first : first + inserted], self.grid[0] * self.grid[1]
+        return Features(
+            cls=x_BTD[:, 0] if first else None,
+            prompts=prompts,
+            patches=x_BTD[:, -count:],
+            layout=self.layout(len(self.blocks), inserted=inserted),
+            pooled=self._pooled(x_BTD, first, inserted),
+            levels=levels,
+        )
+
+    def _pooled(self, x_BTD: Tensor, first: int, inserted: int) -> Tensor:
+        """As timm's own head pools; inserted tokens are seen by an attention pool and by no other."""
+        model, prefix = self.model, self.prefix
+        if getattr(model, "attn_pool", None) is not None:
+            if not getattr(model, "pool_include_prefix", True):
+                inserted_BPD = x_BTD[:, first : first + inserted]
+                x_BTD = torch.cat([inserted_BPD, x_BTD[:, prefix + inserted :]], dim=1)
+            return model.fc_norm(model.attn_pool(x_BTD))
+        if inserted:
+            x_BTD = torch.cat([x_BTD[:, :first], x_BTD[:, first + inserted :]], dim=1)
+        pooled = global_pool_nlc(
+            x_BTD,
+            pool_type=model.global_pool or ("token" if first else "avg"),
+            num_prefix_tokens=prefix,
+            reduce_include_prefix=getattr(model, "pool_include_prefix", False),
+        )
+        return model.fc_norm(pooled)
