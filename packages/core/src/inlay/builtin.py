@@ -1,0 +1,67 @@
+"""Core's own plugin: it comes through the same door as all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inlay.descriptors import Command, Method, Task
+from inlay.hooks import hookimpl
+
+
+@hookimpl
+def register_methods() -> Iterable[Method]:
+    """The methods that every comparison needs."""
+    from inlay.methods.config import BitFitConfig, FullConfig, LinearConfig
+
+    yield Method(
+        name="full",
+        config=FullConfig,
+        attach="inlay.methods.attach:full",
+        summary="every parameter of the backbone is trained",
+    )
+    yield Method(
+        name="linear",
+        config=LinearConfig,
+        attach="inlay.methods.attach:linear",
+        summary="only the head is trained",
+    )
+    yield Method(
+        name="bitfit",
+        config=BitFitConfig,
+        attach="inlay.methods.attach:bitfit",
+        summary="only biases are trained",
+        citation="Ben-Zaken, Ravfogel, Goldberg: BitFit. ACL 2022. arXiv:2106.10199",
+    )
+
+
+@hookimpl
+def register_tasks() -> Iterable[Task]:
+    """Classification."""
+    from inlay.tasks.config import ClassificationConfig
+
+    yield Task(
+        name="classification",
+        config=ClassificationConfig,
+        build="inlay.tasks.classification:build",
+        summary="one class for each input",
+    )
+
+
+@hookimpl
+def register_commands() -> Iterable[Command]:
+    """What can be done without training."""
+    yield Command(
+        name="plugins",
+        command="inlay.cli.plugins:plugins",
+        summary="List what is installed, and what is broken and why",
+    )
+    yield Command(
+        name="schema",
+        command="inlay.cli.schema:schema",
+        summary="Print the JSON Schema of run files, for editors",
+    )
+    yield Command(
+        name="explain",
+        command="inlay.cli.explain:explain",
+        summary="Explain a method, backbone, task, data set or `train`",
+    )

@@ -1,0 +1,132 @@
+"""The configuration of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from inlay.config.base import Config
+from inlay.config.oneof import OneOf
+from inlay.config.overrides import merged
+from inlay.config.train import TrainConfig
+from inlay.descriptors import resolve
+from inlay.errors import AnatomyError
+from inlay.fit import check_fit
+from inlay.tasks.config import ClassificationConfig
+
+if TYPE_CHECKING:
+    from inlay.host import PluginHost
+
+BLOCKS = {
+    "backbone": OneOf("backbone"),
+    "method": OneOf("method"),
+    "data": OneOf("dataset"),
+    "task": OneOf("task", default="classification"),
+}
+"""The fields that hold a registered configuration."""
+
+
+class RunConfig(Config):
+    """What one training is made of: a frozen backbone, a method, data, a task, and how to train."""
+
+    schema_version: ClassVar[int] = 1
+
+    backbone: Annotated[Config, BLOCKS["backbone"]]
+    """The frozen network: a registered name, a timm name with its tag, or a block."""
+    method: Annotated[Config, BLOCKS["method"]]
+    """How the backbone is adapted: a name or a block."""
+    data: Annotated[Config, BLOCKS["data"]]
+    """What is learnt from: a block whose `name` is a layout of data on disk."""
+    task: Annotated[Config, BLOCKS["task"]] = ClassificationConfig()
+    """Head, loss and metrics."""
+    train: TrainConfig = TrainConfig()
+    """Optimizer, schedule, precision, selection, bookkeeping."""
+    preset: str | None = None
+    """One of the method's named recipes; what the file says itself goes before it."""
+    out: Path | None = None
+    """The run's folder; left out, `runs/<backbone>-<method>`."""
+    plugins: dict[str, str] = Field(default_factory=dict)
+    """Distributions that the run used and their versions; written by `inlay`, not by hand."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_preset(cls, data: Any, info: ValidationInfo) -> Any:
+        host = (info.context or {}).get("host")
+        if not isinstance(data, Mapping) or host is None or not data.get("preset"):
+            return data
+        data = widened(data, host)
+        method = data.get("method")
+        if not isinstance(method, Mapping) or "name" not in method:
+            return data
+        return _over(data, _preset(host, method["name"], data["preset"]), host)
+
+    @model_validator(mode="after")
+    def _fits_together(self, info: ValidationInfo) -> Self:
+        host = (info.context or {}).get("host")
+        if host is None:
+            return self
+        method = host.find("method", self.method.name)
+        backbone = host.find("backbone", self.backbone.name)
+        label = backbone_label(self.backbone, host)
+        try:
+            check_fit(method, resolve(backbone.provides)(self.backbone), {}, label)
+        except AnatomyError as error:
+            raise PydanticCustomError("fit", "{text}", {"text": str(error)}) from error
+        modality = host.find("dataset", self.data.name).modality
+        if modality != backbone.modality:
+            raise PydanticCustomError(
+                "fit",
+                "data set `{data}` holds {has} data and backbone `{backbone}` takes {takes} data",
+                {
+                    "data": self.data.name,
+                    "has": modality,
+                    "backbone": label,
+                    "takes": backbone.modality,
+                },
+            )
+        return self
+
+
+def backbone_label(config: Config, host: PluginHost) -> str:
+    """The name that a user would type: timm's own for timm's models, else the registered one."""
+    field = host.find("backbone", config.name).catch_all
+    return str(getattr(config, field)) if field else config.name
+
+
+def widened(data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
+    """The data with every short form (`method: arc`) written as a block."""
+    return {k: BLOCKS[k].widened(v, host) if k in BLOCKS else v for k, v in data.items()}
+
+
+def _preset(host: PluginHost, method: str, name: str) -> Mapping[str, Any]:
+    presets = host.find("method", method).presets
+    if name in presets:
+        return presets[name]
+    near = get_close_matches(name, presets, n=1)
+    raise PydanticCustomError(
+        "preset",
+        "method `{method}` has no preset `{name}` (have: {have}){near}",
+        {
+            "method": method,
+            "name": name,
+            "have": ", ".join(sorted(presets)) or "none",
+            "near": f"; did you mean `{near[0]}`?" if near else "",
+        },
+    )
+
+
+def _over(own: Mapping[str, Any], preset: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
+    """The user's own values over the preset's; a block of another name replaces the preset's block."""
+    under = widened(preset, host)
+    for key in BLOCKS.keys() & own.keys() & under.keys():
+        names = [
+            block.get("name") for block in (own[key], under[key]) if isinstance(block, Mapping)
+        ]
+        if len(names) == 2 and None not in names and names[0] != names[1]:
+            del under[key]
+    return merged(under, own)

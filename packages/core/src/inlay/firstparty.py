@@ -1,0 +1,34 @@
+"""Names that Inlay's own distributions bring, so that an error can say what to install."""
+
+from __future__ import annotations
+
+BROUGHT_BY = {
+    "inlay-arc": {"method": ("arc",)},
+    "inlay-smoa": {"method": ("smoa",)},
+    "inlay-dapt": {"method": ("dapt",)},
+    "inlay-iconformer": {"method": ("iconformer",)},
+    "inlay-image": {
+        "backbone": ("timm", "inlay_tiny"),
+        "modality": ("image",),
+        "dataset": ("image_folder", "image_csv", "vtab", "fgvc", "digits"),
+        "exporter": ("timm",),
+    },
+    "inlay-pointcloud": {
+        "backbone": ("point_mae", "point_bert", "recon", "pointgpt"),
+        "modality": ("points",),
+    },
+    "inlay-train": {"command": ("train", "eval", "demo")},
+}
+
+
+def distribution_of(kind: str, name: str) -> str | None:
+    """The distribution that brings the name, installed or not; `None` for a name that is not ours."""
+    for distribution, kinds in BROUGHT_BY.items():
+        if name in kinds.get(kind, ()):
+            return distribution
+    return None
+
+
+def names_of(kind: str) -> set[str]:
+    """All of our own names of one kind."""
+    return {name for kinds in BROUGHT_BY.values() for name in kinds.get(kind, ())}

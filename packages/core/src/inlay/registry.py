@@ -1,0 +1,140 @@
+"""What plugins answered, and who is to blame: every call into a plugin is made inside a guard.
+
+Asks are answered once, when the first name is looked up; commands apart from the rest, so that
+`inlay --help` imports no configuration classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import pluggy
+
+from inlay import hooks
+from inlay.discovery import Candidate, PluginRecord
+from inlay.errors import PluginError
+from inlay.missing import missing
+
+KINDS = ("method", "backbone", "modality", "task", "dataset", "exporter", "command")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A descriptor and the plugin that registered it."""
+
+    record: PluginRecord
+    descriptor: Any
+
+
+class Registry:
+    """Plugins, loaded one by one, and the names that they claim."""
+
+    def __init__(self) -> None:
+        self._manager = _manager()
+        self._records: dict[str, PluginRecord] = {}
+        self._claims: dict[str, dict[str, list[Claim]]] = {}
+
+    def load(self, candidate: Candidate) -> None:
+        """Import and register one plugin; what fails is written into its record."""
+        record = candidate.record
+        key = f"{record.distribution}:{record.name}"
+        self._records[key] = record
+        self._claims.clear()
+        if record.status != "ok":
+            return
+        try:
+            plugin = candidate.load()
+            _check_hooks(plugin)
+            self._manager.register(plugin, key)
+        except (Exception, SystemExit) as error:
+            record.fail(error)
+
+    def records(self) -> list[PluginRecord]:
+        """All plugins by name, after everything was asked of them."""
+        for kind in KINDS:
+            self.claimed(kind)
+        return sorted(self._records.values(), key=lambda r: (r.name, r.distribution))
+
+    def claimed(self, kind: str) -> dict[str, list[Claim]]:
+        """Healthy claims by name; two claims on one name are a clash."""
+        if kind not in self._claims:
+            for each in ("command",) if kind == "command" else KINDS[:-1]:
+                self._claims[each] = self._ask(each)
+        claims = self._claims[kind]
+        healthy = {n: [c for c in claims[n] if c.record.status == "ok"] for n in sorted(claims)}
+        return {name: found for name, found in healthy.items() if found}
+
+    def claim(self, kind: str, name: str) -> Claim:
+        """The one healthy claim on a name, or the error that says why there is none."""
+        claimed = self.claimed(kind)
+        if name not in claimed:
+            raise missing(kind, name, list(claimed), list(self._records.values()))
+        if len(claimed[name]) > 1:
+            raise self.clash(kind, name)
+        return claimed[name][0]
+
+    def clash(self, kind: str, name: str) -> PluginError:
+        """The error that names both distributions."""
+        first, second, *_ = (claim.record for claim in self.claimed(kind)[name])
+        return PluginError(
+            f"two plugins claim the {kind} `{name}`, `{first}` and `{second}`: "
+            f"uninstall one or leave it out with `INLAY_PLUGINS=-{second.name}`"
+        )
+
+    def implementations(self, hook: str) -> Iterator[tuple[PluginRecord, pluggy.HookImpl]]:
+        """Healthy plugins' implementations in the order of calling."""
+        for impl in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+            record = self._records[impl.plugin_name]
+            if record.status == "ok":
+                yield record, impl
+
+    def _ask(self, kind: str) -> dict[str, list[Claim]]:
+        claims: dict[str, list[Claim]] = {}
+        hook = "register_modalities" if kind == "modality" else f"register_{kind}s"
+        for record, impl in self.implementations(hook):
+            names = record.brings[kind] = []
+            try:
+                for descriptor in impl.function():
+                    _check_descriptor(kind, descriptor, names)
+                    names.append(descriptor.name)
+                    claims.setdefault(descriptor.name, []).append(Claim(record, descriptor))
+            except (Exception, SystemExit) as error:
+                record.fail(error)
+        return claims
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(hooks.PROJECT)
+    manager.add_hookspecs(hooks)
+    return manager
+
+
+def _check_hooks(plugin: Any) -> None:
+    """A wrong signature fails in `register`, an unknown hook in the loop; on a manager of its own."""
+    manager = _manager()
+    known = list(vars(manager.hook))
+    manager.register(plugin)
+    for name, caller in vars(manager.hook).items():
+        if name.startswith("_") or caller.has_spec():
+            wrapped = [] if name.startswith("_") else caller.get_hookimpls()
+            if any(impl.wrapper or impl.hookwrapper for impl in wrapped):
+                raise TypeError(f"hook `{name}` is wrapped: inlay's hooks take no wrappers")
+            continue
+        near = get_close_matches(name, known, n=1)
+        raise TypeError(f"unknown hook `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+
+
+def _check_descriptor(kind: str, descriptor: Any, names: list[str]) -> None:
+    from inlay import descriptors
+
+    expected = getattr(descriptors, kind.capitalize())
+    if not isinstance(descriptor, expected):
+        raise TypeError(
+            f"a {kind} must be registered as `inlay.descriptors.{expected.__name__}`, "
+            f"not `{type(descriptor).__name__}`"
+        )
+    if descriptor.name in names:
+        raise ValueError(f"the {kind} `{descriptor.name}` is registered twice")

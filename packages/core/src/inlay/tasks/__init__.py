@@ -1,0 +1,1 @@
+"""The tasks that core brings: classification."""

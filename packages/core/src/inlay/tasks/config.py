@@ -1,0 +1,38 @@
+"""Settings of the built-in tasks; imports no torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, field_validator
+
+from inlay.config.base import Config
+
+POOLS = ("pretrained", "cls", "mean", "max", "prompts")
+
+
+class ClassificationConfig(Config):
+    """One class for each input: pooled features, dropout, one linear layer, cross-entropy."""
+
+    name: Literal["classification"] = "classification"
+    """This task."""
+    pool: str = "pretrained"
+    """What the head reads: `pretrained` (as the backbone was trained), `cls`, `mean` or `max` of the
+    patches, `prompts` (mean of the tokens that adapters inserted), or several, concatenated: `cls+mean`."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout on the pooled features, while training."""
+    zero_head: bool = False
+    """Start the head at zero, weights and bias, so that every class begins equally likely."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that is spread evenly over all classes (timm's `smoothing`)."""
+    class_weights: Literal["none", "balanced"] | tuple[NonNegativeFloat, ...] = "none"
+    """Weight of each class in the loss: `balanced` is n / (classes · n_class) over the training part,
+    a list gives one weight for each class in the order of the labels."""
+
+    @field_validator("pool")
+    @classmethod
+    def _known_pools(cls, pool: str) -> str:
+        parts = pool.split("+")
+        if not set(parts) <= set(POOLS) or len(set(parts)) < len(parts):
+            raise ValueError(f"must be of {', '.join(f'`{p}`' for p in POOLS)}, joined by `+`")
+        return pool
