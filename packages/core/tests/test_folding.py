@@ -31,7 +31,8 @@ def test_affine_rewrites_fold_exactly(built, images, adapt_with, pieces, piece, 
 
 
 def test_every_site_at_once(built, images, adapt_with, pieces):
-    """A scale before a matrix at one site, and a LoRA along the next map: the order of folding matters."""
+    """A scale before a matrix at one site, and a LoRA along the next map: the order of folding
+    matters."""
 
     def attach(place):
         for i, block in enumerate(place.blocks):

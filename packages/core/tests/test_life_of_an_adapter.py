@@ -28,7 +28,8 @@ def mixed(pieces):
 
 
 def tree(module):
-    """Everything of a module tree that detach must restore: modules, hooks, attributes, tensor identities."""
+    """Everything of a module tree that detach must restore: modules, hooks, attributes, tensor
+    identities."""
     return {
         name: (
             type(m),
@@ -71,7 +72,8 @@ def test_step_moves_the_adapter_and_nothing_else(built, images, adapt_with, mixe
     now = dict(model.backbone.named_parameters())
     assert all(torch.equal(value, now[name]) for name, value in frozen.items())
     moved = {n for n, p in model.trained_parameters().items() if not torch.equal(p, trained[n])}
-    # The last block's token is made after the last attention: a head on the class token never sees it.
+    # The last block's token is made after the last attention: a head on the class token never sees
+    # it.
     unseen = {n for n in trained if n.startswith("adapter.blocks.1.block_out.inserts")}
     assert set(trained) - moved == unseen
 
@@ -86,7 +88,8 @@ def test_two_adapters_share_one_backbone_untouched_by_one_another(
         built, lambda p: p.rewrite(p.blocks[1].site("mlp.in"), pieces["Matrix"](16)), name="two"
     )
     second = two(images)
-    assert torch.equal(one(images), first) and torch.equal(two(images), second)
+    assert torch.equal(one(images), first)
+    assert torch.equal(two(images), second)
     assert not torch.equal(first, second)
     with two.disabled() as backbone:
         assert torch.equal(backbone(images), bare)
@@ -182,7 +185,7 @@ def test_state_round_trip_is_strict_both_ways(built, images, adapt_with, mixed):
     name = "adapter.blocks.0.attn_in.rewrites.0.scale"
     with pytest.raises(BundleError, match=f"`{name}` is missing"):
         other.load_trained_state({k: v for k, v in state.items() if k != name})
-    with pytest.raises(BundleError, match="`adapter.more` is unexpected"):
+    with pytest.raises(BundleError, match=r"`adapter.more` is unexpected"):
         other.load_trained_state({**state, "adapter.more": torch.zeros(1)})
     with pytest.raises(BundleError, match=r"is \(3,\) and should be \(16,\)"):
         other.load_trained_state({**state, name: torch.zeros(3)})

@@ -61,7 +61,7 @@ def test_tiny_magnitudes_do_not_count_as_dead(built, adapt_with, pieces):
 def test_a_frozen_adapter_tensor_and_a_leaked_backbone_tensor_are_named(built, adapt_with, pieces):
     frozen = pieces["ScaleShift"](16)
     frozen.shift.requires_grad_(False)
-    with pytest.raises(AnatomyError, match="`blocks.0.attn_in.rewrites.0.shift` does not require"):
+    with pytest.raises(AnatomyError, match=r"`blocks.0.attn_in.rewrites.0.shift` does not require"):
         adapt_with(built, lambda p: p.rewrite(p.blocks[0].site("attn.in"), frozen), name="a")
 
     def leak(place):

@@ -60,7 +60,8 @@ def test_rewrite_of_qkv_equals_changed_weights(built, images, adapt_with, pieces
 
 
 def test_branch_adds_after_the_rewrites_of_both_sites(built, images, adapt_with, pieces):
-    """DAPT's order: the adapter reads the rewritten `mlp.in`; its sum comes after `mlp.out`'s rewrite."""
+    """DAPT's order: the adapter reads the rewritten `mlp.in`; its sum comes after `mlp.out`'s
+    rewrite."""
     first, second, side = (
         pieces["ScaleShift"](16, 1),
         pieces["ScaleShift"](16, 2),
@@ -184,7 +185,8 @@ def test_thaw_trains_a_copy_and_leaves_the_original(built, images, adapt_with):
     with model.disabled() as backbone:
         assert torch.equal(backbone(images), bare)
     model.detach()
-    assert norm.weight is original and torch.equal(original, value)
+    assert norm.weight is original
+    assert torch.equal(original, value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""A frozen backbone with one adapter and the head of a task: a plain module for anybody's training loop."""
+"""A frozen backbone with one adapter and the head of a task: a plain module for anybody's training
+loop."""
 
 from __future__ import annotations
 
@@ -27,8 +28,9 @@ _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm
 class AdaptedModel(nn.Module):
     """Made by `inlay.adapt` and `inlay.load`.
 
-    Children: `adapter` and `head` train; `backbone` is the user's own module object, under its own names. While this
-    adapter is the active one the backbone acts adapted wherever it is called; `disabled` and `detach` give the bare one.
+    Children: `adapter` and `head` train; `backbone` is the user's own module object, under its own
+    names. While this adapter is the active one the backbone acts adapted wherever it is called;
+    `disabled` and `detach` give the bare one.
     """
 
     def __init__(
@@ -41,10 +43,14 @@ class AdaptedModel(nn.Module):
         task: Config,
         name: str = "default",
         preprocessing: Mapping[str, Any] | None = None,
+        packages: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         super().__init__()
         self.built, self.method, self.task, self.name = built, method, task, name
         self.preprocessing = dict(preprocessing or {})
+        """How an input is prepared for this model; goes into the bundle."""
+        self.packages = dict(packages or {})
+        """For method, task and backbone: the distribution that brings it, and its version."""
         self.adapter = adapter
         self.backbone = built.module
         self.head = head
@@ -106,7 +112,8 @@ class AdaptedModel(nn.Module):
         return {name: p for name, p in named if p.requires_grad}
 
     def trained_state(self) -> dict[str, Tensor]:
-        """The tensors of a bundle: what trains, and the buffers that training moves; shared ones once."""
+        """The tensors of a bundle: what trains, and the buffers that training moves; shared ones
+        once."""
         state = {f"adapter.{name}": t.detach() for name, t in self.adapter.own_tensors()}
         state |= {f"head.{name}": t.detach() for name, t in self.head.state_dict().items()}
         missing = set(self.trained_parameters()) - set(state)
@@ -148,9 +155,11 @@ class AdaptedModel(nn.Module):
         )
 
     def merge(self, *, partial: bool = False) -> AdaptedModel:
-        """A copy whose adapter is folded into its weights, in float32, cast last; this model stays as it is.
+        """A copy whose adapter is folded into its weights, in float32, cast last; this model stays
+        as it is.
 
-        With `partial` the pieces that cannot be folded stay adapters; `merge_refusals` of the copy says which.
+        With `partial` the pieces that cannot be folded stay adapters; `merge_refusals` of the copy
+        says which.
 
         Raises:
             CannotFold: a piece cannot be folded, and why.
@@ -177,7 +186,8 @@ class AdaptedModel(nn.Module):
     def save_pretrained(
         self, save_directory: str | Path, *, record: Mapping[str, Any] | None = None
     ) -> Path:
-        """Write the bundle folder, atomically; `record` holds facts of the run for its model card."""
+        """Write the bundle folder, atomically; `record` holds facts of the run for its model
+        card."""
         from inlay.bundle import save
 
         return save(self, Path(save_directory), record=record or {})

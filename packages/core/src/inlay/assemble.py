@@ -15,6 +15,7 @@ from inlay.config import parse
 from inlay.config.base import Config
 from inlay.descriptors import Method, resolve
 from inlay.errors import AnatomyError, ConfigError
+from inlay.fit import check_fit
 from inlay.host import PluginHost
 
 if TYPE_CHECKING:
@@ -37,17 +38,19 @@ def adapt(
     """Put an adapter on a frozen backbone, and a task's head behind it.
 
     Args:
-        backbone: a name (`vit_tiny_patch16_224.augreg_in21k`), a backbone config, or a model object that you hold; the
-            object is used as it is, not copied.
+        backbone: a name (`vit_tiny_patch16_224.augreg_in21k`), a backbone config, or a model object
+            that you hold; the object is used as it is, not copied.
         method: a name (`"arc"`), a mapping (`{"name": "arc", "rank": 8}`) or a method config.
         task: likewise.
         labels: class names; or give `num_classes`.
         name: several adapters can share one backbone under different names.
-        preprocessing: how inputs are prepared, for the bundle; default: the backbone's own input specification.
+        preprocessing: how inputs are prepared, for the bundle; default: the backbone's own input
+            specification.
         verify: run the liveness check (one forward pass on one random input).
 
     Returns:
-        A module: `model(inputs)` gives logits (B, classes), `model.loss((inputs, targets))` a scalar.
+        A module: `model(inputs)` gives logits (B, classes), `model.loss((inputs, targets))` a
+        scalar.
 
     Raises:
         AnatomyError: the backbone lacks what the method needs, or the adapter would do nothing.
@@ -104,7 +107,8 @@ def attach(
             method=config,
             task=task,
             name=name,
-            preprocessing=preprocessing or {"modality": built.modality, **built.input_spec},
+            preprocessing=built.input_spec if preprocessing is None else preprocessing,
+            packages=_packages(built, config, task, host),
         )
         _check(model, method, verify)
     except BaseException:
@@ -112,19 +116,6 @@ def attach(
         raise
     host.adapter_attached(model)
     return model
-
-
-def check_fit(
-    method: Method, provides: frozenset[str], unfit: Mapping[str, str], label: str
-) -> None:
-    """Raise an `AnatomyError` of one sentence if the backbone cannot carry the method."""
-    for trait in sorted(method.needs - provides):
-        why = f": {unfit[trait]}" if trait in unfit else ""
-        raise AnatomyError(
-            f"`{method.name}` needs a backbone that provides `{trait}`, which `{label}` does not{why}"
-        )
-    for trait in sorted(method.refuses.keys() & provides):
-        raise AnatomyError(f"`{method.name}` cannot run on `{label}`: {method.refuses[trait]}")
 
 
 def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:
@@ -135,14 +126,9 @@ def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:
 
 
 def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]:
-    """Data first (its errors are cheap), then backbone, adapter and head of a run."""
+    """Backbone, data, adapter and head of a run."""
     built = build_backbone(config.backbone, host)
     dataset = host.find("dataset", config.data.name)
-    if dataset.modality != built.modality:
-        raise ConfigError(
-            f"data set `{config.data.name}` gives {dataset.modality} data,"
-            f" but backbone `{built.label}` takes {built.modality} data"
-        )
     splits = resolve(dataset.build)(config.data, built.input_spec, config.train.seed)
     head = resolve(host.find("task", config.task.name).build)(
         config.task, built.anatomy, splits.labels
@@ -182,6 +168,16 @@ def _labels(labels: Sequence[str] | None, num_classes: int | None) -> tuple[str,
     if num_classes is None:
         raise ConfigError("give `labels` (class names) or `num_classes`")
     return tuple(str(i) for i in range(num_classes))
+
+
+def _packages(
+    built: BuiltBackbone, method: Config, task: Config, host: PluginHost
+) -> dict[str, dict[str, str]]:
+    named = {"method": method.name, "task": task.name}
+    if built.source:
+        named["backbone"] = built.source["name"]
+    owners = {kind: host.owner(kind, name) for kind, name in named.items()}
+    return {k: {"distribution": o.distribution, "version": o.version} for k, o in owners.items()}
 
 
 def _check(model: AdaptedModel, method: Method, verify: bool) -> None:

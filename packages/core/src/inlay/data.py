@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Map-style data sets whose items are `(input, target)`; for classification the target is an int.
+    """Map-style data sets whose items are `(input, target)`; for classification the target is an
+    int.
 
     `validation` is never a part of `test`. A split that the layout does not have is `None`.
     """
@@ -23,7 +24,8 @@ class Splits:
     labels: tuple[str, ...]
     """Class names; a target is an index into it."""
     preprocessing: Mapping[str, Any]
-    """Everything the modality's `reader` needs to prepare an input for prediction; JSON-able; goes into the bundle."""
+    """Everything the modality's `reader` needs to prepare an input for prediction; JSON-able; goes
+    into the bundle."""
     digest: str = ""
     """A hash of file names and labels: two runs with one digest saw the same split."""
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -24,7 +24,8 @@ def resolve(path: str) -> Any:
 class Method:
     """A way to adapt a backbone.
 
-    `attach` names `attach(place: Placement, config) -> None`, which makes the adapter with the four verbs.
+    `attach` names `attach(place: Placement, config) -> None`, which makes the adapter with the four
+    verbs.
     """
 
     name: str
@@ -32,9 +33,11 @@ class Method:
     attach: str
     summary: str
     needs: frozenset[str] = frozenset()
-    """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`, `class_token`)."""
+    """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`,
+    `class_token`)."""
     refuses: Mapping[str, str] = field(default_factory=dict)
-    """What the method cannot be used on: a trait that a backbone provides -> the reason in words."""
+    """What the method cannot be used on: a trait that a backbone provides -> the reason in
+    words."""
     count: str | None = None
     """`count(config, anatomy) -> int`: how many parameters the method trains, from its formula."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -48,8 +51,8 @@ class Method:
 class Backbone:
     """A family of frozen pretrained networks.
 
-    `build` names `build(config) -> BuiltBackbone`; `adopt` names `adopt(module) -> BuiltBackbone | None`, which
-    recognises a model object that the user already holds.
+    `build` names `build(config) -> BuiltBackbone`; `adopt` names `adopt(module) -> BuiltBackbone |
+    None`, which recognises a model object that the user already holds.
     """
 
     name: str
@@ -61,12 +64,14 @@ class Backbone:
     """`provides(config) -> frozenset[str]`, answered without importing torch."""
     adopt: str | None = None
     catch_all: str | None = None
-    """The config field that takes a short form which is no registered name (`backbone: vit_tiny...`)."""
+    """The config field that takes a short form which is no registered name (`backbone:
+    vit_tiny...`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Modality:
-    """A kind of input; `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting."""
+    """A kind of input; `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for
+    predicting."""
 
     name: str
     reader: str
@@ -76,7 +81,8 @@ class Modality:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Head, loss and metrics; `build` names `build(config, width, labels) -> inlay.task.TaskHead`."""
+    """Head, loss and metrics; `build` names `build(config, width, labels) ->
+    inlay.task.TaskHead`."""
 
     name: str
     config: type[Config]
@@ -86,7 +92,8 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A layout of labelled data on disk; `build` names `build(config, input_spec, seed) -> inlay.data.Splits`."""
+    """A layout of labelled data on disk; `build` names `build(config, input_spec, seed) ->
+    inlay.data.Splits`."""
 
     name: str
     config: type[Config]
@@ -107,7 +114,8 @@ class Exporter:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command of the command line; `command` names a `click.Command`, imported when it is called."""
+    """A command of the command line; `command` names a `click.Command`, imported when it is
+    called."""
 
     name: str
     command: str

@@ -1,4 +1,4 @@
-"""What a user can do wrong, each as one sentence; the command line turns these into exit status 2."""
+"""What a user can do wrong, each as one sentence; the command line exits with status 2."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DataError(InlayError, ValueError):
 
 
 class BundleError(InlayError, ValueError):
-    """A bundle or checkpoint that is truncated, foreign, tampered with, or made for something else."""
+    """A bundle or checkpoint that is truncated, foreign, changed, or made for something else."""
 
 
 class RunError(InlayError, RuntimeError):
@@ -43,7 +43,8 @@ class RunError(InlayError, RuntimeError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownName:
-    """The one way in which an unknown name is reported: what there is, and the hint or the near miss.
+    """The one way in which an unknown name is reported: what there is, and the hint or the near
+    miss.
 
     >>> str(unknown("method", "arcc", ["arc", "full"]))
     'no method `arcc` is installed (have: arc, full); did you mean `arc`?'

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grid:
-    """Patch tokens on a map, row by row, behind `prefix` other tokens (class, inserted, registers)."""
+    """Patch tokens on a map, row by row, behind `prefix` other tokens (class, inserted,
+    registers)."""
 
     height: int
     width: int
@@ -45,6 +46,7 @@ class Features:
     """(B, N, D); a hierarchical backbone's last map, flattened row by row."""
     layout: Layout
     pooled: Tensor | None = None
-    """(B, D), pooled in the way in which the backbone was pretrained (class token, average, attention pool)."""
+    """(B, D), pooled in the way in which the backbone was pretrained (class token, average,
+    attention pool)."""
     levels: Sequence[Tensor] = ()
     """Maps (B, D, H, W) of the blocks that were asked for, for dense tasks."""

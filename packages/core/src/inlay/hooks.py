@@ -1,7 +1,8 @@
-"""The hooks, told apart by their grammar: asks (`register_*`), decides (`make_*`), tells (past participle).
+"""The hooks, told apart by their grammar: asks (`register_*`), decides (`make_*`), tells (past
+participle).
 
-A plugin is a module of functions decorated with `inlay.hookimpl`, named in the entry-point group `inlay`.
-Arguments are passed by name; an implementation takes only those that it uses.
+A plugin is a module of functions decorated with `inlay.hookimpl`, named in the entry-point group
+`inlay`. Arguments are passed by name; an implementation takes only those that it uses.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def register_methods() -> Iterable[Method]:
 
     >>> @hookimpl
     ... def register_methods():
-    ...     yield Method(name="lora", config=LoraConfig, attach="my_lora:attach", summary="low rank")
+    ...     yield Method(name="lora", config=LoraConfig, attach="my_lora:attach", summary="low
+    rank")
     """
 
 
@@ -68,7 +70,8 @@ def register_commands() -> Iterable[Command]:
 
 @hookspec(firstresult=True)
 def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]] | None:
-    """Decide: the optimizer's parameter groups; `None` leaves it to the next plugin, core answers last."""
+    """Decide: the optimizer's parameter groups; `None` leaves it to the next plugin, core answers
+    last."""
 
 
 @hookspec(firstresult=True)

@@ -14,7 +14,8 @@ class TrainableReport:
     head: int
     """The task's head."""
     other: int
-    """Trainable copies of the backbone's own tensors (biases, norms, class token, everything for `full`)."""
+    """Trainable copies of the backbone's own tensors (biases, norms, class token, everything for
+    `full`)."""
     backbone: int
     """The frozen backbone as it was pretrained, without its classifier."""
 
@@ -29,6 +30,6 @@ class TrainableReport:
 
     def __str__(self) -> str:
         return (
-            f"trains {self.trainable:,} parameters ({self.share:.2f} % of the backbone's {self.backbone:,}):"
-            f" method {self.method:,}, head {self.head:,}, other {self.other:,}"
+            f"trains {self.trainable:,} parameters ({self.share:.2f} % of the backbone's"
+            f" {self.backbone:,}): method {self.method:,}, head {self.head:,}, other {self.other:,}"
         )

@@ -22,7 +22,8 @@ class Prediction:
 
 
 class TaskHead(Protocol):
-    """An `nn.Module` on `Features`. All of its parameters train and go into the bundle under `head.`."""
+    """An `nn.Module` on `Features`. All of its parameters train and go into the bundle under
+    `head.`."""
 
     labels: tuple[str, ...]
 
@@ -35,7 +36,8 @@ class TaskHead(Protocol):
         ...
 
     def metrics(self) -> nn.Module:
-        """A fresh `torchmetrics.MetricCollection` (`update(output, targets)`); needs `inlay-train`."""
+        """A fresh `torchmetrics.MetricCollection` (`update(output, targets)`); needs
+        `inlay-train`."""
         ...
 
     def predict(self, output: Tensor) -> Sequence[Prediction]:

@@ -15,7 +15,8 @@ from inlay.anatomy.ports import Undo
 
 @dataclass(eq=False)
 class Swap:
-    """A tensor of the backbone for which an adapter-owned copy stands in while the adapter is active."""
+    """A tensor of the backbone for which an adapter-owned copy stands in while the adapter is
+    active."""
 
     owner: nn.Module
     name: str
@@ -44,7 +45,8 @@ class Thawed(nn.Module):
 
 
 class Adapter(nn.Module):
-    """Registered children only: `blocks.3.attn_in.rewrites.0...`, `thawed.blocks.0.norm2.weight`."""
+    """Registered children only: `blocks.3.attn_in.rewrites.0...`,
+    `thawed.blocks.0.norm2.weight`."""
 
     def __init__(self, anatomy: Anatomy) -> None:
         super().__init__()

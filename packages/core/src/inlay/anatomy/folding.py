@@ -50,8 +50,9 @@ class Refusal:
 def fold(adapter: Adapter) -> list[Refusal]:
     """Fold what can be folded, in place; the pieces that stay are named with their reasons.
 
-    Call it on a copy whose adapter is disengaged. Order: rewrites into the map that writes the site, then branches,
-    then rewrites into the maps that read it, so that each step sees the tensors which it was derived for.
+    Call it on a copy whose adapter is disengaged. Order: rewrites into the map that writes the
+    site, then branches, then rewrites into the maps that read it, so that each step sees the
+    tensors which it was derived for.
     """
     pipes = [adapter.pipes[s.path] for s in adapter.anatomy.all_sites() if s.path in adapter.pipes]
     refusals: dict[str, Refusal] = {}

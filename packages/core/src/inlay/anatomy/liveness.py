@@ -1,7 +1,8 @@
 """Attach proves itself alive: every site is met, every trainable tensor is in the graph.
 
-Liveness is about the graph, not about magnitudes: LayerScale at 1e-5 and norms that start at zero hide any effect at
-initialisation, and a zero up-projection hides its down-projection. So the graph behind the features is walked.
+Liveness is about the graph, not about magnitudes: LayerScale at 1e-5 and norms that start at zero
+hide any effect at initialisation, and a zero up-projection hides its down-projection. So the graph
+behind the features is walked.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ def prove_alive(adapter: Adapter) -> None:
     """Run the backbone forward once on a random example and walk the graph behind its features.
 
     Raises:
-        AnatomyError: a site was never met, or a trainable tensor has no path to the features; names them.
+        AnatomyError: a site was never met, or a trainable tensor has no path to the features; names
+            them.
     """
     for pipe in adapter.pipes.values():
         pipe.met = False
@@ -51,7 +53,8 @@ def _check_connected(adapter: Adapter, features: Features) -> None:
     ]
     if dead:
         raise AnatomyError(
-            f"the adapter's {_listed(dead)} would never train: nothing leads from it to the features"
+            f"the adapter's {_listed(dead)} would never train:"
+            " nothing leads from it to the features"
         )
 
 
@@ -81,7 +84,8 @@ def _leaves(features: Features) -> set[int]:
 
 
 def check_frozen(backbone: nn.Module, adapter: Adapter) -> None:
-    """No parameter of the backbone trains except the adapter's own copies; every parameter of the adapter does."""
+    """No parameter of the backbone trains except the adapter's own copies; every parameter of the
+    adapter does."""
     own = {id(p) for p in adapter.parameters()}
     leaked = [n for n, p in backbone.named_parameters() if p.requires_grad and id(p) not in own]
     if leaked:

@@ -33,7 +33,8 @@ BLOCK_SITES = (
 """The sites of a block in the order in which data meets them."""
 
 MODEL_SITES = ("embed.out", "tokens.in", "norm.out")
-"""The sites of the whole: patch tokens before prefix tokens, what enters block 0, after the last norm."""
+"""The sites of the whole: patch tokens before prefix tokens, what enters block 0, after the last
+norm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +97,13 @@ class Anatomy(ABC):
     sites: Mapping[str, Site]
     """The sites of the whole that this backbone has (of `MODEL_SITES`)."""
     provides: frozenset[str]
-    """Traits that methods may need: `sequence`, `grid`, `points`, `hierarchical`, `class_token`, `insertion`."""
+    """Traits that methods may need: `sequence`, `grid`, `points`, `hierarchical`, `class_token`,
+    `insertion`."""
     prefix: int = 0
     """Tokens before the patches as pretrained: class token and registers."""
     class_token: tuple[nn.Module, str] | None = None
-    """Owner and name of the class-token parameter; inserted tokens go right after it, else first."""
+    """Owner and name of the class-token parameter; inserted tokens go right after it, else
+    first."""
     unfit: Mapping[str, str] = field(default_factory=dict)
     """A trait that is missing -> why, to finish the sentence of a refusal."""
 
@@ -119,7 +122,8 @@ class Anatomy(ABC):
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         """Run the backbone; `inserted` tokens of adapters are in the sequence at its end.
 
-        `levels` asks for the maps after those blocks. Also remembers the layout of `inputs` for `layout`.
+        `levels` asks for the maps after those blocks. Also remembers the layout of `inputs` for
+        `layout`.
         """
 
     @abstractmethod
@@ -132,7 +136,8 @@ class Anatomy(ABC):
 
     @abstractmethod
     def make_room(self, block: int, count: int) -> list[Undo]:
-        """Prepare the blocks from `block` on for `count` more tokens (rotary prefix, relative bias); how to undo it."""
+        """Prepare the blocks from `block` on for `count` more tokens (rotary prefix, relative
+        bias); how to undo it."""
 
     @abstractmethod
     def trunk(self) -> dict[str, Tensor]:
@@ -147,8 +152,10 @@ class BuiltBackbone:
     anatomy: Anatomy
     modality: str
     input_spec: Mapping[str, Any]
-    """What data sets need to prepare inputs: image size, mean, std, interpolation, crop, ...; JSON-able."""
+    """What data sets need to prepare inputs: image size, mean, std, interpolation, crop, ...;
+    JSON-able."""
     source: Mapping[str, Any]
-    """A backbone config, dumped, from which the same backbone can be built again; empty for a foreign object."""
+    """A backbone config, dumped, from which the same backbone can be built again; empty for a
+    foreign object."""
     label: str
     """The name for people: `vit_base_patch16_224.augreg_in21k`."""

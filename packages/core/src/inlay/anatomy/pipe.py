@@ -59,7 +59,8 @@ class Insertion:
 
 
 class SitePipe(nn.Module):
-    """All that one adapter does at one site; its modules are registered here, the wiring is plain."""
+    """All that one adapter does at one site; its modules are registered here, the wiring is
+    plain."""
 
     def __init__(self, site: Site) -> None:
         super().__init__()

@@ -54,18 +54,18 @@ class Placement:
         return self.anatomy.sites[name]
 
     def layout(self, block: Block) -> Callable[[], Layout]:
-        """What a module asks for, while it runs, to know where tokens lie at the entry of `block`."""
+        """What a module asks while it runs: where do tokens lie at the entry of `block`?"""
         return LayoutAt(self.adapter, block.index)
 
     def rewrite(self, site: Site, module: nn.Module) -> None:
-        """x becomes module(x). Several rewrites of one site act in the order in which they are placed."""
+        """x becomes module(x); several at one site act in the order of their placing."""
         self.adapter.pipe(site).rewrites.append(module)
 
     def branch(self, source: Site, target: Site, module: nn.Module) -> Branch:
         """target becomes target + module(source).
 
-        The source is read as it leaves its site: after that site's rewrites and what is added there.
-        Source and target are sites of one block, the source first.
+        The source is read as it leaves its site: after that site's rewrites and what is added
+        there. Source and target are sites of one block, the source first.
         """
         self._check_order(source, target)
         branch = Branch(source, target, module)
@@ -83,11 +83,12 @@ class Placement:
         *,
         count: int = 1,
     ) -> None:
-        """Put `count` tokens in right after the class token (first, where there is none); later blocks see them.
+        """Put `count` tokens in right after the class token, or first where there is none.
 
-        `where`: a block, after which they appear, or the site `tokens.in`. `module` gets what `source` gives, a
-        branch's output or a site's tensor (B, T, D), and returns (B, count, D); without a source it is called with
-        nothing and returns (1, count, D) or (count, D). Needs a backbone that provides `insertion`.
+        `where`: a block, after which they appear and later blocks see them, or the site `tokens.in`. `module` gets what
+        `source` gives, a branch's output or a site's tensor (B, T, D), and returns (B, count, D);
+        without a source it is called with nothing and returns (1, count, D) or (count, D). Needs a
+        backbone that provides `insertion`.
         """
         if "insertion" not in self.provides:
             why = self.anatomy.unfit.get("insertion", "its token count is fixed")
@@ -101,7 +102,7 @@ class Placement:
         self.adapter.inserted.append((first, count))
 
     def thaw(self, what: nn.Module | nn.Parameter) -> None:
-        """A trainable copy stands in for a parameter, or for all parameters and buffers of a module.
+        """A trainable copy stands in for a parameter, or for all tensors of a module.
 
         The original stays frozen and untouched; detach puts it back.
         """

@@ -15,7 +15,8 @@ Pipe = Callable[[Tensor], Tensor]
 
 
 class Undo(Protocol):
-    """What an installation leaves behind so that detach can take it back (`RemovableHandle` is one)."""
+    """What an installation leaves behind so that detach can take it back (`RemovableHandle` is
+    one)."""
 
     def remove(self) -> None:
         """Take it back; called once, in reverse order of installation."""
@@ -68,7 +69,8 @@ class OutputOf:
 
 
 class ResidualInto:
-    """A residual stream that `reader` reads and that a later sum carries on: `x + carrier(... reader(x))`.
+    """A residual stream that `reader` reads and that a later sum carries on: `x + carrier(...
+    reader(x))`.
 
     The reader gets x' and the carrier's output is moved by x' - x, so that the sum is x' + f(x').
     """

@@ -15,14 +15,16 @@ class FoldTarget(Protocol):
     """A frozen map; `read` and `write` are inverse to one another."""
 
     diagonal: bool
-    """True for a norm, whose weight is a scale (D,); False for a linear map, whose weight is (out, in)."""
+    """True for a norm, whose weight is a scale (D,); False for a linear map, whose weight is (out,
+    in)."""
 
     def read(self) -> tuple[Tensor, Tensor]:
         """Weight and shift as float32 (or wider) copies; a missing shift reads as zeros."""
         ...
 
     def write(self, weight: Tensor, shift: Tensor) -> None:
-        """Store both, cast to the map's own dtype; makes a bias where there was none and it is not zero."""
+        """Store both, cast to the map's own dtype; makes a bias where there was none and it is not
+        zero."""
         ...
 
 

@@ -16,7 +16,7 @@ class BackboneRecord(Config):
 
     label: str
     """The name for people: `vit_base_patch16_224.augreg_in21k`."""
-    source: dict[str, Any] = {}
+    source: dict[str, Any] = Field(default_factory=dict)
     """The backbone config; empty where the user brought a model object of unknown origin."""
     fingerprint: str
     """SHA-256 over names, shapes and sampled values of its tensors."""
@@ -41,15 +41,15 @@ class Manifest(Config):
     """What the adapter belongs to."""
     labels: list[str]
     """Class names in the order of the outputs."""
-    preprocessing: dict[str, Any] = {}
+    preprocessing: dict[str, Any] = Field(default_factory=dict)
     """How an input is prepared for prediction."""
-    sites: list[str] = []
+    sites: list[str] = Field(default_factory=list)
     """Where the adapter acts, resolved."""
-    parameters: dict[str, int] = {}
+    parameters: dict[str, int] = Field(default_factory=dict)
     """Trained parameters: `method`, `head`, `other`."""
-    packages: dict[str, dict[str, str]] = {}
+    packages: dict[str, dict[str, str]] = Field(default_factory=dict)
     """For `method`, `backbone`, `task`: the distribution that registers it and its version."""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field(default_factory=dict)
     """What the run measured, `test.top1` and so on."""
     tensors_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """SHA-256 of `adapter_model.safetensors`."""

@@ -36,7 +36,8 @@ def load(
 
     Args:
         folder: a bundle, or a run folder that holds one as `bundle/`.
-        backbone: a model object to put the adapter on, or another way to build it; default: as the bundle says.
+        backbone: a model object to put the adapter on, or another way to build it; default: as the
+            bundle says.
         name: the adapter's name on that backbone.
         device: where the model goes.
         allow_backbone_mismatch: load onto other backbone weights all the same.
@@ -95,8 +96,8 @@ def read_manifest(folder: Path) -> Manifest:
     version = data.get("format_version")
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise BundleError(
-            f"`{path}` was saved by a newer Inlay (format {version}; this one reads {FORMAT_VERSION}):"
-            " pip install --upgrade inlay"
+            f"`{path}` was saved by a newer Inlay"
+            f" (format {version}; this one reads {FORMAT_VERSION}): pip install --upgrade inlay"
         )
     try:
         return Manifest.model_validate(data)

@@ -15,7 +15,6 @@ from inlay.bundle.card import model_card
 from inlay.bundle.fingerprint import fingerprint
 from inlay.bundle.manifest import BackboneRecord, Manifest
 from inlay.errors import BundleError
-from inlay.host import PluginHost
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,9 +25,11 @@ CONFIG, TENSORS, CARD = "adapter_config.json", "adapter_model.safetensors", "REA
 
 
 def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Path:
-    """Write the bundle of a model; an existing bundle is replaced, anything else is left alone and refused.
+    """Write the bundle of a model; an existing bundle is replaced, anything else is left alone and
+    refused.
 
-    `record`: `metrics` (flat numbers), `dataset`, `command`, `seed`, ... for the model card; every key is optional.
+    `record`: `metrics` (flat numbers), `dataset`, `command`, `seed`, ... for the model card; every
+    key is optional.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
         raise BundleError(f"`{folder}` holds other files and is no bundle; give a new folder")
@@ -63,7 +64,7 @@ def describe(model: AdaptedModel, tensors: bytes, metrics: Mapping[str, float]) 
         preprocessing=model.preprocessing,
         sites=list(model.adapter.pipes),
         parameters={"method": report.method, "head": report.head, "other": report.other},
-        packages=_packages(model),
+        packages=model.packages,
         metrics=dict(metrics),
         tensors_sha256=hashlib.sha256(tensors).hexdigest(),
     )
@@ -75,16 +76,9 @@ def untouched_trunk(model: AdaptedModel) -> dict[str, Tensor]:
         return model.anatomy.trunk()
 
 
-def _packages(model: AdaptedModel) -> dict[str, dict[str, str]]:
-    host = PluginHost.discover()
-    named = {"method": model.method.name, "task": model.task.name}
-    if model.built.source:
-        named["backbone"] = model.built.source["name"]
-    return {kind: host.origin(kind, name) for kind, name in named.items()}
-
-
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make `folder` hold exactly `files`; a reader sees the old ones or the new ones, never a mixture."""
+    """Make `folder` hold exactly `files`; a reader sees the old ones or the new ones, never a
+    mixture."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
     stale = folder.parent / f".{folder.name}.old-{os.getpid()}"
@@ -92,7 +86,7 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     fresh.mkdir()
     try:
         for name, content in files.items():
-            with open(fresh / name, "wb") as file:
+            with (fresh / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -103,12 +97,12 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _swap(fresh: Path, folder: Path, stale: Path) -> None:
     if not folder.exists():
-        os.rename(fresh, folder)
+        fresh.rename(folder)
         return
-    os.rename(folder, stale)
+    folder.rename(stale)
     try:
-        os.rename(fresh, folder)
+        fresh.rename(folder)
     except OSError:
-        os.rename(stale, folder)
+        stale.rename(folder)
         raise
     shutil.rmtree(stale, ignore_errors=True)

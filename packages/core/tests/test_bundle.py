@@ -1,0 +1,192 @@
+"""Bundles: what is in them, and every way in which they can be wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import inlay
+from inlay.errors import BundleError, ConfigError, UnknownName
+from inlay.host import PluginHost
+from inlay.testing import tiny_backbone
+
+
+@pytest.fixture(scope="module")
+def host():
+    return PluginHost.discover()
+
+
+@pytest.fixture
+def model(host):
+    torch.manual_seed(0)
+    model = inlay.adapt(tiny_backbone(), "bitfit", labels=["cat", "dog", "eel"], host=host).eval()
+    with torch.no_grad():
+        for parameter in model.trained_parameters().values():
+            parameter.add_(0.1)
+    return model
+
+
+@pytest.fixture
+def bundle(model, tmp_path):
+    record = {"metrics": {"test.top1": 0.875}, "dataset": "pets", "seed": 0}
+    return model.save_pretrained(tmp_path / "bundle", record=record)
+
+
+def change(bundle, **fields):
+    path = bundle / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+def test_round_trip_gives_equal_outputs(model, bundle, images, host):
+    again = inlay.load(bundle, backbone=tiny_backbone(), host=host)
+    assert torch.equal(again(images), model(images))
+    assert again.head.labels == ("cat", "dog", "eel")
+    assert not again.training
+
+
+def test_files_are_those_that_hub_tools_know(bundle, model):
+    assert {p.name for p in bundle.iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "README.md",
+    }
+    tensors = load_file(bundle / "adapter_model.safetensors")
+    assert set(tensors) == set(model.trained_parameters())
+    assert not any(name.startswith("backbone.") for name in tensors)
+    config = json.loads((bundle / "adapter_config.json").read_text())
+    assert config["method"] == {"name": "bitfit", "schema_version": 1} or (
+        config["method"]["name"] == "bitfit"
+    )
+    assert config["labels"] == ["cat", "dog", "eel"]
+    assert config["packages"]["method"]["distribution"] == "inlay"
+
+
+def test_card_states_what_was_measured_and_leaves_no_blank(bundle):
+    card = (bundle / "README.md").read_text()
+    assert card.startswith("---\n")
+    assert "library_name: inlay" in card
+    assert "| test.top1 | 0.875 |" in card
+    assert "dataset: `pets`" in card
+    assert "More Information" not in card
+    assert "None" not in card
+
+
+def test_another_backbone_is_refused_and_can_be_forced(bundle, host):
+    other = tiny_backbone(seed=1)
+    with pytest.raises(BundleError, match="other weights of `tiny`"):
+        inlay.load(bundle, backbone=other, host=host)
+    assert "_inlay_attachments" not in vars(other.module)
+    inlay.load(bundle, backbone=other, host=host, allow_backbone_mismatch=True)
+
+
+def test_the_fingerprint_is_that_of_the_untouched_backbone(host, tmp_path, images):
+    """Full fine-tuning changes every tensor that the model runs with, yet loads onto the original."""
+    model = inlay.adapt(tiny_backbone(), "full", num_classes=2, host=host).eval()
+    with torch.no_grad():
+        for parameter in model.trained_parameters().values():
+            parameter.mul_(1.5)
+    again = inlay.load(
+        model.save_pretrained(tmp_path / "full"), backbone=tiny_backbone(), host=host
+    )
+    assert torch.equal(again(images), model(images))
+
+
+def test_without_a_source_the_backbone_must_be_passed(bundle, host):
+    with pytest.raises(BundleError, match="pass it as `backbone=`"):
+        inlay.load(bundle, host=host)
+
+
+def test_truncated_tensors_are_refused(bundle, host):
+    path = bundle / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(BundleError, match="truncated or no safetensors file"):
+        inlay.load(bundle, backbone=tiny_backbone(), host=host)
+
+
+def test_exchanged_tensors_are_refused(bundle, host):
+    path = bundle / "adapter_model.safetensors"
+    save_file({name: t + 1 for name, t in load_file(path).items()}, path)
+    with pytest.raises(BundleError, match="is not the file that was written beside"):
+        inlay.load(bundle, backbone=tiny_backbone(), host=host)
+
+
+def test_a_pickle_is_never_unpickled(bundle, host, tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save(Payload(), bundle / "adapter_model.safetensors")
+    with pytest.raises(BundleError, match="no safetensors file"):
+        inlay.load(bundle, backbone=tiny_backbone(), host=host)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_newer_format_is_refused_in_words(bundle, host):
+    change(bundle, format_version=2)
+    with pytest.raises(BundleError, match=r"newer Inlay \(format 2; this one reads 1\)"):
+        inlay.load(bundle, host=host)
+
+
+def test_a_peft_adapter_is_recognised(bundle, host):
+    (bundle / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 8}')
+    with pytest.raises(BundleError, match="describes a PEFT adapter"):
+        inlay.load(bundle, host=host)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"bundle"'])
+def test_a_damaged_config_is_refused(bundle, host, text):
+    (bundle / "adapter_config.json").write_text(text)
+    with pytest.raises(BundleError, match=r"adapter_config.json` "):
+        inlay.load(bundle, host=host)
+
+
+def test_a_missing_field_is_named(bundle, host):
+    path = bundle / "adapter_config.json"
+    data = json.loads(path.read_text())
+    del data["labels"]
+    path.write_text(json.dumps(data))
+    with pytest.raises(BundleError, match="is damaged: `labels`"):
+        inlay.load(bundle, host=host)
+
+
+def test_a_method_that_is_not_installed_says_what_to_install(bundle, host):
+    change(bundle, method={"name": "dapt"})
+    with pytest.raises(UnknownName, match="pip install inlay-dapt"):
+        inlay.load(bundle, backbone=tiny_backbone(), host=host)
+
+
+def test_a_folder_without_a_bundle(tmp_path):
+    with pytest.raises(BundleError, match="no bundle and no finished run"):
+        inlay.load(tmp_path)
+
+
+def test_saving_replaces_a_bundle_and_spares_other_folders(bundle, model, tmp_path):
+    (bundle / "adapter_model.safetensors").write_bytes(b"old")
+    model.save_pretrained(bundle)
+    assert len(load_file(bundle / "adapter_model.safetensors")) > 0
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    with pytest.raises(BundleError, match="holds other files"):
+        model.save_pretrained(tmp_path / "photos")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bundle", "photos"]
+
+
+def test_a_failed_write_keeps_the_old_bundle(bundle, model, monkeypatch):
+    before = {p.name: p.read_bytes() for p in bundle.iterdir()}
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("inlay.bundle.writing.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        model.save_pretrained(bundle)
+    assert {p.name: p.read_bytes() for p in bundle.iterdir()} == before
+    assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_labels_and_num_classes_must_agree(host):
+    with pytest.raises(ConfigError, match="`num_classes` is 3 but there are 2 labels"):
+        inlay.adapt(tiny_backbone(), "linear", labels=["a", "b"], num_classes=3, host=host)
