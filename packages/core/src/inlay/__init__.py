@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inlay.adapted import adapt
+    from inlay.assemble import adapt
     from inlay.bundle import load
     from inlay.hooks import hookimpl
     from inlay.host import PluginHost
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PluginHost", "__version__", "adapt", "hookimpl", "load"]
 
 _HOMES = {
-    "adapt": "inlay.adapted",
+    "adapt": "inlay.assemble",
     "load": "inlay.bundle",
     "hookimpl": "inlay.hooks",
     "PluginHost": "inlay.host",

@@ -1,4 +1,5 @@
-"""`python -m inlay`, so that `accelerate launch -m inlay train` and `torchrun -m inlay train` work."""
+"""`python -m inlay`, so that `accelerate launch -m inlay train` and `torchrun -m inlay train`
+work."""
 
 from inlay.cli import main
 

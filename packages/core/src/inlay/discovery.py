@@ -1,4 +1,5 @@
-"""Which plugins are there: entry points and files, each as a record that can be loaded inside a guard."""
+"""Which plugins are there: entry points and files, each as a record that can be loaded inside a
+guard."""
 
 from __future__ import annotations
 
@@ -65,8 +66,10 @@ def in_words(error: BaseException) -> str:
 def installed(only: str | None) -> list[Candidate]:
     """Every installed plugin in the order of its name; those that `only` leaves out are `off`.
 
-    `only` is an allow-list (`image,arc`) or all-but (`-smoa`), of entry-point or distribution names.
-    Core itself is always on. A `ConfigError` where the two are mixed or an allowed name is not there.
+    `only` is an allow-list (`image,arc`) or all-but (`-smoa`), of entry-point or distribution
+    names.
+    Core itself is always on. A `ConfigError` where the two are mixed or an allowed name is not
+    there.
     """
     points = sorted(metadata.entry_points(group=GROUP), key=lambda e: (e.name, e.value))
     candidates = [Candidate(_record(point), point.load) for point in points]

@@ -22,7 +22,8 @@ BROUGHT_BY = {
 
 
 def distribution_of(kind: str, name: str) -> str | None:
-    """The distribution that brings the name, installed or not; `None` for a name that is not ours."""
+    """The distribution that brings the name, installed or not; `None` for a name that is not
+    ours."""
     for distribution, kinds in BROUGHT_BY.items():
         if name in kinds.get(kind, ()):
             return distribution

@@ -39,8 +39,8 @@ class PluginHost:
     def discover(cls, *, only: str | None = None, files: Sequence[Path] = ()) -> PluginHost:
         """All installed plugins and the plugin `files`; `only` is `INLAY_PLUGINS` unless given.
 
-        A plugin that fails is listed with its reason and nothing else is lost; a file that fails is a
-        `PluginError`, for it was asked for by name.
+        A plugin that fails is listed with its reason and nothing else is lost; a file that fails
+        is a `PluginError`, for it was asked for by name.
         """
         host = cls()
         asked = [from_file(Path(path)) for path in files]
@@ -110,8 +110,8 @@ class PluginHost:
     def find(self, kind: str, name: str) -> Any:
         """The descriptor of that name.
 
-        `UnknownName` says what there is or what to install; `PluginError` names the broken plugin, its
-        failure chained, or both distributions that claim the name.
+        `UnknownName` says what there is or what to install; `PluginError` names the broken plugin,
+        its failure chained, or both distributions that claim the name.
         """
         return self._registry.claim(kind, name).descriptor
 

@@ -1,4 +1,5 @@
-"""The error for a name that no healthy plugin brings: what is broken, what to install, what is near."""
+"""The error for a name that no healthy plugin brings: what is broken, what to install, what is
+near."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from inlay.firstparty import distribution_of, names_of
 def missing(
     kind: str, name: str, known: Iterable[str], records: Iterable[PluginRecord]
 ) -> InlayError:
-    """`PluginError` with its cause where a plugin that is installed should bring the name, else `UnknownName`."""
+    """`PluginError` with its cause where a plugin that is installed should bring the name, else
+    `UnknownName`."""
     known, records = list(known), list(records)
     ours = distribution_of(kind, name)
     for record in records:

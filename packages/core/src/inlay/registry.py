@@ -113,7 +113,8 @@ def _manager() -> pluggy.PluginManager:
 
 
 def _check_hooks(plugin: Any) -> None:
-    """A wrong signature fails in `register`, an unknown hook in the loop; on a manager of its own."""
+    """A wrong signature fails in `register`, an unknown hook in the loop; on a manager of its
+    own."""
     manager = _manager()
     known = list(vars(manager.hook))
     manager.register(plugin)

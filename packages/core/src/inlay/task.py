@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from inlay.data import Splits
     from inlay.features import Features
 
 
@@ -26,6 +27,10 @@ class TaskHead(Protocol):
     `head.`."""
 
     labels: tuple[str, ...]
+
+    def prepare(self, splits: Splits) -> None:
+        """Take from the data what the loss needs (class weights); once, before training."""
+        ...
 
     def __call__(self, features: Features) -> Tensor:
         """Output of the task; classification: logits (B, classes)."""

@@ -56,7 +56,8 @@ def _in_words() -> Iterator[None]:
 
 
 def _host(ctx: click.Context) -> PluginHost:
-    """Plugins are discovered once, when the first command name is needed; commands get the host as `ctx.obj`."""
+    """Plugins are discovered once, when the first command name is needed; commands get the host as
+    `ctx.obj`."""
     root = ctx.find_root()
     if root.obj is None:
         root.obj = PluginHost.discover(files=root.params.get("plugin", ()))

@@ -30,7 +30,8 @@ def load(path: str | Path, overrides: Iterable[str] = (), *, host: PluginHost) -
 def resolve(
     data: Mapping[str, Any], overrides: Iterable[str] = (), *, host: PluginHost
 ) -> RunConfig:
-    """A complete configuration: preset under own values, run folder named, plugins noted; then tells the plugins."""
+    """A complete configuration: preset under own values, run folder named, plugins noted; then
+    tells the plugins."""
     from pydantic import ValidationError
 
     from inlay.config.overrides import overridden

@@ -1,4 +1,5 @@
-"""The base of every configuration class: strict, frozen, described by the docstrings under its fields."""
+"""The base of every configuration class: strict, frozen, described by the docstrings under its
+fields."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ from inlay.config.migrate import VERSION_KEY, upgraded
 class Config(BaseModel):
     """Settings of one registered thing.
 
-    A registered class begins with `name: Literal["arc"] = "arc"`; the docstring under a field is its
-    description in `inlay schema` and `inlay explain`.
+    A registered class begins with `name: Literal["arc"] = "arc"`; the docstring under a field is
+    its description in `inlay schema` and `inlay explain`.
     """
 
     model_config = ConfigDict(

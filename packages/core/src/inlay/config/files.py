@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def write(path: Path, data: dict[str, Any], *, heading: str = "") -> None:
     _yaml().dump(data, text)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text.getvalue(), encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _yaml() -> Any:

@@ -22,7 +22,8 @@ ONE_OF = "x-inlay-one-of"
 
 @dataclass(frozen=True)
 class OneOf:
-    """The annotated field holds one of the registered configurations of a `kind`; `name` says which.
+    """The annotated field holds one of the registered configurations of a `kind`; `name` says
+    which.
 
     The host is taken from the validation context; a configuration object is taken as it is.
     """
@@ -65,7 +66,8 @@ class OneOf:
         return descriptor.config.model_validate(dict(data), context={"host": host})
 
     def widened(self, value: Any, host: PluginHost) -> Any:
-        """`arc` -> `{"name": "arc"}`; a backbone that is no registered name goes to the catch-all one."""
+        """`arc` -> `{"name": "arc"}`; a backbone that is no registered name goes to the catch-all
+        one."""
         if isinstance(value, Mapping):
             return {"name": self.default, **value} if self.default else value
         if not isinstance(value, str):
@@ -74,7 +76,8 @@ class OneOf:
         return {"name": value} if taker is None else {"name": taker.name, taker.catch_all: value}
 
     def _is_name(self, text: str, host: PluginHost) -> bool:
-        """Registered, one of ours that is not installed, or so near to one that it must be a slip."""
+        """Registered, one of ours that is not installed, or so near to one that it must be a
+        slip."""
         known = host.registered(self.kind)
         ours = distribution_of(self.kind, text) is not None
         return text in known or ours or bool(get_close_matches(text, known, n=1, cutoff=0.8))

@@ -121,7 +121,8 @@ def _preset(host: PluginHost, method: str, name: str) -> Mapping[str, Any]:
 
 
 def _over(own: Mapping[str, Any], preset: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
-    """The user's own values over the preset's; a block of another name replaces the preset's block."""
+    """The user's own values over the preset's; a block of another name replaces the preset's
+    block."""
     under = widened(preset, host)
     for key in BLOCKS.keys() & own.keys() & under.keys():
         names = [
@@ -130,3 +131,7 @@ def _over(own: Mapping[str, Any], preset: Mapping[str, Any], host: PluginHost) -
         if len(names) == 2 and None not in names and names[0] != names[1]:
             del under[key]
     return merged(under, own)
+
+
+def _name(block: Any) -> Any:
+    return block.get("name") if isinstance(block, Mapping) else None

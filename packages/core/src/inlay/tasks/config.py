@@ -17,8 +17,9 @@ class ClassificationConfig(Config):
     name: Literal["classification"] = "classification"
     """This task."""
     pool: str = "pretrained"
-    """What the head reads: `pretrained` (as the backbone was trained), `cls`, `mean` or `max` of the
-    patches, `prompts` (mean of the tokens that adapters inserted), or several, concatenated: `cls+mean`."""
+    """What the head reads: `pretrained` (as the backbone was trained), `cls`, `mean` or `max` of
+    the patches, `prompts` (mean of the tokens that adapters inserted), or several, concatenated:
+    `cls+mean`."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout on the pooled features, while training."""
     zero_head: bool = False
@@ -26,8 +27,8 @@ class ClassificationConfig(Config):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread evenly over all classes (timm's `smoothing`)."""
     class_weights: Literal["none", "balanced"] | tuple[NonNegativeFloat, ...] = "none"
-    """Weight of each class in the loss: `balanced` is n / (classes · n_class) over the training part,
-    a list gives one weight for each class in the order of the labels."""
+    """Weight of each class in the loss: `balanced` is n / (classes · n_class) over the training
+    part, a list gives one weight for each class in the order of the labels."""
 
     @field_validator("pool")
     @classmethod

@@ -1,0 +1,161 @@
+"""The classification task, by numbers worked out by hand."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from inlay.errors import AnatomyError, ConfigError
+from inlay.features import Features, Grid
+from inlay.tasks.classification import ClassificationHead, balanced_weights
+from inlay.tasks.config import ClassificationConfig
+
+LABELS = ("cat", "dog", "owl")
+
+
+def head(width=2, labels=LABELS, **settings):
+    return ClassificationHead(ClassificationConfig(**settings), width, labels)
+
+
+def splits(counts):
+    return SimpleNamespace(facts={"counts": {"train": counts}} if counts else {})
+
+
+def features(prompts=0, cls=True):
+    return Features(
+        cls=torch.tensor([[1.0, 2.0]]) if cls else None,
+        prompts=torch.tensor([[[10.0, 0.0], [20.0, 2.0]]])[:, :prompts],
+        patches=torch.tensor([[[0.0, 8.0], [4.0, 2.0]]]),
+        layout=Grid(1, 2),
+        pooled=torch.tensor([[-1.0, -2.0]]),
+    )
+
+
+def test_loss_is_cross_entropy():
+    # logits ln(1, 2, 5): probabilities 1/8, 2/8, 5/8
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]))
+    loss = head().loss(logits, torch.tensor([2, 0]))
+    assert loss.item() == pytest.approx((math.log(8 / 5) + math.log(8)) / 2, abs=1e-6)
+
+
+def test_label_smoothing_spreads_its_share_over_all_classes():
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0]]))
+    loss = head(label_smoothing=0.3).loss(logits, torch.tensor([2]))
+    # target (0.1, 0.1, 0.8)
+    expected = 0.1 * math.log(8) + 0.1 * math.log(4) + 0.8 * math.log(8 / 5)
+    assert loss.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_listed_class_weights_make_a_weighted_mean():
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]))
+    loss = head(class_weights=(1.0, 1.0, 3.0)).loss(logits, torch.tensor([2, 0]))
+    assert loss.item() == pytest.approx((3 * math.log(8 / 5) + math.log(8)) / 4, abs=1e-6)
+
+
+def test_a_list_of_another_length_is_refused():
+    with pytest.raises(ConfigError, match="`class_weights` has 2 values and there are 3 classes"):
+        head(class_weights=(1.0, 1.0))
+
+
+def test_balanced_weights_are_inverse_to_the_counts():
+    # 12 images, 3 classes: 12 / (3 n)
+    weights = balanced_weights({"cat": 8, "dog": 4}, LABELS)
+    assert weights.tolist() == [0.5, 1.0, 0.0]
+    model = head(class_weights="balanced")
+    model.prepare(splits({"cat": 8, "dog": 2, "owl": 2}))
+    assert model.class_weights.tolist() == [0.5, 2.0, 2.0]
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]))
+    loss = model.loss(logits, torch.tensor([0, 2]))
+    assert loss.item() == pytest.approx((0.5 * math.log(8) + 2 * math.log(8 / 5)) / 2.5, abs=1e-6)
+
+
+def test_balanced_weights_need_the_data_and_travel_with_the_head():
+    fresh = head(class_weights="balanced")
+    with pytest.raises(ConfigError, match="head.prepare"):
+        fresh.loss(torch.zeros(1, 3), torch.tensor([0]))
+    with pytest.raises(ConfigError, match="counts classes"):
+        fresh.prepare(splits(None))
+    trained = head(class_weights="balanced")
+    trained.prepare(splits({"cat": 8, "dog": 2, "owl": 2}))
+    fresh.load_state_dict(trained.state_dict())
+    assert fresh.loss(torch.zeros(1, 3), torch.tensor([0])).item() == pytest.approx(math.log(3))
+
+
+def test_unbalanced_heads_hold_the_linear_layer_alone():
+    assert set(head().state_dict()) == {"fc.weight", "fc.bias"}
+    assert set(head(class_weights=(1.0, 2.0, 3.0)).state_dict()) == {"fc.weight", "fc.bias"}
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        ("pretrained", [-1.0, -2.0]),
+        ("cls", [1.0, 2.0]),
+        ("mean", [2.0, 5.0]),
+        ("max", [4.0, 8.0]),
+        ("prompts", [15.0, 1.0]),
+        ("cls+mean", [1.0, 2.0, 2.0, 5.0]),
+        ("max+prompts+cls", [4.0, 8.0, 15.0, 1.0, 1.0, 2.0]),
+    ],
+)
+def test_pools(pool, expected):
+    model = head(pool=pool)
+    model.fc = torch.nn.Identity()
+    assert model(features(prompts=2)).tolist() == [expected]
+    assert head(pool=pool).fc.in_features == len(expected)
+
+
+@pytest.mark.parametrize(("pool", "given"), [("prompts", {}), ("cls", {"cls": False})])
+def test_a_pool_of_what_is_not_there_is_an_error(pool, given):
+    with pytest.raises(AnatomyError, match=f"`{pool}`"):
+        head(pool=pool)(features(**given))
+
+
+@pytest.mark.parametrize("pool", ["median", "cls+cls", ""])
+def test_an_unknown_pool_is_refused(pool):
+    with pytest.raises(ValueError, match="must be of `pretrained`"):
+        ClassificationConfig(pool=pool)
+
+
+def test_zero_head_starts_even():
+    model = head(zero_head=True)
+    assert model(features()).tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_dropout_acts_in_training_only():
+    torch.manual_seed(0)
+    model = head(width=2, dropout=0.5)
+    assert torch.equal(model.eval()(features()), model.eval()(features()))
+    outputs = {tuple(model.train()(features())[0].tolist()) for _ in range(20)}
+    assert len(outputs) > 1
+
+
+def test_predictions_are_ranked():
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0], [2.0, 1.0, 1.0]]))
+    first, second = head().predict(logits)
+    assert first.label == "owl"
+    assert first.probability == pytest.approx(0.625)
+    assert list(first.probabilities) == ["owl", "dog", "cat"]
+    assert second.label == "cat"
+    assert sum(second.probabilities.values()) == pytest.approx(1)
+
+
+def test_metrics_by_hand():
+    pytest.importorskip("torchmetrics", reason="comes with inlay-train")
+    metrics = head().metrics()
+    logits = torch.eye(3)[[0, 0, 0, 1, 0, 2]]
+    metrics.update(logits, torch.tensor([0, 0, 0, 1, 1, 2]))
+    result = {name: value.item() for name, value in metrics.compute().items()}
+    # right: 5 of 6; cat 3/3, dog 1/2, owl 1/1
+    assert result == pytest.approx({"top1": 5 / 6, "mean_class": 2.5 / 3})
+
+
+def test_top5_where_there_are_more_than_five_classes():
+    pytest.importorskip("torchmetrics", reason="comes with inlay-train")
+    metrics = head(labels=tuple("abcdef")).metrics()
+    logits = torch.tensor([[6.0, 5.0, 4.0, 3.0, 2.0, 1.0]] * 4)
+    metrics.update(logits, torch.tensor([0, 1, 4, 5]))
+    result = {name: value.item() for name, value in metrics.compute().items()}
+    assert result["top1"] == pytest.approx(1 / 4)
+    assert result["top5"] == pytest.approx(3 / 4)
