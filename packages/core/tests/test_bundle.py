@@ -83,7 +83,7 @@ def test_another_backbone_is_refused_and_can_be_forced(bundle, host):
 
 
 def test_the_fingerprint_is_that_of_the_untouched_backbone(host, tmp_path, images):
-    """Full fine-tuning changes every tensor that the model runs with, yet loads onto the original."""
+    """Full fine-tuning changes every tensor that runs, yet loads onto the original weights."""
     model = inlay.adapt(tiny_backbone(), "full", num_classes=2, host=host).eval()
     with torch.no_grad():
         for parameter in model.trained_parameters().values():
@@ -190,3 +190,42 @@ def test_a_failed_write_keeps_the_old_bundle(bundle, model, monkeypatch):
 def test_labels_and_num_classes_must_agree(host):
     with pytest.raises(ConfigError, match="`num_classes` is 3 but there are 2 labels"):
         inlay.adapt(tiny_backbone(), "linear", labels=["a", "b"], num_classes=3, host=host)
+
+
+def test_hub_addresses_are_downloaded_at_their_revision(bundle, model, images, host, monkeypatch):
+    asked = {}
+
+    def snapshot_download(repo_id, *, revision, allow_patterns):
+        asked.update(repo_id=repo_id, revision=revision, allow_patterns=allow_patterns)
+        return str(bundle)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    again = inlay.load("hf-hub:ann/pets@v1", backbone=tiny_backbone(), host=host)
+    assert torch.equal(again(images), model(images))
+    assert asked["repo_id"] == "ann/pets"
+    assert asked["revision"] == "v1"
+    assert set(asked["allow_patterns"]) == {p.name for p in bundle.iterdir()}
+
+
+def test_an_unreachable_hub_is_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(BundleError, match=r"`hf-hub:ann/none-such` cannot be had from the hub: ."):
+        inlay.load("hf-hub:ann/none-such")
+
+
+def test_push_uploads_exactly_a_bundle(model, monkeypatch):
+    uploaded = {}
+
+    class Api:
+        def create_repo(self, repo_id, *, private, exist_ok):
+            uploaded.update(repo_id=repo_id, private=private)
+
+        def upload_folder(self, *, folder_path, repo_id, commit_message):
+            uploaded["files"] = {p.name for p in folder_path.iterdir()}
+            return type("Commit", (), {"commit_url": "hub/ann/pets/1"})
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    assert model.push_to_hub("ann/pets", private=True) == "hub/ann/pets/1"
+    assert uploaded["private"]
+    assert uploaded["files"] == {"adapter_config.json", "adapter_model.safetensors", "README.md"}

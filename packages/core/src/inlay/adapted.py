@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -191,6 +192,13 @@ class AdaptedModel(nn.Module):
         from inlay.bundle import save
 
         return save(self, Path(save_directory), record=record or {})
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
+        """Put the bundle on a model hub as `user/name`; gives the commit's address."""
+        from inlay.bundle.hub import upload
+
+        with TemporaryDirectory() as folder:
+            return upload(self.save_pretrained(Path(folder) / "bundle"), repo_id, private=private)
 
     def _largest_change(self, other: AdaptedModel) -> float:
         inputs = self.anatomy.example(2)

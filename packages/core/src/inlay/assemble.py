@@ -133,6 +133,7 @@ def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]
     head = resolve(host.find("task", config.task.name).build)(
         config.task, built.anatomy, splits.labels
     )
+    head.prepare(splits)
     model = attach(
         built,
         config.method,

@@ -14,6 +14,7 @@ from safetensors.torch import load as from_safetensors
 from torch import Tensor, nn
 
 from inlay.bundle.fingerprint import fingerprint
+from inlay.bundle.hub import PREFIX, download
 from inlay.bundle.manifest import FORMAT_VERSION, Manifest
 from inlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
 from inlay.errors import BundleError
@@ -35,7 +36,7 @@ def load(
     """The adapted model of a bundle, in evaluation mode.
 
     Args:
-        folder: a bundle, or a run folder that holds one as `bundle/`.
+        folder: a bundle, a run that holds one as `bundle/`, or `hf-hub:user/name[@revision]`.
         backbone: a model object to put the adapter on, or another way to build it; default: as the
             bundle says.
         name: the adapter's name on that backbone.
@@ -48,7 +49,8 @@ def load(
     """
     from inlay.assemble import adapt
 
-    folder = find(Path(folder))
+    address = str(folder)
+    folder = find(download(address) if address.startswith(PREFIX) else Path(folder))
     manifest = read_manifest(folder)
     tensors = read_tensors(folder, manifest)
     host = host or PluginHost.discover()
