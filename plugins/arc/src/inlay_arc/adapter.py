@@ -74,7 +74,7 @@ def recomposed(shared: SharedProjection, site: ArcSite, config: ArcConfig) -> Re
 
 
 def placed(site: ArcSite, config: ArcConfig, anatomy: Anatomy) -> str:
-    """The site to rewrite; the authors' Swin code adapts the residual stream and not the MLP input."""
+    """The site to rewrite; as released, ARC on Swin rewrites the residual stream, not the input."""
     hierarchical = "hierarchical" in anatomy.provides
     as_released = config.swin_mlp_site == "residual_stream"
     return "mlp.res" if site == "mlp.in" and hierarchical and as_released else site
