@@ -68,4 +68,6 @@ def model(request: pytest.FixtureRequest) -> nn.Module:
 @pytest.fixture
 def images(model: nn.Module) -> torch.Tensor:
     """Two images of the size that `model` expects."""
-    return torch.randn(2, 3, *model.patch_embed.img_size, generator=torch.Generator().manual_seed(1))
+    return torch.randn(
+        2, 3, *model.patch_embed.img_size, generator=torch.Generator().manual_seed(1)
+    )

@@ -97,7 +97,9 @@ class Reference:
         if rope is not None:
             first, half = attn.num_prefix_tokens, getattr(attn, "rotate_half", False)
             q, k = (
-                torch.cat([t[:, :, :first], apply_rot_embed_cat(t[:, :, first:], rope, half=half)], 2)
+                torch.cat(
+                    [t[:, :, :first], apply_rot_embed_cat(t[:, :, first:], rope, half=half)], 2
+                )
                 for t in (q, k)
             )
         weights = (q @ k.mT / q.shape[-1] ** 0.5 + bias).softmax(dim=-1)
@@ -190,7 +192,9 @@ def window_scores(attn: Any, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     return cosine * attn.logit_scale.clamp(max=4.6051702).exp(), 16 * bias.sigmoid()
 
 
-def spied(anatomy: Anatomy, edit: Edit, only: str | None = None) -> tuple[dict[str, Spy], list[Any]]:
+def spied(
+    anatomy: Anatomy, edit: Edit, only: str | None = None
+) -> tuple[dict[str, Spy], list[Any]]:
     spies = {s.path: Spy(s, edit) for s in anatomy.all_sites() if only in (None, s.path)}
     undos = [undo for spy in spies.values() for undo in spy.site.port.install(spy.pipe)]
     return spies, undos

@@ -34,7 +34,9 @@ def norm_target(norm: nn.Module) -> FoldTarget | None:
     """What an adapter after a norm can be folded into; `None` for the identity and for a norm without weight."""
     if getattr(norm, "weight", None) is None:
         return None
-    return ModuleTarget(norm, diagonal=True) if isinstance(norm, nn.LayerNorm) else ScaleTarget(norm)
+    return (
+        ModuleTarget(norm, diagonal=True) if isinstance(norm, nn.LayerNorm) else ScaleTarget(norm)
+    )
 
 
 def fc1_targets(mlp: nn.Module) -> list[FoldTarget]:

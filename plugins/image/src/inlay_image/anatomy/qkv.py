@@ -37,7 +37,9 @@ def dissect_qkv(attn: nn.Module, *, keys_cancel: bool) -> Qkv:
         return Qkv(OutputOf(attn.qkv), ModuleTarget(attn.qkv), width)
     if not hasattr(attn, "qkv_bias_separate"):
         name = type(attn).__name__
-        raise AnatomyError(f"this version of timm cannot be made to call `qkv` of `{name}`; update timm")
+        raise AnatomyError(
+            f"this version of timm cannot be made to call `qkv` of `{name}`; update timm"
+        )
     return Qkv(FunctionalQkv(attn), SeparateBiasTarget(attn, keys_cancel=keys_cancel), width)
 
 
@@ -86,7 +88,9 @@ class SeparateBiasTarget:
     def write(self, weight: Tensor, shift: Tensor) -> None:
         q, k, v = shift.chunk(3)
         if not self.keys_cancel and (k != self.attn.k_bias).any():
-            raise CannotFold("timm stores no bias for this block's keys, and the adapter gives them one")
+            raise CannotFold(
+                "timm stores no bias for this block's keys, and the adapter gives them one"
+            )
         self.attn.qkv.weight.data.copy_(weight)
         self.attn.q_bias.data.copy_(q)
         self.attn.v_bias.data.copy_(v)

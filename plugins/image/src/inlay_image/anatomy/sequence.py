@@ -67,7 +67,9 @@ def _refuse_other_blocks(model: nn.Module) -> None:
                 f" supported are those of `{usual.__name__}`"
             )
     if not isinstance(getattr(model, "patch_drop", None), nn.Identity | None):
-        raise AnatomyError("a model that drops patches cannot be adapted; set `patch_drop_rate` to 0")
+        raise AnatomyError(
+            "a model that drops patches cannot be adapted; set `patch_drop_rate` to 0"
+        )
 
 
 def _keys_cancel(model: nn.Module, block: nn.Module) -> bool:
@@ -107,7 +109,9 @@ class SequenceAnatomy(Anatomy):
     def example(self, batch: int = 1) -> Tensor:
         weight = next(self.model.parameters())
         size = self.model.patch_embed.img_size
-        return torch.randn(batch, self.model.in_chans, *size, device=weight.device, dtype=weight.dtype)
+        return torch.randn(
+            batch, self.model.in_chans, *size, device=weight.device, dtype=weight.dtype
+        )
 
     def make_room(self, block: int, count: int) -> list[Undo]:
         kind = {beit.Beit: BiasRoom, eva.Eva: RopeRoom}.get(type(self.model))
@@ -121,7 +125,9 @@ class SequenceAnatomy(Anatomy):
 
     def _map(self, x_BTD: Tensor) -> Tensor:
         height, width = self.grid
-        return x_BTD[:, -height * width :].transpose(1, 2).unflatten(2, (height, width)).contiguous()
+        return (
+            x_BTD[:, -height * width :].transpose(1, 2).unflatten(2, (height, width)).contiguous()
+        )
 
     def _features(self, x_BTD: Tensor, inserted: int, levels: Sequence[Tensor] = ()) -> Features:
         first = 0 if self.class_token is None else 1

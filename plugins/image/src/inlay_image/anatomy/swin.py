@@ -14,7 +14,7 @@ from timm.models import swin_transformer as v1
 from timm.models import swin_transformer_v2 as v2
 from torch import Tensor, nn
 
-from inlay.anatomy import Anatomy, Block, InputOf, OutputOf, Site, Stage, Undo
+from inlay.anatomy import Anatomy, Block, OutputOf, Site, Stage, Undo
 from inlay.errors import AnatomyError
 from inlay.features import Features, Grid
 from inlay_image.anatomy.building import embed_target, norm_target
@@ -95,7 +95,9 @@ class SwinAnatomy(Anatomy):
     def example(self, batch: int = 1) -> Tensor:
         weight = next(self.model.parameters())
         size = self.model.patch_embed.img_size
-        return torch.randn(batch, self.model.in_chans, *size, device=weight.device, dtype=weight.dtype)
+        return torch.randn(
+            batch, self.model.in_chans, *size, device=weight.device, dtype=weight.dtype
+        )
 
     def make_room(self, block: int, count: int) -> list[Undo]:
         raise AssertionError("no token can be inserted into windows")
