@@ -1,0 +1,146 @@
+"""Plugins that misbehave in every way known: each is listed with its reason, and all else works."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+HEALTHY = """
+    from inlay import hookimpl
+    from inlay.config.base import Config
+    from inlay.descriptors import Method
+    from typing import Literal
+
+    class {cls}(Config):
+        name: Literal["{method}"] = "{method}"
+
+    @hookimpl
+    def register_methods():
+        yield Method(name="{method}", config={cls}, attach="nowhere:attach", summary="a test's own")
+"""
+
+MISBEHAVING = {
+    "import_error": ("import a_module_that_nobody_has", ["a_module_that_nobody_has"]),
+    "syntax_error": ("def half(:", ["SyntaxError"]),
+    "exits": ("raise SystemExit('no licence')", ["no licence"]),
+    "wrong_signature": (
+        """
+        from inlay import hookimpl
+
+        @hookimpl
+        def step_finished(model, weather): ...
+        """,
+        ["step_finished", "weather"],
+    ),
+    "unknown_hook": (
+        """
+        from inlay import hookimpl
+
+        @hookimpl
+        def register_metods():
+            return []
+        """,
+        ["register_metods", "did you mean `register_methods`?"],
+    ),
+    "raises": (
+        """
+        from inlay import hookimpl
+
+        @hookimpl
+        def register_methods():
+            raise RuntimeError("the cat is on the keyboard")
+        """,
+        ["the cat is on the keyboard", "raises_plugin.py, line 6"],
+    ),
+    "wrong_thing": (
+        """
+        from inlay import hookimpl
+
+        @hookimpl
+        def register_methods():
+            return ["arc"]
+        """,
+        ["inlay.descriptors.Method", "`str`"],
+    ),
+}
+
+
+def rows(inlay) -> dict[str, dict]:
+    result = inlay("plugins", "--json")
+    assert result.exit_code == 0, result.output
+    return {row["name"]: row for row in json.loads(result.stdout)}
+
+
+@pytest.mark.parametrize("name", MISBEHAVING)
+def test_a_broken_plugin_is_listed_with_its_reason(inlay, fake_plugins, name):
+    before = rows(inlay)
+    code, clues = MISBEHAVING[name]
+    fake_plugins.install(name, code)
+    after = rows(inlay)
+    broken = after.pop(name)
+    assert broken["status"] == "broken"
+    assert broken["distribution"] == f"inlay-{name}"
+    for clue in clues:
+        assert clue in broken["reason"]
+    assert after == before, "the other plugins are as they were"
+    assert broken["reason"] in inlay("plugins").stdout
+
+
+def test_show_prints_the_traceback(inlay, fake_plugins):
+    fake_plugins.install("raises", MISBEHAVING["raises"][0])
+    shown = inlay("plugins", "show", "raises")
+    assert shown.exit_code == 0
+    assert "Traceback (most recent call last)" in shown.stdout
+    assert 'raise RuntimeError("the cat is on the keyboard")' in shown.stdout
+
+
+def test_help_lives_with_all_of_them_at_once(inlay, fake_plugins):
+    for name, (code, _) in MISBEHAVING.items():
+        fake_plugins.install(name, code)
+    assert inlay("--help").exit_code == 0
+    assert inlay("explain", "full").exit_code == 0
+    status = {name: row["status"] for name, row in rows(inlay).items()}
+    assert {name for name, what in status.items() if what == "broken"} == set(MISBEHAVING)
+
+
+def test_a_plugin_for_another_core_is_incompatible(inlay, fake_plugins):
+    code = HEALTHY.format(cls="Later", method="later")
+    fake_plugins.install("later", code, requires="inlay>=7")
+    row = rows(inlay)["later"]
+    assert row["status"] == "incompatible"
+    assert "`inlay>=7`" in row["reason"]
+    asked = inlay("explain", "later")
+    assert asked.exit_code == 2
+    assert "`inlay>=7`" in asked.stderr
+
+
+def test_a_broken_plugin_that_is_asked_for_is_named(inlay, fake_plugins):
+    code = HEALTHY.format(cls="Late", method="late") + '\n    raise OSError("disk on fire")\n'
+    fake_plugins.install("late", code)
+    asked = inlay("explain", "late")
+    assert asked.exit_code == 2
+    assert "inlay-late 1.0" in asked.stderr
+    assert "disk on fire" in asked.stderr
+    assert "Traceback" not in asked.output
+
+
+def test_two_plugins_that_claim_one_name_are_both_named(inlay, fake_plugins):
+    fake_plugins.install("one", HEALTHY.format(cls="One", method="contested"))
+    fake_plugins.install("two", HEALTHY.format(cls="Two", method="contested"))
+    asked = inlay("explain", "contested")
+    assert asked.exit_code == 2
+    for word in ("contested", "inlay-one 1.0", "inlay-two 1.0"):
+        assert word in asked.stderr
+    listed = inlay("plugins")
+    assert listed.exit_code == 0
+    assert "clash" in listed.stderr
+    assert "inlay-two 1.0" in listed.stderr
+
+
+def test_one_of_the_two_can_be_left_out(inlay, fake_plugins, monkeypatch):
+    fake_plugins.install("one", HEALTHY.format(cls="One", method="contested"))
+    fake_plugins.install("two", HEALTHY.format(cls="Two", method="contested"))
+    monkeypatch.setenv("INLAY_PLUGINS", "-two")
+    assert inlay("explain", "contested").exit_code == 0
+    assert rows(inlay)["two"]["status"] == "off"

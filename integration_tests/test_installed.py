@@ -1,0 +1,58 @@
+"""The environment holds what it is meant to hold, and `inlay plugins` says the same."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import import_module, metadata
+from pathlib import Path
+
+import pytest
+
+from inlay import PluginHost
+from inlay.firstparty import BROUGHT_BY
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_installed_set(expected):
+    found = {point.dist.name for point in metadata.entry_points(group="inlay")}
+    assert found == expected, "stale environment? `hatch env prune`"
+
+
+def test_inlay_plugins_agrees(inlay, expected):
+    result = inlay("plugins", "--json")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert {row["distribution"] for row in rows} == expected
+    assert {row["distribution"]: row["version"] for row in rows} == {
+        name: metadata.version(name) for name in expected
+    }
+    assert {row["name"]: row["reason"] for row in rows if row["status"] != "ok"} == {}
+
+
+def test_every_plugin_brings_something(inlay, expected):
+    for row in json.loads(inlay("plugins", "--json").stdout):
+        assert row["brings"], row["name"]
+        shown = inlay("plugins", "show", row["name"])
+        assert shown.exit_code == 0
+        for names in row["brings"].values():
+            assert all(name in shown.stdout for name in names)
+
+
+def test_what_errors_tell_to_install_is_what_brings_it(expected):
+    """`pip install inlay-arc` must help: the table of core and the plugins agree, both ways."""
+    for record in PluginHost.discover().plugins:
+        if record.distribution == "inlay":
+            continue
+        promised = {kind: set(names) for kind, names in BROUGHT_BY[record.distribution].items()}
+        brought = {kind: set(names) for kind, names in record.brings.items() if names}
+        brought = {kind: names for kind, names in brought.items() if kind in promised}
+        assert brought == promised, record.distribution
+
+
+@pytest.mark.skipif("INLAY_WHEELS" not in os.environ, reason="the sources are installed editable")
+def test_the_wheels_are_tested_not_the_sources(expected):
+    for name in expected:
+        module = import_module(name.replace("-", "_"))
+        assert ROOT not in Path(module.__file__).parents, module.__file__
