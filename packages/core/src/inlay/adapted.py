@@ -54,7 +54,7 @@ class AdaptedModel(nn.Module):
         """For method, task and backbone: the distribution that brings it, and its version."""
         self.adapter = adapter
         self.backbone = built.module
-        self.head = head
+        self.head: Any = head
         self.attachments = Attachments.of(self.backbone)
         self.merge_change: float | None = None
         """Set on a merged model: the largest change of an output on random inputs."""
@@ -95,7 +95,7 @@ class AdaptedModel(nn.Module):
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Recompute blocks in the backward pass (the non-reentrant kind), if the backbone can."""
-        setter = getattr(self.backbone, "set_grad_checkpointing", None)
+        setter: Any = getattr(self.backbone, "set_grad_checkpointing", None)
         if setter is None:
             raise AnatomyError(f"`{self.built.label}` has no gradient checkpointing")
         setter(enable)

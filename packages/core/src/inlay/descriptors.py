@@ -43,7 +43,7 @@ class Method:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Named recipes: overrides of a whole run, such as `{"method": {...}, "train": {...}}`."""
     importer: str | None = None
-    """`read(path, ...) -> Imported`: how a file of the authors' code becomes a bundle."""
+    """How a file of the authors' code becomes a model (`inlay import`), as an import path."""
     citation: str = ""
 
 
@@ -64,14 +64,15 @@ class Backbone:
     """`provides(config) -> frozenset[str]`, answered without importing torch."""
     adopt: str | None = None
     catch_all: str | None = None
-    """The config field that takes a short form which is no registered name (`backbone:
-    vit_tiny...`)."""
+    """The config field that takes a short form which is no registered name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Modality:
-    """A kind of input; `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for
-    predicting."""
+    """A kind of input.
+
+    `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting.
+    """
 
     name: str
     reader: str
@@ -81,8 +82,10 @@ class Modality:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Head, loss and metrics; `build` names `build(config, width, labels) ->
-    inlay.task.TaskHead`."""
+    """Head, loss and metrics.
+
+    `build` names `build(config, anatomy, labels) -> inlay.task.TaskHead`.
+    """
 
     name: str
     config: type[Config]
@@ -92,8 +95,10 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A layout of labelled data on disk; `build` names `build(config, input_spec, seed) ->
-    inlay.data.Splits`."""
+    """A layout of labelled data on disk.
+
+    `build` names `build(config, input_spec, seed) -> inlay.data.Splits`.
+    """
 
     name: str
     config: type[Config]
@@ -114,8 +119,7 @@ class Exporter:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command of the command line; `command` names a `click.Command`, imported when it is
-    called."""
+    """A command of `inlay`; `command` names a `click.Command`, imported when it is called."""
 
     name: str
     command: str

@@ -36,36 +36,43 @@ def register_methods() -> Iterable[Method]:
     ...     yield Method(name="lora", config=LoraConfig, attach="my_lora:attach", summary="low
     rank")
     """
+    return ()
 
 
 @hookspec
 def register_backbones() -> Iterable[Backbone]:
     """Ask: which families of frozen networks does the plugin bring?"""
+    return ()
 
 
 @hookspec
 def register_modalities() -> Iterable[Modality]:
     """Ask: which kinds of input can the plugin read?"""
+    return ()
 
 
 @hookspec
 def register_tasks() -> Iterable[Task]:
     """Ask: which heads with loss and metrics does the plugin bring?"""
+    return ()
 
 
 @hookspec
 def register_datasets() -> Iterable[Dataset]:
     """Ask: which layouts of labelled data can the plugin read?"""
+    return ()
 
 
 @hookspec
 def register_exporters() -> Iterable[Exporter]:
     """Ask: which file formats can the plugin write a merged model to?"""
+    return ()
 
 
 @hookspec
 def register_commands() -> Iterable[Command]:
     """Ask: which commands does the plugin add to `inlay`?"""
+    return ()
 
 
 @hookspec(firstresult=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +27,8 @@ class Swap:
 
     def put(self, tensor: Tensor) -> None:
         """Let `owner.name` be `tensor`, without touching names or values."""
-        table = (
-            self.owner._parameters if self.name in self.owner._parameters else self.owner._buffers
-        )
+        tables: tuple[dict[str, Any], ...] = self.owner._parameters, self.owner._buffers
+        table = next(table for table in tables if self.name in table)
         table[self.name] = tensor
 
 

@@ -152,12 +152,12 @@ def _contains(targets: Iterable[FoldTarget], target: FoldTarget) -> bool:
 
 def _after(target: FoldTarget, affine: Affine) -> None:
     weight, shift = target.read()
-    if affine.full:
-        weight, shift = affine.weight @ weight, affine.weight @ shift
-    elif affine.weight is not None:
-        scale = affine.weight
-        weight = weight * (scale if target.diagonal else scale[:, None])
-        shift = shift * scale
+    own = affine.weight
+    if own is not None and affine.full:
+        weight, shift = own @ weight, own @ shift
+    elif own is not None:
+        weight = weight * (own if target.diagonal else own[:, None])
+        shift = shift * own
     target.write(weight, shift if affine.shift is None else shift + affine.shift)
 
 

@@ -5,7 +5,7 @@ A target reads and writes its own tensors; the arithmetic of folding is in `fold
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ def wide(tensor: Tensor) -> Tensor:
 class ModuleTarget:
     """`weight` and `bias` of a `Linear`, a `Conv2d` that embeds patches, or a norm."""
 
-    def __init__(self, module: nn.Module, *, diagonal: bool = False) -> None:
+    def __init__(self, module: Any, *, diagonal: bool = False) -> None:
         self.module, self.diagonal = module, diagonal
 
     def read(self) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,11 @@ class Config(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
     )
+
+    if TYPE_CHECKING:
+        # What is registered has it, and only that is handed around as a mere `Config`.
+        @property
+        def name(self) -> str: ...
 
     schema_version: ClassVar[int] = 1
     """Counted up whenever a saved configuration would no longer be read as it was meant."""

@@ -95,7 +95,7 @@ class TinyBackbone(nn.Module):
 class TinyAnatomy(Anatomy):
     """The anatomy of a `TinyBackbone`; the shortest example of how a backbone is described."""
 
-    _grid = (2, 2)
+    _grid: tuple[int, int] = (2, 2)
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         self._grid = (inputs.shape[-2] // 4, inputs.shape[-1] // 4)
@@ -109,7 +109,7 @@ class TinyAnatomy(Anatomy):
         return Grid(*self._grid, prefix=1 + inserted)
 
     def example(self, batch: int = 1) -> Tensor:
-        weight = self.model.embed.weight
+        weight = next(self.model.parameters())
         generator = torch.Generator().manual_seed(0)
         return torch.randn(batch, 3, 8, 8, generator=generator).to(weight)
 
@@ -146,7 +146,7 @@ def tiny_backbone(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
     )
 
 
-def _block(index: int, block: _Block) -> Block:
+def _block(index: int, block: Any) -> Block:
     width = block.norm1.normalized_shape[0]
     qkv, proj = ModuleTarget(block.attn.qkv), ModuleTarget(block.attn.proj)
     fc1, fc2 = ModuleTarget(block.mlp.fc1), ModuleTarget(block.mlp.fc2)
