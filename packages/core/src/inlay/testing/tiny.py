@@ -24,6 +24,7 @@ from inlay.anatomy import (
     Stage,
     Undo,
 )
+from inlay.anatomy.examples import normal_like
 from inlay.features import Features, Grid
 
 
@@ -109,9 +110,7 @@ class TinyAnatomy(Anatomy):
         return Grid(*self._grid, prefix=1 + inserted)
 
     def example(self, batch: int = 1) -> Tensor:
-        weight = next(self.model.parameters())
-        generator = torch.Generator().manual_seed(0)
-        return torch.randn(batch, 3, 8, 8, generator=generator).to(weight)
+        return normal_like(next(self.model.parameters()), batch, 3, 8, 8)
 
     def make_room(self, block: int, count: int) -> list[Undo]:
         return []

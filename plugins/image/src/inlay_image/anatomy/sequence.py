@@ -1,4 +1,5 @@
-"""`VisionTransformer`, `Beit` and `Eva`: one sequence of tokens, class token and registers before the patches.
+"""`VisionTransformer`, `Beit` and `Eva`: one sequence of tokens, class token and registers before
+the patches.
 
 Shapes: B batch, T tokens, D width, N patch tokens.
 """
@@ -14,6 +15,7 @@ from timm.models import beit, eva, vision_transformer
 from torch import Tensor, nn
 
 from inlay.anatomy import Anatomy, OutputOf, Site, Stage, Undo
+from inlay.anatomy.examples import normal_like
 from inlay.errors import AnatomyError
 from inlay.features import Features, Grid
 from inlay_image.anatomy.building import embed_target, norm_target
@@ -32,7 +34,8 @@ def dissect_sequence(model: nn.Module) -> Anatomy:
     """The anatomy of a `VisionTransformer`, `Beit` or `Eva`.
 
     Raises:
-        AnatomyError: blocks of another kind than the family's usual one, or patches that are dropped.
+        AnatomyError: blocks of another kind than the family's usual one, or patches that are
+            dropped.
     """
     _refuse_other_blocks(model)
     width = model.embed_dim
@@ -107,11 +110,8 @@ class SequenceAnatomy(Anatomy):
         return Grid(*self.grid, prefix=self.prefix + inserted)
 
     def example(self, batch: int = 1) -> Tensor:
-        weight = next(self.model.parameters())
         size = self.model.patch_embed.img_size
-        return torch.randn(
-            batch, self.model.in_chans, *size, device=weight.device, dtype=weight.dtype
-        )
+        return normal_like(next(self.model.parameters()), batch, self.model.in_chans, *size)
 
     def make_room(self, block: int, count: int) -> list[Undo]:
         kind = {beit.Beit: BiasRoom, eva.Eva: RopeRoom}.get(type(self.model))

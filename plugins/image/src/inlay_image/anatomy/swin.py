@@ -1,7 +1,8 @@
 """`SwinTransformer` and `SwinTransformerV2`: stages of windowed blocks on shrinking maps.
 
-Shapes: B batch, H and W the map, C width. All attention sites are whole maps (B, H, W, C), so that a module there
-meets every token once and in its place; the MLP's sites are maps flattened row by row (B, H W, C).
+Shapes: B batch, H and W the map, C width. All attention sites are whole maps (B, H, W, C), so that
+    a module there meets every token once and in its place; the MLP's sites are maps flattened row
+    by row (B, H W, C).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from timm.models import swin_transformer_v2 as v2
 from torch import Tensor, nn
 
 from inlay.anatomy import Anatomy, Block, OutputOf, Site, Stage, Undo
+from inlay.anatomy.examples import normal_like
 from inlay.errors import AnatomyError
 from inlay.features import Features, Grid
 from inlay_image.anatomy.building import embed_target, norm_target
@@ -93,11 +95,8 @@ class SwinAnatomy(Anatomy):
         return Grid(height, width)
 
     def example(self, batch: int = 1) -> Tensor:
-        weight = next(self.model.parameters())
         size = self.model.patch_embed.img_size
-        return torch.randn(
-            batch, self.model.in_chans, *size, device=weight.device, dtype=weight.dtype
-        )
+        return normal_like(next(self.model.parameters()), batch, self.model.in_chans, *size)
 
     def make_room(self, block: int, count: int) -> list[Undo]:
         raise AssertionError("no token can be inserted into windows")
