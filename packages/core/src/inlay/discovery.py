@@ -34,13 +34,27 @@ class PluginRecord:
     error: BaseException | None = None
     brings: dict[str, list[str]] = field(default_factory=dict)
     """The names that it registered: kind -> names."""
+    requires: Callable[[], Iterable[str]] = tuple
+    """The distribution's requirements (`Requires-Dist`), read when they are asked for."""
+    checked: bool = False
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}".strip()
 
     def fail(self, error: BaseException) -> None:
-        """Take the plugin out of use."""
-        self.status, self.reason, self.error = "broken", in_words(error), error
+        """Take the plugin out of use; what it is not made for is no defect of its own."""
+        self.check_core()
+        if self.status == "ok":
+            self.status, self.reason, self.error = "broken", in_words(error), error
+
+    def check_core(self) -> None:
+        """Take the plugin out of use if its own requirements exclude the installed core."""
+        if self.status != "ok" or self.checked:
+            return
+        self.checked = True
+        if refused := _refused_core(self.requires()):
+            self.status = "incompatible"
+            self.reason = f"it needs `{refused}` and `inlay {metadata.version(CORE)}` is installed"
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,8 @@ def in_words(error: BaseException) -> str:
 
     text = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "importlib" not in frame.filename]
+    here = Path(__file__).parent
+    own = [f for f in frames if "importlib" not in f.filename and Path(f.filename).parent != here]
     if isinstance(error, SyntaxError) or not own:
         return text
     return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})"
@@ -85,20 +100,17 @@ def from_file(path: Path) -> Candidate:
 
 def _record(point: metadata.EntryPoint) -> PluginRecord:
     dist = point.dist
-    name, version = (dist.name, dist.version) if dist else (point.module, "")
-    record = PluginRecord(point.name, name, version, point.value)
-    refused = _refused_core(dist.requires or []) if dist and name != CORE else ""
-    if refused:
-        record.status = "incompatible"
-        record.reason = f"it needs `{refused}` and {metadata.version(CORE)} is installed"
-    return record
+    if dist is None:
+        return PluginRecord(point.name, point.module, "", point.value)
+    requires = (lambda: dist.requires or []) if dist.name != CORE else tuple
+    return PluginRecord(point.name, dist.name, dist.version, point.value, requires=requires)
 
 
 def _refused_core(requires: Iterable[str]) -> str:
     """The requirement on core that the installed core does not meet, if there is one."""
     for text in requires:
         if re.match(rf"{CORE}\s*(?![\w.\-])", text, re.IGNORECASE):
-            from packaging.requirements import Requirement  # 20 ms: only where it is needed
+            from packaging.requirements import Requirement
 
             need = Requirement(text)
             applies = need.marker is None or need.marker.evaluate({"extra": ""})

@@ -1,7 +1,7 @@
 """What plugins answered, and who is to blame: every call into a plugin is made inside a guard.
 
 Asks are answered once, when the first name is looked up; commands apart from the rest, so that
-`inlay --help` imports no configuration classes.
+`inlay --help` imports no configuration classes and parses no requirements.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Registry:
     def claimed(self, kind: str) -> dict[str, list[Claim]]:
         """Healthy claims by name; two claims on one name are a clash."""
         if kind not in self._claims:
+            if kind != "command":
+                self._check_core()
             for each in ("command",) if kind == "command" else KINDS[:-1]:
                 self._claims[each] = self._ask(each)
         claims = self._claims[kind]
@@ -74,7 +76,9 @@ class Registry:
             raise missing(kind, name, list(claimed), list(self._records.values()))
         if len(claimed[name]) > 1:
             raise self.clash(kind, name)
-        return claimed[name][0]
+        record = claimed[name][0].record
+        record.check_core()
+        return claimed[name][0] if record.status == "ok" else self.claim(kind, name)
 
     def clash(self, kind: str, name: str) -> PluginError:
         """The error that names both distributions."""
@@ -90,6 +94,10 @@ class Registry:
             record = self._records[impl.plugin_name]
             if record.status == "ok":
                 yield record, impl
+
+    def _check_core(self) -> None:
+        for record in self._records.values():
+            record.check_core()
 
     def _ask(self, kind: str) -> dict[str, list[Claim]]:
         claims: dict[str, list[Claim]] = {}

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from inlay.descriptors import Method
 from inlay.hooks import hookimpl
-from inlay_arc.config import ArcConfig
 from inlay_arc.presets import PRESETS
 
 CITATION = (
@@ -18,6 +17,8 @@ CITATION = (
 @hookimpl
 def register_methods() -> Iterable[Method]:
     """ARC; without the MLP site it is the paper's ARC_att."""
+    from inlay_arc.config import ArcConfig  # pydantic: not before it is asked for
+
     yield Method(
         name="arc",
         config=ArcConfig,

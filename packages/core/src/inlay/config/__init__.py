@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["load", "parse", "resolve", "save"]
 
 
-def load(path: str | Path, overrides: Iterable[str] = (), *, host: PluginHost) -> RunConfig:
+def load(path: str | Path, overrides: Iterable[str], host: PluginHost) -> RunConfig:
     """Read a YAML file, apply `key.key=value` overrides, and `resolve` it.
 
     Raises:
@@ -24,12 +24,10 @@ def load(path: str | Path, overrides: Iterable[str] = (), *, host: PluginHost) -
     """
     from inlay.config.files import read
 
-    return resolve(read(Path(path)), overrides, host=host)
+    return resolve(read(Path(path)), overrides, host)
 
 
-def resolve(
-    data: Mapping[str, Any], overrides: Iterable[str] = (), *, host: PluginHost
-) -> RunConfig:
+def resolve(data: Mapping[str, Any], overrides: Iterable[str], host: PluginHost) -> RunConfig:
     """A complete configuration: preset under own values, run folder named, plugins noted; then
     tells the plugins."""
     from pydantic import ValidationError

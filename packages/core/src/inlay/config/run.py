@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -13,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from inlay.config.base import Config
 from inlay.config.oneof import OneOf
 from inlay.config.overrides import merged
+from inlay.config.presets import preset_of
 from inlay.config.train import TrainConfig
 from inlay.descriptors import resolve
 from inlay.errors import AnatomyError
@@ -63,7 +63,8 @@ class RunConfig(Config):
         method = data.get("method")
         if not isinstance(method, Mapping) or "name" not in method:
             return data
-        return _over(data, _preset(host, method["name"], data["preset"]), host)
+        found = host.find("method", method["name"])
+        return _over(data, preset_of(found, data["preset"]), host)
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> Self:
@@ -101,23 +102,6 @@ def backbone_label(config: Config, host: PluginHost) -> str:
 def widened(data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
     """The data with every short form (`method: arc`) written as a block."""
     return {k: BLOCKS[k].widened(v, host) if k in BLOCKS else v for k, v in data.items()}
-
-
-def _preset(host: PluginHost, method: str, name: str) -> Mapping[str, Any]:
-    presets = host.find("method", method).presets
-    if name in presets:
-        return presets[name]
-    near = get_close_matches(name, presets, n=1)
-    raise PydanticCustomError(
-        "preset",
-        "method `{method}` has no preset `{name}` (have: {have}){near}",
-        {
-            "method": method,
-            "name": name,
-            "have": ", ".join(sorted(presets)) or "none",
-            "near": f"; did you mean `{near[0]}`?" if near else "",
-        },
-    )
 
 
 def _over(own: Mapping[str, Any], preset: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:

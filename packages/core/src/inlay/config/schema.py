@@ -1,0 +1,70 @@
+"""JSON Schema of run files over whatever is installed, for editors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import models_json_schema
+
+from inlay.config.migrate import VERSION_KEY
+from inlay.config.oneof import ONE_OF
+from inlay.config.run import BLOCKS, RunConfig
+
+if TYPE_CHECKING:
+    from inlay.config.base import Config
+    from inlay.host import PluginHost
+
+REF = "#/$defs/{model}"
+
+
+def run_schema(host: PluginHost) -> dict[str, Any]:
+    """The schema (draft 2020-12) of a run file: each block is one of the installed
+    configurations."""
+    kinds = {block.kind: _configs(block.kind, host) for block in BLOCKS.values()}
+    classes = {RunConfig, *(config for found in kinds.values() for config in found.values())}
+    pairs = [(cls, "validation") for cls in sorted(classes, key=lambda c: c.__qualname__)]
+    refs, schema = models_json_schema(pairs, ref_template=REF)
+    definitions = schema["$defs"]
+    for (cls, _), ref in refs.items():
+        _name_things(cls, _behind(ref, definitions))
+    for field, block in BLOCKS.items():
+        place = _behind(refs[RunConfig, "validation"], definitions)["properties"][field]
+        options = {name: refs[cls, "validation"]["$ref"] for name, cls in kinds[block.kind].items()}
+        del place[ONE_OF]
+        place["anyOf"] = [_short_form(block.kind, host), _by_name(options)]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$ref": refs[RunConfig, "validation"]["$ref"],
+        "$defs": definitions,
+    }
+
+
+def _configs(kind: str, host: PluginHost) -> dict[str, type[Config]]:
+    return {name: found.config for name, found in host.registered(kind).items()}
+
+
+def _behind(ref: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    return definitions[ref["$ref"].rpartition("/")[2]]
+
+
+def _name_things(cls: type[Config], schema: dict[str, Any]) -> None:
+    """What a file may say beside the fields: the version; a block must say which one it is."""
+    if cls.versioned():
+        schema["properties"][VERSION_KEY] = {"type": "integer", "maximum": cls.schema_version}
+    if "name" in cls.model_fields:
+        schema["required"] = ["name", *schema.get("required", [])]
+
+
+def _by_name(options: dict[str, str]) -> dict[str, Any]:
+    return {
+        "oneOf": [{"$ref": ref} for ref in options.values()],
+        "discriminator": {"propertyName": "name", "mapping": options},
+    }
+
+
+def _short_form(kind: str, host: PluginHost) -> dict[str, Any]:
+    """A bare name; any text where a catch-all takes what is no registered name."""
+    names = list(host.registered(kind))
+    if any(getattr(found, "catch_all", None) for found in host.registered(kind).values()):
+        return {"type": "string", "examples": names}
+    return {"enum": names}
