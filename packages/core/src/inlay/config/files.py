@@ -30,12 +30,17 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, data: dict[str, Any], *, heading: str = "") -> None:
     """Write atomically; `heading` becomes the comment on top."""
-    text = StringIO()
-    text.writelines(f"# {line}\n" for line in heading.splitlines())
-    _yaml().dump(data, text)
+    comment = "".join(f"# {line}\n" for line in heading.splitlines())
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text.getvalue(), encoding="utf-8")
+    partial.write_text(comment + as_text(data), encoding="utf-8")
     partial.replace(path)
+
+
+def as_text(data: dict[str, Any]) -> str:
+    """YAML that `read` reads back."""
+    text = StringIO()
+    _yaml().dump(data, text)
+    return text.getvalue()
 
 
 def _yaml() -> Any:
