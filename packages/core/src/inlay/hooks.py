@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from inlay.adapted import AdaptedModel
     from inlay.anatomy import BuiltBackbone
-    from inlay.config.run import RunConfig, TrainConfig
+    from inlay.config.run import RunConfig
+    from inlay.config.train import TrainConfig
     from inlay.descriptors import Backbone, Command, Dataset, Exporter, Method, Modality, Task
 
 PROJECT = "inlay"
@@ -33,96 +34,189 @@ def register_methods() -> Iterable[Method]:
 
     >>> @hookimpl
     ... def register_methods():
-    ...     yield Method(name="lora", config=LoraConfig, attach="my_lora:attach", summary="low
-    rank")
+    ...     yield Method(
+    ...         name="lora", config=LoraConfig, attach="my_lora:attach", summary="low rank"
+    ...     )
     """
-    return ()
 
 
 @hookspec
 def register_backbones() -> Iterable[Backbone]:
-    """Ask: which families of frozen networks does the plugin bring?"""
-    return ()
+    """Ask: which families of frozen networks does the plugin bring?
+
+    >>> @hookimpl
+    ... def register_backbones():
+    ...     yield Backbone(
+    ...         name="my_net", config=MyNetConfig, build="my_net:build", modality="image",
+    ...         provides="my_net:provides", summary="a transformer of our own",
+    ...     )
+    """
 
 
 @hookspec
 def register_modalities() -> Iterable[Modality]:
-    """Ask: which kinds of input can the plugin read?"""
-    return ()
+    """Ask: which kinds of input can the plugin read?
+
+    >>> @hookimpl
+    ... def register_modalities():
+    ...     yield Modality(
+    ...         name="audio", reader="my_audio:reader", suffixes=frozenset({".wav"}),
+    ...         summary="sound",
+    ...     )
+    """
 
 
 @hookspec
 def register_tasks() -> Iterable[Task]:
-    """Ask: which heads with loss and metrics does the plugin bring?"""
-    return ()
+    """Ask: which heads with loss and metrics does the plugin bring?
+
+    >>> @hookimpl
+    ... def register_tasks():
+    ...     yield Task(name="count", config=CountConfig, build="my_count:build", summary="a number")
+    """
 
 
 @hookspec
 def register_datasets() -> Iterable[Dataset]:
-    """Ask: which layouts of labelled data can the plugin read?"""
-    return ()
+    """Ask: which layouts of labelled data can the plugin read?
+
+    >>> @hookimpl
+    ... def register_datasets():
+    ...     yield Dataset(
+    ...         name="wds", config=WdsConfig, build="my_wds:build", modality="image",
+    ...         summary="shards",
+    ...     )
+    """
 
 
 @hookspec
 def register_exporters() -> Iterable[Exporter]:
-    """Ask: which file formats can the plugin write a merged model to?"""
-    return ()
+    """Ask: which file formats can the plugin write a merged model to?
+
+    >>> @hookimpl
+    ... def register_exporters():
+    ...     yield Exporter(name="onnx", modality="image", export="my_onnx:write", summary="ONNX")
+    """
 
 
 @hookspec
 def register_commands() -> Iterable[Command]:
-    """Ask: which commands does the plugin add to `inlay`?"""
-    return ()
+    """Ask: which commands does the plugin add to `inlay`?
+
+    Answered for `inlay --help` too, so the module imports nothing heavy; `ctx.obj` is the host.
+
+    >>> @hookimpl
+    ... def register_commands():
+    ...     yield Command(name="doctor", command="my_doctor:doctor", summary="Check this machine")
+    """
 
 
 @hookspec(firstresult=True)
 def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]] | None:
-    """Decide: the optimizer's parameter groups; `None` leaves it to the next plugin, core answers
-    last."""
+    """Decide: the optimizer's parameter groups over the trained parameters of `model`.
+
+    `config` has the learning rate and weight decay. `None` leaves it to the next plugin; the one
+    that trains answers last.
+
+    >>> @hookimpl
+    ... def make_param_groups(model, config):
+    ...     head = list(model.head.parameters())
+    ...     adapter = list(model.adapter.parameters())
+    ...     return [{"params": adapter}, {"params": head, "lr": 10 * config.lr}]
+    """
 
 
 @hookspec(firstresult=True)
 def make_optimizer(
     groups: list[dict[str, Any]], config: TrainConfig
 ) -> torch.optim.Optimizer | None:
-    """Decide: the optimizer; `None` leaves it to the next plugin, core answers last."""
+    """Decide: the optimizer over the parameter `groups`, by the settings of `config`.
+
+    `None` leaves it to the next plugin; the one that trains answers last.
+
+    >>> @hookimpl
+    ... def make_optimizer(groups, config):
+    ...     return torch.optim.SGD(groups, lr=config.lr, momentum=0.9)
+    """
 
 
 @hookspec
 def config_resolved(config: RunConfig) -> None:
-    """Tell: the configuration of a run is complete and valid."""
+    """Tell: the `config` of a run is complete and valid; a `ConfigError` raised here refuses it.
+
+    >>> @hookimpl
+    ... def config_resolved(config):
+    ...     print(config.method.name, config.train.lr)
+    """
 
 
 @hookspec
 def backbone_built(backbone: BuiltBackbone) -> None:
-    """Tell: a backbone is built, weights loaded, not yet adapted."""
+    """Tell: `backbone` is built, its weights are loaded, and it is not yet adapted.
+
+    >>> @hookimpl
+    ... def backbone_built(backbone):
+    ...     print(backbone.label, sorted(backbone.anatomy.provides))
+    """
 
 
 @hookspec
 def adapter_attached(model: AdaptedModel) -> None:
-    """Tell: an adapter is attached and has proved itself alive."""
+    """Tell: `model` has an adapter, and the adapter has proved itself alive.
+
+    >>> @hookimpl
+    ... def adapter_attached(model):
+    ...     print(model.trainable_report())
+    """
 
 
 @hookspec
 def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float]) -> None:
-    """Tell: an optimizer step is done; sent once every `log_every` steps, never inside a step."""
+    """Tell: optimizer step number `step` of `model` is done; `metrics` has loss and learning rate.
+
+    Sent once every `log_every` steps, never inside a step.
+
+    >>> @hookimpl
+    ... def step_finished(step, metrics):
+    ...     print(step, metrics["loss"])
+    """
 
 
 @hookspec
 def evaluated(model: AdaptedModel, split: str, metrics: Mapping[str, float]) -> None:
-    """Tell: a split was evaluated."""
+    """Tell: `model` was evaluated on `split` (`validation`, `test`) and reached `metrics`.
+
+    >>> @hookimpl
+    ... def evaluated(split, metrics):
+    ...     print(split, metrics["top1"])
+    """
 
 
 @hookspec
 def checkpoint_saving(state: dict[str, Any], path: Path) -> None:
-    """Tell: a checkpoint is about to be written; a plugin may add a key of its own to `state`."""
+    """Tell: a checkpoint is about to be written to `path`; a plugin may add a key to `state`.
+
+    >>> @hookimpl
+    ... def checkpoint_saving(state):
+    ...     state["my_plugin"] = {"seen": 3}
+    """
 
 
 @hookspec
 def checkpoint_loaded(state: dict[str, Any], path: Path) -> None:
-    """Tell: a checkpoint was read."""
+    """Tell: a checkpoint was read from `path`; `state` holds what the plugin put into it.
+
+    >>> @hookimpl
+    ... def checkpoint_loaded(state):
+    ...     print(state.get("my_plugin"))
+    """
 
 
 @hookspec
 def run_finished(model: AdaptedModel, folder: Path, summary: Mapping[str, Any]) -> None:
-    """Tell: a run ended and its bundle is written."""
+    """Tell: a run ended; its bundle of `model` lies in `folder`, `summary` is its table.
+
+    >>> @hookimpl
+    ... def run_finished(folder, summary):
+    ...     print(folder, summary)
+    """

@@ -47,6 +47,8 @@ class PluginHost:
         found = installed(os.environ.get("INLAY_PLUGINS") if only is None else only)
         for candidate in found[::-1] + asked:  # pluggy calls the last one first: so, by name
             host._registry.load(candidate)
+        if asked:
+            host._registry.records()  # a hook that fails is to fail now
         for record in (candidate.record for candidate in asked):
             if isinstance(record.error, InlayError):
                 raise record.error

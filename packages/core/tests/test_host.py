@@ -1,0 +1,450 @@
+"""The plugin host: guards, order, clashes, files, and what an error says to do."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from textwrap import dedent
+from types import ModuleType
+
+import pytest
+
+from inlay import PluginHost, hookimpl, hooks
+from inlay.descriptors import Method, resolve
+from inlay.errors import AnatomyError, ConfigError, PluginError, UnknownName
+from inlay.methods.config import LinearConfig
+
+HOOKS = {name: f for name, f in vars(hooks).items() if hasattr(f, "inlay_spec")}
+
+
+def method(name, **more):
+    given = {"config": LinearConfig, "attach": "nowhere:attach", "summary": "a test's own"}
+    return Method(name=name, **given | more)
+
+
+def plugin(**functions):
+    """A module of hook implementations, as an entry point would name it."""
+    module = ModuleType("in_memory")
+    for name, function in functions.items():
+        setattr(module, name, hookimpl(function))
+    return module
+
+
+def methods(*names):
+    def register_methods():
+        yield from (method(name) for name in names)
+
+    return register_methods
+
+
+# --- what comes with core
+
+
+def test_core_comes_through_its_own_door():
+    host = PluginHost.discover(only="")
+    assert {"full", "linear", "bitfit"} <= set(host.methods)
+    assert "classification" in host.tasks
+    assert {"plugins", "schema", "explain"} <= set(host.commands)
+    assert host.owner("method", "linear").distribution == "inlay"
+    assert resolve(host.find("method", "linear").attach).__name__ == "linear"
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_is_documented_by_its_grammar(name):
+    spec = HOOKS[name]
+    kind = {"register": "Ask", "make": "Decide"}.get(name.partition("_")[0], "Tell")
+    assert inspect.getdoc(spec).startswith(f"{kind}: ")
+    assert spec.inlay_spec["firstresult"] is (kind == "Decide")
+    for argument in inspect.signature(spec).parameters:
+        assert f"`{argument}`" in inspect.getdoc(spec)
+
+
+@pytest.mark.parametrize("name", [n for n in HOOKS if not n.startswith("register_")])
+def test_every_tell_and_decide_reaches_a_plugin_with_its_arguments(name):
+    heard = []
+    arguments = list(inspect.signature(HOOKS[name]).parameters)
+    namespace = {"heard": heard}
+    code = f"def {name}({', '.join(arguments)}): heard.append(({', '.join(arguments)},)); return 7"
+    exec(code, namespace)
+    host = PluginHost()
+    assert host.add(plugin(**{name: namespace[name]}), name="ears").status == "ok"
+    facts = {argument: object() for argument in arguments}
+    answer = getattr(host, name)(**facts)
+    assert heard == [tuple(facts.values())]
+    assert answer == (7 if name.startswith("make_") else None)
+
+
+def test_hosts_know_nothing_of_each_other():
+    one, two = PluginHost(), PluginHost()
+    one.add(plugin(register_methods=methods("mine")), name="mine")
+    assert list(one.methods) == ["mine"]
+    assert list(two.methods) == []
+
+
+# --- guards
+
+
+def raises():
+    raise RuntimeError("the cat is on the keyboard")
+
+
+def half_way():
+    yield method("half")
+    raise RuntimeError("no more")
+
+
+def twice():
+    return [method("a"), method("a")]
+
+
+@pytest.mark.parametrize(
+    ("functions", "reason"),
+    [
+        ({"register_methods": raises}, r"RuntimeError: the cat .* \(test_host.py, line \d+\)"),
+        ({"register_methods": lambda: ["arc"]}, "as `inlay.descriptors.Method`, not `str`"),
+        ({"register_methods": lambda: None}, "TypeError: 'NoneType' object is not iterable"),
+        ({"register_methods": twice}, "the method `a` is registered twice"),
+        (
+            {"register_metods": raises},
+            "unknown hook `register_metods`; did you mean `register_methods`?",
+        ),
+        ({"step_finished": lambda model, weather: None}, "weather"),
+    ],
+)
+def test_a_bad_plugin_is_broken_with_its_reason_and_the_others_work(functions, reason):
+    host = PluginHost()
+    host.add(plugin(register_methods=methods("good")), name="good")
+    bad = host.add(plugin(**functions), name="bad")
+    assert list(host.methods) == ["good"]
+    assert bad.status == "broken"
+    assert host.plugins[0] is bad
+    assert re.search(reason, bad.reason)
+
+
+def test_nothing_of_a_plugin_that_fails_half_way_is_used():
+    host = PluginHost()
+    host.add(
+        plugin(register_methods=half_way, register_tasks=list), name="half", version="2.0"
+    )
+    assert "half" not in host.methods
+    with pytest.raises(
+        PluginError, match=r"method `half` needs the plugin `half 2.0`.*no more"
+    ) as told:
+        host.find("method", "half")
+    assert isinstance(told.value.__cause__, RuntimeError)
+
+
+def test_a_hook_that_wraps_others_is_refused():
+    @hookimpl(wrapper=True)
+    def config_resolved(config):
+        return (yield)
+
+    module = ModuleType("wraps")
+    module.config_resolved = config_resolved
+    assert "take no wrappers" in PluginHost().add(module, name="wraps").reason
+
+
+def test_a_tell_that_fails_names_the_plugin_and_keeps_the_cause():
+    def config_resolved(config):
+        raise KeyError("colour")
+
+    host = PluginHost()
+    host.add(plugin(config_resolved=config_resolved), name="painter", version="3.1")
+    with pytest.raises(
+        PluginError, match=r"`painter 3.1` failed in `config_resolved`: KeyError"
+    ) as told:
+        host.config_resolved(None)
+    assert isinstance(told.value.__cause__, KeyError)
+
+
+def test_what_a_plugin_says_to_the_user_is_passed_on_as_it_is():
+    def config_resolved(config):
+        raise ConfigError("use rank 8")
+
+    host = PluginHost()
+    host.add(plugin(config_resolved=config_resolved), name="strict")
+    with pytest.raises(ConfigError, match=r"^use rank 8$"):
+        host.config_resolved(None)
+
+
+def test_the_first_that_decides_is_asked_first_and_trylast_last():
+    asked = []
+
+    def voter(name, answer):
+        def make_optimizer(groups):
+            asked.append(name)
+            return answer
+
+        return make_optimizer
+
+    last = ModuleType("last")
+    last.make_optimizer = hookimpl(voter("core", "default"), trylast=True)
+    host = PluginHost()
+    host.add(plugin(make_optimizer=voter("undecided", None)), name="undecided")
+    host.add(last, name="core")
+    assert host.make_optimizer([], None) == "default"
+    assert asked == ["undecided", "core"]
+    host.add(plugin(make_optimizer=voter("sure", "mine")), name="sure")
+    assert host.make_optimizer([], None) == "mine"
+    assert asked[2:] == ["sure"]
+
+
+# --- names
+
+
+def test_two_claims_on_one_name_are_an_error_that_names_both():
+    host = PluginHost()
+    host.add(
+        plugin(register_methods=methods("x", "y")), name="one", distribution="d-one", version="1"
+    )
+    host.add(plugin(register_methods=methods("x")), name="two", distribution="d-two", version="2")
+    assert list(host.methods) == ["y"]
+    with pytest.raises(PluginError, match=r"claim the method `x`, `d-.* and `d-") as told:
+        host.find("method", "x")
+    assert "`d-one 1`" in str(told.value)
+    assert "`d-two 2`" in str(told.value)
+    assert [str(clash) for clash in host.clashes()] == [str(told.value)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "sentence"),
+    [
+        ("method", "linaer", "(have: bitfit, full, linear); did you mean `linear`?"),
+        ("method", "dapt", "it comes with `inlay-dapt`: pip install inlay-dapt"),
+        ("method", "zzz", "no method `zzz` is installed (have: bitfit, full, linear)"),
+        ("backbone", "point_mae", "pip install inlay-pointcloud"),
+        ("backbone", "vit_base_patch16_224.mae", "pip install inlay-image"),
+        ("command", "eval", "`eval` needs `inlay-train`: pip install inlay-train"),
+        ("command", "trian", "did you mean `train`?"),
+    ],
+)
+def test_a_missing_name_says_what_to_do(kind, name, sentence):
+    from inlay import builtin
+
+    host = PluginHost()
+    host.add(builtin, name="core", distribution="inlay")
+    with pytest.raises(UnknownName) as told:
+        host.find(kind, name)
+    assert sentence in str(told.value)
+
+
+def test_an_unknown_name_points_at_broken_plugins():
+    host = PluginHost()
+    host.add(plugin(register_methods=raises), name="foo", version="1.0")
+    with pytest.raises(UnknownName, match=r"`foo 1\.0` cannot be used and may bring it"):
+        host.find("method", "unheard_of")
+    with pytest.raises(PluginError, match="the cat is on the keyboard"):
+        host.find("method", "foo")
+
+
+# --- discovery
+
+
+TELLER = """
+    from inlay import hookimpl
+    import order
+
+    @hookimpl
+    def config_resolved(config):
+        order.heard.append("{name}")
+"""
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Install distributions as an installer would leave them, for the length of one test."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+
+    def install(name, code, requires="inlay>=0.1,<0.2", distribution=None):
+        distribution = distribution or f"dist-{name}"
+        (tmp_path / f"{distribution}_module.py".replace("-", "_")).write_text(dedent(code))
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.5.dist-info"
+        info.mkdir()
+        module = f"{distribution}_module".replace("-", "_")
+        (info / "entry_points.txt").write_text(f"[inlay]\n{name} = {module}\n")
+        (info / "METADATA").write_text(
+            "Metadata-Version: 2.1\n"
+            f"Name: {distribution}\nVersion: 1.5\nRequires-Dist: {requires}\n"
+        )
+
+    yield install
+    for module in set(sys.modules) - before:
+        if "_module" in module or module == "order":
+            del sys.modules[module]
+
+
+def found(host):
+    return {record.name: record for record in host.plugins if "dist-" in record.distribution}
+
+
+def test_plugins_are_called_by_name_whatever_the_file_system_says(site):
+    sys.modules["order"] = ModuleType("order")
+    sys.modules["order"].heard = heard = []
+    for name in ("mole", "ant", "zebra"):
+        site(name, TELLER.format(name=name))
+    PluginHost.discover(only="mole,ant,zebra").config_resolved(None)
+    assert heard == ["ant", "mole", "zebra"]
+
+
+@pytest.mark.parametrize(
+    ("only", "off"),
+    [
+        ("ant", {"mole"}),
+        ("-ant", {"ant"}),
+        ("dist-ant", {"mole"}),
+        (" ant , mole ", set()),
+        ("-ant,-mole", {"ant", "mole"}),
+        ("", set()),
+        ("-nobody", set()),
+    ],
+)
+def test_switching_plugins_off(site, monkeypatch, only, off):
+    for name in ("mole", "ant"):
+        site(name, "raise RuntimeError('imported')")
+    monkeypatch.setenv("INLAY_PLUGINS", only)
+    host = PluginHost.discover()
+    assert {name for name, record in found(host).items() if record.status == "off"} == off
+    assert {r.status for r in found(host).values()} <= {"off", "broken"}, "the rest was imported"
+    assert "linear" in host.methods, "core is always on"
+
+
+@pytest.mark.parametrize(
+    ("only", "error", "sentence"),
+    [
+        ("ant,-mole", ConfigError, "mixes names to load and names to leave out"),
+        ("amt", UnknownName, "no plugin `amt` is installed"),
+    ],
+)
+def test_a_wrong_switch_is_refused(site, only, error, sentence):
+    site("ant", "")
+    with pytest.raises(error, match=sentence):
+        PluginHost.discover(only=only)
+
+
+def test_a_name_of_a_plugin_that_is_off_says_so(site):
+    site("arc", "", distribution="inlay-arc")
+    host = PluginHost.discover(only="-arc")
+    with pytest.raises(
+        PluginError, match=r"`inlay-arc .*`, which is left out by `INLAY_PLUGINS=-arc`"
+    ):
+        host.find("method", "arc")
+
+
+@pytest.mark.parametrize(
+    ("requires", "status"),
+    [
+        ("inlay>=0.1,<0.2", "ok"),
+        ("inlay", "ok"),
+        ("Inlay >=0.1", "ok"),
+        ("inlay<0.1", "incompatible"),
+        ("inlay (>=7)", "incompatible"),
+        ("inlay>=7; python_version < '3'", "ok"),
+        ("inlay-image>=7", "ok"),
+        ("inlay_image>=7", "ok"),
+        ("inlay[extra]>=7", "incompatible"),
+    ],
+)
+def test_a_plugin_for_another_core_is_incompatible(site, requires, status):
+    site("ant", "", requires=requires)
+    assert found(PluginHost.discover())["ant"].status == status
+
+
+def test_a_plugin_for_another_core_is_not_called_broken(site):
+    site("ant", "from inlay import something_new", requires="inlay>=7")
+    record = found(PluginHost.discover())["ant"]
+    assert record.status == "incompatible"
+    assert "`inlay>=7`" in record.reason
+
+
+def test_a_plugin_that_exits_on_import_takes_nobody_with_it(site):
+    site("ant", "raise SystemExit('no licence')")
+    record = found(PluginHost.discover())["ant"]
+    assert (record.status, record.reason) == (
+        "broken",
+        "SystemExit: no licence (dist_ant_module.py, line 1)",
+    )
+
+
+# --- plugin files
+
+
+FILE = """
+    from typing import Literal
+    from inlay import hookimpl
+    from inlay.config.base import Config
+    from inlay.descriptors import Method
+
+    class ScaleConfig(Config):
+        name: Literal["scale"] = "scale"
+
+    def attach(place, config): return "attached"
+
+    @hookimpl
+    def register_methods():
+        yield Method(name="scale", config=ScaleConfig, attach="{stem}:attach", summary="x")
+"""
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def write(name, code=FILE):
+        path = tmp_path / name
+        path.write_text(dedent(code.replace("{stem}", path.stem)))
+        return path
+
+    yield write
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+
+
+def test_a_method_in_a_file_is_a_method(file):
+    host = PluginHost.discover(files=[file("scale_method.py")])
+    assert resolve(host.find("method", "scale").attach)(None, None) == "attached"
+    assert host.owner("method", "scale").distribution == "scale_method.py"
+    assert "linear" in host.methods
+
+
+def test_a_broken_file_is_an_error_with_the_line(file):
+    path = file("broken_method.py", "x = 1\ny = z\n")
+    with pytest.raises(PluginError, match=r"NameError.*\(broken_method.py, line 2\)") as told:
+        PluginHost.discover(files=[path])
+    assert isinstance(told.value.__cause__, NameError)
+
+
+def test_a_file_whose_hook_fails_is_an_error_too(file):
+    path = file("failing_method.py", FILE + "        raise OSError('disk on fire')\n")
+    with pytest.raises(PluginError, match="disk on fire"):
+        PluginHost.discover(files=[path])
+
+
+def test_a_file_with_the_name_of_a_module_is_refused(file):
+    with pytest.raises(ConfigError, match=r"`json\.py` has the name of another module: rename"):
+        PluginHost.discover(files=[file("json.py")])
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="no plugin file"):
+        PluginHost.discover(files=[tmp_path / "nothing.py"])
+
+
+# --- fit
+
+
+def test_what_a_method_needs_and_refuses():
+    from inlay.fit import check_fit
+
+    picky = method("picky", needs=frozenset({"grid"}), refuses={"hierarchical": "widths differ"})
+    check_fit(picky, frozenset({"grid", "sequence"}), {}, "vit")
+    with pytest.raises(
+        AnatomyError,
+        match=r"`picky` needs a backbone that provides `grid`, and `points` provides `sequence`$",
+    ):
+        check_fit(picky, frozenset({"sequence"}), {}, "points")
+    with pytest.raises(AnatomyError, match="provides nothing: clouds have no rows"):
+        check_fit(picky, frozenset(), {"grid": "clouds have no rows"}, "points")
+    with pytest.raises(AnatomyError, match="`picky` cannot run on `swin`: widths differ"):
+        check_fit(picky, frozenset({"grid", "hierarchical"}), {}, "swin")
