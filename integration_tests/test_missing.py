@@ -19,7 +19,7 @@ MISSING = [
     for name in names
 ]
 RUN = """\
-backbone: inlay_tiny
+backbone: inlay_vit_64
 method: {method}
 data: {{name: digits}}
 """
