@@ -1,0 +1,1 @@
+"""Training, evaluation, comparison and reports for Inlay: a visible loop on Accelerate."""

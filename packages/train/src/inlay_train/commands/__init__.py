@@ -1,0 +1,1 @@
+"""The commands that `inlay-train` adds to `inlay`."""

@@ -1,0 +1,114 @@
+"""`inlay train`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inlay.config import load, resolve
+from inlay.config.files import as_text
+from inlay.errors import ConfigError, InlayError
+from inlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from inlay.config.run import RunConfig
+
+
+@click.command()
+@click.argument("config", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
+@click.option("--preset", help="A named recipe of the method, under the file's own values.")
+@click.option(
+    "--plugin",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="Load a plugin from a file; may be repeated.",
+)
+@click.pass_context
+def train(
+    ctx: click.Context,
+    config: tuple[str, ...],
+    dry_run: bool,
+    preset: str | None,
+    plugin: tuple[Path, ...],
+) -> None:
+    """Train an adapter: inlay train RUN.YAML KEY=VALUE...
+
+    The file may be left out when overrides say everything: inlay train backbone=inlay_vit_64
+    method=arc data.name=digits. Type the same command again to go on after a stop.
+    """
+    with silent_elsewhere():
+        host = host_with(ctx, plugin)
+        run = configured(config, preset, host)
+        if dry_run:
+            from inlay_train.dry_run import describe
+
+            click.echo(as_text(run.model_dump(mode="json")))
+            click.echo(describe(run, host))
+            return
+        _train(ctx, run, host)
+
+
+def _train(ctx: click.Context, run: RunConfig, host: PluginHost) -> None:
+    from accelerate import PartialState
+    from rich.console import Console
+
+    from inlay_train.folder import RunFolder
+    from inlay_train.report import print_report
+    from inlay_train.run import train as train_run
+    from inlay_train.signals import Stopped
+
+    before = RunFolder(run.out).summary.exists()
+    try:
+        summary = train_run(run, host)
+    except Stopped as stopped:
+        if PartialState().is_main_process:
+            again = shlex.join(["inlay", *sys.argv[1:]])
+            click.echo(f"{stopped}; the checkpoint is written; to go on: {again}", err=True)
+        ctx.exit(stopped.exit_status)
+    if PartialState().is_main_process:
+        if before:
+            click.echo(f"`{run.out}` is finished; nothing is left to train")
+        print_report(summary, Console())
+    PartialState().destroy_process_group()
+
+
+def configured(words: tuple[str, ...], preset: str | None, host: PluginHost) -> RunConfig:
+    """The run of `[RUN.YAML] KEY=VALUE...`."""
+    overrides = [word for word in words if "=" in word]
+    files = [word for word in words if "=" not in word]
+    if len(files) > 1:
+        raise ConfigError(f"one run file is expected, and `{files[1]}` is a second one")
+    if preset:
+        overrides.insert(0, f"preset={preset}")
+    if not words:
+        raise ConfigError(
+            "say what to train: `inlay train run.yaml`, or `inlay train KEY=VALUE...`"
+        )
+    return load(files[0], overrides, host=host) if files else resolve({}, overrides, host=host)
+
+
+def host_with(ctx: click.Context, files: tuple[Path, ...]) -> PluginHost:
+    """The host of the command line, with plugin files of the subcommand's own."""
+    if not files:
+        return ctx.obj
+    root: Any = ctx.find_root().params.get("plugin", ())
+    return PluginHost.discover(files=[*root, *files])
+
+
+@contextmanager
+def silent_elsewhere() -> Iterator[None]:
+    """Among several processes only the first one says what is wrong."""
+    try:
+        yield
+    except InlayError:
+        if int(os.environ.get("RANK", "0")) == 0:
+            raise
+        sys.exit(2)

@@ -1,0 +1,70 @@
+"""Curves as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+_SPLITS = ("validation", "test")
+
+History = Sequence[Mapping[str, Any]]
+
+
+def plot_run(history: History, path: Path, metric: str, *, title: str) -> None:
+    """Loss and main metric over the epochs of one run."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, metrics = figure.subplots(1, 2)
+    epochs = [record["epoch"] for record in history]
+    losses.plot(epochs, [record["train_loss"] for record in history], label="training")
+    for split in _SPLITS:
+        _line(losses, history, f"{split}_loss", split)
+        _line(metrics, history, f"{split}_{metric}", split)
+    _finish(losses, "loss")
+    _finish(metrics, metric, percent=True)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=150)
+
+
+def plot_comparison(
+    runs: Mapping[str, History], scores: Mapping[str, float], path: Path, metric: str, *, title: str
+) -> None:
+    """The main metric of several runs over their epochs, and their final scores as bars."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    curves, bars = figure.subplots(1, 2, width_ratios=(3, 2))
+    for name, history in runs.items():
+        split = next((s for s in _SPLITS if history and f"{s}_{metric}" in history[0]), None)
+        if split:
+            _line(curves, history, f"{split}_{metric}", f"{name} ({split})")
+    _finish(curves, metric, percent=True)
+    drawn = bars.barh(
+        list(scores), list(scores.values()), color=[f"C{i}" for i in range(len(scores))]
+    )
+    bars.bar_label(drawn, [f"{100 * value:.1f} %" for value in scores.values()], padding=3)
+    bars.set(xlim=(0, 1.18), title=f"final {metric}")
+    bars.xaxis.set_major_formatter(PercentFormatter(1.0))
+    bars.invert_yaxis()
+    bars.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=150)
+
+
+def _line(axes: Axes, history: History, key: str, label: str) -> None:
+    points = [(record["epoch"], record[key]) for record in history if key in record]
+    if points:
+        axes.plot(*zip(*points, strict=True), label=label)
+
+
+def _finish(axes: Axes, label: str, *, percent: bool = False) -> None:
+    axes.set(xlabel="epoch", ylabel=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    if percent:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    if axes.lines:
+        axes.legend(frameon=False)

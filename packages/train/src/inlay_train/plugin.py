@@ -1,0 +1,51 @@
+"""The hooks of `inlay-train`; nothing here imports torch until it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from inlay.descriptors import Command
+from inlay.hooks import hookimpl
+
+if TYPE_CHECKING:
+    import torch
+
+    from inlay.adapted import AdaptedModel
+    from inlay.config.train import TrainConfig
+
+
+@hookimpl
+def register_commands() -> Iterable[Command]:
+    """The commands that train."""
+    yield Command(
+        name="train",
+        command="inlay_train.commands.train:train",
+        summary="Train an adapter; the same command goes on after a stop",
+    )
+    yield Command(
+        name="eval",
+        command="inlay_train.commands.evaluate:evaluate",
+        summary="Evaluate the bundle of a run on a part of its data",
+    )
+    yield Command(
+        name="demo",
+        command="inlay_train.commands.demo:demo",
+        summary="Compare methods on scikit-learn's digits, in three minutes",
+    )
+
+
+@hookimpl(trylast=True)
+def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:
+    """Tensors with weight decay, and those without."""
+    from inlay_train.optimizer import param_groups
+
+    return param_groups(model, config)
+
+
+@hookimpl(trylast=True)
+def make_optimizer(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW."""
+    from inlay_train.optimizer import adamw
+
+    return adamw(groups, config)

@@ -1,0 +1,95 @@
+"""Which samples a step sees: a function of seed, epoch and offset, so that a run can go on.
+
+Legend: `offset` counts samples of the epoch's permutation that are behind us, over all processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import Sampler
+
+Key = tuple[int, int]
+"""(epoch, index): what a loader asks a data set for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the samples of an epoch are dealt to steps, processes and accumulated batches.
+
+    Every step has the same number of equal batches on every process; the last step of an epoch may
+    be smaller. Fewer than `world * accumulate` samples can be left over, and a last batch of a lone
+    sample is left out because batch normalisation cannot train on it.
+    """
+
+    size: int
+    batch_size: int
+    accumulate: int = 1
+    world: int = 1
+    seed: int = 0
+
+    @property
+    def parts(self) -> int:
+        """Batches in a step, over all processes."""
+        return self.world * self.accumulate
+
+    def batch(self, offset: int) -> int:
+        """Samples in each batch of the step at `offset`; 0 where the epoch ends."""
+        batch = min(self.batch_size, (self.size - offset) // self.parts)
+        return 0 if batch == 1 < self.batch_size and offset else batch
+
+    def advance(self, offset: int) -> int:
+        """The offset after the step at `offset`."""
+        return offset + self.batch(offset) * self.parts
+
+    def steps(self, offset: int = 0) -> int:
+        """Steps from `offset` to the end of the epoch."""
+        count = 0
+        while self.batch(offset):
+            offset, count = self.advance(offset), count + 1
+        return count
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The epoch's permutation (size,), the same on every process."""
+        return np.random.default_rng([self.seed, epoch]).permutation(self.size)
+
+
+class PositionedSampler(Sampler[list[Key]]):
+    """The batches of one process from `epoch` and `offset` on; for `DataLoader(batch_sampler=)`."""
+
+    def __init__(self, plan: Plan, rank: int = 0) -> None:
+        self.plan, self.rank = plan, rank
+        self.epoch = self.offset = 0
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        epoch, offset, order = self.epoch, self.offset, self.plan.order(self.epoch)
+        while batch := self.plan.batch(offset):
+            for part in range(self.plan.accumulate):
+                start = offset + (part * self.plan.world + self.rank) * batch
+                yield [(epoch, int(index)) for index in order[start : start + batch]]
+            offset = self.plan.advance(offset)
+
+    def __len__(self) -> int:
+        return self.plan.steps(self.offset) * self.plan.accumulate
+
+
+class ShardSampler(Sampler[list[int]]):
+    """Every sample of a part in order, dealt out to processes in equal shares.
+
+    Shares are equal because a sharded model must run equally often everywhere; the surplus comes
+    last and repeats sample 0, and `own` says how many of a process's samples count.
+    """
+
+    def __init__(self, size: int, batch_size: int, rank: int = 0, world: int = 1) -> None:
+        self.own = len(range(rank, size, world))
+        share = -(-size // world)
+        indices = list(range(rank, size, world)) + [0] * (share - self.own)
+        self.batches = [indices[i : i + batch_size] for i in range(0, share, batch_size)]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)

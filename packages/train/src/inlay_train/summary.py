@@ -1,0 +1,57 @@
+"""What a finished run came to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Metrics are fractions, keyed `test_top1`, `validation_loss`; sizes are bytes."""
+
+    folder: str
+    method: str
+    backbone: str
+    main_metric: str
+    metrics: dict[str, float]
+    """Of the weights in the bundle."""
+    selection: str
+    chosen_epoch: int
+    """The epoch, from 1, whose weights are in the bundle."""
+    epochs: int
+    """Epochs that were trained."""
+    seed: int
+    parameters: dict[str, int]
+    """`method`, `head`, `other`, and the frozen `backbone` beside them."""
+    seconds: float
+    peak_bytes: int
+    device: str
+    bundle_bytes: int
+
+    @property
+    def trained(self) -> int:
+        """Trained parameters, head included."""
+        return sum(self.parameters[part] for part in ("method", "head", "other"))
+
+    @property
+    def share(self) -> float:
+        """Trained parameters in percent of the backbone's."""
+        return 100 * self.trained / self.parameters["backbone"]
+
+    @property
+    def score(self) -> tuple[str, float] | None:
+        """The last word: the main metric on the test part, else on the validation part."""
+        for split in ("test", "validation"):
+            if (key := f"{split}_{self.main_metric}") in self.metrics:
+                return split, self.metrics[key]
+        return None
+
+    def dump(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def read(cls, path: Path) -> Summary:
+        return cls(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,149 @@
+"""A plugin file for the tests: a tiny backbone, a method with dropout, and small drawn pictures."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import inlay
+from inlay.config.base import Config
+from inlay.data import Splits
+from inlay.descriptors import Backbone, Dataset, Method
+
+
+class TinyConfig(Config):
+    """A tiny vision transformer."""
+
+    name: Literal["tiny"] = "tiny"
+    """This backbone."""
+
+
+class NoisyConfig(Config):
+    """A low-rank rewrite with dropout."""
+
+    name: Literal["noisy"] = "noisy"
+    """This method."""
+    rank: int = 2
+    """Inner width."""
+    dropout: float = 0.2
+    """Dropout while training."""
+    idle: bool = False
+    """Add a tensor to the head that the loss never uses."""
+
+
+class StripesConfig(Config):
+    """Stripes in four directions, 8 pixels wide, shifted and noisy."""
+
+    name: Literal["stripes"] = "stripes"
+    """This data set."""
+    train: int = 30
+    """Samples to train on."""
+    held_out: int = 10
+    """Samples to validate on, and to test on; 0: no such parts."""
+
+
+class Noisy(nn.Module):
+    def __init__(self, width: int, config: NoisyConfig) -> None:
+        super().__init__()
+        self.down = nn.Linear(width, config.rank)
+        self.up = nn.Linear(config.rank, width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.up(self.dropout(self.down(x)))
+
+
+class Stripes(torch.utils.data.Dataset[Any]):
+    """Pictures (3, 8, 8); the training part is augmented with all three generators."""
+
+    def __init__(self, size: int, start: int, config: StripesConfig, augment: bool) -> None:
+        self.size, self.start, self.config, self.augment = size, start, config, augment
+        self.read: list[int] = []
+        """Every index that was asked for; at the `STRIPES_KILL_AT`th the process gets a signal."""
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        self.read.append(index)
+        if self.augment and len(self.read) == int(os.environ.get("STRIPES_KILL_AT", "0")):
+            os.kill(os.getpid(), int(os.environ["STRIPES_SIGNAL"]))
+        target = (self.start + index) % 4
+        row, column = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
+        phase = (row, column, row + column, row - column)[target]
+        picture = (phase % 4 < 2).float().expand(3, 8, 8)
+        noise = torch.Generator().manual_seed(self.start + index)
+        picture = picture + 0.3 * torch.randn(3, 8, 8, generator=noise)
+        if self.augment:
+            shift = random.randrange(3), int(np.random.randint(3))
+            picture = picture.roll(shift, (1, 2)) + 0.1 * torch.randn(3, 8, 8)
+        return picture, target
+
+
+def build_backbone(config: TinyConfig) -> Any:
+    from inlay.testing.tiny import tiny_backbone
+
+    built = tiny_backbone()
+    built.source = config.model_dump(mode="json")
+    return built
+
+
+def provides(config: TinyConfig) -> frozenset[str]:
+    return frozenset({"sequence", "grid", "class_token", "insertion"})
+
+
+def build_stripes(config: StripesConfig, input_spec: Any, seed: int) -> Splits:
+    parts = [
+        Stripes(config.held_out, 1000 * (k + 1), config, augment=False) if config.held_out else None
+        for k in range(2)
+    ]
+    return Splits(
+        train=Stripes(config.train, 0, config, augment=True),
+        validation=parts[0],
+        test=parts[1],
+        labels=("rows", "columns", "falling", "rising"),
+        preprocessing={"modality": "image"},
+    )
+
+
+def attach(place: Any, config: NoisyConfig) -> None:
+    for block in place.blocks:
+        place.rewrite(block.site("mlp.in"), Noisy(block.width, config))
+    if config.idle:
+        torch.nn.Module.register_parameter(place.adapter, "idle", nn.Parameter(torch.zeros(3)))
+
+
+@inlay.hookimpl
+def register_backbones() -> Any:
+    here = __name__
+    yield Backbone(
+        name="tiny",
+        config=TinyConfig,
+        build=f"{here}:build_backbone",
+        modality="image",
+        summary="tiny",
+        provides=f"{here}:provides",
+    )
+
+
+@inlay.hookimpl
+def register_methods() -> Any:
+    yield Method(
+        name="noisy", config=NoisyConfig, attach=f"{__name__}:attach", summary="low rank, noisy"
+    )
+
+
+@inlay.hookimpl
+def register_datasets() -> Any:
+    yield Dataset(
+        name="stripes",
+        config=StripesConfig,
+        build=f"{__name__}:build_stripes",
+        modality="image",
+        summary="stripes",
+    )
