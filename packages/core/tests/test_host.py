@@ -9,8 +9,10 @@ from textwrap import dedent
 from types import ModuleType
 
 import pytest
+from pydantic import create_model
 
 from inlay import PluginHost, hookimpl, hooks
+from inlay.config.base import Config
 from inlay.descriptors import Method, resolve
 from inlay.errors import AnatomyError, ConfigError, PluginError, UnknownName
 from inlay.methods.config import LinearConfig
@@ -19,7 +21,8 @@ HOOKS = {name: f for name, f in vars(hooks).items() if hasattr(f, "inlay_spec")}
 
 
 def method(name, **more):
-    given = {"config": LinearConfig, "attach": "nowhere:attach", "summary": "a test's own"}
+    config = create_model(f"{name}Config", __base__=Config, name=(str, name))
+    given = {"config": config, "attach": "nowhere:attach", "summary": "a test's own"}
     return Method(name=name, **given | more)
 
 
@@ -94,6 +97,10 @@ def half_way():
     raise RuntimeError("no more")
 
 
+def misnamed():
+    return [method("a", config=LinearConfig)]
+
+
 def twice():
     return [method("a"), method("a")]
 
@@ -104,6 +111,7 @@ def twice():
         ({"register_methods": raises}, r"RuntimeError: the cat .* \(test_host.py, line \d+\)"),
         ({"register_methods": lambda: ["arc"]}, "as `inlay.descriptors.Method`, not `str`"),
         ({"register_methods": lambda: None}, "TypeError: 'NoneType' object is not iterable"),
+        ({"register_methods": misnamed}, "the configuration of the method `a` must have `name: "),
         ({"register_methods": twice}, "the method `a` is registered twice"),
         (
             {"register_metods": raises},
@@ -125,7 +133,7 @@ def test_a_bad_plugin_is_broken_with_its_reason_and_the_others_work(functions, r
 def test_nothing_of_a_plugin_that_fails_half_way_is_used():
     host = PluginHost()
     host.add(
-        plugin(register_methods=half_way, register_tasks=list), name="half", version="2.0"
+        plugin(register_methods=half_way, register_tasks=methods()), name="half", version="2.0"
     )
     assert "half" not in host.methods
     with pytest.raises(

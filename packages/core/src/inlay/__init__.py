@@ -1,6 +1,6 @@
 """Inlay adapts frozen vision backbones with adapters of a few hundred kilobytes.
 
->>> model = inlay.adapt("inlay_tiny", "arc", labels=["cat", "dog"])  # doctest: +SKIP
+>>> model = inlay.adapt("inlay_vit_64", "arc", labels=["cat", "dog"])  # doctest: +SKIP
 >>> model.save_pretrained("pets")  # doctest: +SKIP
 >>> inlay.load("pets")  # doctest: +SKIP
 """

@@ -8,7 +8,7 @@ BROUGHT_BY = {
     "inlay-dapt": {"method": ("dapt",)},
     "inlay-iconformer": {"method": ("iconformer",)},
     "inlay-image": {
-        "backbone": ("timm", "inlay_tiny"),
+        "backbone": ("timm", "inlay_vit_64"),
         "modality": ("image",),
         "dataset": ("image_folder", "image_csv", "vtab", "fgvc", "digits"),
         "exporter": ("timm",),

@@ -145,5 +145,16 @@ def _check_descriptor(kind: str, descriptor: Any, names: list[str]) -> None:
             f"a {kind} must be registered as `inlay.descriptors.{expected.__name__}`, "
             f"not `{type(descriptor).__name__}`"
         )
+    config = getattr(descriptor, "config", None)
+    if config is not None and _own_name(config) != descriptor.name:
+        raise ValueError(
+            f"the configuration of the {kind} `{descriptor.name}` must have "
+            f'`name: Literal["{descriptor.name}"] = "{descriptor.name}"`'
+        )
     if descriptor.name in names:
         raise ValueError(f"the {kind} `{descriptor.name}` is registered twice")
+
+
+def _own_name(config: Any) -> Any:
+    field = config.model_fields.get("name")
+    return field.default if field is not None else None

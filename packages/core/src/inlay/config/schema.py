@@ -25,8 +25,9 @@ def run_schema(host: PluginHost) -> dict[str, Any]:
     pairs = [(cls, "validation") for cls in sorted(classes, key=lambda c: c.__qualname__)]
     refs, schema = models_json_schema(pairs, ref_template=REF)
     definitions = schema["$defs"]
+    implied = [kinds[block.kind].get(block.default) for block in BLOCKS.values() if block.default]
     for (cls, _), ref in refs.items():
-        _name_things(cls, _behind(ref, definitions))
+        _name_things(cls, _behind(ref, definitions), must_say=cls not in implied)
     for field, block in BLOCKS.items():
         place = _behind(refs[RunConfig, "validation"], definitions)["properties"][field]
         options = {name: refs[cls, "validation"]["$ref"] for name, cls in kinds[block.kind].items()}
@@ -47,11 +48,11 @@ def _behind(ref: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     return definitions[ref["$ref"].rpartition("/")[2]]
 
 
-def _name_things(cls: type[Config], schema: dict[str, Any]) -> None:
-    """What a file may say beside the fields: the version; a block must say which one it is."""
+def _name_things(cls: type[Config], schema: dict[str, Any], *, must_say: bool) -> None:
+    """What a file may say beside the fields: the version; a block says which one it is."""
     if cls.versioned():
         schema["properties"][VERSION_KEY] = {"type": "integer", "maximum": cls.schema_version}
-    if "name" in cls.model_fields:
+    if "name" in cls.model_fields and must_say:
         schema["required"] = ["name", *schema.get("required", [])]
 
 

@@ -1,0 +1,553 @@
+"""Run configurations over plugins that the tests make up: `bend`, `zoo`, `photos`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar, Literal
+
+import pytest
+from pydantic import Field, ValidationError
+
+from inlay import PluginHost, builtin, config, hookimpl
+from inlay.config import files
+from inlay.config.base import Config
+from inlay.config.explain import explained
+from inlay.config.overrides import merged, overridden
+from inlay.config.run import RunConfig
+from inlay.config.schema import run_schema
+from inlay.descriptors import Backbone, Dataset, Method
+from inlay.errors import ConfigError, InlayError
+from inlay.tasks.config import ClassificationConfig
+
+DATA = Path(__file__).parent / "data"
+
+
+class Depth(Config):
+    """Which blocks."""
+
+    first: int = Field(default=0, ge=0)
+    """The first block."""
+
+
+class BendConfig(Config):
+    """A bend in every block."""
+
+    schema_version: ClassVar[int] = 3
+
+    name: Literal["bend"] = "bend"
+    """This method."""
+    rank: int = Field(default=8, gt=0)
+    """Width of the bend."""
+    sites: tuple[Literal["attn.in", "mlp.in"], ...] = ("attn.in",)
+    """Where."""
+    depth: Depth = Depth()
+    """How deep."""
+
+    @classmethod
+    def migrate(cls, data, version):
+        if version == 1:  # `rank` was called `bottleneck`
+            return {"rank": data.pop("bottleneck"), **data}
+        return {**data, "depth": {"first": 1}}  # schema 2 always left out the first block
+
+
+class ZooConfig(Config):
+    """Networks by name."""
+
+    name: Literal["zoo"] = "zoo"
+    """This family."""
+    model: str
+    """The network."""
+    img_size: int = 16
+    """Pixels."""
+
+
+class BundledConfig(Config):
+    """One network."""
+
+    name: Literal["zoo_bundled"] = "zoo_bundled"
+    """This network."""
+
+
+class PhotosConfig(Config):
+    """A folder."""
+
+    name: Literal["photos"] = "photos"
+    """This layout."""
+    root: Path
+    """The folder."""
+
+
+class CloudsConfig(Config):
+    """A folder of point clouds."""
+
+    name: Literal["clouds"] = "clouds"
+    """This layout."""
+
+
+@hookimpl
+def register_methods():
+    yield Method(
+        name="bend",
+        config=BendConfig,
+        attach="fake:attach",
+        summary="bends",
+        needs=frozenset({"grid"}),
+        refuses={"hierarchical": "its widths differ"},
+        presets={
+            "strong": {
+                "method": {"rank": 32, "sites": ["attn.in", "mlp.in"]},
+                "train": {"lr": 0.5, "weight_decay": 0.25},
+                "task": "classification",
+            }
+        },
+    )
+
+
+@hookimpl
+def register_backbones():
+    yield Backbone(
+        name="zoo",
+        config=ZooConfig,
+        build="fake:build",
+        modality="image",
+        provides="fake:provides",
+        catch_all="model",
+        summary="any name",
+    )
+    yield Backbone(
+        name="zoo_bundled",
+        config=BundledConfig,
+        build="fake:build",
+        modality="image",
+        provides="fake:provides",
+        summary="one",
+    )
+
+
+@hookimpl
+def register_datasets():
+    for name, cls, modality in (
+        ("photos", PhotosConfig, "image"),
+        ("clouds", CloudsConfig, "points"),
+    ):
+        yield Dataset(name=name, config=cls, build="fake:build", modality=modality, summary=name)
+
+
+def provides(backbone):
+    if "swin" in backbone.model:
+        return frozenset({"grid", "hierarchical"})
+    return frozenset({"grid", "sequence"} if "tiny" in backbone.model else {"points"})
+
+
+@pytest.fixture
+def host(monkeypatch):
+    module = ModuleType("fake")
+    for function in (register_methods, register_backbones, register_datasets, provides):
+        setattr(module, function.__name__, function)
+    monkeypatch.setitem(sys.modules, "fake", module)
+    host = PluginHost()
+    host.add(builtin, name="core", distribution="inlay", version="0.1.0")
+    record = host.add(module, name="fake", distribution="inlay-fake", version="4.2")
+    assert record.status == "ok", record.reason
+    return host
+
+
+@pytest.fixture
+def data():
+    return {"backbone": "zoo_tiny_16", "method": "bend", "data": {"name": "photos", "root": "pets"}}
+
+
+def refusal(data, host, *overrides):
+    with pytest.raises(InlayError) as told:
+        config.resolve(data, overrides, host)
+    return str(told.value)
+
+
+# --- one of the registered
+
+
+def test_short_forms_and_defaults(data, host):
+    run = config.resolve(data, [], host)
+    assert run.method == BendConfig()
+    assert run.backbone == ZooConfig(model="zoo_tiny_16")
+    assert run.task == ClassificationConfig()
+    assert run.out == Path("runs/zoo_tiny_16-bend")
+    assert run.plugins == {"inlay": "0.1.0", "inlay-fake": "4.2"}
+
+
+def test_configuration_objects_are_taken_as_they_are(data, host):
+    method = BendConfig(rank=3)
+    assert config.resolve(data | {"method": method}, [], host).method is method
+    assert config.parse("method", method, host) is method
+
+
+@pytest.mark.parametrize("value", ["bend", {"name": "bend"}, {"name": "bend", "rank": 8}])
+def test_parse(value, host):
+    assert config.parse("method", value, host) == BendConfig()
+
+
+@pytest.mark.parametrize(
+    ("method", "sentence"),
+    [
+        ({"name": "bend", "rank": 0}, "method.rank: must be greater than 0"),
+        ({"name": "bend", "rnk": 8}, "method.rnk: unknown key; did you mean `rank`?"),
+        ({"name": "bend", "x": 8}, "method.x: unknown key; have: name, rank, sites, depth"),
+        (
+            {"name": "bend", "depth": {"fist": 1}},
+            "method.depth.fist: unknown key; did you mean `first`?",
+        ),
+        ({"name": "bend", "rank": "wide"}, "method.rank: must be a valid integer (got `wide`)"),
+        (
+            {"name": "bend", "rank": -1, "depth": {"first": -1}},
+            "method.rank: must be greater than 0; "
+            "method.depth.first: must be greater than or equal to 0",
+        ),
+        (
+            {"name": "bend", "sites": ["attn.in", "q"]},
+            "method.sites.1: must be 'attn.in' or 'mlp.in' (got `q`)",
+        ),
+        ({"rank": 8}, "method: `name` is missing (have: bend, bitfit, full, linear)"),
+        (7, "method: must be a name or a block with a `name`"),
+        (
+            "bent",
+            "no method `bent` is installed (have: bend, bitfit, full, linear); "
+            "did you mean `bend`?",
+        ),
+        (
+            "smoa",
+            "no method `smoa` is installed (have: bend, bitfit, full, linear); "
+            "it comes with `inlay-smoa`: pip install inlay-smoa",
+        ),
+    ],
+)
+def test_errors_are_one_sentence_with_a_short_place(data, host, method, sentence):
+    assert refusal(data | {"method": method}, host) == sentence
+    with pytest.raises(InlayError) as told:
+        config.parse("method", method, host)
+    assert str(told.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"metod": "bend"}, "metod: unknown key; did you mean `method`?"),
+        ({"train": {"learning": 1}}, "train.learning: unknown key"),
+        ({"train": {"lr": "fast"}}, "train.lr: must be a valid number (got `fast`)"),
+        ({"data": {"name": "photos"}}, "data.root: is missing"),
+        ({"task": {"label_smoothing": 1}}, "task.label_smoothing: must be less than 1"),
+        ({"task": {"pool": "median"}}, "task.pool: must be of `pretrained`, `cls`"),
+        ({"backbone": "zoo_bundle"}, "no backbone `zoo_bundle` is installed"),
+        ({"backbone": "zoo_bundle"}, "did you mean `zoo_bundled`?"),
+        ({"backbone": "point_mae"}, "pip install inlay-pointcloud"),
+        ({"preset": "strng"}, "method `bend` has no preset `strng` (have: strong); did you mean"),
+    ],
+)
+def test_errors_of_a_run(data, host, change, sentence):
+    assert sentence in refusal(data | change, host)
+
+
+def test_a_missing_block_is_told(host):
+    assert refusal({"method": "bend"}, host) == "backbone: is missing; data: is missing"
+
+
+# --- what fits together
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"backbone": "zoo_points"},
+            "method `bend` needs a backbone that provides `grid`, "
+            "and `zoo_points` provides `points`",
+        ),
+        ({"backbone": "swin_tiny"}, "method `bend` cannot run on `swin_tiny`: its widths differ"),
+        (
+            {"data": "clouds"},
+            "data set `clouds` holds points data and backbone `zoo_tiny_16` takes image data",
+        ),
+    ],
+)
+def test_a_misfit_is_told_before_anything_is_built(data, host, change, sentence):
+    assert refusal(data | change, host) == sentence
+
+
+# --- overrides
+
+
+def test_overrides_are_json_where_they_parse():
+    data = overridden(
+        {"method": {"name": "bend"}},
+        [
+            "method.rank=4",
+            "train.lr=1e-3",
+            "data.size=[224,224]",
+            "out=runs/x",
+            "a.b.c=null",
+            "t=no",
+        ],
+    )
+    assert data == {
+        "method": {"name": "bend", "rank": 4},
+        "train": {"lr": 0.001},
+        "data": {"size": [224, 224]},
+        "out": "runs/x",
+        "a": {"b": {"c": None}},
+        "t": "no",
+    }
+
+
+def test_a_later_override_wins_and_the_data_is_left_alone():
+    data = {"method": {"name": "bend", "rank": 1}}
+    assert overridden(data, ["method.rank=2", "method.rank=3"])["method"]["rank"] == 3
+    assert data == {"method": {"name": "bend", "rank": 1}}
+
+
+def test_overrides_widen_short_forms(data, host):
+    run = config.resolve(data, ["method.rank=4", "backbone.img_size=32", "task.dropout=0.5"], host)
+    assert run.method == BendConfig(rank=4)
+    assert run.backbone == ZooConfig(model="zoo_tiny_16", img_size=32)
+    assert run.task == ClassificationConfig(dropout=0.5)
+
+
+def test_an_override_replaces_a_whole_block(data, host):
+    data["method"] = {"name": "bend", "rank": 4}
+    assert config.resolve(data, ["method=linear"], host).method.name == "linear"
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("method.rank", "`method.rank` is no override: write `key=value`, such as `method.rank=8`"),
+        (".rank=3", "`.rank=3` is no override"),
+        ("method.rank.x=3", "`method.rank.x=3`: `rank` holds `4`, which has no keys"),
+        ("method.rnk=4", "method.rnk: unknown key; did you mean `rank`?"),
+    ],
+)
+def test_wrong_overrides(data, host, override, sentence):
+    data["method"] = {"name": "bend", "rank": 4}
+    assert sentence in refusal(data, host, override)
+
+
+# --- presets
+
+
+def test_own_values_go_before_the_preset(data, host):
+    own = {"method": {"name": "bend", "rank": 2}, "preset": "strong", "train": {"lr": 0.1}}
+    run = config.resolve(data | own, [], host)
+    assert run.method == BendConfig(rank=2, sites=("attn.in", "mlp.in"))
+    assert (run.train.lr, run.train.weight_decay) == (0.1, 0.25)
+    assert run.preset == "strong"
+
+
+def test_overrides_go_before_the_preset_too(data, host):
+    run = config.resolve(data, ["preset=strong", "method.rank=3", "train.weight_decay=0"], host)
+    assert (run.method.rank, run.train.lr, run.train.weight_decay) == (3, 0.5, 0)
+
+
+def test_merged_is_deep():
+    assert merged({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"c": 4}, "d": {"e": 5}}) == {
+        "a": {"b": 1, "c": 4},
+        "d": {"e": 5},
+    }
+
+
+# --- files
+
+
+def test_yaml_1_2(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("lr: 1e-3\nbig: 1E5\ntag: no\ntime: 12:30:45\nmode: 0o17\nyes: on\nx: null\n")
+    assert files.read(path) == {
+        "lr": 0.001,
+        "big": 100000.0,
+        "tag": "no",
+        "time": "12:30:45",
+        "mode": 15,
+        "yes": "on",
+        "x": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [1, 2\nb: 3\n", "is not valid YAML: .*line 2"),
+        ("a: 1\na: 2\n", 'is not valid YAML: found duplicate key "a".*line 2'),
+        ("- a\n- b\n", "must hold `key: value` lines"),
+        ("1: a\n", "must hold `key: value` lines"),
+        ("a: !!python/object:os.system x\n", "is not valid YAML"),
+    ],
+)
+def test_unreadable_files_are_named(tmp_path, text, sentence):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"`{path}` {sentence}"):
+        files.read(path)
+    with pytest.raises(ConfigError, match="no configuration file"):
+        files.read(tmp_path / "ran.yaml")
+
+
+def test_a_resolved_file_reads_back_to_the_same_run(tmp_path, host):
+    run = config.load(DATA / "run.yaml", ["train.seed=3"], host)
+    assert run.train.lr == 1e-3
+    assert run.method.rank == 4
+    config.save(run, tmp_path / "config.yaml", heading="inlay train run.yaml")
+    written = (tmp_path / "config.yaml").read_text()
+    assert written.startswith("# inlay train run.yaml\n")
+    data = files.read(tmp_path / "config.yaml")
+    assert data["method"]["$v"] == 3
+    assert data["train"]["weight_decay"] == 0.25
+    assert set(data) == {*RunConfig.model_fields, "$v"}, "every default is written"
+    assert config.load(tmp_path / "config.yaml", [], host) == run
+    assert [p.name for p in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_json_carries_versions_and_python_dumps_do_not():
+    assert BendConfig().model_dump()["depth"] == {"first": 0}
+    dumped = BendConfig().model_dump(mode="json")
+    assert dumped["$v"] == 3
+    assert "$v" not in dumped["depth"], "a part of a block is versioned with the block"
+    assert BendConfig.model_validate(dumped) == BendConfig()
+
+
+# --- schema versions
+
+
+def test_an_old_file_is_brought_up_one_step_at_a_time(host):
+    run = config.load(DATA / "bend_v1.yaml", [], host)
+    assert run.method == BendConfig(rank=6, depth=Depth(first=1))
+
+
+def test_from_version_two_only_the_second_step_is_made(host):
+    method = config.parse("method", {"name": "bend", "$v": 2, "rank": 5}, host)
+    assert method == BendConfig(rank=5, depth=Depth(first=1))
+
+
+@pytest.mark.parametrize(
+    ("block", "sentence"),
+    [
+        ({"method": {"name": "bend", "$v": 4}}, "method: written by a newer version (schema 4"),
+        ({"method": {"name": "bend", "$v": "x"}}, "method: `$v` must be a whole number"),
+        ({"$v": 2}, "written by a newer version (schema 2, this one reads 1)"),
+    ],
+)
+def test_newer_files_are_refused_in_words(data, host, block, sentence):
+    assert sentence in refusal(data | block, host)
+
+
+# --- the base
+
+
+def test_configurations_are_frozen_and_strict():
+    with pytest.raises(ValidationError, match="frozen"):
+        BendConfig().rank = 3
+    with pytest.raises(ValidationError, match="unknown key; did you mean `rank`"):
+        BendConfig(rang=3)
+
+
+@pytest.mark.parametrize("cls", [RunConfig, ClassificationConfig, BendConfig])
+def test_every_field_is_described(cls):
+    assert [f.name for f in explained(cls) if not f.description] == []
+
+
+def test_explained():
+    fields = {field.name: field for field in explained(BendConfig)}
+    assert list(fields) == ["rank", "sites", "depth.first"]
+    rank = fields["rank"]
+    assert (rank.type, rank.default, rank.description) == ("int, > 0", "8", "Width of the bend.")
+    assert fields["sites"].type == "list of `attn.in` or `mlp.in`"
+    assert fields["sites"].default == '["attn.in"]'
+    (root,) = explained(PhotosConfig)
+    assert (root.type, root.default) == ("path", "required")
+
+
+def test_plugins_are_told_of_the_resolved_configuration(data, host):
+    heard = []
+
+    @hookimpl
+    def config_resolved(config):
+        heard.append(config)
+
+    ears = ModuleType("ears")
+    ears.config_resolved = config_resolved
+    host.add(ears, name="ears")
+    run = config.resolve(data, [], host)
+    assert heard == [run]
+
+
+# --- the schema for editors
+
+
+def conforms(value, schema, whole):
+    """The part of JSON Schema that `inlay schema` uses, by its own rules."""
+    if "$ref" in schema:
+        return conforms(value, whole["$defs"][schema["$ref"].rpartition("/")[2]], whole)
+    checks = []
+    if "anyOf" in schema:
+        checks.append(any(conforms(value, s, whole) for s in schema["anyOf"]))
+    if "oneOf" in schema:
+        checks.append(sum(conforms(value, s, whole) for s in schema["oneOf"]) == 1)
+    if "enum" in schema:
+        checks.append(value in schema["enum"])
+    if "const" in schema:
+        checks.append(value == schema["const"])
+    types = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
+    types |= {"number": (int, float), "boolean": bool}
+    if "type" in schema:
+        checks.append(isinstance(value, types[schema["type"]]))
+    if isinstance(value, list) and "items" in schema:
+        checks += [conforms(item, schema["items"], whole) for item in value]
+    if isinstance(value, dict) and "properties" in schema:
+        checks += [key in value for key in schema.get("required", [])]
+        checks += [
+            schema.get("additionalProperties", True) or k in schema["properties"] for k in value
+        ]
+        checks += [
+            conforms(value[key], sub, whole)
+            for key, sub in schema["properties"].items()
+            if key in value
+        ]
+    if isinstance(value, int | float):
+        checks += [value > schema.get("exclusiveMinimum", float("-inf"))]
+        checks += [value <= schema.get("maximum", float("inf"))]
+    return all(checks)
+
+
+def test_shipped_and_resolved_files_conform_to_the_schema(tmp_path, host):
+    schema = json.loads(json.dumps(run_schema(host)))
+    assert conforms(files.read(DATA / "run.yaml"), schema, schema)
+    config.save(config.load(DATA / "run.yaml", [], host), tmp_path / "config.yaml")
+    assert conforms(files.read(tmp_path / "config.yaml"), schema, schema)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "bent"},
+        {"method": {"name": "bend", "rank": 0}},
+        {"method": {"name": "bend", "rnk": 4}},
+        {"method": {"rank": 4}},
+        {"method": {"name": "bend", "$v": 9}},
+        {"train": {"epochs": "many"}},
+        {"metod": "bend"},
+    ],
+)
+def test_wrong_files_do_not_conform(data, host, change):
+    schema = run_schema(host)
+    assert conforms(data, schema, schema)
+    assert not conforms(data | change, schema, schema)
+
+
+def test_the_schema_discriminates_by_name_and_describes(host):
+    schema = run_schema(host)
+    method = schema["$defs"]["RunConfig"]["properties"]["method"]
+    names, block = method["anyOf"]
+    assert names == {"enum": ["bend", "bitfit", "full", "linear"]}
+    assert block["discriminator"]["mapping"]["bend"] == "#/$defs/BendConfig"
+    assert (
+        schema["$defs"]["BendConfig"]["properties"]["rank"]["description"] == "Width of the bend."
+    )
