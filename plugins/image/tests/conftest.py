@@ -40,7 +40,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def tiny(name: str, **kwargs: Any) -> nn.Module:
-    """The model in evaluation mode; layer scales and norms far from 0, so that everything matters."""
+    """The model in evaluation mode; scales far from 0, so that everything matters."""
     torch.manual_seed(0)
     timm_name, own = ARCHITECTURES[name]
     model = timm.create_model(timm_name, **(own | kwargs)).eval()

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inlay.descriptors import Backbone
+from inlay.descriptors import Backbone, Dataset, Modality
 from inlay.hooks import hookimpl
+
+
+@hookimpl
+def register_modalities() -> Iterable[Modality]:
+    """Images."""
+    from inlay_image.data.suffixes import SUFFIXES
+
+    yield Modality(
+        name="image",
+        reader="inlay_image.data.preprocess:reader",
+        suffixes=SUFFIXES,
+        summary="photographs and other pictures, (B, 3, H, W)",
+    )
 
 
 @hookimpl
 def register_backbones() -> Iterable[Backbone]:
     """timm's transformers, and one that needs no download."""
-    from inlay_image.backbones.config import TimmConfig
+    from inlay_image.backbones.config import BundledConfig, TimmConfig
 
     yield Backbone(
         name="timm",
@@ -23,3 +36,32 @@ def register_backbones() -> Iterable[Backbone]:
         adopt="inlay_image.backbones.build:adopt",
         catch_all="model",
     )
+    yield Backbone(
+        name="inlay_vit_64",
+        config=BundledConfig,
+        build="inlay_image.backbones.bundled:build",
+        modality="image",
+        summary="a small ViT for 64 pixels, pretrained, inside this wheel",
+        provides="inlay_image.backbones.traits:provides",
+    )
+
+
+@hookimpl
+def register_datasets() -> Iterable[Dataset]:
+    """Layouts of labelled images."""
+    from inlay_image.data import config
+
+    for layout, module, summary in (
+        (config.ImageFolderConfig, "folder", "a folder of class folders"),
+        (config.ImageCsvConfig, "csv_file", "a CSV file of paths and labels"),
+        (config.VtabConfig, "vtab", "a task of VTAB-1k"),
+        (config.FgvcConfig, "fgvc", "a fine-grained task with the splits of VPT"),
+        (config.DigitsConfig, "digits", "scikit-learn's digits, without download"),
+    ):
+        yield Dataset(
+            name=layout.model_fields["name"].default,
+            config=layout,
+            build=f"inlay_image.data.{module}:build",
+            modality="image",
+            summary=summary,
+        )

@@ -31,7 +31,9 @@ class ScaleTarget:
 
 
 def norm_target(norm: nn.Module) -> FoldTarget | None:
-    """What an adapter after a norm can be folded into; `None` for the identity and for a norm without weight."""
+    """What an adapter after a norm can be folded into; `None` for the identity and for a norm
+    without weight.
+    """
     if getattr(norm, "weight", None) is None:
         return None
     return (
@@ -53,7 +55,9 @@ def assemble(module: nn.Module, index: int, width: int, sites: Iterable[Site]) -
 
 
 def embed_target(patch_embed: nn.Module) -> FoldTarget | None:
-    """What writes the patch tokens: the norm after the patch projection, else the projection itself."""
+    """What writes the patch tokens: the norm after the patch projection, else the projection
+    itself.
+    """
     norm, projection = getattr(patch_embed, "norm", None), getattr(patch_embed, "proj", None)
     if norm is None or isinstance(norm, nn.Identity):
         return ModuleTarget(projection) if isinstance(projection, nn.Conv2d) else None

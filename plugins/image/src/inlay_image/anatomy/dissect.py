@@ -32,8 +32,8 @@ def dissect(model: nn.Module) -> Anatomy:
     """The anatomy of a timm model.
 
     Raises:
-        AnatomyError: the class, or its kind of block, is not supported; a subclass counts as another class, because
-            its forward pass may be another one.
+        AnatomyError: the class, or its kind of block, is not supported; a subclass counts as
+            another class, because its forward pass may be another one.
     """
     family = _FAMILIES.get(type(model))
     if family is None:

@@ -1,7 +1,9 @@
-"""The site `qkv.out` in timm's attention classes: one called map, a functional weight, or three maps.
+"""The site `qkv.out` in timm's attention classes: one called map, a functional weight, or three
+maps.
 
-Some classes (`Beit`, `Eva` and Swin V2 with separate q and v biases) read `attn.qkv.weight` and never call the module,
-so that a hook there, or a wrapper such as HF PEFT's LoRA, does nothing at all.
+Some classes (`Beit`, `Eva` and Swin V2 with separate q and v biases) read `attn.qkv.weight` and
+never call the module, so that a hook there, or a wrapper such as HF PEFT's LoRA, does nothing at
+all.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from inlay.errors import AnatomyError, CannotFold
 
 @dataclass(frozen=True)
 class Qkv:
-    """Where the fused q, k, v of one attention module are reached, and what they can be folded into."""
+    """Where the fused q, k, v of one attention module are reached, and what they can be folded
+    into.
+    """
 
     port: Port
     target: FoldTarget
@@ -28,7 +32,9 @@ class Qkv:
 
 
 def dissect_qkv(attn: nn.Module, *, keys_cancel: bool) -> Qkv:
-    """`keys_cancel`: a constant added to every key cancels in the softmax (no rotation, no norm, no cosine)."""
+    """`keys_cancel`: a constant added to every key cancels in the softmax (no rotation, no norm, no
+    cosine).
+    """
     if attn.qkv is None:
         parts = [attn.q_proj, attn.k_proj, attn.v_proj]
         return Qkv(SplitQkv(attn), SplitTarget(attn), sum(part.out_features for part in parts))
@@ -44,10 +50,11 @@ def dissect_qkv(attn: nn.Module, *, keys_cancel: bool) -> Qkv:
 
 
 class FunctionalQkv:
-    """q, k, v with their biases, where timm would read the weight: timm's own switch makes it call the module.
+    """q, k, v with their biases, where timm would read the weight: timm's own switch makes it call
+    the module.
 
-    With `qkv_bias_separate` timm adds the bias after the call, in place; so the pipe gets x W^T + bias, and timm what
-    the pipe gives minus the bias.
+    With `qkv_bias_separate` timm adds the bias after the call, in place; so the pipe gets x W^T +
+    bias, and timm what the pipe gives minus the bias.
     """
 
     def __init__(self, attn: nn.Module) -> None:
@@ -97,7 +104,9 @@ class SeparateBiasTarget:
 
 
 class SplitQkv:
-    """Three maps that are called one after the other: at the first, all three are computed and piped together."""
+    """Three maps that are called one after the other: at the first, all three are computed and
+    piped together.
+    """
 
     def __init__(self, attn: nn.Module) -> None:
         self.attn = attn

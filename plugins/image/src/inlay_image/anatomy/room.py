@@ -1,6 +1,7 @@
 """Room for inserted tokens where attention knows the position of every token.
 
-Both kinds look at the tokens that really arrive, so that they do nothing while no token is inserted.
+Both kinds look at the tokens that really arrive, so that they do nothing while no token is
+inserted.
 Shapes: T tokens, N patch tokens.
 """
 
@@ -17,7 +18,9 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class RopeRoom:
-    """Rotary embedding of `Eva`: its rows are for what follows the prefix; prefix and inserted tokens stay unrotated."""
+    """Rotary embedding of `Eva`: its rows are for what follows the prefix; prefix and inserted
+    tokens stay unrotated.
+    """
 
     def __init__(self, attn: nn.Module) -> None:
         self.attn = attn
@@ -42,7 +45,9 @@ def _unrotated(rope: Tensor, count: int) -> Tensor:
 
 
 class BiasRoom:
-    """Relative position bias of `Beit`, the block's own and the shared one: zero for inserted tokens."""
+    """Relative position bias of `Beit`, the block's own and the shared one: zero for inserted
+    tokens.
+    """
 
     def __init__(self, attn: nn.Module) -> None:
         self.attn = attn
@@ -67,7 +72,9 @@ class BiasRoom:
 
 
 def widened(bias_TT: Tensor, tokens: int) -> Tensor:
-    """Zero rows and columns behind the class token's, so that the last two axes have `tokens` entries."""
+    """Zero rows and columns behind the class token's, so that the last two axes have `tokens`
+    entries.
+    """
     missing = tokens - bias_TT.shape[-1]
     if not missing:
         return bias_TT

@@ -66,8 +66,8 @@ def _refuse_other_blocks(model: nn.Module) -> None:
     for block in model.blocks:
         if type(block) is not usual:
             raise AnatomyError(
-                f"a `{type(model).__name__}` with blocks of kind `{type(block).__name__}` cannot be adapted;"
-                f" supported are those of `{usual.__name__}`"
+                f"a `{type(model).__name__}` with blocks of kind `{type(block).__name__}` cannot"
+                f" be adapted; supported are those of `{usual.__name__}`"
             )
     if not isinstance(getattr(model, "patch_drop", None), nn.Identity | None):
         raise AnatomyError(
@@ -142,7 +142,7 @@ class SequenceAnatomy(Anatomy):
         )
 
     def _pooled(self, x_BTD: Tensor, first: int, inserted: int) -> Tensor:
-        """As timm's own head pools; inserted tokens are seen by an attention pool and by no other."""
+        """As timm's own head pools; only an attention pool sees inserted tokens."""
         model, prefix = self.model, self.prefix
         if getattr(model, "attn_pool", None) is not None:
             if not getattr(model, "pool_include_prefix", True):

@@ -1,8 +1,9 @@
 """Sites of one Swin block.
 
-V1 computes x + drop_path1(_attn(norm1(x))), then x + drop_path2(mlp(norm2(x))); V2 puts the norms behind attention and
-MLP, x + drop_path1(norm1(_attn(x))), so that attention and MLP read the residual stream itself.
-`_attn` rolls the map, pads it to whole windows, and lets attention read the windows.
+V1 computes x + drop_path1(_attn(norm1(x))), then x + drop_path2(mlp(norm2(x))); V2 puts the norms
+behind attention and MLP, x + drop_path1(norm1(_attn(x))), so that attention and MLP read the
+residual stream itself. `_attn` rolls the map, pads it to whole windows, and lets attention read the
+windows.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ def _rest(module: nn.Module, at: str, width: int) -> Iterator[Site]:
 
 
 def _padding(module: nn.Module) -> str:
-    """Why a fold into q, k, v would reach padding that the adapter does not see; empty if there is none."""
+    """Why a fold into q, k, v would reach padding that the adapter does not see; empty if there is
+    none.
+    """
     if getattr(module, "dynamic_mask", False):
         return "the map may be padded to whole windows, as the input size is free"
     sizes = zip(module.input_resolution, module.window_size, strict=True)

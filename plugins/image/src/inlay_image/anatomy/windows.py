@@ -1,6 +1,7 @@
 """Reaching a Swin block's windows as one map.
 
-Shapes: B batch, H and W the map, C channels; P the map padded to whole windows, rolled where windows are shifted.
+Shapes: B batch, H and W the map, C channels; P the map padded to whole windows, rolled where
+    windows are shifted.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class _Piped:
 
 
 class OnMap:
-    """What lies at `port` in windows (windows, tokens, C), shown to the pipe as the map (B, H, W, C)."""
+    """What lies at `port` in windows (windows, tokens, C), shown to the pipe as the map (B, H, W,
+    C).
+    """
 
     def __init__(self, block: nn.Module, port: Port) -> None:
         self.block, self.port = block, port

@@ -23,7 +23,8 @@ def build(config: TimmConfig) -> BuiltBackbone:
     """Create the model with its weights, without the classifier that they came with.
 
     Raises:
-        UnknownName, ConfigError, AnatomyError: the name, see `check_name`; weights that cannot be fetched.
+        UnknownName, ConfigError, AnatomyError: the name, see `check_name`; weights that cannot be
+            fetched.
         BundleError: a local file that cannot be read, or that belongs to another architecture.
     """
     check_name(config)
@@ -59,10 +60,13 @@ def built(model: nn.Module, *, source: Mapping[str, Any], label: str) -> BuiltBa
 
 
 def input_spec(model: nn.Module) -> dict[str, Any]:
-    """What the model was pretrained to read: size, normalisation, and timm's resizing for evaluation."""
+    """What the model was pretrained to read: size, normalisation, and timm's resizing for
+    evaluation.
+    """
     facts = resolve_data_config(pretrained_cfg=dict(getattr(model, "pretrained_cfg", None) or {}))
     return {
         "img_size": list(model.patch_embed.img_size),
+        "dynamic_img_size": not model.patch_embed.strict_img_size,
         "resize": "crop",
         "crop_pct": facts["crop_pct"],
         "interpolation": facts["interpolation"],
@@ -88,8 +92,8 @@ def _create(config: TimmConfig, *, pretrained: bool) -> nn.Module:
         if not pretrained and not config.model.startswith("hf-hub:"):
             raise
         raise ConfigError(
-            f"the weights of `{config.model}` cannot be fetched ({type(error).__name__}); go online once,"
-            " or give a local file as `weights`"
+            f"the weights of `{config.model}` cannot be fetched ({type(error).__name__});"
+            " go online once, or give a local file as `weights`"
         ) from error
 
 

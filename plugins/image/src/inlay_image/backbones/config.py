@@ -11,26 +11,34 @@ from inlay.config.base import Config
 
 
 class TimmConfig(Config):
-    """A vision transformer of timm: ViT, DeiT-3, DINOv2, DINOv3, CLIP, SigLIP, BEiT, EVA-02, Swin, Swin-V2."""
+    """A vision transformer of timm: ViT, DeiT-3, DINOv2, DINOv3, CLIP, SigLIP, BEiT, EVA-02, Swin,
+    Swin-V2.
+    """
 
     name: Literal["timm"] = "timm"
 
     model: str
-    """timm's name with the tag of its weights (`vit_base_patch16_224.augreg_in21k`: an untagged name has meant
-    different weights over time), or a hub's (`hf-hub:timm/vit_tiny_patch16_224.augreg_in21k`)."""
+    """timm's name with the tag of its weights (`vit_base_patch16_224.augreg_in21k`: an untagged
+    name has meant different weights over time), or a hub's
+    (`hf-hub:timm/vit_tiny_patch16_224.augreg_in21k`)."""
 
     pretrained: bool = True
     """Load timm's weights; `false` leaves the initialisation, the same every time."""
 
     weights: Path | None = None
-    """A local checkpoint instead: safetensors, `.npz` of Google's ViT, or torch (read with `weights_only`)."""
+    """A local checkpoint instead: safetensors, `.npz` of Google's ViT, or torch (read with
+    `weights_only`).
+    """
 
     img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
-    """Height and width of the input, one number for a square; position embeddings are interpolated by timm.
+    """Height and width of the input, one number for a square; position embeddings are interpolated
+    by timm.
     Default: the model's own."""
 
     drop_path: float | None = Field(default=None, ge=0, lt=1)
-    """Stochastic depth while training, timm's `drop_path_rate`; default: the model's own (0.1 for Swin)."""
+    """Stochastic depth while training, timm's `drop_path_rate`; default: the model's own (0.1 for
+    Swin).
+    """
 
     dynamic_img_size: bool = False
     """Take inputs of any size that the patches divide, not `img_size` alone."""
@@ -40,7 +48,9 @@ class TimmConfig(Config):
 
 
 class BundledConfig(Config):
-    """The small ViT inside `inlay-image`: 64 pixels, self-supervised, on images that need no download."""
+    """The small ViT inside `inlay-image`: 64 pixels, self-supervised, on images that need no
+    download.
+    """
 
     name: Literal["inlay_vit_64"] = "inlay_vit_64"
 

@@ -38,7 +38,7 @@ def check_name(config: TimmConfig) -> None:
         raise UnknownName(_unknown_model(architecture))
     if not timm.is_model_in_modules(architecture, list(MODULES)):
         raise AnatomyError(f"`{architecture}` cannot be adapted; supported are timm's {SUPPORTED}")
-    weights = {name: cfg for name, cfg in get_arch_pretrained_cfgs(architecture).items()}
+    weights = get_arch_pretrained_cfgs(architecture)
     if tag and config.model not in weights:
         raise UnknownName(f"timm has no weights `{config.model}` ({_have(weights)})")
     if config.pretrained and config.weights is None:

@@ -1,6 +1,8 @@
-"""Google's ViT as `.npz`, in the layout of `vision_transformer` or of `big_vision`, read by timm's own loader.
+"""Google's ViT as `.npz`, in the layout of `vision_transformer` or of `big_vision`, read by timm's
+own loader.
 
-timm's loader takes what it finds for the blocks that the model has, so depth and widths are compared before.
+timm's loader takes what it finds for the blocks that the model has, so depth and widths are
+compared before.
 """
 
 from __future__ import annotations
@@ -58,7 +60,9 @@ def _blocks(found: Shapes) -> list[str]:
 
 
 def _sizes(found: Shapes, model: nn.Module) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
-    """Name, shape and expected shape of what fixes width, heads and the MLP (a stack's first axis cut off)."""
+    """Name, shape and expected shape of what fixes width, heads and the MLP (a stack's first axis
+    cut off).
+    """
     block = model.blocks[0]
     width, attn = model.embed_dim, block.attn
     wanted = {

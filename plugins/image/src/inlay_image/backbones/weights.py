@@ -1,4 +1,4 @@
-"""Local checkpoints: safetensors, torch files without unpickling, and the `.npz` of Google's ViT."""
+"""Local checkpoints: safetensors, torch files without unpickling, the `.npz` of Google's ViT."""
 
 from __future__ import annotations
 
@@ -32,13 +32,15 @@ _UNREADABLE = (
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Load a checkpoint of the same architecture; timm interpolates position embeddings to the model's grid.
+    """Load a checkpoint of the same architecture; timm interpolates position embeddings to the
+    model's grid.
 
     A classifier in the file is left out.
 
     Raises:
         ConfigError: there is no such file.
-        BundleError: it cannot be read, or its tensors are another architecture's; names a few of them.
+        BundleError: it cannot be read, or its tensors are another architecture's; names a few of
+            them.
     """
     if not path.is_file():
         raise ConfigError(f"there is no file `{path}` to load weights from")
@@ -66,7 +68,9 @@ def _load_state(model: nn.Module, path: Path) -> None:
 def refuse_differences(
     path: Path, model: nn.Module, own: Mapping[str, Tensor], found: Mapping[str, Tensor]
 ) -> None:
-    """Raise a `BundleError` that names a few of the tensors which are missing, unexpected or of another shape."""
+    """Raise a `BundleError` that names a few of the tensors which are missing, unexpected or of
+    another shape.
+    """
     problems = [f"`{n}` is missing" for n in own if n not in found]
     problems += [f"`{n}` is unexpected" for n in found if n not in own]
     problems += [
