@@ -85,10 +85,10 @@ class Placement:
     ) -> None:
         """Put `count` tokens in right after the class token, or first where there is none.
 
-        `where`: a block, after which they appear and later blocks see them, or the site `tokens.in`. `module` gets what
-        `source` gives, a branch's output or a site's tensor (B, T, D), and returns (B, count, D);
-        without a source it is called with nothing and returns (1, count, D) or (count, D). Needs a
-        backbone that provides `insertion`.
+        `where`: a block, after which they appear and which later blocks see, or the site
+        `tokens.in`. `module` gets what `source` gives, a branch's output or a site's tensor
+        (B, T, D), and returns (B, count, D); without a source it is called with nothing and returns
+        (1, count, D) or (count, D). Needs a backbone that provides `insertion`.
         """
         if "insertion" not in self.provides:
             why = self.anatomy.unfit.get("insertion", "its token count is fixed")
