@@ -1,0 +1,140 @@
+"""What the documentation says about installed packages, made from those packages.
+
+A line `<!-- fields: method arc -->` in a page becomes the table of that configuration's fields;
+`PARTS` has the other kinds of line. mkdocs calls `on_page_markdown` for every page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import click
+
+from inlay import PluginHost, errors
+from inlay.config.base import Config
+from inlay.config.explain import explained
+from inlay.descriptors import resolve
+from inlay.errors import InlayError
+
+LINE = re.compile(r"^<!-- (\w+):? ?(.*?) -->$", re.MULTILINE)
+HOST = PluginHost.discover()
+
+
+def on_page_markdown(markdown: str, **facts: Any) -> str:
+    """The page with every line that asks for a part replaced by it."""
+    return LINE.sub(lambda found: part(found[1], found[2].split()), markdown)
+
+
+def part(name: str, words: list[str]) -> str:
+    """One generated part, as Markdown; fails for a part or a name that there is not."""
+    return "\n".join(PARTS[name](*words))
+
+
+def fields(kind: str, name: str = "") -> Iterator[str]:
+    """The fields of a registered configuration, or of `run`, `train` and `bundle`."""
+    yield from table(
+        ("field", "type", "default", "meaning"),
+        (
+            (f"`{f.name}`", f.type, code(f.default), f.description)
+            for f in explained(config_class(kind, name))
+        ),
+    )
+
+
+def config_class(kind: str, name: str) -> type[Config]:
+    from inlay.bundle.manifest import Manifest
+    from inlay.config.run import RunConfig
+    from inlay.config.train import TrainConfig
+
+    own: dict[str, type[Config]] = {"run": RunConfig, "train": TrainConfig, "bundle": Manifest}
+    return own[kind] if kind in own else HOST.find(kind, name).config
+
+
+def names(kind: str) -> Iterator[str]:
+    """Every registered name of a kind, what it is, and what brings it."""
+    rows = HOST.registered(kind).items()
+    yield from table(
+        ("name", "what it is", "comes with"),
+        ((f"`{n}`", d.summary, f"`{HOST.owner(kind, n).distribution}`") for n, d in rows),
+    )
+
+
+def presets(method: str) -> Iterator[str]:
+    """A method's named recipes: what they share, and a column for each value in which they
+    differ."""
+    recipes = {n: dict(flat(values)) for n, values in HOST.find("method", method).presets.items()}
+    keys = list(dict.fromkeys(key for recipe in recipes.values() for key in recipe))
+    shared = [k for k in keys if len({repr(r.get(k)) for r in recipes.values()}) == 1]
+    first = next(iter(recipes.values()))
+    yield "All set " + ", ".join(f"`{k}={json.dumps(first[k])}`" for k in shared) + ".\n"
+    differing = [key for key in keys if key not in shared]
+    yield from table(
+        ("preset", *(f"`{key}`" for key in differing)),
+        (
+            (f"`{n}`", *(json.dumps(r.get(k, "")).strip('"') for k in differing))
+            for n, r in recipes.items()
+        ),
+    )
+
+
+def command(name: str) -> Iterator[str]:
+    """Usage, description, options and subcommands of a command of `inlay`."""
+    yield from usage(resolve(HOST.find("command", name).command), f"inlay {name}")
+
+
+def usage(what: click.Command, path: str) -> Iterator[str]:
+    context = click.Context(what, info_name=path)
+    yield f"```text\n{' '.join([path, *what.collect_usage_pieces(context)])}\n```"
+    yield from ("", inspect.cleandoc(what.help or ""), "")
+    options = [p for p in what.params if isinstance(p, click.Option)]
+    if options:
+        rows = ((code(", ".join(o.opts)), o.help or "") for o in options)
+        yield from (*table(("option", "effect"), rows), "")
+    for name, sub in getattr(what, "commands", {}).items():
+        yield from usage(sub, f"{path} {name}")
+
+
+def failures() -> Iterator[str]:
+    """Every error that a user can cause."""
+    kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, InlayError)]
+    rows = ((f"`{e.__name__}`", parents(e), one_line(e.__doc__)) for e in kinds)
+    yield from table(("error", "is also", "raised for"), rows)
+
+
+def parents(error: type[BaseException]) -> str:
+    return ", ".join(f"`{base.__name__}`" for base in error.__bases__)
+
+
+def flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in r)} |" for r in rows)
+
+
+def code(text: str) -> str:
+    return text if text == "required" else f"`{text}`"
+
+
+def one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+PARTS: dict[str, Callable[..., Iterable[str]]] = {
+    "fields": fields,
+    "names": names,
+    "presets": presets,
+    "command": command,
+    "errors": failures,
+}
