@@ -65,3 +65,18 @@ def register_commands() -> Iterable[Command]:
         command="inlay.cli.explain:explain",
         summary="Explain a method, backbone, task, data set or `train`",
     )
+    yield Command(
+        name="predict",
+        command="inlay.cli.predict:predict",
+        summary="Tell the class of files with a trained adapter",
+    )
+    yield Command(
+        name="merge",
+        command="inlay.cli.merge:merge",
+        summary="Fold an adapter into its backbone and write a plain model",
+    )
+    yield Command(
+        name="import",
+        command="inlay.cli.import_:import_",
+        summary="Turn a checkpoint of a method's authors into a bundle",
+    )

@@ -43,7 +43,9 @@ class Method:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Named recipes: overrides of a whole run, such as `{"method": {...}, "train": {...}}`."""
     importer: str | None = None
-    """How a file of the authors' code becomes a model (`inlay import`), as an import path."""
+    """`read(path, *, backbone, backbone_out, labels, host) -> AdaptedModel`, for `inlay import`: a
+    checkpoint of the authors' code on the named `backbone`, or on the file's own one, whose weights
+    are then written to `backbone_out`; `labels` are the class names, if known."""
     citation: str = ""
 
 
