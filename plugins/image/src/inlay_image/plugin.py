@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inlay.descriptors import Backbone, Dataset, Modality
+from inlay.descriptors import Backbone, Dataset, Exporter, Modality
 from inlay.hooks import hookimpl
 
 
@@ -65,3 +65,14 @@ def register_datasets() -> Iterable[Dataset]:
             modality="image",
             summary=summary,
         )
+
+
+@hookimpl
+def register_exporters() -> Iterable[Exporter]:
+    """Plain timm models."""
+    yield Exporter(
+        name="timm",
+        modality="image",
+        export="inlay_image.export:export",
+        summary="a state dict and config that `timm.create_model` loads",
+    )
