@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +86,7 @@ def _print_json(answers: Answers, top: int) -> None:
 
 
 def _print_csv(answers: Answers, top: int) -> None:
-    writer = csv.writer(click.get_text_stream("stdout"), lineterminator="\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     more = [f"{word}_{i}" for i in range(2, top + 1) for word in ("class", "probability")]
     writer.writerow(["path", "class", "probability", *more])
     for path, prediction in answers:
