@@ -236,7 +236,8 @@ def test_predict_csv_with_the_likeliest_two(inlay, bundle, inputs, model):
     assert row["class"] == LABELS[probabilities(model, 4).index(first)]
 
 
-def test_predict_prints_a_table(inlay, bundle, inputs, model):
+def test_predict_prints_a_table(inlay, bundle, inputs, model, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     output = inlay("predict", bundle, inputs / "b.seed", "--top", 9).stdout
     for label, share in zip(LABELS, probabilities(model, 1), strict=True):
         assert label in output, "square brackets are text, not markup"
