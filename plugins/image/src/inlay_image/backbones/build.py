@@ -11,7 +11,7 @@ import torch
 from timm.data import resolve_data_config
 from torch import nn
 
-from inlay.anatomy import BuiltBackbone
+from inlay.anatomy import Anatomy, BuiltBackbone
 from inlay.errors import ConfigError
 from inlay_image.anatomy import dissect
 from inlay_image.backbones.config import TimmConfig
@@ -32,7 +32,7 @@ def build(config: TimmConfig) -> BuiltBackbone:
     if config.weights is not None:
         load_weights(model, config.weights)
     model.reset_classifier(0)
-    return built(model, source=config.model_dump(mode="json"), label=config.model)
+    return _built(dissect(model), source=config.model_dump(mode="json"), label=config.model)
 
 
 def adopt(module: nn.Module) -> BuiltBackbone | None:
@@ -43,15 +43,16 @@ def adopt(module: nn.Module) -> BuiltBackbone | None:
     """
     if not type(module).__module__.startswith("timm."):
         return None
+    anatomy = dissect(module)
     source = _source(module)
-    return built(module, source=source, label=source.get("model", type(module).__name__))
+    return _built(anatomy, source=source, label=source.get("model", type(module).__name__))
 
 
-def built(model: nn.Module, *, source: Mapping[str, Any], label: str) -> BuiltBackbone:
-    """The record that core works with."""
+def _built(anatomy: Anatomy, *, source: Mapping[str, Any], label: str) -> BuiltBackbone:
+    model = anatomy.model
     return BuiltBackbone(
         module=model,
-        anatomy=dissect(model),
+        anatomy=anatomy,
         modality="image",
         input_spec=input_spec(model),
         source=source,
@@ -63,7 +64,7 @@ def input_spec(model: nn.Module) -> dict[str, Any]:
     """What the model was pretrained to read: size, normalisation, and timm's resizing for
     evaluation.
     """
-    facts = resolve_data_config(pretrained_cfg=dict(getattr(model, "pretrained_cfg", None) or {}))
+    facts = resolve_data_config(model=model)
     return {
         "img_size": list(model.patch_embed.img_size),
         "dynamic_img_size": not model.patch_embed.strict_img_size,

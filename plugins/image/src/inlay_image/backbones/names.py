@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 import timm
-from timm.models import get_arch_pretrained_cfgs
+from timm.models import get_arch_pretrained_cfgs, is_model_in_modules
 
 from inlay.errors import AnatomyError, ConfigError, UnknownName
 from inlay_image.anatomy import SUPPORTED
@@ -36,7 +36,7 @@ def check_name(config: TimmConfig) -> None:
     architecture, _, tag = config.model.partition(".")
     if not timm.is_model(architecture):
         raise UnknownName(_unknown_model(architecture))
-    if not timm.is_model_in_modules(architecture, list(MODULES)):
+    if not is_model_in_modules(architecture, list(MODULES)):
         raise AnatomyError(f"`{architecture}` cannot be adapted; supported are timm's {SUPPORTED}")
     weights = get_arch_pretrained_cfgs(architecture)
     if tag and config.model not in weights:

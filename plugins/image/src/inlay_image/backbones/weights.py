@@ -49,6 +49,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
             load_npz(model, path)
         else:
             _load_state(model, path)
+    except BundleError:
+        raise
     except _UNREADABLE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BundleError(f"`{path}` is truncated or no checkpoint of tensors: {reason}") from error
@@ -71,13 +73,13 @@ def refuse_differences(
     """Raise a `BundleError` that names a few of the tensors which are missing, unexpected or of
     another shape.
     """
-    problems = [f"`{n}` is missing" for n in own if n not in found]
-    problems += [f"`{n}` is unexpected" for n in found if n not in own]
-    problems += [
+    problems = [
         f"`{n}` is {tuple(found[n].shape)} and should be {tuple(t.shape)}"
         for n, t in own.items()
         if n in found and found[n].shape != t.shape
     ]
+    problems += [f"`{n}` is missing" for n in own if n not in found]
+    problems += [f"`{n}` is unexpected" for n in found if n not in own]
     if problems:
         more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise BundleError(
