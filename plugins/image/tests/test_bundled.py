@@ -1,0 +1,163 @@
+"""The bundled weights are what their facts say, and the script beside them makes such a file."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from timm.models.vision_transformer import VisionTransformer
+
+from inlay_image import bundled
+
+SCRIPTS = Path(__file__).parents[1] / "pretraining"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Import one of the pretraining scripts, which lie outside the package."""
+    pytest.importorskip(
+        "skimage", reason="its sample photographs are part of the pretraining images"
+    )
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(SCRIPTS)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SCRIPTS)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def shipped() -> VisionTransformer:
+    net = VisionTransformer(**bundled.ARCHITECTURE)
+    net.load_state_dict(load_file(bundled.weights_path()), strict=True)
+    return net.eval()
+
+
+def test_the_file_is_small_and_is_the_one_described() -> None:
+    content = bundled.weights_path().read_bytes()
+    assert len(content) <= 6_000_000
+    assert hashlib.sha256(content).hexdigest() == bundled.SHA256
+
+
+def test_reading_the_facts_imports_no_torch() -> None:
+    code = "import sys; from inlay_image import bundled; print('torch' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "False"
+
+
+def test_the_network_has_at_most_three_million_parameters_all_of_them_used(
+    shipped: VisionTransformer,
+) -> None:
+    # 6 blocks of 12 * 192^2 + 13 * 192, patches 192 * 193, 65 positions, class token, last norm.
+    by_hand = 6 * (12 * 192**2 + 13 * 192) + 192 * 193 + 65 * 192 + 192 + 2 * 192
+    assert sum(p.numel() for p in shipped.parameters()) == by_hand <= 3_000_000
+    assert all(p.std() > 0 for p in shipped.parameters())
+    assert {t.dtype for t in load_file(bundled.weights_path()).values()} == {torch.float16}
+    assert {p.dtype for p in shipped.parameters()} == {torch.float32}
+
+
+def test_features_tell_images_apart_and_are_not_those_of_chance(
+    shipped: VisionTransformer, script: Callable[[str], ModuleType]
+) -> None:
+    """Two renderings of one scene lie nearer to each other than to other scenes, by far more often
+    than by chance (1 in 15) and than with random weights.
+    """
+    render = script("procedural").render
+    hands = [i for i in range(60) if _kind(script("procedural"), i) == "hand"][:16]
+    views = np.stack([render(99, scene, view) for scene in hands for view in (0, 1)])
+    images = torch.from_numpy(views).permute(0, 3, 1, 2)[..., 4:68, 4:68] / 127.5 - 1
+    with torch.inference_mode():
+        features = shipped.forward_features(images)[:, 0]
+    assert torch.isfinite(features).all()
+    unit = torch.nn.functional.normalize(features - features.mean(0), dim=1)
+    nearest = (unit @ unit.T).fill_diagonal_(-1).argmax(1)
+    assert (nearest == torch.arange(32) ^ 1).float().mean() >= 0.4
+
+
+def _kind(procedural: ModuleType, scene: int) -> str:
+    kinds = procedural.KINDS
+    chosen = np.random.default_rng([99, scene]).choice(list(kinds), p=list(kinds.values()))
+    return chosen.__name__
+
+
+def test_images_hang_on_their_three_numbers_alone(script: Callable[[str], ModuleType]) -> None:
+    procedural = script("procedural")
+    first = [procedural.render(3, scene, view) for scene in range(25) for view in (0, 1)]
+    assert {image.shape for image in first} == {(72, 72, 3)}
+    np.random.default_rng(0).random(5)
+    again = [procedural.render(3, scene, view) for scene in range(25) for view in (0, 1)]
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert len({image.tobytes() for image in first}) == 50
+    assert not np.array_equal(first[0], procedural.render(4, 0, 0))
+    assert np.std([image.mean() for image in first]) > 15
+    assert np.median([image.std() for image in first]) > 15
+
+
+@pytest.mark.parametrize(
+    "kind", ["hand", "creature", "strokes", "leaves", "fractal", "photograph", "noise"]
+)
+def test_every_kind_of_scene_draws(kind: str, script: Callable[[str], ModuleType]) -> None:
+    procedural = script("procedural")
+    draw = getattr(procedural, kind)
+    assert draw in procedural.KINDS
+    picture = draw(np.random.default_rng(1), np.random.default_rng(2))
+    other = draw(np.random.default_rng(5), np.random.default_rng(2))
+    assert picture.shape == (72, 72, 3)
+    assert np.isfinite(picture).all()
+    assert np.abs(picture - other).mean() > 0.01
+    assert sum(procedural.KINDS.values()) == pytest.approx(1)
+
+
+def test_gradient_histograms_of_a_ramp(script: Callable[[str], ModuleType]) -> None:
+    """A picture that brightens to the right has all its gradients in bin 0 (angle 0); one that
+    brightens downwards half each in the two bins beside 90 degrees (4.5 of 9 bins).
+    """
+    histograms = script("objective").gradient_histograms
+    ramp = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+    inner = torch.arange(64).view(8, 8)[1:-1, 1:-1].flatten()  # at the border gradients are halved
+    right = histograms(ramp, 8).view(64, 9, 4)[inner]
+    assert (right[:, 0] > 2.9).all()  # one of nine equal shares of the mean square: sqrt(9) = 3
+    assert right[:, 1:].abs().max() < 1e-5
+    down = histograms(ramp.transpose(2, 3), 8).view(64, 9, 4)[inner]
+    assert torch.allclose(down[:, 4], down[:, 5], atol=1e-4)
+    assert (down[:, 4] > 2.0).all()  # sqrt(9 / 2) = 2.12
+    assert down[:, [0, 1, 2, 3, 6, 7, 8]].abs().max() < 1e-5
+
+
+def test_contrast_by_hand(script: Callable[[str], ModuleType]) -> None:
+    """Two scenes on two axes: each row meets its partner at cosine 1 and the two others at 0."""
+    rows = torch.tensor([[1.0, 0], [2, 0], [0, 1], [0, 3]])
+    by_hand = np.log(np.exp(2) + 2) - 2  # temperature 1/2
+    assert script("objective").info_nce(rows, 0.5).item() == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_two_steps_write_a_file_that_loads_and_the_third_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: Callable[[str], ModuleType]
+) -> None:
+    pretrain, pool = script("pretrain"), script("pool")
+    monkeypatch.setattr(pool, "SHARD", 4)
+    options = ["--out", str(tmp_path), "--scenes", "4", "--batch", "2", "--max-steps"]
+    scenes = pool.load([pool._render_shard((tmp_path / "seed0-00000.npy", 0, 0))])
+    assert scenes.shape == (4, 2, 72, 72, 3)
+    run = pretrain.Run(pretrain.parse([*options, "2"]), torch.device("cpu"))
+    start = run.model.encoder.blocks[5].mlp.fc2.weight.clone()
+    run.train(scenes)
+    assert not torch.equal(start, run.model.encoder.blocks[5].mlp.fc2.weight)
+    state = load_file(tmp_path / bundled.FILE)
+    VisionTransformer(**bundled.ARCHITECTURE).load_state_dict(state, strict=True)
+    resumed = pretrain.Run(pretrain.parse([*options, "3"]), torch.device("cpu"))
+    assert resumed.step == 2
+    assert torch.equal(resumed.model.encoder.cls_token, run.model.encoder.cls_token)
+    resumed.train(scenes)
+    assert resumed.step == 3
