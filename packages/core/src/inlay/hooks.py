@@ -38,6 +38,7 @@ def register_methods() -> Iterable[Method]:
     ...         name="lora", config=LoraConfig, attach="my_lora:attach", summary="low rank"
     ...     )
     """
+    return ()
 
 
 @hookspec
@@ -51,6 +52,7 @@ def register_backbones() -> Iterable[Backbone]:
     ...         provides="my_net:provides", summary="a transformer of our own",
     ...     )
     """
+    return ()
 
 
 @hookspec
@@ -64,6 +66,7 @@ def register_modalities() -> Iterable[Modality]:
     ...         summary="sound",
     ...     )
     """
+    return ()
 
 
 @hookspec
@@ -74,6 +77,7 @@ def register_tasks() -> Iterable[Task]:
     ... def register_tasks():
     ...     yield Task(name="count", config=CountConfig, build="my_count:build", summary="a number")
     """
+    return ()
 
 
 @hookspec
@@ -87,6 +91,7 @@ def register_datasets() -> Iterable[Dataset]:
     ...         summary="shards",
     ...     )
     """
+    return ()
 
 
 @hookspec
@@ -97,6 +102,7 @@ def register_exporters() -> Iterable[Exporter]:
     ... def register_exporters():
     ...     yield Exporter(name="onnx", modality="image", export="my_onnx:write", summary="ONNX")
     """
+    return ()
 
 
 @hookspec
@@ -109,6 +115,7 @@ def register_commands() -> Iterable[Command]:
     ... def register_commands():
     ...     yield Command(name="doctor", command="my_doctor:doctor", summary="Check this machine")
     """
+    return ()
 
 
 @hookspec(firstresult=True)

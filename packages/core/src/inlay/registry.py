@@ -105,7 +105,8 @@ class Registry:
         for record, impl in self.implementations(hook):
             names = record.brings[kind] = []
             try:
-                for descriptor in impl.function():
+                answer: Any = impl.function()
+                for descriptor in answer:
                     _check_descriptor(kind, descriptor, names)
                     names.append(descriptor.name)
                     claims.setdefault(descriptor.name, []).append(Claim(record, descriptor))

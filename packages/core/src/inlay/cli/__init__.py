@@ -38,8 +38,8 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_host(ctx).commands)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command:
-        return resolve(_host(ctx).find("command", name).command)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        return resolve(_host(ctx).find("command", cmd_name).command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the summaries, so that no command is imported."""

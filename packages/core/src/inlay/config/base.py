@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -29,7 +29,11 @@ class Config(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        defer_build=True,  # most classes are only listed
     )
 
     if TYPE_CHECKING:
@@ -76,7 +80,7 @@ def _with_near_misses(error: ValidationError, fields: list[str]) -> ValidationEr
             InitErrorDetails(
                 type=_unknown_key(str(e["loc"][0]), fields)
                 if e["type"] == "extra_forbidden" and len(e["loc"]) == 1
-                else PydanticCustomError(e["type"], "{text}", {"text": e["msg"]}),
+                else PydanticCustomError(cast("Any", e["type"]), "{text}", {"text": e["msg"]}),
                 loc=e["loc"],
                 input=e["input"],
             )

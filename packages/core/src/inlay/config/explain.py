@@ -8,7 +8,7 @@ import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
@@ -47,8 +47,9 @@ def explained(config: type[Config], prefix: str = "") -> Iterator[Explained]:
     for name, field in config.model_fields.items():
         if name == "name" and not prefix:
             continue
-        if _is_block(field.annotation):
-            yield from explained(field.annotation, f"{prefix}{name}.")
+        block = field.annotation
+        if _is_block(block):
+            yield from explained(block, f"{prefix}{name}.")
         else:
             yield Explained(
                 prefix + name,
@@ -63,7 +64,7 @@ def summary(config: type[Config]) -> str:
     return inspect.getdoc(config) or ""
 
 
-def _is_block(annotation: Any) -> bool:
+def _is_block(annotation: Any) -> TypeGuard[type[Config]]:
     return (
         inspect.isclass(annotation) and issubclass(annotation, Config) and annotation is not Config
     )

@@ -21,21 +21,22 @@ def run_schema(host: PluginHost) -> dict[str, Any]:
     """The schema (draft 2020-12) of a run file: each block is one of the installed
     configurations."""
     kinds = {block.kind: _configs(block.kind, host) for block in BLOCKS.values()}
-    classes = {RunConfig, *(config for found in kinds.values() for config in found.values())}
-    pairs = [(cls, "validation") for cls in sorted(classes, key=lambda c: c.__qualname__)]
-    refs, schema = models_json_schema(pairs, ref_template=REF)
+    classes: set[type[Config]] = {RunConfig}.union(*(found.values() for found in kinds.values()))
+    ordered = sorted(classes, key=lambda c: c.__qualname__)
+    found, schema = models_json_schema([(c, "validation") for c in ordered], ref_template=REF)
+    refs = {cls: ref["$ref"] for (cls, _), ref in found.items()}
     definitions = schema["$defs"]
     implied = [kinds[block.kind].get(block.default) for block in BLOCKS.values() if block.default]
-    for (cls, _), ref in refs.items():
-        _name_things(cls, _behind(ref, definitions), must_say=cls not in implied)
+    for cls in ordered:
+        _name_things(cls, _behind(refs[cls], definitions), must_say=cls not in implied)
     for field, block in BLOCKS.items():
-        place = _behind(refs[RunConfig, "validation"], definitions)["properties"][field]
-        options = {name: refs[cls, "validation"]["$ref"] for name, cls in kinds[block.kind].items()}
+        place = _behind(refs[RunConfig], definitions)["properties"][field]
+        options = {name: refs[cls] for name, cls in kinds[block.kind].items()}
         del place[ONE_OF]
         place["anyOf"] = [_short_form(block.kind, host), _by_name(options)]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$ref": refs[RunConfig, "validation"]["$ref"],
+        "$ref": refs[RunConfig],
         "$defs": definitions,
     }
 
@@ -44,8 +45,8 @@ def _configs(kind: str, host: PluginHost) -> dict[str, type[Config]]:
     return {name: found.config for name, found in host.registered(kind).items()}
 
 
-def _behind(ref: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    return definitions[ref["$ref"].rpartition("/")[2]]
+def _behind(ref: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    return definitions[ref.rpartition("/")[2]]
 
 
 def _name_things(cls: type[Config], schema: dict[str, Any], *, must_say: bool) -> None:

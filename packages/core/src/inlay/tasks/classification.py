@@ -35,6 +35,7 @@ class ClassificationHead(nn.Module):
     """`fc` on the pooled features, concatenated in the order in which `pool` names them."""
 
     main_metric = "top1"
+    class_weights: Tensor | None
 
     def __init__(self, config: ClassificationConfig, width: int, labels: Sequence[str]) -> None:
         super().__init__()
@@ -55,6 +56,7 @@ class ClassificationHead(nn.Module):
             counts = splits.facts.get("counts", {}).get("train")
             if counts is None:
                 raise ConfigError("`class_weights: balanced` needs a data set that counts classes")
+            assert self.class_weights is not None
             self.class_weights.copy_(balanced_weights(counts, self.labels))
 
     def forward(self, features: Features) -> Tensor:
@@ -75,7 +77,7 @@ class ClassificationHead(nn.Module):
 
     def _check_weights(self) -> None:
         """Until balanced weights have come from data or from a bundle."""
-        if self.class_weights.isnan().any():
+        if self.class_weights is not None and self.class_weights.isnan().any():
             raise ConfigError(
                 "`class_weights: balanced` needs the data: call `model.head.prepare(splits)`"
             )
@@ -85,12 +87,12 @@ class ClassificationHead(nn.Module):
         """`top1`, `mean_class` (the mean of the classes' accuracies), `top5` beyond five
         classes."""
         try:
-            from torchmetrics import MetricCollection
+            from torchmetrics import Metric, MetricCollection
             from torchmetrics.classification import MulticlassAccuracy
         except ImportError as error:
             raise InlayError("metrics need `inlay-train`: pip install inlay-train") from error
         classes = max(len(self.labels), 2)
-        metrics = {
+        metrics: dict[str, Metric | MetricCollection] = {
             "top1": MulticlassAccuracy(classes, average="micro"),
             "mean_class": MulticlassAccuracy(classes, average="macro"),
         }
