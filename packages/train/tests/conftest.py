@@ -52,7 +52,7 @@ def configure(tmp_path: Path, host: PluginHost) -> Callable[..., RunConfig]:
 
 @pytest.fixture
 def inlay_command(tmp_path: Path) -> Callable[..., Result]:
-    """`inlay_command("train", "train.lr=1")`: the small run on the command line, in this process."""
+    """`inlay_command("train", "train.lr=1")`: the small run on the command line, in process."""
 
     def run(command: str, *words: str, small: bool = True, **kwargs: Any) -> Result:
         given = (*RUN, *TRAIN, f"out={tmp_path / 'run'}") if small else ()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 
-from inlay_train.loaders import Remembered, train_loader
+from inlay_train.loaders import train_loader
 from inlay_train.sampler import Plan, PositionedSampler
 from inlay_train.seeding import SeededItems, generator_states, restore_generators, seed_all
 
@@ -39,8 +40,9 @@ def test_augmentation_is_the_same_with_workers_and_after_a_resume() -> None:
 
 
 def test_augmentation_differs_between_samples_epochs_and_seeds() -> None:
-    items = [SeededItems(Draws(), seed)[epoch, i] for seed in (0, 1) for epoch in (0, 1) for i in (0, 1)]
-    assert len({tuple(row[1:].tolist()) for row, _ in items}) == 8
+    keys = product((0, 1), repeat=3)
+    rows = [SeededItems(Draws(), seed)[epoch, index][0] for seed, epoch, index in keys]
+    assert len({tuple(row[1:].tolist()) for row in rows}) == 8
 
 
 def test_reading_samples_leaves_the_generators_of_the_training_alone() -> None:
@@ -60,10 +62,3 @@ def test_generators_go_on_from_saved_states(tmp_path: Any) -> None:
     seed_all(2)
     restore_generators(torch.load(tmp_path / "states.pt", weights_only=True))
     assert [random.gauss(0, 1), float(np.random.randn()), float(torch.rand(()))] == expected
-
-
-def test_remembered_items_are_prepared_once_up_to_a_limit() -> None:
-    part = Remembered(Draws(), limit=2 * 32)  # two rows of four float64
-    first = [part[i][0] for i in range(3)]
-    again = [part[i][0] for i in range(3)]
-    assert [a is b for a, b in zip(first, again, strict=True)] == [True, True, False]

@@ -27,6 +27,7 @@ def make_accelerator(config: TrainConfig, folder: Path | None = None) -> Acceler
         ConfigError: a tracker is not installed, or the device cannot do the precision.
     """
     AcceleratorState._reset_state()  # else the precision of an earlier run of this process sticks
+    trackers = [_tracker(name, folder) for name in config.trackers] if folder else []
     try:
         return Accelerator(
             cpu=not torch.accelerator.is_available(),  # else `torchrun` on CPUs starts no group
@@ -35,9 +36,7 @@ def make_accelerator(config: TrainConfig, folder: Path | None = None) -> Acceler
                 num_steps=config.grad_accum_steps
             ),
             dynamo_plugin=TorchDynamoPlugin(backend="inductor") if config.compile else None,
-            log_with=None
-            if folder is None
-            else [_tracker(name, folder) for name in config.trackers],
+            log_with=trackers or None,
         )
     except ValueError as error:
         if config.precision in (None, "no"):

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from inlay_train.sampler import PositionedSampler, ShardSampler
 from inlay_train.seeding import SeededItems
-
-KEPT_BYTES = 256 * 2**20
-"""How much of an evaluated part stays in memory."""
 
 
 def train_loader(
@@ -27,24 +23,7 @@ def eval_loader(
     dataset: Dataset[Any], sampler: ShardSampler, *, workers: int, device: torch.device
 ) -> DataLoader[Any]:
     """Batches of one process's share, in order."""
-    return _loader(dataset if workers else Remembered(dataset), sampler, 0, workers, device)
-
-
-class Remembered(Dataset[Any]):
-    """Items that do not change are prepared once, as far as `limit` bytes of inputs go."""
-
-    def __init__(self, dataset: Dataset[Any], limit: int = KEPT_BYTES) -> None:
-        self.dataset, self.left = dataset, limit
-        self.items: dict[int, Any] = {}
-
-    def __getitem__(self, index: int) -> Any:
-        if index in self.items:
-            return self.items[index]
-        item = self.dataset[index]
-        if isinstance(item[0], Tensor) and item[0].nbytes <= self.left:
-            self.left -= item[0].nbytes
-            self.items[index] = item
-        return item
+    return _loader(dataset, sampler, 0, workers, device)
 
 
 def _loader(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import (
     Field,
@@ -10,6 +10,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -77,11 +78,19 @@ class TrainConfig(Config):
     """Processes that load data; left out, none on a CPU and up to 8 for an accelerator. Results
     do not depend on it."""
     trackers: tuple[Tracker, ...] = ("tensorboard",)
-    """Experiment trackers that the run reports to, beside `metrics.jsonl`."""
+    """Experiment trackers that the run reports to, beside `metrics.jsonl`: a list, or names with
+    commas between."""
     log_every: PositiveInt = 10
     """Optimizer steps between two reports to trackers and plugins."""
     checkpoint_every: PositiveInt | None = None
     """Optimizer steps between two checkpoints inside an epoch; one is always written at its end."""
+
+    @field_validator("trackers", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return (
+            [n.strip() for n in value.split(",") if n.strip()] if isinstance(value, str) else value
+        )
 
     @model_validator(mode="after")
     def _fits(self) -> TrainConfig:

@@ -33,7 +33,7 @@ def evaluate(
 ) -> None:
     """Evaluate the bundle of a finished run: inlay eval RUN [KEY=VALUE...]
 
-    Overrides change the run's configuration, its data for example: data.root=other/photographs.
+    Overrides change the run's configuration, its data for example: data.path=other/photographs.
     """
     with silent_elsewhere():
         host: PluginHost = host_with(ctx, plugin)

@@ -1,0 +1,131 @@
+"""Whatever interrupts a run, the same command ends in bitwise the same weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from rich.console import Console
+from safetensors.torch import load_file
+
+from inlay.config.run import RunConfig
+from inlay.host import PluginHost
+from inlay_train.checkpoint import load_checkpoint
+from inlay_train.run import train
+from inlay_train.signals import Stopped
+
+Configure = Callable[..., RunConfig]
+
+HARD = (
+    "train.grad_accum_steps=2",
+    "train.model_ema_decay=0.9",
+    "train.selection=best_val",
+    "train.batch_size=3",
+    "train.num_workers=0",
+)
+
+
+def weights(config: RunConfig) -> dict[str, bytes]:
+    tensors = load_file(config.out / "bundle" / "adapter_model.safetensors")
+    return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+
+
+def records(config: RunConfig) -> list[dict[str, Any]]:
+    lines = (config.out / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+@pytest.mark.parametrize("kill_at", [1, 20, 30, 31, 55])  # 30 samples an epoch
+@pytest.mark.parametrize("changes", [(), HARD], ids=["plain", "hard"])
+def test_a_stopped_run_ends_like_an_undisturbed_one(
+    configure: Configure,
+    host: PluginHost,
+    quiet: Console,
+    monkeypatch: pytest.MonkeyPatch,
+    kill_at: int,
+    changes: tuple[str, ...],
+) -> None:
+    undisturbed, stopped = configure(*changes, out="a"), configure(*changes, out="b")
+    train(undisturbed, host, console=quiet)
+    monkeypatch.setenv("STRIPES_KILL_AT", str(kill_at))
+    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
+    with pytest.raises(Stopped):
+        train(stopped, host, console=quiet)
+    assert not (stopped.out / "bundle").exists()
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    train(stopped, host, console=quiet)
+    assert weights(stopped) == weights(undisturbed)
+    assert records(stopped) == records(undisturbed)
+
+
+def test_a_run_stopped_at_every_step_of_an_epoch_ends_the_same(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed, stopped = configure(out="a"), configure(out="b")
+    train(undisturbed, host, console=quiet)
+    monkeypatch.setenv("STRIPES_KILL_AT", "1")
+    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGINT)))
+    steps = []
+    for _ in range(8):
+        with pytest.raises(Stopped):
+            train(stopped, host, console=quiet)
+        steps.append(load_checkpoint(stopped.out / "last.pt")["progress"]["step"])
+    assert steps == [1, 2, 3, 4, 5, 6, 7, 8]
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    train(stopped, host, console=quiet)
+    assert weights(stopped) == weights(undisturbed)
+
+
+def test_a_killed_process_goes_on_bitwise(
+    configure: Configure, host: PluginHost, quiet: Console, small_run: list[str]
+) -> None:
+    undisturbed = configure("train.checkpoint_every=3", out="a")
+    train(undisturbed, host, console=quiet)
+    command = [sys.executable, "-m", "inlay", *small_run, "train.checkpoint_every=3"]
+    # in the second epoch, while step 14 reads its batch: one step behind the last checkpoint
+    kill = {"STRIPES_KILL_AT": str(30 + 4 * 6), "STRIPES_SIGNAL": str(int(signal.SIGKILL))}
+    killed = subprocess.run(command, env=os.environ | kill, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    run = configure("train.checkpoint_every=3")
+    assert load_checkpoint(run.out / "last.pt")["progress"]["step"] == 12
+    train(run, host, console=quiet)
+    assert weights(run) == weights(undisturbed)
+    assert records(run) == records(undisturbed)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_says_how_to_go_on(
+    inlay_command: Callable[..., Result], tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    kill = {"STRIPES_KILL_AT": "9", "STRIPES_SIGNAL": str(int(number))}
+    result = inlay_command("train", env=kill)
+    assert result.exit_code == status
+    assert f"stopped by {number.name}; the checkpoint is written; to go on: inlay" in result.stderr
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["progress"]["step"] == 3
+    again = inlay_command("train")
+    assert again.exit_code == 0
+    assert "resumed at epoch 1, step 3" in again.stdout
+
+
+def test_records_that_no_checkpoint_followed_are_forgotten(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed, stopped = configure(out="a"), configure(out="b")
+    train(undisturbed, host, console=quiet)
+    monkeypatch.setenv("STRIPES_KILL_AT", "33")
+    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
+    with pytest.raises(Stopped):
+        train(stopped, host, console=quiet)
+    with (stopped.out / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"epoch": 2, "train_loss": -1.0}) + '\n{"epoch": 3, "tr')
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    train(stopped, host, console=quiet)
+    assert records(stopped) == records(undisturbed)

@@ -1,0 +1,314 @@
+"""What a run leaves, chooses and refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+import inlay
+from inlay.config.run import RunConfig
+from inlay.errors import ConfigError, DataError, PluginError, RunError
+from inlay.host import PluginHost
+from inlay_train.checkpoint import load_checkpoint
+from inlay_train.evaluate_run import evaluate_run
+from inlay_train.folder import RunFolder
+from inlay_train.run import train
+
+Configure = Callable[..., RunConfig]
+
+
+class Told:
+    """Writes down what the host tells, and fails where it is asked to."""
+
+    def __init__(self, fails_in: str = "") -> None:
+        self.fails_in = fails_in
+        self.heard: list[tuple[Any, ...]] = []
+
+    def _hear(self, name: str, *facts: Any) -> None:
+        self.heard.append((name, *facts))
+        if name == self.fails_in:
+            raise ValueError("misbehaving")
+
+    @inlay.hookimpl
+    def step_finished(self, step: int, metrics: Mapping[str, float]) -> None:
+        self._hear("step_finished", step, sorted(metrics))
+
+    @inlay.hookimpl
+    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
+        self._hear("evaluated", split, metrics["top1"])
+
+    @inlay.hookimpl
+    def checkpoint_saving(self, state: dict[str, Any], path: Path) -> None:
+        state["told"] = {"steps": state["progress"]["step"]}
+        self._hear("checkpoint_saving", path.name)
+
+    @inlay.hookimpl
+    def checkpoint_loaded(self, state: dict[str, Any], path: Path) -> None:
+        self._hear("checkpoint_loaded", state["told"])
+
+    @inlay.hookimpl
+    def run_finished(self, folder: Path, summary: Mapping[str, Any]) -> None:
+        self._hear("run_finished", (folder / "bundle").exists(), summary["epochs"])
+
+
+def test_a_run_leaves_its_files(configure: Configure, host: PluginHost, quiet: Console) -> None:
+    config = configure("train.trackers=tensorboard")
+    summary = train(config, host, console=quiet)
+    assert {file.name for file in config.out.iterdir()} == {
+        "bundle",
+        "config.yaml",
+        "curves.png",
+        "last.pt",
+        "metrics.jsonl",
+        "summary.json",
+        "tensorboard",
+    }
+    history = RunFolder(config.out).history()
+    assert [record["epoch"] for record in history] == [1, 2, 3]
+    assert [record["step"] for record in history] == [8, 16, 24]  # 30 samples, batches of 4
+    assert summary.parameters == {"method": 164, "head": 68, "other": 0, "backbone": 5280}
+    assert summary.share == pytest.approx(100 * 232 / 5280)
+    assert set(summary.metrics) == {
+        f"{split}_{name}"
+        for split in ("validation", "test")
+        for name in ("loss", "top1", "mean_class")
+    }
+    assert summary.bundle_bytes == sum(f.stat().st_size for f in (config.out / "bundle").iterdir())
+
+
+def test_tensorboard_has_the_curves(configure: Configure, host: PluginHost, quiet: Console) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = configure("train.trackers=tensorboard", "train.log_every=6")
+    train(config, host, console=quiet)
+    events = EventAccumulator(str(config.out / "tensorboard")).Reload()
+    history = RunFolder(config.out).history()
+    losses = [(e.step, e.value) for e in events.Scalars("validation_loss")]
+    assert losses == [(r["step"], pytest.approx(r["validation_loss"])) for r in history]
+    assert [e.step for e in events.Scalars("train/loss")] == [6, 12, 18, 24]
+
+
+def test_a_checkpoint_holds_no_backbone(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    config = configure()
+    train(config, host, console=quiet)
+    saved = load_checkpoint(config.out / "last.pt")
+    assert sum(t.numel() for t in saved["trained"].values()) == 232
+    moments = [t for slots in saved["optimizer"]["state"].values() for t in slots.values()]
+    assert sum(t.numel() for t in moments if t.ndim) == 2 * 232
+
+
+def test_training_learns_and_eval_repeats_the_figure(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    config = configure("data.train=400", "train.epochs=15", "train.lr=0.03", "data.held_out=60")
+    summary = train(config, host, console=quiet)
+    assert summary.metrics["test_top1"] > 0.6  # four classes
+    metrics, count = evaluate_run(config.out, host)
+    assert count == 60
+    assert metrics["top1"] == pytest.approx(summary.metrics["test_top1"])
+    assert metrics["loss"] == pytest.approx(summary.metrics["test_loss"], abs=1e-5)
+
+
+def test_the_test_part_is_read_once_and_at_the_end(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    told = Told()
+    host.add(told, name="told")
+    train(configure(), host, console=quiet)
+    splits = [fact[1] for fact in told.heard if fact[0] == "evaluated"]
+    assert splits == ["validation"] * 3 + ["test"]
+    assert told.heard[-1] == ("run_finished", True, 3)
+
+
+@pytest.mark.parametrize(
+    ("selection", "split"), [("best_val", "validation"), ("best_test_as_published", "test")]
+)
+def test_the_best_epoch_is_kept(
+    configure: Configure, host: PluginHost, quiet: Console, selection: str, split: str
+) -> None:
+    config = configure(f"train.selection={selection}", "train.epochs=6", "train.lr=0.1")
+    summary = train(config, host, console=quiet)
+    scores = [record[f"{split}_top1"] for record in RunFolder(config.out).history()]
+    assert summary.chosen_epoch == scores.index(max(scores)) + 1
+    assert summary.metrics[f"{split}_top1"] == max(scores)
+    name = "validation" if split == "validation" else "test"
+    metrics, _ = evaluate_run(config.out, host, split=name)
+    assert metrics["top1"] == pytest.approx(max(scores))
+
+
+def test_the_average_is_what_is_saved(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    config = configure("train.model_ema_decay=0.9")
+    train(config, host, console=quiet)
+    saved = load_checkpoint(config.out / "last.pt")
+    model = inlay.load(config.out, host=host)
+    for name, tensor in model.trained_state().items():
+        assert torch.equal(tensor, saved["average"][name])
+        assert not torch.equal(tensor, saved["trained"][name])
+
+
+def test_early_stopping_waits_for_its_patience(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    # a learning rate of next to nothing: no epoch is better than the first
+    config = configure("train.early_stopping=2", "train.epochs=9", "train.lr=1e-12")
+    summary = train(config, host, console=quiet)
+    assert (summary.epochs, summary.chosen_epoch) == (3, 3)
+
+
+@pytest.mark.parametrize("wish", ["train.selection=best_val", "train.early_stopping=2"])
+def test_selection_without_a_validation_part_is_refused(
+    configure: Configure, host: PluginHost, quiet: Console, wish: str
+) -> None:
+    with pytest.raises(ConfigError, match="needs a validation part, and the data has none"):
+        train(configure("data.held_out=0", wish), host, console=quiet)
+
+
+def test_a_run_without_held_out_parts_ends_too(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    summary = train(configure("data.held_out=0"), host, console=quiet)
+    assert summary.metrics == {}
+    assert summary.score is None
+
+
+@pytest.mark.parametrize("hook", ["step_finished", "evaluated", "checkpoint_saving"])
+def test_a_misbehaving_plugin_stops_the_run_and_loses_nothing(
+    configure: Configure, host: PluginHost, quiet: Console, hook: str
+) -> None:
+    undisturbed, stopped = configure(out="a"), configure("train.log_every=3", out="b")
+    train(undisturbed, host, console=quiet)
+    told = Told(fails_in=hook)
+    host.add(told, name="told")
+    with pytest.raises(PluginError, match=rf"plugin `told.*` failed in `{hook}`: ValueError"):
+        train(stopped, host, console=quiet)
+    saved = load_checkpoint(stopped.out / "last.pt")["progress"]["step"]
+    assert saved == (3 if hook == "step_finished" else 8)
+    told.fails_in = ""
+    train(stopped, host, console=quiet)
+    scores = [
+        [record["validation_loss"] for record in RunFolder(config.out).history()]
+        for config in (undisturbed, stopped)
+    ]
+    assert scores[0] == scores[1]
+
+
+def test_a_loss_that_is_not_finite_keeps_the_checkpoint(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    def poison(step: int, model: Any) -> None:
+        if step == 10:
+            with torch.no_grad():
+                model.head.fc.bias.fill_(torch.nan)
+
+    class Poison:
+        step_finished = staticmethod(inlay.hookimpl(poison))
+
+    host.add(Poison(), name="poison")
+    config = configure("train.log_every=1")
+    message = r"the loss is nan in epoch 2, at step 11: .*last.pt` is kept as it was"
+    with pytest.raises(RunError, match=message):
+        train(config, host, console=quiet)
+    saved = load_checkpoint(config.out / "last.pt")
+    assert saved["progress"]["step"] == 8
+    assert all(torch.isfinite(tensor).all() for tensor in saved["trained"].values())
+
+
+def test_a_full_disk_is_one_sentence(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    config = configure()
+    RunFolder(config.out).open(config)
+    (config.out / ".last.pt.new").symlink_to("/dev/full")
+    with pytest.raises(RunError, match=r"the disk is full and `.*run` cannot be written, nothing"):
+        train(config, host, console=quiet)
+
+
+def test_a_tensor_without_gradient_is_named(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    from inlay.assemble import assemble
+    from inlay_train.engine import make_accelerator
+    from inlay_train.loop import Trainer
+
+    config = configure()
+    model, splits = assemble(config, host)
+    model.head.register_parameter("idle", torch.nn.Parameter(torch.zeros(3)))
+    folder = RunFolder(config.out)
+    accelerator = make_accelerator(config.train)
+    trainer = Trainer(
+        model, splits, config.train, accelerator=accelerator, host=host, folder=folder
+    )
+    with pytest.raises(RunError, match=r"^`head.idle` should train but the loss gives no gradient"):
+        trainer.train_epoch()
+
+
+def test_too_few_samples_for_a_step(configure: Configure, host: PluginHost, quiet: Console) -> None:
+    config = configure("data.train=3", "train.grad_accum_steps=4")
+    with pytest.raises(DataError, match="has 3 samples, too few for the 4 batches of one step"):
+        train(config, host, console=quiet)
+
+
+def test_another_runs_folder_is_refused_by_the_keys_that_differ(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    train(configure("train.epochs=1"), host, console=quiet)
+    with pytest.raises(RunError) as caught:
+        train(configure("train.lr=0.5", "method.rank=4"), host, console=quiet)
+    text = str(caught.value)
+    assert "already holds another run (`method.rank` is 2 there and 4 here" in text
+    assert "`train.epochs` is 1 there and 3 here, `train.lr` is 0.01 there and 0.5 here)" in text
+
+
+def test_keys_that_change_no_weight_may_change(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    train(configure("train.epochs=1"), host, console=quiet)
+    again = train(configure("train.epochs=1", "train.log_every=2"), host, console=quiet)
+    assert again.epochs == 1
+
+
+def test_a_finished_run_is_not_trained_again(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    config = configure("train.epochs=1")
+    first = train(config, host, console=quiet)
+    written = (config.out / "last.pt").stat().st_mtime_ns
+    assert train(config, host, console=quiet) == first
+    assert (config.out / "last.pt").stat().st_mtime_ns == written
+
+
+def test_files_of_others_are_left_alone(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    config = configure()
+    config.out.mkdir()
+    (config.out / "thesis.tex").write_text("precious")
+    with pytest.raises(RunError, match="holds files that are no run: choose another folder"):
+        train(config, host, console=quiet)
+    assert [file.name for file in config.out.iterdir()] == ["thesis.tex"]
+
+
+def test_a_tracker_that_is_not_installed(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelerate import tracking
+
+    monkeypatch.setattr(tracking, "_available_trackers", [])
+    with pytest.raises(ConfigError, match="tracker `comet_ml` is not installed: pip install comet"):
+        train(configure("train.trackers=comet_ml"), host, console=quiet)
+
+
+def test_summary_is_plain_json(configure: Configure, host: PluginHost, quiet: Console) -> None:
+    config = configure("train.epochs=1")
+    summary = train(config, host, console=quiet)
+    assert json.loads((config.out / "summary.json").read_text()) == summary.dump()
