@@ -238,6 +238,17 @@ def test_errors_are_one_sentence_with_a_short_place(data, host, method, sentence
         ({"train": {"lr": "fast"}}, "train.lr: must be a valid number (got `fast`)"),
         ({"data": {"name": "photos"}}, "data.root: is missing"),
         ({"task": {"label_smoothing": 1}}, "task.label_smoothing: must be less than 1"),
+        ({"train": {"lr.x": 1}}, "train.lr.x: unknown key"),
+        ({"data": {"name": "photos", "root": 3}}, "data.root: must be a path (got `3`)"),
+        (
+            {"task": {"class_weights": "balancd"}},
+            "task.class_weights: must be 'none' or 'balanced' or must be a list (got `balancd`)",
+        ),
+        (
+            {"task": {"class_weights": [1, -2]}},
+            "task.class_weights.1: must be greater than or equal to 0",
+        ),
+        ({"train": {"opt_betas": [1, 1, 1]}}, "train.opt_betas: must have at most 2 items, not 3"),
         ({"task": {"pool": "median"}}, "task.pool: must be of `pretrained`, `cls`"),
         ({"backbone": "zoo_bundle"}, "no backbone `zoo_bundle` is installed"),
         ({"backbone": "zoo_bundle"}, "did you mean `zoo_bundled`?"),

@@ -15,6 +15,8 @@ def preset_of(method: Method, name: str) -> Mapping[str, Any]:
     if name in method.presets:
         return method.presets[name]
     near = get_close_matches(name, method.presets, n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else ""
-    have = ", ".join(method.presets) or "none"
-    raise UnknownName(f"method `{method.name}` has no preset `{name}` (have: {have}){hint}")
+    have = ", ".join([*method.presets][:8]) + (", ..." if len(method.presets) > 8 else "")
+    hint = f"did you mean `{near[0]}`?" if near else f"`inlay explain {method.name}` lists them"
+    raise UnknownName(
+        f"method `{method.name}` has no preset `{name}` (have: {have or 'none'}); {hint}"
+    )
