@@ -1,4 +1,4 @@
-"""For all tests: one thread, because their tensors are tiny and threads only get in each other's way."""
+"""For all tests: one thread. Their tensors are tiny, and threads only get in each other's way."""
 
 import os
 
