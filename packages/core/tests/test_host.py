@@ -213,6 +213,8 @@ def test_two_claims_on_one_name_are_an_error_that_names_both():
     assert "`d-one 1`" in str(told.value)
     assert "`d-two 2`" in str(told.value)
     assert [str(clash) for clash in host.clashes()] == [str(told.value)]
+    leave_out = str(told.value).rpartition("INLAY_PLUGINS=-")[2]
+    assert leave_out in ("d-one`", "d-two`")
 
 
 @pytest.mark.parametrize(

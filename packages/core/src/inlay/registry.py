@@ -14,7 +14,7 @@ from typing import Any
 import pluggy
 
 from inlay import hooks
-from inlay.discovery import Candidate, PluginRecord
+from inlay.discovery import CORE, Candidate, PluginRecord
 from inlay.errors import PluginError
 from inlay.missing import missing
 
@@ -83,9 +83,10 @@ class Registry:
     def clash(self, kind: str, name: str) -> PluginError:
         """The error that names both distributions."""
         first, second, *_ = (claim.record for claim in self.claimed(kind)[name])
+        other = first if second.distribution == CORE else second
         return PluginError(
             f"two plugins claim the {kind} `{name}`, `{first}` and `{second}`: "
-            f"uninstall one or leave it out with `INLAY_PLUGINS=-{second.name}`"
+            f"uninstall one or leave it out with `INLAY_PLUGINS=-{other.distribution}`"
         )
 
     def implementations(self, hook: str) -> Iterator[tuple[PluginRecord, pluggy.HookImpl]]:
@@ -122,19 +123,18 @@ def _manager() -> pluggy.PluginManager:
 
 
 def _check_hooks(plugin: Any) -> None:
-    """A wrong signature fails in `register`, an unknown hook in the loop; on a manager of its
-    own."""
+    """Raise for a wrong signature (pluggy does), a wrapper or an unknown hook; registers
+    nothing."""
     manager = _manager()
-    known = list(vars(manager.hook))
+    known = [name for name in vars(manager.hook) if not name.startswith("_")]
     manager.register(plugin)
-    for name, caller in vars(manager.hook).items():
-        if name.startswith("_") or caller.has_spec():
-            wrapped = [] if name.startswith("_") else caller.get_hookimpls()
-            if any(impl.wrapper or impl.hookwrapper for impl in wrapped):
-                raise TypeError(f"hook `{name}` is wrapped: inlay's hooks take no wrappers")
-            continue
-        near = get_close_matches(name, known, n=1)
-        raise TypeError(f"unknown hook `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+    for caller in manager.get_hookcallers(plugin) or ():
+        if not caller.has_spec():
+            near = get_close_matches(caller.name, known, n=1)
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            raise TypeError(f"unknown hook `{caller.name}`{hint}")
+        if any(impl.wrapper or impl.hookwrapper for impl in caller.get_hookimpls()):
+            raise TypeError(f"hook `{caller.name}` is wrapped: inlay's hooks take no wrappers")
 
 
 def _check_descriptor(kind: str, descriptor: Any, names: list[str]) -> None:
