@@ -21,7 +21,6 @@ from statistics import median
 
 import timm
 import torch
-from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
 import inlay
@@ -89,6 +88,8 @@ def linear() -> Step:
 
 
 def lora() -> Step:
+    from peft import LoraConfig, get_peft_model  # here: its import is no memory of the others
+
     config = LoraConfig(r=8, target_modules=["qkv"], modules_to_save=["head"])
     return training(get_peft_model(backbone(), config))
 
@@ -128,10 +129,10 @@ def timed(step: Step) -> tuple[float, float]:
 
 
 def take_turns(modes: Mapping[str, Callable[[], Step]], rounds: int) -> list[Seconds]:
-    """Two steps to warm up, then `rounds` rounds in which every mode makes one step."""
+    """One step to warm up, then `rounds` rounds in which every mode makes one step."""
     steps = {name: make() for name, make in modes.items()}
     for step in steps.values():
-        step(), step()
+        step()
     gc.disable()
     return [{name: timed(step) for name, step in steps.items()} for _ in range(rounds)]
 
@@ -141,7 +142,7 @@ def ratio(rounds: list[Seconds], of: str, to: str, clock: int) -> float:
 
 
 def peak_memory(mode: str) -> float:
-    """Peak resident MiB of a process that makes three steps of this mode alone."""
+    """Peak resident MiB of a process that makes two steps of this mode alone."""
     command = [sys.executable, __file__, "--peak", mode]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -155,7 +156,7 @@ def own_peak() -> float:
 
 def measure(rounds: int) -> dict[str, dict[str, float]]:
     trained = take_turns(TRAINING, rounds)
-    inferred = take_turns(INFERENCE, 4 * rounds)
+    inferred = take_turns(INFERENCE, 3 * rounds)
     table = {}
     for seconds in (trained, inferred):
         first = next(iter(seconds[0]))
@@ -200,14 +201,14 @@ def show(table: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of training steps")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of training steps")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--peak", choices=MODES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(THREADS)
     if arguments.peak:
         step = MODES[arguments.peak]()
-        step(), step(), step()
+        step(), step()
         print(own_peak())
         return
     table = measure(arguments.rounds)

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 import inlay
+from inlay.config.run import RunConfig
 from inlay.errors import CannotFold
+from inlay_arc.presets import PRESETS
 
 pytest.importorskip("inlay_image", reason="the backbones are timm's, which come with inlay-image")
 timm = pytest.importorskip("timm", reason="comes with inlay-image")
@@ -67,3 +69,22 @@ def test_swin_as_released_stays_an_adapter(host: Any) -> None:
     assert sites == {"attn.in", "mlp.res"}
     with pytest.raises(CannotFold, match="cannot be merged"):
         model.merge()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_make_runs(preset: str, host: Any) -> None:
+    swin = "swin" in preset
+    data = {
+        "backbone": "swin_base_patch4_window7_224.ms_in22k_ft_in1k"
+        if swin
+        else "vit_base_patch16_224.orig_in21k",
+        "method": {"name": "arc", "rank": 8},
+        "data": {"name": "fgvc" if preset.startswith("fgvc") else "vtab", "path": "task"},
+        "preset": preset,
+    }
+    run = RunConfig.model_validate(data, context={"host": host})
+    assert run.task.zero_head
+    assert (run.method.rank, run.method.dropout) == (8, PRESETS[preset]["method"]["dropout"])
+    assert run.train.epochs == 100
+    assert run.backbone.drop_path == (0.1 if swin else None)
+    assert run.data.preprocess.normalize == "imagenet"
