@@ -13,6 +13,8 @@ from inlay.descriptors import Method
 
 
 class LoraConfig(Config):
+    """Low-rank updates of the weights that make q, k and v."""
+
     name: Literal["my_lora"] = "my_lora"
     rank: PositiveInt = 8
     """Rank r of every update."""
