@@ -205,13 +205,11 @@ def test_a_misbehaving_plugin_stops_the_run_and_loses_nothing(
 def test_a_loss_that_is_not_finite_keeps_the_checkpoint(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:
-    def poison(step: int, model: Any) -> None:
-        if step == 10:
-            with torch.no_grad():
-                model.head.fc.bias.fill_(torch.nan)
-
     class Poison:
-        step_finished = staticmethod(inlay.hookimpl(poison))
+        @inlay.hookimpl
+        def step_finished(self, model: Any, step: int) -> None:
+            if step == 10:
+                model.head.fc.bias.data.fill_(torch.nan)
 
     host.add(Poison(), name="poison")
     config = configure("train.log_every=1")

@@ -40,6 +40,10 @@ class Comparison:
         scores = self.scores(label)
         return statistics.stdev(scores) if len(scores) > 1 else 0.0
 
+    def caption(self, label: str) -> str:
+        """The label and how many parameters were trained."""
+        return f"{label}\n{self.runs[label][0].trained:,} trained"
+
     def table(self, title: str = "") -> Table:
         """One row for each label; times and peaks are means over seeds."""
         first = next(iter(self.runs.values()))[0]
@@ -100,7 +104,7 @@ def compare(
     write_atomically(out / "comparison.json", json.dumps(found.dump(), indent=2) + "\n")
     plot_comparison(
         {label: RunFolder(Path(runs[0].folder)).history() for label, runs in found.runs.items()},
-        {label: found.mean(label) for label in found.runs if found.scores(label)},
+        {found.caption(label): found.mean(label) for label in found.runs if found.scores(label)},
         out / "comparison.png",
         next(iter(runs.values()))[0].main_metric,
         title=out.name,

@@ -85,8 +85,8 @@ class Trainer:
                 while not self.finished:
                     self.train_epoch()
                     self.close_epoch()
-            except (PluginError, Stopped) as error:
-                self.save(tell=isinstance(error, Stopped))
+            except (PluginError, Stopped):
+                self.save()
                 raise
 
     @property
@@ -185,11 +185,8 @@ class Trainer:
         mean = self.state.loss_sum / max(1, progress.batches)
         loss = float(self.accelerator.reduce(mean, "mean"))
         if not math.isfinite(loss):
-            kept = (
-                f"`{self.folder.checkpoint}` is"
-                if self.folder.checkpoint.exists()
-                else "nothing was"
-            )
+            saved = self.folder.checkpoint
+            kept = f"`{saved}` is kept as it was" if saved.exists() else "nothing was saved yet"
             raise RunError(
                 f"the loss is {loss} in epoch {progress.epoch + 1}, at step {progress.step}:"
                 f" lower `train.lr` or set `train.clip_grad`; {kept}"
@@ -204,14 +201,15 @@ class Trainer:
         self.accelerator.log({f"train/{k}": v for k, v in metrics.items()}, step=step)
         self.host.step_finished(self.plain, step, metrics)
 
-    def save(self, *, tell: bool = True) -> None:
-        """Write the checkpoint; all processes take part."""
+    def save(self) -> None:
+        """Write the checkpoint, also when a plugin fails over it; all processes take part."""
         self.tick()
         content = self.state.dump()
         if self.accelerator.is_main_process:
-            if tell:
+            try:
                 self.host.checkpoint_saving(content, self.folder.checkpoint)
-            save_checkpoint(content, self.folder.checkpoint)
+            finally:
+                save_checkpoint(content, self.folder.checkpoint)
         self.accelerator.wait_for_everyone()
 
     def resume(self) -> bool:

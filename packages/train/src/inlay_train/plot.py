@@ -45,7 +45,7 @@ def plot_comparison(
         list(scores), list(scores.values()), color=[f"C{i}" for i in range(len(scores))]
     )
     bars.bar_label(drawn, [f"{100 * value:.1f} %" for value in scores.values()], padding=3)
-    bars.set(xlim=(0, 1.18), title=f"final {metric}")
+    bars.set(xlim=(0, 1.18), title=f"{metric} at the end")
     bars.xaxis.set_major_formatter(PercentFormatter(1.0))
     bars.invert_yaxis()
     bars.spines[["top", "right"]].set_visible(False)

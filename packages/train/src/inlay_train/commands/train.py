@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -99,8 +99,8 @@ def host_with(ctx: click.Context, files: tuple[Path, ...]) -> PluginHost:
     """The host of the command line, with plugin files of the subcommand's own."""
     if not files:
         return ctx.obj
-    root: Any = ctx.find_root().params.get("plugin", ())
-    return PluginHost.discover(files=[*root, *files])
+    root: tuple[Path, ...] = ctx.find_root().params.get("plugin", ())
+    return PluginHost.discover(files=list(dict.fromkeys([*root, *files])))
 
 
 @contextmanager

@@ -1,0 +1,150 @@
+"""The command line, in process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Command = Callable[..., Result]
+
+
+def refusal(result: Result) -> str:
+    """The one sentence of a user's mistake."""
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.strip().splitlines()
+    return line.removeprefix("Error: ")
+
+
+def test_train_prints_lines_and_a_table(inlay_command: Command, tmp_path: Path) -> None:
+    result = inlay_command("train")
+    assert result.exit_code == 0, result.output
+    out = result.stdout
+    assert "noisy on tiny: trains 232 parameters (4.39 % of the backbone's 5,280)" in out
+    assert "stripes: 30 training, 10 validation, 10 test; 4 classes" in out
+    assert [line.split("  ")[0] for line in out.splitlines() if line.startswith("epoch")] == [
+        "epoch 1/3",
+        "epoch 2/3",
+        "epoch 3/3",
+    ]
+    assert "232 = method 164 + head 68 + other 0" in out
+    assert f"bundle {tmp_path / 'run'}/bundle".replace("\n", "") in out.replace("\n", "")
+
+
+def test_train_says_that_a_run_is_finished(inlay_command: Command, tmp_path: Path) -> None:
+    inlay_command("train", "train.epochs=1")
+    result = inlay_command("train", "train.epochs=1")
+    assert result.exit_code == 0
+    assert f"`{tmp_path / 'run'}` is finished; nothing is left to train" in result.stdout
+
+
+def test_train_refuses_another_runs_folder(inlay_command: Command) -> None:
+    inlay_command("train", "train.epochs=1")
+    text = refusal(inlay_command("train", "train.epochs=1", "train.seed=7"))
+    assert "already holds another run (`train.seed` is 0 there and 7 here)" in text
+
+
+def test_a_dry_run_shows_everything_and_writes_nothing(
+    inlay_command: Command, tmp_path: Path
+) -> None:
+    result = inlay_command("train", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "rank: 2" in result.stdout
+    assert "sites (2):\n  blocks.0.mlp.in\n  blocks.1.mlp.in\n" in result.stdout
+    assert "method 164, head 68, other 0" in result.stdout
+    assert "30 training, 10 validation, 10 test; 4 classes" in result.stdout
+    assert "3 epochs of 8 steps on one process; nothing was trained" in result.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_file_and_a_plugin_file(
+    inlay_command: Command, tmp_path: Path, plugin_file: Path
+) -> None:
+    run = tmp_path / "run.yaml"
+    run.write_text(
+        "backbone: tiny\nmethod: noisy\ndata: stripes\ntrain: {epochs: 1, trackers: []}\n"
+    )
+    out = tmp_path / "there"
+    words = [str(run), f"out={out}", "--plugin", str(plugin_file)]
+    result = inlay_command("train", *words, small=False)
+    assert result.exit_code == 0, result.output
+    assert (out / "bundle" / "adapter_config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["method=noisi"], "did you mean `noisy`?"),
+        (["method=smoa"], "pip install inlay-smoa"),
+        (["train.epohs=3"], "train.epohs: unknown key; did you mean `epochs`?"),
+        (["train.lr=fast"], "train.lr: must be a valid number"),
+        (["train.lr=-1"], "train.lr: must be greater than 0"),
+        (["train.warmup_epochs=4"], "`warmup_epochs` 4 is more than `epochs` 3"),
+        (["train.min_lr=1"], "`min_lr` 1 is above `lr` 0.01"),
+        (["train.selection=best"], "train.selection: must be 'last', 'best_val' or"),
+        (["train.trackers=wanb"], "train.trackers.0: must be 'tensorboard', 'wandb'"),
+        (["absent.yaml"], "there is no configuration file `absent.yaml`"),
+        (["a.yaml", "b.yaml"], "one run file is expected, and `b.yaml` is a second one"),
+        (["--preset", "vtab1k"], "method `noisy` has no preset `vtab1k` (have: none)"),
+    ],
+)
+def test_mistakes_are_one_sentence(inlay_command: Command, words: list[str], message: str) -> None:
+    assert message in refusal(inlay_command("train", *words))
+
+
+def test_train_without_words_says_what_to_type(inlay_command: Command) -> None:
+    assert "inlay train run.yaml" in refusal(inlay_command("train", small=False))
+
+
+def test_eval_prints_the_metrics_of_a_split(inlay_command: Command, tmp_path: Path) -> None:
+    inlay_command("train", "train.epochs=1")
+    run = str(tmp_path / "run")
+    shown = inlay_command("eval", run, "--split", "validation", small=False)
+    assert shown.exit_code == 0, shown.output
+    assert "validation part, 10 samples" in shown.stdout
+    result = inlay_command("eval", run, "--json", small=False)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    found = json.loads(result.stdout)
+    assert (found["split"], found["samples"]) == ("test", 10)
+    assert found["top1"] == pytest.approx(summary["metrics"]["test_top1"])
+
+
+def test_eval_of_other_data(inlay_command: Command, tmp_path: Path) -> None:
+    inlay_command("train", "train.epochs=1")
+    result = inlay_command("eval", str(tmp_path / "run"), "data.held_out=21", "--json", small=False)
+    assert json.loads(result.stdout)["samples"] == 21
+
+
+def test_eval_refuses_what_is_no_finished_run(inlay_command: Command, tmp_path: Path) -> None:
+    text = refusal(inlay_command("eval", str(tmp_path), small=False))
+    assert text == f"`{tmp_path}` is no finished run: it needs `config.yaml` and `bundle/`"
+
+
+def test_eval_refuses_a_part_that_is_not_there(inlay_command: Command, tmp_path: Path) -> None:
+    inlay_command("train", "train.epochs=1", "data.held_out=0")
+    text = refusal(inlay_command("eval", str(tmp_path / "run"), small=False))
+    assert text == "`stripes` has no test part (have: train)"
+
+
+def test_a_choice_on_the_test_part_is_said_loudly(inlay_command: Command) -> None:
+    result = inlay_command("train", "train.selection=best_test_as_published", "train.epochs=1")
+    assert "Note: the epoch was chosen on the test part" in result.stdout
+
+
+def test_a_misbehaving_plugin_is_named(inlay_command: Command, tmp_path: Path) -> None:
+    bad = tmp_path / "badly.py"
+    bad.write_text(
+        "import inlay\n\n@inlay.hookimpl\ndef evaluated(split):\n    raise KeyError(split)\n"
+    )
+    text = refusal(inlay_command("train", "--plugin", str(bad)))
+    assert text.startswith("plugin `badly")
+    assert "failed in `evaluated`: KeyError: 'validation'" in text
+    assert (tmp_path / "run" / "last.pt").exists()
+
+
+def test_the_demo_says_what_it_needs(inlay_command: Command) -> None:
+    result = inlay_command("demo", small=False, env={"INLAY_PLUGINS": "train"})
+    assert "inlay-image" in refusal(result)

@@ -1,0 +1,67 @@
+"""Two processes on the CPU, started as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import inlay
+from inlay.config import parse
+from inlay.descriptors import resolve as find
+from inlay.host import PluginHost
+
+WITNESS = '''
+"""Every process writes down the weights it ends with."""
+import hashlib, os
+import inlay
+
+@inlay.hookimpl
+def run_finished(model, folder, summary):
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.trained_state().items()):
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    (folder / f"rank{os.environ['RANK']}").write_text(digest.hexdigest())
+'''
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_two_processes_end_with_the_same_weights_and_one_bundle(
+    small_run: list[str], tmp_path: Path, host: PluginHost
+) -> None:
+    witness = tmp_path / "witness.py"
+    witness.write_text(WITNESS)
+    words = [*small_run, "--plugin", str(witness), "data.held_out=9", "train.grad_accum_steps=2"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    launch += ["--master-port", str(free_port()), "-m", "inlay", *words]
+    done = subprocess.run(
+        launch, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "run"
+    assert (folder / "rank0").read_text() == (folder / "rank1").read_text()
+    assert done.stdout.count("epoch 1/3") == 1
+    summary = json.loads((folder / "summary.json").read_text())
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    # 30 samples: a step takes 2 processes x 2 batches x 4 samples, the last one 2 x 2 x 3
+    assert [record["step"] for record in records] == [2, 4, 6]
+    model = inlay.load(folder, host=host)
+    part = stripes(host, held_out=9)
+    right = sum(int(model(part[i][0][None]).argmax() == part[i][1]) for i in range(9))
+    assert summary["metrics"]["test_top1"] * 9 == pytest.approx(right, abs=1e-4)
+
+
+def stripes(host: PluginHost, *, held_out: int) -> Any:
+    config = parse("dataset", {"name": "stripes", "held_out": held_out}, host)
+    return find(host.find("dataset", "stripes").build)(config, {}, 0).test
