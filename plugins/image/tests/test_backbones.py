@@ -1,21 +1,18 @@
-"""Names, weights and files of the image backbones."""
+"""Backbones built by config, taken from the user, or from the wheel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 import inlay
-from inlay.anatomy import BuiltBackbone
-from inlay.errors import AnatomyError, BundleError, ConfigError, InlayError, UnknownName
+from inlay.errors import AnatomyError, BundleError
 from inlay_image import bundled
 from inlay_image.backbones import bundled as bundled_backbone
 from inlay_image.backbones.build import adopt, build
@@ -37,102 +34,6 @@ def config(
     sizes = {name: VIT[name] for name in ("embed_dim", "num_heads", "depth")}
     own = {"pretrained": False, "img_size": 32, "model_kwargs": sizes}
     return TimmConfig(model=model, weights=path, **(own | kwargs))
-
-
-def one_sentence(error: pytest.ExceptionInfo[InlayError]) -> str:
-    text = str(error.value)
-    assert "\n" not in text
-    return text
-
-
-# --- names ----------------------------------------------------------------------------------------
-
-
-def test_an_untagged_name_lists_the_tags() -> None:
-    with pytest.raises(ConfigError) as error:
-        build(TimmConfig(model="vit_base_patch16_224"))
-    text = one_sentence(error)
-    assert "`vit_base_patch16_224` does not say which weights; give the full tag" in text
-    assert "`vit_base_patch16_224.augreg_in21k`" in text
-    assert "`vit_base_patch16_224.mae`" in text
-
-
-def test_an_unknown_tag_lists_the_tags() -> None:
-    with pytest.raises(
-        UnknownName, match=r"no weights `vit_tiny_patch16_224\.mae` \(have: `vit_tiny"
-    ):
-        build(TimmConfig(model="vit_tiny_patch16_224.mae"))
-
-
-def test_an_unknown_model_names_near_misses() -> None:
-    with pytest.raises(UnknownName) as error:
-        build(TimmConfig(model="vit_tny_patch16_224.augreg_in21k"))
-    assert "timm has no model `vit_tny_patch16_224`; did you mean `vit_tiny_patch16_224`" in (
-        one_sentence(error)
-    )
-
-
-def test_other_architectures_name_the_supported_ones() -> None:
-    with pytest.raises(AnatomyError, match=r"`resnet50` cannot be adapted; supported are timm's"):
-        build(TimmConfig(model="resnet50.a1_in1k"))
-
-
-@pytest.mark.parametrize("tag", ["", ".untrained"])
-def test_a_model_without_weights_says_so(tag: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        build(TimmConfig(model=f"vit_base_patch16_18x2_224{tag}"))
-    assert f"timm has no weights for `vit_base_patch16_18x2_224{tag}`" in one_sentence(error)
-
-
-def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    def unreachable(*args: Any, **kwargs: Any) -> None:
-        raise LocalEntryNotFoundError("Check your connection\nand try again")
-
-    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", unreachable)
-    with pytest.raises(ConfigError) as error:
-        build(TimmConfig(model="vit_tiny_patch16_224.augreg_in21k"))
-    text = one_sentence(error)
-    assert "the weights of `vit_tiny_patch16_224.augreg_in21k` cannot be fetched" in text
-    monkeypatch.setattr("timm.models._factory.load_model_config_from_hf", unreachable)
-    with pytest.raises(ConfigError, match="`hf-hub:some/vit` cannot be fetched"):
-        build(TimmConfig(model="hf-hub:some/vit"))
-
-
-def test_an_argument_that_timm_does_not_know() -> None:
-    with pytest.raises(
-        ConfigError, match=r"timm cannot build `beit_base_patch16_224` so: .*dynamic"
-    ):
-        build(config(model="beit_base_patch16_224", dynamic_img_size=True))
-
-
-@pytest.mark.parametrize(
-    ("name", "kwargs"),
-    [
-        ("vit_tiny_patch16_224", {}),
-        ("vit_base_patch16_siglip_224", {}),
-        ("vit_medium_patch16_reg4_gap_256", {}),
-        ("vit_tiny_patch16_224", {"class_token": False, "global_pool": "avg"}),
-        ("beitv2_base_patch16_224", {}),
-        ("eva02_tiny_patch14_224", {}),
-        ("vit_small_patch16_dinov3", {}),
-    ],
-)
-def test_traits_told_from_the_name_are_the_anatomys(name: str, kwargs: dict[str, Any]) -> None:
-    own = config(model=name, img_size=None, model_kwargs={"depth": 1} | kwargs)
-    assert provides(own) == build(own).anatomy.provides
-
-
-@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
-def test_traits_of_swins(name: str) -> None:
-    own = config(model=name, img_size=None, model_kwargs={"depths": (1, 1), "num_heads": (3, 6)})
-    assert provides(own) == build(own).anatomy.provides
-    hub = TimmConfig(model=f"hf-hub:timm/{name}.ms_in1k")
-    assert provides(hub) == provides(own)
-
-
-# --- building -------------------------------------------------------------------------------------
 
 
 def test_no_weights_are_the_same_weights_every_time() -> None:
@@ -191,9 +92,6 @@ def test_a_source_is_empty_where_none_can_be_told() -> None:
     assert adopt(model).label == "VisionTransformer"
 
 
-# --- the backbone in the wheel --------------------------------------------------------------------
-
-
 def test_the_bundled_backbone() -> None:
     built = bundled_backbone.build(BundledConfig())
     count = sum(parameter.numel() for parameter in built.module.parameters())
@@ -212,181 +110,6 @@ def test_damaged_bundled_weights_are_refused(
     monkeypatch.setattr(bundled, "weights_path", lambda: damaged)
     with pytest.raises(BundleError, match="missing or damaged; install `inlay-image` again"):
         bundled_backbone.build(BundledConfig())
-
-
-# --- local files ----------------------------------------------------------------------------------
-
-
-def trunk(built: BuiltBackbone | nn.Module) -> Mapping[str, Tensor]:
-    module = built.module if isinstance(built, BuiltBackbone) else built
-    return {n: t for n, t in module.state_dict().items() if not n.startswith("head.")}
-
-
-def assert_same(built: BuiltBackbone, model: nn.Module) -> None:
-    expected = trunk(model)
-    assert trunk(built).keys() == expected.keys()
-    for name, tensor in trunk(built).items():
-        assert torch.equal(tensor, expected[name]), name
-
-
-@pytest.mark.parametrize("ending", ["safetensors", "pth", "bin", "pt"])
-def test_local_files(ending: str, tmp_path: Path) -> None:
-    """With the classifier of another task in them, and timm's training checkpoint around it."""
-    model, path = vit(num_classes=37), tmp_path / f"weights.{ending}"
-    if ending == "safetensors":
-        save_file(model.state_dict(), path)
-    else:
-        torch.save({"state_dict": model.state_dict(), "epoch": 3}, path)
-    assert_same(build(config(path)), model)
-
-
-@pytest.mark.parametrize(
-    ("name", "kwargs"),
-    [
-        ("beit_base_patch16_224", {}),
-        ("eva02_tiny_patch14_224", {"img_size": 28}),
-        ("vit_small_patch16_dinov3", {}),
-    ],
-)
-def test_local_files_of_other_families(name: str, kwargs: dict[str, Any], tmp_path: Path) -> None:
-    model = timm.create_model(name, **(VIT | {"img_size": 32} | kwargs))
-    save_file(model.state_dict(), tmp_path / "weights.safetensors")
-    assert_same(build(config(tmp_path / "weights.safetensors", name, **kwargs)), model)
-
-
-@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
-def test_local_files_of_swins(name: str, tmp_path: Path) -> None:
-    kwargs = {"embed_dim": 24, "depths": (2, 1), "num_heads": (2, 4), "window_size": 4}
-    model = timm.create_model(name, img_size=32, **kwargs)
-    save_file(model.state_dict(), tmp_path / "weights.safetensors")
-    built = build(config(tmp_path / "weights.safetensors", name, model_kwargs=kwargs))
-    own = {n: t for n, t in model.state_dict().items() if not n.startswith("head.fc.")}
-    assert all(torch.equal(built.anatomy.trunk()[n], t) for n, t in own.items())
-
-
-def test_another_input_size_interpolates_the_position_embedding(tmp_path: Path) -> None:
-    """timm's own `set_input_size` does the same."""
-    model = vit()
-    save_file(model.state_dict(), tmp_path / "weights.safetensors")
-    built = build(config(tmp_path / "weights.safetensors", img_size=(48, 64)))
-    assert built.module.pos_embed.shape == (1, 13, 48)
-    assert built.input_spec["img_size"] == [48, 64]
-    model.set_input_size((48, 64))
-    torch.testing.assert_close(built.module.pos_embed, model.pos_embed)
-
-
-def google_npz(model: nn.Module, path: Path) -> None:
-    """The tensors under the names and in the layout of google-research/vision_transformer."""
-    state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    width, heads, depth = model.embed_dim, model.blocks[0].attn.num_heads, len(model.blocks)
-    arrays = {
-        "cls": state["cls_token"],
-        "embedding/kernel": state["patch_embed.proj.weight"].transpose(2, 3, 1, 0),
-        "embedding/bias": state["patch_embed.proj.bias"],
-        "Transformer/posembed_input/pos_embedding": state["pos_embed"],
-        "Transformer/encoder_norm/scale": state["norm.weight"],
-        "Transformer/encoder_norm/bias": state["norm.bias"],
-        "head/kernel": state["head.weight"].T,
-        "head/bias": state["head.bias"],
-    }
-    for index in range(depth):
-        own, at = f"blocks.{index}.", f"Transformer/encoderblock_{index}/"
-        for norm, theirs in (("norm1", "LayerNorm_0"), ("norm2", "LayerNorm_2")):
-            arrays[f"{at}{theirs}/scale"] = state[f"{own}{norm}.weight"]
-            arrays[f"{at}{theirs}/bias"] = state[f"{own}{norm}.bias"]
-        attention = f"{at}MultiHeadDotProductAttention_1/"
-        weights = np.split(state[f"{own}attn.qkv.weight"], 3)
-        biases = np.split(state[f"{own}attn.qkv.bias"], 3)
-        for theirs, weight, bias in zip(("query", "key", "value"), weights, biases, strict=True):
-            arrays[f"{attention}{theirs}/kernel"] = weight.T.reshape(width, heads, -1)
-            arrays[f"{attention}{theirs}/bias"] = bias.reshape(heads, -1)
-        projection = state[f"{own}attn.proj.weight"].T
-        arrays[f"{attention}out/kernel"] = projection.reshape(heads, -1, width)
-        arrays[f"{attention}out/bias"] = state[f"{own}attn.proj.bias"]
-        for number in (0, 1):
-            dense, fc = f"{at}MlpBlock_3/Dense_{number}/", f"{own}mlp.fc{number + 1}."
-            arrays[f"{dense}kernel"] = state[f"{fc}weight"].T
-            arrays[f"{dense}bias"] = state[f"{fc}bias"]
-    np.savez(path, **arrays)
-
-
-def test_googles_npz(tmp_path: Path) -> None:
-    model, path = vit(), tmp_path / "ViT.npz"
-    torch.manual_seed(3)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_()
-    google_npz(model, path)
-    assert_same(build(config(path)), model)
-    images = torch.randn(1, 3, 32, 32)
-    pooled = build(config(path)).anatomy.encode(images).pooled
-    torch.testing.assert_close(pooled, model.forward_head(model.forward_features(images), True))
-
-
-def test_a_npz_of_another_depth_or_width(tmp_path: Path) -> None:
-    google_npz(vit(depth=3), tmp_path / "deep.npz")
-    with pytest.raises(BundleError, match=r"another architecture: it has 3 blocks .* model has 2"):
-        build(config(tmp_path / "deep.npz"))
-    google_npz(vit(embed_dim=24), tmp_path / "narrow.npz")
-    with pytest.raises(BundleError, match=r"`embedding/kernel` is \(24,\) and should be \(48,\)"):
-        build(config(tmp_path / "narrow.npz"))
-    with pytest.raises(BundleError, match="hold a ViT, not a `SwinTransformer`"):
-        build(config(tmp_path / "deep.npz", "swin_tiny_patch4_window7_224", model_kwargs={}))
-
-
-def test_a_checkpoint_of_another_architecture_names_tensors(tmp_path: Path) -> None:
-    path = tmp_path / "weights.safetensors"
-    save_file(vit(depth=3, embed_dim=24).state_dict(), path)
-    with pytest.raises(BundleError) as error:
-        build(config(path))
-    text = one_sentence(error)
-    assert "is a checkpoint of another architecture than this `VisionTransformer`" in text
-    assert "`cls_token` is (1, 1, 24) and should be (1, 1, 48)" in text
-    assert " more" in text
-    save_file(vit(depth=3).state_dict(), path)
-    with pytest.raises(BundleError, match=r"`blocks\.2\.[a-z.0-9]+` is unexpected"):
-        build(config(path))
-    save_file(vit(depth=1).state_dict(), path)
-    with pytest.raises(BundleError, match=r"`blocks\.1\.norm1\.weight` is missing"):
-        build(config(path))
-
-
-def test_unreadable_files(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no file"):
-        build(config(tmp_path / "absent.safetensors"))
-    save_file(vit().state_dict(), tmp_path / "whole.safetensors")
-    torch.save(vit().state_dict(), tmp_path / "whole.pth")
-    google_npz(vit(), tmp_path / "whole.npz")
-    for ending in ("safetensors", "pth", "npz"):
-        whole = (tmp_path / f"whole.{ending}").read_bytes()
-        for name, content in (
-            ("cut", whole[: len(whole) // 2]),
-            ("text", b"hello"),
-            ("empty", b""),
-        ):
-            path = tmp_path / f"{name}.{ending}"
-            path.write_bytes(content)
-            with pytest.raises(BundleError) as error:
-                build(config(path))
-            assert f"`{path}` is truncated or no checkpoint" in one_sentence(error)
-
-
-class Planted:
-    """What a pickle could do."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (pytest.fail, ("a pickle was executed",))
-
-
-@pytest.mark.parametrize("content", [Planted(), {"model": Planted()}, [1, 2], 3.0])
-def test_nothing_is_unpickled(content: Any, tmp_path: Path) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save(content, path)
-    with pytest.raises(BundleError):
-        build(config(path))
-
-
-# --- through core ---------------------------------------------------------------------------------
 
 
 def test_adapt_by_name_by_config_and_by_object() -> None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from inlay.adapted import AdaptedModel
 from inlay.errors import CannotFold
+from inlay_image.timm_types import TimmModule
 
 TOLERANCE = 1e-4
 """Largest change of a logit, relative to the largest logit, at which two models count as one."""
@@ -37,7 +38,8 @@ def export(model: AdaptedModel, path: Path) -> None:
     if left:
         raise CannotFold(f"`{left[0]}` is still an adapter; only a merged model can be exported")
     kwargs = _create_kwargs(model)
-    twin = timm.create_model(model.backbone.pretrained_cfg["architecture"], **kwargs).eval()
+    backbone: TimmModule = model.backbone
+    twin = timm.create_model(backbone.pretrained_cfg["architecture"], **kwargs).eval()
     _fill(twin, _state(model))
     _compare(model, twin)
     _write(twin, kwargs, model, Path(path))
@@ -45,7 +47,7 @@ def export(model: AdaptedModel, path: Path) -> None:
 
 def _create_kwargs(model: AdaptedModel) -> dict[str, Any]:
     """The arguments of `timm.create_model`, beside the name."""
-    backbone = model.backbone
+    backbone: TimmModule = model.backbone
     kwargs = dict(getattr(backbone, "_model_args", {})) | _from_source(model.built.source)
     kwargs |= {
         "num_classes": len(model.head.labels),
@@ -87,7 +89,7 @@ def _state(model: AdaptedModel) -> dict[str, Tensor]:
     return state | {head + name: t for name, t in model.head.fc.state_dict().items()}
 
 
-def _fill(twin: nn.Module, state: dict[str, Tensor]) -> None:
+def _fill(twin: TimmModule, state: dict[str, Tensor]) -> None:
     """Load strictly; a bias that only some blocks needed is zero in the others."""
     own = twin.state_dict()
     for name in own.keys() - state.keys():
@@ -103,7 +105,7 @@ def _fill(twin: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def _compare(model: AdaptedModel, twin: nn.Module) -> None:
+def _compare(model: AdaptedModel, twin: TimmModule) -> None:
     images = model.anatomy.example(2)
     was_training = model.training
     expected = model.eval()(images).float()
@@ -119,7 +121,7 @@ def _distance(actual: Tensor, expected: Tensor) -> float:
     return ((actual - expected).abs().max() / expected.abs().max().clamp(min=1)).item()
 
 
-def _write(twin: nn.Module, kwargs: Mapping[str, Any], model: AdaptedModel, path: Path) -> None:
+def _write(twin: TimmModule, kwargs: Mapping[str, Any], model: AdaptedModel, path: Path) -> None:
     twin.pretrained_cfg = twin.pretrained_cfg | _facts(model)
     single = path.suffix == ".safetensors"
     folder = path.parent if single else path

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from inlay.anatomy import BLOCK_SITES, Block, FoldTarget, ModuleTarget, Site
 from inlay.anatomy.targets import wide
 from inlay.errors import CannotFold
+from inlay_image.timm_types import TimmModule
 
 
 class ScaleTarget:
@@ -17,7 +18,7 @@ class ScaleTarget:
 
     diagonal = True
 
-    def __init__(self, norm: nn.Module) -> None:
+    def __init__(self, norm: TimmModule) -> None:
         self.norm = norm
 
     def read(self) -> tuple[Tensor, Tensor]:
@@ -30,7 +31,7 @@ class ScaleTarget:
         self.norm.weight.data.copy_(weight)
 
 
-def norm_target(norm: nn.Module) -> FoldTarget | None:
+def norm_target(norm: TimmModule) -> FoldTarget | None:
     """What an adapter after a norm can be folded into; `None` for the identity and for a norm
     without weight.
     """
@@ -41,20 +42,20 @@ def norm_target(norm: nn.Module) -> FoldTarget | None:
     )
 
 
-def fc1_targets(mlp: nn.Module) -> list[FoldTarget]:
+def fc1_targets(mlp: TimmModule) -> list[FoldTarget]:
     """The linear maps that read an MLP's input: `fc1`, or `fc1_g` and `fc1_x` of SwiGLU."""
     names = ("fc1",) if hasattr(mlp, "fc1") else ("fc1_g", "fc1_x")
     return [ModuleTarget(getattr(mlp, name)) for name in names]
 
 
-def assemble(module: nn.Module, index: int, width: int, sites: Iterable[Site]) -> Block:
+def assemble(module: TimmModule, index: int, width: int, sites: Iterable[Site]) -> Block:
     """A block with its sites in the order in which data meets them."""
     ordered = sorted(sites, key=lambda site: BLOCK_SITES.index(site.name))
     by_name = {site.name: site for site in ordered}
     return Block(index, width, by_name, module, heads=module.attn.num_heads)
 
 
-def embed_target(patch_embed: nn.Module) -> FoldTarget | None:
+def embed_target(patch_embed: TimmModule) -> FoldTarget | None:
     """What writes the patch tokens: the norm after the patch projection, else the projection
     itself.
     """

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
-
 from inlay.anatomy import Block, InputOf, ModuleTarget, OutputOf, ResidualInto, Site
 from inlay_image.anatomy.building import assemble, fc1_targets, norm_target
 from inlay_image.anatomy.qkv import dissect_qkv
+from inlay_image.timm_types import TimmModule
 
 
-def prenorm_block(module: nn.Module, index: int, width: int, *, keys_cancel: bool) -> Block:
+def prenorm_block(module: TimmModule, index: int, width: int, *, keys_cancel: bool) -> Block:
     """One block; `keys_cancel`: a constant that is added to every key cancels in the softmax."""
     at = f"blocks.{index}."
     sites = [
@@ -27,7 +26,7 @@ def prenorm_block(module: nn.Module, index: int, width: int, *, keys_cancel: boo
     return assemble(module, index, width, sites)
 
 
-def _attention(module: nn.Module, at: str, width: int, keys_cancel: bool) -> Iterator[Site]:
+def _attention(module: TimmModule, at: str, width: int, keys_cancel: bool) -> Iterator[Site]:
     attn = module.attn
     qkv = dissect_qkv(attn, keys_cancel=keys_cancel)
     readers = [qkv.target]
@@ -40,7 +39,7 @@ def _attention(module: nn.Module, at: str, width: int, keys_cancel: bool) -> Ite
     yield Site("attn.out", at + "attn.out", width, OutputOf(attn), writer=projection)
 
 
-def _mlp(module: nn.Module, at: str, width: int) -> Iterator[Site]:
+def _mlp(module: TimmModule, at: str, width: int) -> Iterator[Site]:
     mlp, norm = module.mlp, norm_target(module.norm2)
     fc1 = fc1_targets(mlp)
     yield Site("mlp.in", at + "mlp.in", width, InputOf(mlp), writer=norm, readers=fc1)

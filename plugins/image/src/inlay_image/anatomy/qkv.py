@@ -18,6 +18,7 @@ from inlay.anatomy import FoldTarget, ModuleTarget, OutputOf, Override, Undo
 from inlay.anatomy.ports import Pipe, Port
 from inlay.anatomy.targets import wide
 from inlay.errors import AnatomyError, CannotFold
+from inlay_image.timm_types import TimmModule
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Qkv:
     width: int
 
 
-def dissect_qkv(attn: nn.Module, *, keys_cancel: bool) -> Qkv:
+def dissect_qkv(attn: TimmModule, *, keys_cancel: bool) -> Qkv:
     """`keys_cancel`: a constant added to every key cancels in the softmax (no rotation, no norm, no
     cosine).
     """
@@ -57,7 +58,7 @@ class FunctionalQkv:
     bias, and timm what the pipe gives minus the bias.
     """
 
-    def __init__(self, attn: nn.Module) -> None:
+    def __init__(self, attn: TimmModule) -> None:
         self.attn = attn
 
     def install(self, pipe: Pipe) -> list[Undo]:
@@ -66,7 +67,7 @@ class FunctionalQkv:
 
 
 class _Biased:
-    def __init__(self, attn: nn.Module, pipe: Pipe) -> None:
+    def __init__(self, attn: TimmModule, pipe: Pipe) -> None:
         self.attn, self.pipe = attn, pipe
 
     def through(self, product: Tensor) -> Tensor:
@@ -76,7 +77,7 @@ class _Biased:
         return product if piped is qkv else piped - bias
 
 
-def separate_bias(attn: nn.Module) -> Tensor:
+def separate_bias(attn: TimmModule) -> Tensor:
     """The biases of q, k (a constant zero) and v in one vector, as timm adds them."""
     return torch.cat((attn.q_bias, attn.k_bias, attn.v_bias))
 
@@ -86,7 +87,7 @@ class SeparateBiasTarget:
 
     diagonal = False
 
-    def __init__(self, attn: nn.Module, *, keys_cancel: bool) -> None:
+    def __init__(self, attn: TimmModule, *, keys_cancel: bool) -> None:
         self.attn, self.keys_cancel = attn, keys_cancel
 
     def read(self) -> tuple[Tensor, Tensor]:
@@ -108,7 +109,7 @@ class SplitQkv:
     piped together.
     """
 
-    def __init__(self, attn: nn.Module) -> None:
+    def __init__(self, attn: TimmModule) -> None:
         self.attn = attn
 
     def install(self, pipe: Pipe) -> list[Undo]:
@@ -121,7 +122,7 @@ class SplitQkv:
 
 
 class _Trio:
-    def __init__(self, attn: nn.Module, pipe: Pipe) -> None:
+    def __init__(self, attn: TimmModule, pipe: Pipe) -> None:
         self.pipe = pipe
         self.make_key, self.make_value = attn.k_proj.forward, attn.v_proj.forward
         self.kept: list[Tensor] = []
@@ -148,7 +149,7 @@ class SplitTarget:
 
     diagonal = False
 
-    def __init__(self, attn: nn.Module) -> None:
+    def __init__(self, attn: TimmModule) -> None:
         self.parts = [ModuleTarget(part) for part in (attn.q_proj, attn.k_proj, attn.v_proj)]
 
     def read(self) -> tuple[Tensor, Tensor]:

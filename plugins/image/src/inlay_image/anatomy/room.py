@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inlay.anatomy import Override, Undo
+from inlay_image.timm_types import TimmModule
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -22,13 +23,13 @@ class RopeRoom:
     tokens stay unrotated.
     """
 
-    def __init__(self, attn: nn.Module) -> None:
+    def __init__(self, attn: TimmModule) -> None:
         self.attn = attn
 
     def install(self) -> list[Undo]:
         return [self.attn.register_forward_pre_hook(self.widen, with_kwargs=True)]
 
-    def widen(self, attn: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+    def widen(self, attn: TimmModule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
         rope = kwargs.get("rope")
         if rope is None:
             return None
@@ -49,7 +50,7 @@ class BiasRoom:
     tokens.
     """
 
-    def __init__(self, attn: nn.Module) -> None:
+    def __init__(self, attn: TimmModule) -> None:
         self.attn = attn
         self.own_bias = attn._get_rel_pos_bias
         self.tokens = 0
@@ -60,7 +61,7 @@ class BiasRoom:
             undos.append(Override(self.attn, "_get_rel_pos_bias", self.widened_own_bias))
         return undos
 
-    def widen(self, attn: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+    def widen(self, attn: TimmModule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
         self.tokens = args[0].shape[1]
         shared = kwargs.get("shared_rel_pos_bias")
         if shared is None:

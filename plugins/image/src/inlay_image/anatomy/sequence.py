@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from timm.layers import global_pool_nlc
@@ -22,6 +23,7 @@ from inlay_image.anatomy.building import embed_target, norm_target
 from inlay_image.anatomy.levels import recorded
 from inlay_image.anatomy.prenorm import prenorm_block
 from inlay_image.anatomy.room import BiasRoom, RopeRoom
+from inlay_image.timm_types import TimmModule
 
 _BLOCKS = {
     vision_transformer.VisionTransformer: vision_transformer.Block,
@@ -30,7 +32,7 @@ _BLOCKS = {
 }
 
 
-def dissect_sequence(model: nn.Module) -> Anatomy:
+def dissect_sequence(model: TimmModule) -> Anatomy:
     """The anatomy of a `VisionTransformer`, `Beit` or `Eva`.
 
     Raises:
@@ -61,7 +63,7 @@ def dissect_sequence(model: nn.Module) -> Anatomy:
     )
 
 
-def _refuse_other_blocks(model: nn.Module) -> None:
+def _refuse_other_blocks(model: TimmModule) -> None:
     usual = _BLOCKS[type(model)]
     for block in model.blocks:
         if type(block) is not usual:
@@ -75,12 +77,12 @@ def _refuse_other_blocks(model: nn.Module) -> None:
         )
 
 
-def _keys_cancel(model: nn.Module, block: nn.Module) -> bool:
+def _keys_cancel(model: TimmModule, block: TimmModule) -> bool:
     normed = not isinstance(getattr(block.attn, "k_norm", nn.Identity()), nn.Identity)
     return getattr(model, "rope", None) is None and not normed
 
 
-def _whole(model: nn.Module, width: int) -> list[Site]:
+def _whole(model: TimmModule, width: int) -> list[Site]:
     entry = getattr(model, "norm_pre", model.pos_drop)
     embed, norm = model.patch_embed, model.norm
     return [
@@ -94,6 +96,7 @@ def _whole(model: nn.Module, width: int) -> list[Site]:
 class SequenceAnatomy(Anatomy):
     """Patches are always the last N tokens; N comes from the size of the input."""
 
+    model: TimmModule
     grid: tuple[int, int] = (0, 0)
     """Height and width of the patch grid of the current (or last) input."""
 
@@ -114,7 +117,8 @@ class SequenceAnatomy(Anatomy):
         return normal_like(next(self.model.parameters()), batch, self.model.in_chans, *size)
 
     def make_room(self, block: int, count: int) -> list[Undo]:
-        kind = {beit.Beit: BiasRoom, eva.Eva: RopeRoom}.get(type(self.model))
+        rooms: dict[type, Any] = {beit.Beit: BiasRoom, eva.Eva: RopeRoom}
+        kind = rooms.get(type(self.model))
         if kind is None:
             return []
         return [undo for later in self.blocks[block:] for undo in kind(later.module.attn).install()]

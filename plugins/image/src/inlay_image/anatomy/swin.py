@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from timm.models import swin_transformer as v1
 from timm.models import swin_transformer_v2 as v2
-from torch import Tensor, nn
+from torch import Tensor
 
 from inlay.anatomy import Anatomy, Block, OutputOf, Site, Stage, Undo
 from inlay.anatomy.examples import normal_like
@@ -21,6 +21,7 @@ from inlay.features import Features, Grid
 from inlay_image.anatomy.building import embed_target, norm_target
 from inlay_image.anatomy.levels import recorded
 from inlay_image.anatomy.swin_blocks import swin_block, swin_v2_block
+from inlay_image.timm_types import TimmModule
 
 _BLOCKS = {
     v1.SwinTransformer: (v1.SwinTransformerBlock, swin_block),
@@ -28,7 +29,7 @@ _BLOCKS = {
 }
 
 
-def dissect_swin(model: nn.Module) -> Anatomy:
+def dissect_swin(model: TimmModule) -> Anatomy:
     """The anatomy of a Swin of either version."""
     stages = list(_stages(model))
     return SwinAnatomy(
@@ -45,7 +46,7 @@ def dissect_swin(model: nn.Module) -> Anatomy:
     )
 
 
-def _stages(model: nn.Module) -> Iterator[Stage]:
+def _stages(model: TimmModule) -> Iterator[Stage]:
     usual, make_block = _BLOCKS[type(model)]
     index = 0
     for number, layer in enumerate(model.layers):
@@ -59,7 +60,7 @@ def _stages(model: nn.Module) -> Iterator[Stage]:
         yield Stage(number, blocks[0].width, blocks)
 
 
-def _whole(model: nn.Module, stages: Sequence[Stage]) -> list[Site]:
+def _whole(model: TimmModule, stages: Sequence[Stage]) -> list[Site]:
     first, last = stages[0].width, stages[-1].width
     embed, norm = model.patch_embed, model.norm
     return [
@@ -72,6 +73,7 @@ def _whole(model: nn.Module, stages: Sequence[Stage]) -> list[Site]:
 class SwinAnatomy(Anatomy):
     """No prefix tokens; every stage but the first halves the grid, rounding up."""
 
+    model: TimmModule
     grid: tuple[int, int] = (0, 0)
     """Height and width of the first stage's grid for the current (or last) input."""
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
-
 from inlay.anatomy import Block, FoldTarget, InputOf, ModuleTarget, OutputOf, ResidualInto, Site
 from inlay.anatomy.ports import Port
 from inlay_image.anatomy.building import assemble, fc1_targets, norm_target
 from inlay_image.anatomy.qkv import dissect_qkv
 from inlay_image.anatomy.windows import AttentionInput, OnMap
+from inlay_image.timm_types import TimmModule
 
 
-def swin_block(module: nn.Module, index: int) -> Block:
+def swin_block(module: TimmModule, index: int) -> Block:
     """A block of `SwinTransformer`."""
     at, width = f"blocks.{index}.", module.dim
     norm2 = norm_target(module.norm2)
@@ -34,7 +33,7 @@ def swin_block(module: nn.Module, index: int) -> Block:
     return assemble(module, index, width, sites)
 
 
-def swin_v2_block(module: nn.Module, index: int) -> Block:
+def swin_v2_block(module: TimmModule, index: int) -> Block:
     """A block of `SwinTransformerV2`."""
     at, width, fc1 = f"blocks.{index}.", module.dim, module.mlp.fc1
     ins, outs = AttentionInput(module), InputOf(module.norm1)
@@ -50,7 +49,7 @@ def swin_v2_block(module: nn.Module, index: int) -> Block:
 
 
 def _attention(
-    module: nn.Module,
+    module: TimmModule,
     at: str,
     width: int,
     ins: Port,
@@ -65,7 +64,7 @@ def _attention(
     yield Site("attn.out", at + "attn.out", width, outs, writer=ModuleTarget(module.attn.proj))
 
 
-def _rest(module: nn.Module, at: str, width: int) -> Iterator[Site]:
+def _rest(module: TimmModule, at: str, width: int) -> Iterator[Site]:
     mlp = module.mlp
     fc1 = fc1_targets(mlp)
     yield Site("block.in", at + "block.in", width, InputOf(module))
@@ -74,7 +73,7 @@ def _rest(module: nn.Module, at: str, width: int) -> Iterator[Site]:
     yield Site("block.out", at + "block.out", width, OutputOf(module))
 
 
-def _padding(module: nn.Module) -> str:
+def _padding(module: TimmModule) -> str:
     """Why a fold into q, k, v would reach padding that the adapter does not see; empty if there is
     none.
     """

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from inlay.anatomy import Override, Undo
 from inlay.anatomy.ports import Pipe, Port
+from inlay_image.timm_types import TimmModule
 
 
 class AttentionInput:
     """The map that a block hands to its windowed attention, where no module writes it (Swin V2)."""
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: TimmModule) -> None:
         self.block = block
 
     def install(self, pipe: Pipe) -> list[Undo]:
@@ -39,7 +40,7 @@ class OnMap:
     C).
     """
 
-    def __init__(self, block: nn.Module, port: Port) -> None:
+    def __init__(self, block: TimmModule, port: Port) -> None:
         self.block, self.port = block, port
 
     def install(self, pipe: Pipe) -> list[Undo]:
@@ -49,7 +50,7 @@ class OnMap:
 
 
 class _Windows:
-    def __init__(self, block: nn.Module, pipe: Pipe) -> None:
+    def __init__(self, block: TimmModule, pipe: Pipe) -> None:
         self.block, self.pipe = block, pipe
         self.size = (0, 0)
 

@@ -17,6 +17,7 @@ from inlay_image.anatomy import dissect
 from inlay_image.backbones.config import TimmConfig
 from inlay_image.backbones.names import check_name
 from inlay_image.backbones.weights import load_weights
+from inlay_image.timm_types import TimmModule
 
 
 def build(config: TimmConfig) -> BuiltBackbone:
@@ -60,7 +61,7 @@ def _built(anatomy: Anatomy, *, source: Mapping[str, Any], label: str) -> BuiltB
     )
 
 
-def input_spec(model: nn.Module) -> dict[str, Any]:
+def input_spec(model: TimmModule) -> dict[str, Any]:
     """What the model was pretrained to read: size, normalisation, and timm's resizing for
     evaluation.
     """
@@ -76,7 +77,7 @@ def input_spec(model: nn.Module) -> dict[str, Any]:
     }
 
 
-def _create(config: TimmConfig, *, pretrained: bool) -> nn.Module:
+def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
     kwargs: dict[str, Any] = {"img_size": config.img_size, "drop_path_rate": config.drop_path}
     if config.dynamic_img_size:
         swin = config.model.rpartition("/")[2].startswith("swin")
@@ -98,7 +99,7 @@ def _create(config: TimmConfig, *, pretrained: bool) -> nn.Module:
         ) from error
 
 
-def _source(model: nn.Module) -> dict[str, Any]:
+def _source(model: TimmModule) -> dict[str, Any]:
     """A config from which timm would build the same model; empty if none can be told."""
     facts = dict(getattr(model, "pretrained_cfg", None) or {})
     name = ".".join(part for part in (facts.get("architecture"), facts.get("tag")) if part)

@@ -11,14 +11,14 @@ import re
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from inlay.errors import BundleError
+from inlay_image.timm_types import TimmModule
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def load_npz(model: nn.Module, path: Path) -> None:
+def load_npz(model: TimmModule, path: Path) -> None:
     """Fill a `VisionTransformer`.
 
     Raises:
@@ -34,7 +34,7 @@ def load_npz(model: nn.Module, path: Path) -> None:
     model.load_pretrained(str(path))
 
 
-def _refuse_another(path: Path, found: Shapes, model: nn.Module) -> None:
+def _refuse_another(path: Path, found: Shapes, model: TimmModule) -> None:
     blocks = _blocks(found)
     depth = len(model.blocks)
     if len(blocks) != depth:
@@ -59,7 +59,7 @@ def _blocks(found: Shapes) -> list[str]:
     return sorted({match[1] for match in numbers if match})
 
 
-def _sizes(found: Shapes, model: nn.Module) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+def _sizes(found: Shapes, model: TimmModule) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
     """Name, shape and expected shape of what fixes width, heads and the MLP (a stack's first axis
     cut off).
     """

@@ -10,7 +10,7 @@ SEQUENCE = frozenset({"sequence", "grid", "insertion"})
 CLASS_TOKEN = frozenset({"class_token"})
 HIERARCHICAL = frozenset({"sequence", "grid", "hierarchical"})
 
-_NO_CLASS_TOKEN = re.compile(r"siglip|gap|_srelpos|_clsgap")
+_NO_CLASS_TOKEN = re.compile(r"siglip|gap|aimv2")
 
 
 def provides(config: TimmConfig | BundledConfig) -> frozenset[str]:

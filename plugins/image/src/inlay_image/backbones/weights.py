@@ -11,10 +11,11 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from timm.models import VisionTransformer, load_state_dict
-from torch import Tensor, nn
+from torch import Tensor
 
 from inlay.errors import BundleError, ConfigError
 from inlay_image.backbones.npz import load_npz
+from inlay_image.timm_types import TimmModule
 
 _SHOWN = 3
 _UNREADABLE = (
@@ -31,7 +32,7 @@ _UNREADABLE = (
 """What timm, torch, safetensors and numpy raise at files that are not what they seem."""
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: TimmModule, path: Path) -> None:
     """Load a checkpoint of the same architecture; timm interpolates position embeddings to the
     model's grid.
 
@@ -56,7 +57,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
         raise BundleError(f"`{path}` is truncated or no checkpoint of tensors: {reason}") from error
 
 
-def _load_state(model: nn.Module, path: Path) -> None:
+def _load_state(model: TimmModule, path: Path) -> None:
     convert = sys.modules[type(model).__module__].checkpoint_filter_fn
     if type(model) is VisionTransformer:
         convert = partial(convert, adapt_layer_scale=True)  # official DeiT-3 files say `gamma_1`
@@ -68,7 +69,7 @@ def _load_state(model: nn.Module, path: Path) -> None:
 
 
 def refuse_differences(
-    path: Path, model: nn.Module, own: Mapping[str, Tensor], found: Mapping[str, Tensor]
+    path: Path, model: TimmModule, own: Mapping[str, Tensor], found: Mapping[str, Tensor]
 ) -> None:
     """Raise a `BundleError` that names a few of the tensors which are missing, unexpected or of
     another shape.

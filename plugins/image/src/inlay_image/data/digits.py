@@ -18,7 +18,7 @@ def build(config: DigitsConfig, input_spec: Mapping[str, Any], seed: int) -> Spl
     """1,000 digits to train, 180 to validate, 617 to test; ink is white on black."""
     from sklearn.datasets import load_digits
 
-    digits = load_digits()
+    digits: Any = load_digits()
     pixels = (digits.images * (255 / 16)).round().astype(np.uint8)
     items = [
         Item(image, str(label), str(number))

@@ -42,7 +42,8 @@ def _listing(config: ImageFolderConfig) -> Listing:
 
 
 def _first(root: Path, names: tuple[str, ...]) -> Path | None:
-    return next((root / name for name in names if (root / name).is_dir()), None)
+    """The folder of a part: one that holds folders, for a class may be called `train`, too."""
+    return next((root / name for name in names if any((root / name).glob("*/"))), None)
 
 
 def _items(folder: Path, root: Path) -> list[Item]:

@@ -1,28 +1,21 @@
-"""Layouts of images on disk: parts, labels, digests, and what is wrong with them in a sentence."""
+"""A folder of class folders, or a CSV file: parts, labels, and what is wrong in one sentence."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch.utils.data import DataLoader
 
 from inlay.data import Splits
 from inlay.errors import DataError
-from inlay_image.data import csv_file, digits, fgvc, folder, images, listing, vtab
+from inlay_image.data import csv_file, folder
 from inlay_image.data.config import (
-    DigitsConfig,
-    FgvcConfig,
     ImageCsvConfig,
     ImageFolderConfig,
-    VtabConfig,
 )
 
 SPEC = {
@@ -74,9 +67,6 @@ def fails(build: Callable[[], object], *parts: str) -> None:
         assert part in text
 
 
-# --- a folder of class folders --------------------------------------------------------------------
-
-
 def test_a_stratified_split(tmp_path: Path) -> None:
     """20 % of 20, 10, 10 to the test, 4, 2, 2; then 8 of the rest, 16, 8, 8, to validation."""
     class_folders(tmp_path, {"ant": 20, "bee": 10, "cat": 10})
@@ -111,6 +101,15 @@ def test_parts_as_folders(tmp_path: Path) -> None:
     assert greys(splits, "train") == {"ant": 3, "bee": 2}
     assert greys(splits, "validation") == {"bee": 1}
     assert greys(splits, "test") == {"ant": 2}
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for label in ("train", "tram"):
+        for number in range(5):
+            draw(tmp_path / label / f"{number}.png", 0)
+    splits = in_folder(tmp_path, test_size=2, val_size=0)
+    assert splits.labels == ("train", "tram")
+    assert len(splits.train) == 8
 
 
 def test_validation_is_split_off_training_never_off_the_test(tmp_path: Path) -> None:
@@ -214,166 +213,3 @@ def test_what_is_wrong_with_a_csv(tmp_path: Path) -> None:
     fails(lambda: in_csv(path), f"there is no image `{tmp_path / 'ant' / '9.png'}`")
     csv_of(path, "path,label,split\nant/0.png,ant,test\n")
     fails(lambda: in_csv(path, val_size=0), "there are no images to train on")
-
-
-# --- VTAB-1k --------------------------------------------------------------------------------------
-
-
-def vtab_task(root: Path, classes: int = 3) -> None:
-    """800 + 200 and a test list, of which a few images are enough: 8, 2 and 6."""
-    for name, start, count in (("train800", 0, 8), ("val200", 8, 2), ("test", 10, 6)):
-        lines = []
-        for number in range(start, start + count):
-            draw(root / f"images/{name} set/{number}.jpg", 0)
-            lines.append(f"images/{name} set/{number}.jpg {number % classes}")
-        (root / f"{name}.txt").write_text("\n".join(lines) + "\n")
-    both = "".join((root / f"{name}.txt").read_text() for name in ("train800", "val200"))
-    (root / "train800val200.txt").write_text(both)
-
-
-def in_vtab(path: Path, **kwargs: Any) -> Splits:
-    return vtab.build(VtabConfig(path=path, **kwargs), SPEC, 0)
-
-
-def test_vtab(tmp_path: Path) -> None:
-    vtab_task(tmp_path)
-    published = in_vtab(tmp_path)
-    assert len(published.train) == 10
-    assert published.validation is None
-    assert len(published.test) == 6
-    assert published.labels == ("0", "1", "2")
-    assert published.train.targets == [n % 3 for n in range(10)]
-    assert published.preprocessing["resize"] == "squash"
-    assert published.preprocessing["mean"] == pytest.approx([0.485, 0.456, 0.406])
-    held_out = in_vtab(tmp_path, train="train800", labels=("ant", "bee", "cat"))
-    assert (len(held_out.train), len(held_out.validation), len(held_out.test)) == (8, 2, 6)
-    assert held_out.labels == ("ant", "bee", "cat")
-
-
-def test_a_switch_of_preprocessing_keeps_the_protocols_others() -> None:
-    config = VtabConfig.model_validate({"path": ".", "preprocess": {"normalize": "half"}})
-    assert config.preprocess.normalize == "half"
-    assert config.preprocess.resize == "squash"
-    assert config.preprocess.interpolation == "bicubic"
-
-
-def test_what_is_wrong_with_vtab(tmp_path: Path) -> None:
-    vtab_task(tmp_path)
-    fails(lambda: in_vtab(tmp_path, labels=("ant", "bee")), "line 3", "label `2`", "2 classes")
-    (tmp_path / "train800.txt").write_text("images/train800 set/0.jpg 0\n")
-    fails(
-        lambda: in_vtab(tmp_path, train="train800"),
-        "class `2` is in the validation part but not in the training part",
-    )
-    (tmp_path / "train800val200.txt").write_text("images/train800 set/0.jpg\n")
-    fails(lambda: in_vtab(tmp_path), "line 1 of", "is not a path and a class number")
-    vtab_task(tmp_path)
-    (tmp_path / "test.txt").unlink()
-    fails(lambda: in_vtab(tmp_path), f"the split file `{tmp_path / 'test.txt'}` is missing")
-
-
-# --- FGVC -----------------------------------------------------------------------------------------
-
-
-def fgvc_task(root: Path, home: str) -> None:
-    for part, count in (("train", 4), ("val", 2), ("test", 2)):
-        entries = {f"birds/{part}{number}.jpg": 7 + number % 2 for number in range(count)}
-        for name in entries:
-            draw(root / home / name, 0)
-        (root / f"{part}.json").write_text(json.dumps(entries))
-
-
-def in_fgvc(path: Path, **kwargs: Any) -> Splits:
-    return fgvc.build(FgvcConfig(path=path, **kwargs), SPEC, 0)
-
-
-@pytest.mark.parametrize("home", ["", "images", "Images"])
-def test_fgvc(home: str, tmp_path: Path) -> None:
-    fgvc_task(tmp_path, home)
-    splits = in_fgvc(tmp_path)
-    assert (len(splits.train), len(splits.validation), len(splits.test)) == (4, 2, 2)
-    assert splits.labels == ("7", "8")
-    assert splits.train.targets == [0, 1, 0, 1]
-    assert splits.train.chance is not None
-    assert splits.test.chance is None
-
-
-def test_what_is_wrong_with_fgvc(tmp_path: Path) -> None:
-    fgvc_task(tmp_path, "elsewhere")
-    fails(lambda: in_fgvc(tmp_path), "`birds/train0.jpg` of", "is not there (looked below:")
-    assert len(in_fgvc(tmp_path, images="elsewhere").train) == 4
-    (tmp_path / "val.json").write_text("[1, 2]")
-    fails(lambda: in_fgvc(tmp_path, images="elsewhere"), "does not map paths to classes")
-    (tmp_path / "val.json").write_text("{")
-    fails(lambda: in_fgvc(tmp_path, images="elsewhere"), "is no JSON")
-    (tmp_path / "val.json").unlink()
-    fails(lambda: in_fgvc(tmp_path), f"the split file `{tmp_path / 'val.json'}` is missing")
-
-
-# --- digits ---------------------------------------------------------------------------------------
-
-
-def test_digits() -> None:
-    splits = digits.build(DigitsConfig(), SPEC, 0)
-    assert (len(splits.train), len(splits.validation), len(splits.test)) == (1000, 180, 617)
-    assert splits.labels == tuple("0123456789")
-    pixels, target = splits.train[0]
-    number = int(np.asarray(splits.train.sources[0], dtype=int).sum())
-    assert round(pixels[0].sum().item() * 255) == number
-    assert target == splits.train.targets[0]
-    assert all(n > 90 for n in splits.facts["counts"]["train"].values())
-
-
-def test_digits_are_those_of_scikit_learn() -> None:
-    from sklearn.datasets import load_digits
-
-    splits = digits.build(DigitsConfig(), SPEC, 0)
-    known = {(image.round().astype(int) * 255 // 16).tobytes() for image in load_digits().images}
-    shades = (np.asarray(splits.test.sources[3]).astype(int) * 16 / 255).round().astype(int)
-    assert (shades * 255 // 16).tobytes() in known
-
-
-# --- the data set object --------------------------------------------------------------------------
-
-
-def test_pictures_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class_folders(tmp_path / "train", {"ant": 2, "bee": 1})
-    train = in_folder(tmp_path, val_size=0).train
-    first = [train[index][0] for index in range(3)]
-    for path in tmp_path.rglob("*.png"):
-        path.unlink()
-    assert all(torch.equal(train[index][0], pixels) for index, pixels in enumerate(first))
-    assert train.kept[0].dtype == torch.uint8
-    assert train.kept_bytes == 3 * 3 * 8 * 8
-
-
-def test_no_more_is_kept_than_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "KEPT_BYTES", 2 * 3 * 8 * 8)
-    class_folders(tmp_path / "train", {"ant": 2, "bee": 1})
-    train = in_folder(tmp_path, val_size=0).train
-    assert [train[index][1] for index in range(3)] == [0, 0, 1]
-    assert sorted(train.kept) == [0, 1]
-
-
-def test_a_kept_picture_is_not_changed_by_its_users(tmp_path: Path) -> None:
-    class_folders(tmp_path / "train", {"ant": 1, "bee": 1})
-    train = in_folder(tmp_path, val_size=0, preprocess={"augment": "flip"}).train
-    train[0][0].zero_()
-    assert train[0][0].mean() > 0.03
-
-
-def test_workers_read_the_same(tmp_path: Path) -> None:
-    class_folders(tmp_path / "train", {"ant": 3, "bee": 3})
-    train = in_folder(tmp_path, val_size=0).train
-    alone = torch.cat([pixels for pixels, _ in DataLoader(train, batch_size=2)])
-    loader = DataLoader(train, batch_size=2, num_workers=1)
-    assert torch.equal(torch.cat([pixels for pixels, _ in loader]), alone)
-
-
-def test_the_digest_is_of_parts_names_and_labels() -> None:
-    items = [listing.Item(Path("/x/a.png"), "ant", "a.png"), listing.Item(Path("b"), "bee", "b")]
-    base = listing.digest(listing.Listing(items))
-    moved = [item._replace(source=Path("/y") / item.key) for item in items]
-    assert listing.digest(listing.Listing(moved[::-1])) == base
-    assert listing.digest(listing.Listing(items[:1], items[1:])) != base
-    assert listing.digest(listing.Listing([items[0], items[1]._replace(label="ant")])) != base

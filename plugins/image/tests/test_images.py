@@ -1,0 +1,87 @@
+"""The data set object: what it keeps, and what its digest is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from inlay.data import Splits
+from inlay_image.data import folder, images, listing
+from inlay_image.data.config import (
+    ImageFolderConfig,
+)
+
+SPEC = {
+    "img_size": [8, 8],
+    "dynamic_img_size": False,
+    "resize": "crop",
+    "crop_pct": 1.0,
+    "interpolation": "bicubic",
+    "mean": [0.0, 0.0, 0.0],
+    "std": [1.0, 1.0, 1.0],
+}
+GREYS = {"ant": 10, "bee": 120, "cat": 240}
+
+
+def draw(path: Path, grey: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (12, 10), (grey, grey, grey)).save(path)
+
+
+def class_folders(root: Path, counts: Mapping[str, int]) -> None:
+    for label, count in counts.items():
+        for number in range(count):
+            draw(root / label / f"{number}.png", GREYS[label])
+
+
+def in_folder(path: Path, **kwargs: Any) -> Splits:
+    return folder.build(ImageFolderConfig(path=path, **kwargs), SPEC, 0)
+
+
+def test_pictures_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class_folders(tmp_path / "train", {"ant": 2, "bee": 1})
+    train = in_folder(tmp_path, val_size=0).train
+    first = [train[index][0] for index in range(3)]
+    for path in tmp_path.rglob("*.png"):
+        path.unlink()
+    assert all(torch.equal(train[index][0], pixels) for index, pixels in enumerate(first))
+    assert train.kept[0].dtype == torch.uint8
+    assert train.kept_bytes == 3 * 3 * 8 * 8
+
+
+def test_no_more_is_kept_than_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "KEPT_BYTES", 2 * 3 * 8 * 8)
+    class_folders(tmp_path / "train", {"ant": 2, "bee": 1})
+    train = in_folder(tmp_path, val_size=0).train
+    assert [train[index][1] for index in range(3)] == [0, 0, 1]
+    assert sorted(train.kept) == [0, 1]
+
+
+def test_a_kept_picture_is_not_changed_by_its_users(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train", {"ant": 1, "bee": 1})
+    train = in_folder(tmp_path, val_size=0, preprocess={"augment": "flip"}).train
+    train[0][0].zero_()
+    assert train[0][0].mean() > 0.03
+
+
+def test_workers_read_the_same(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train", {"ant": 3, "bee": 3})
+    train = in_folder(tmp_path, val_size=0).train
+    alone = torch.cat([pixels for pixels, _ in DataLoader(train, batch_size=2)])
+    loader = DataLoader(train, batch_size=2, num_workers=1)
+    assert torch.equal(torch.cat([pixels for pixels, _ in loader]), alone)
+
+
+def test_the_digest_is_of_parts_names_and_labels() -> None:
+    items = [listing.Item(Path("/x/a.png"), "ant", "a.png"), listing.Item(Path("b"), "bee", "b")]
+    base = listing.digest(listing.Listing(items))
+    moved = [item._replace(source=Path("/y") / item.key) for item in items]
+    assert listing.digest(listing.Listing(moved[::-1])) == base
+    assert listing.digest(listing.Listing(items[:1], items[1:])) != base
+    assert listing.digest(listing.Listing([items[0], items[1]._replace(label="ant")])) != base
