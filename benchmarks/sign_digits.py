@@ -36,7 +36,7 @@ import inlay
 from inlay.adapted import AdaptedModel
 from inlay_image.bundled import SHA256
 
-SIDE, TRAIN, VALIDATION, BATCH = 64, 1000, 200, 50
+SIDE, TRAIN, VALIDATION, BATCH = 64, 1000, 200, 25
 
 
 @dataclass(frozen=True)

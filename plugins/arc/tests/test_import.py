@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 import inlay
+from inlay.cli import main
 from inlay.errors import BundleError
 from inlay_arc.importer import read
 
@@ -150,3 +152,28 @@ def test_a_network_of_another_depth_is_refused(official: Any, tmp_path: Path, ho
     torch.save(state, tmp_path / "x.bin")
     with pytest.raises(BundleError, match=r"holds no `vit_tiny_patch16_224.*blocks\.11\."):
         read(tmp_path / "x.bin", host=host)
+
+
+def test_the_command(official: Any, tmp_path: Path, photographs: Tensor, host: Any) -> None:
+    state = official(width=192)
+    save_file(state, tmp_path / "theirs.safetensors")
+    (tmp_path / "labels.txt").write_text("\n".join(f"sign {i}" for i in range(10)))
+    arguments = ["import", "arc", str(tmp_path / "theirs.safetensors")]
+    arguments += ["--out", str(tmp_path / "kitti"), "--labels", str(tmp_path / "labels.txt")]
+    result = CliRunner().invoke(main, arguments, prog_name="inlay", obj=host)
+    assert result.exit_code == 0, result.output
+    loaded = inlay.load(tmp_path / "kitti", host=host)
+    assert loaded.head.labels[3] == "sign 3"
+    assert difference(loaded, state, photographs, heads=3) < 1e-5
+
+
+def test_the_command_refuses_in_one_sentence(official: Any, tmp_path: Path, host: Any) -> None:
+    state = official(width=192)
+    del state["transformer.layer.6.att_adapter.adapter_bias"]
+    torch.save(state, tmp_path / "x.bin")
+    arguments = ["import", "arc", str(tmp_path / "x.bin"), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, arguments, prog_name="inlay", obj=host)
+    assert result.exit_code == 2
+    assert "`transformer.layer.6.att_adapter.adapter_bias`" in result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()

@@ -17,11 +17,9 @@ CITATION = (
 @hookimpl
 def register_methods() -> Iterable[Method]:
     """ARC; without the MLP site it is the paper's ARC_att."""
-    from inlay_arc.config import ArcConfig  # pydantic: not before it is asked for
-
     yield Method(
         name="arc",
-        config=ArcConfig,
+        config="inlay_arc.config:ArcConfig",
         attach="inlay_arc.adapter:attach",
         count="inlay_arc.adapter:count",
         importer="inlay_arc.importer:read",
