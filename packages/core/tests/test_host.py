@@ -198,6 +198,38 @@ def test_the_first_that_decides_is_asked_first_and_trylast_last():
     assert asked[2:] == ["sure"]
 
 
+def test_a_configuration_may_be_an_import_path_that_is_followed_when_it_is_used(monkeypatch):
+    later = ModuleType("later")
+    given = method("later", config="later:LaterConfig")
+    host = PluginHost()
+    host.add(plugin(register_methods=lambda: [given]), name="later")
+    assert list(host.methods) == ["later"], "listing follows no path"
+    later.LaterConfig = create_model("LaterConfig", __base__=Config, name=(str, "later"))
+    monkeypatch.setitem(sys.modules, "later", later)
+    assert host.find("method", "later").config is later.LaterConfig
+    assert host.configs("method") == {"later": later.LaterConfig}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("no_such_module:LaterConfig", "No module named 'no_such_module'"),
+        ("inlay.methods.config:LaterConfig", "has no attribute 'LaterConfig'"),
+        ("inlay.methods.config:LinearConfig", "must have `name: Literal"),
+    ],
+)
+def test_a_configuration_path_that_leads_nowhere_breaks_the_plugin(path, reason):
+    host = PluginHost()
+    late = plugin(register_methods=lambda: [method("later", config=path), method("sound")])
+    host.add(late, name="late", version="1.0")
+    host.add(plugin(register_methods=methods("good")), name="good")
+    with pytest.raises(PluginError, match=r"method `later` needs the plugin `late 1\.0`") as told:
+        host.find("method", "later")
+    assert reason in str(told.value)
+    assert list(host.configs("method")) == ["good"]
+    assert {r.name: r.status for r in host.plugins} == {"late": "broken", "good": "ok"}
+
+
 # --- names
 
 

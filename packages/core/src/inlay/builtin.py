@@ -11,23 +11,21 @@ from inlay.hooks import hookimpl
 @hookimpl
 def register_methods() -> Iterable[Method]:
     """The methods that every comparison needs."""
-    from inlay.methods.config import BitFitConfig, FullConfig, LinearConfig
-
     yield Method(
         name="full",
-        config=FullConfig,
+        config="inlay.methods.config:FullConfig",
         attach="inlay.methods.attach:full",
         summary="every parameter of the backbone is trained",
     )
     yield Method(
         name="linear",
-        config=LinearConfig,
+        config="inlay.methods.config:LinearConfig",
         attach="inlay.methods.attach:linear",
         summary="only the head is trained",
     )
     yield Method(
         name="bitfit",
-        config=BitFitConfig,
+        config="inlay.methods.config:BitFitConfig",
         attach="inlay.methods.attach:bitfit",
         summary="only biases are trained",
         citation="Ben-Zaken, Ravfogel, Goldberg: BitFit. ACL 2022. arXiv:2106.10199",
@@ -37,11 +35,9 @@ def register_methods() -> Iterable[Method]:
 @hookimpl
 def register_tasks() -> Iterable[Task]:
     """Classification."""
-    from inlay.tasks.config import ClassificationConfig
-
     yield Task(
         name="classification",
-        config=ClassificationConfig,
+        config="inlay.tasks.config:ClassificationConfig",
         build="inlay.tasks.classification:build",
         summary="one class for each input",
     )

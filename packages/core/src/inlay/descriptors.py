@@ -1,4 +1,4 @@
-"""What plugins register: frozen descriptors that hold a config class and import paths, never torch.
+"""What plugins register: frozen descriptors of import paths, so that registering costs nothing.
 
 An import path is `"package.module:attribute"`; the host resolves it when the thing is used.
 """
@@ -20,6 +20,22 @@ def resolve(path: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+class ConfigClass:
+    """A field that holds a configuration class or its import path, and gives the class.
+
+    A path is resolved when the class is first asked for, so that listing plugins imports none.
+    """
+
+    def __get__(self, descriptor: Any, owner: type) -> type[Config]:
+        if descriptor is None:
+            raise AttributeError("a dataclass field without a default")
+        given = vars(descriptor)["config"]
+        return resolve(given) if isinstance(given, str) else given
+
+    def __set__(self, descriptor: Any, given: type[Config] | str) -> None:
+        vars(descriptor)["config"] = given
+
+
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """A way to adapt a backbone.
@@ -29,7 +45,7 @@ class Method:
     """
 
     name: str
-    config: type[Config]
+    config: ConfigClass = ConfigClass()
     attach: str
     summary: str
     needs: frozenset[str] = frozenset()
@@ -58,7 +74,7 @@ class Backbone:
     """
 
     name: str
-    config: type[Config]
+    config: ConfigClass = ConfigClass()
     build: str
     modality: str
     summary: str
@@ -90,7 +106,7 @@ class Task:
     """
 
     name: str
-    config: type[Config]
+    config: ConfigClass = ConfigClass()
     build: str
     summary: str
 
@@ -103,7 +119,7 @@ class Dataset:
     """
 
     name: str
-    config: type[Config]
+    config: ConfigClass = ConfigClass()
     build: str
     modality: str
     summary: str

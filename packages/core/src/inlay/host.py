@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from inlay.adapted import AdaptedModel
     from inlay.anatomy import BuiltBackbone
+    from inlay.config.base import Config
     from inlay.config.run import RunConfig
     from inlay.config.train import TrainConfig
     from inlay.descriptors import Backbone, Command, Dataset, Exporter, Method, Modality, Task
@@ -120,6 +121,14 @@ class PluginHost:
     def owner(self, kind: str, name: str) -> PluginRecord:
         """The plugin that brings the name; fails as `find` does."""
         return self._registry.claim(kind, name).record
+
+    def configs(self, kind: str) -> dict[str, type[Config]]:
+        """The configuration classes of one kind by name; a plugin whose class fails is left out."""
+        found = {}
+        for name in self.registered(kind):
+            with suppress(PluginError):
+                found[name] = self.find(kind, name).config
+        return found
 
     def clashes(self) -> list[PluginError]:
         """One error for each name that two plugins claim."""

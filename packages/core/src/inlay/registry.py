@@ -76,9 +76,13 @@ class Registry:
             raise missing(kind, name, list(claimed), list(self._records.values()))
         if len(claimed[name]) > 1:
             raise self.clash(kind, name)
-        record = claimed[name][0].record
-        record.check_core()
-        return claimed[name][0] if record.status == "ok" else self.claim(kind, name)
+        found = claimed[name][0]
+        found.record.check_core()
+        try:
+            _check_config(kind, found.descriptor)
+        except (Exception, SystemExit) as error:
+            found.record.fail(error)
+        return found if found.record.status == "ok" else self.claim(kind, name)
 
     def clash(self, kind: str, name: str) -> PluginError:
         """The error that names both distributions."""
@@ -146,16 +150,18 @@ def _check_descriptor(kind: str, descriptor: Any, names: list[str]) -> None:
             f"a {kind} must be registered as `inlay.descriptors.{expected.__name__}`, "
             f"not `{type(descriptor).__name__}`"
         )
-    config = getattr(descriptor, "config", None)
-    if config is not None and _own_name(config) != descriptor.name:
-        raise ValueError(
-            f"the configuration of the {kind} `{descriptor.name}` must have "
-            f'`name: Literal["{descriptor.name}"] = "{descriptor.name}"`'
-        )
+    if not isinstance(vars(descriptor).get("config"), str):  # a path is followed when it is used
+        _check_config(kind, descriptor)
     if descriptor.name in names:
         raise ValueError(f"the {kind} `{descriptor.name}` is registered twice")
 
 
-def _own_name(config: Any) -> Any:
-    field = config.model_fields.get("name")
-    return field.default if field is not None else None
+def _check_config(kind: str, descriptor: Any) -> None:
+    if "config" not in vars(descriptor):
+        return
+    field = descriptor.config.model_fields.get("name")
+    if field is None or field.default != descriptor.name:
+        raise ValueError(
+            f"the configuration of the {kind} `{descriptor.name}` must have "
+            f'`name: Literal["{descriptor.name}"] = "{descriptor.name}"`'
+        )

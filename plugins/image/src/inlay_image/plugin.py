@@ -24,11 +24,9 @@ def register_modalities() -> Iterable[Modality]:
 @hookimpl
 def register_backbones() -> Iterable[Backbone]:
     """timm's transformers, and one that needs no download."""
-    from inlay_image.backbones.config import BundledConfig, TimmConfig
-
     yield Backbone(
         name="timm",
-        config=TimmConfig,
+        config="inlay_image.backbones.config:TimmConfig",
         build="inlay_image.backbones.build:build",
         modality="image",
         summary="ViT, BEiT, EVA-02, DINOv3, Swin and Swin-V2 of timm",
@@ -38,7 +36,7 @@ def register_backbones() -> Iterable[Backbone]:
     )
     yield Backbone(
         name="inlay_vit_64",
-        config=BundledConfig,
+        config="inlay_image.backbones.config:BundledConfig",
         build="inlay_image.backbones.bundled:build",
         modality="image",
         summary="a small ViT for 64 pixels, pretrained, inside this wheel",
@@ -49,18 +47,16 @@ def register_backbones() -> Iterable[Backbone]:
 @hookimpl
 def register_datasets() -> Iterable[Dataset]:
     """Layouts of labelled images."""
-    from inlay_image.data import config
-
-    for layout, module, summary in (
-        (config.ImageFolderConfig, "folder", "a folder of class folders"),
-        (config.ImageCsvConfig, "csv_file", "a CSV file of paths and labels"),
-        (config.VtabConfig, "vtab", "a task of VTAB-1k"),
-        (config.FgvcConfig, "fgvc", "a fine-grained task with the splits of VPT"),
-        (config.DigitsConfig, "digits", "scikit-learn's digits, without download"),
+    for name, config, module, summary in (
+        ("image_folder", "ImageFolderConfig", "folder", "a folder of class folders"),
+        ("image_csv", "ImageCsvConfig", "csv_file", "a CSV file of paths and labels"),
+        ("vtab", "VtabConfig", "vtab", "a task of VTAB-1k"),
+        ("fgvc", "FgvcConfig", "fgvc", "a fine-grained task with the splits of VPT"),
+        ("digits", "DigitsConfig", "digits", "scikit-learn's digits, without download"),
     ):
         yield Dataset(
-            name=layout.model_fields["name"].default,
-            config=layout,
+            name=name,
+            config=f"inlay_image.data.config:{config}",
             build=f"inlay_image.data.{module}:build",
             modality="image",
             summary=summary,

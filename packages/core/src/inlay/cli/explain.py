@@ -46,8 +46,8 @@ def _found(host: PluginHost, name: str) -> Iterator[tuple[str, type[Config], lis
         config = TrainConfig if name == "train" else RunConfig
         yield f"{name}: {_docstring(config)}", config, []
     for kind in EXPLAINED:
-        if found := host.registered(kind).get(name):
-            owner = host.owner(kind, name)
+        if name in host.registered(kind):
+            found, owner = host.find(kind, name), host.owner(kind, name)
             heading = f"{kind} {name} ({owner}): {_docstring(found.config)}"
             yield heading, found.config, list(_notes(kind, found))
 

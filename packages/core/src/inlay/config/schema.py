@@ -20,7 +20,7 @@ REF = "#/$defs/{model}"
 def run_schema(host: PluginHost) -> dict[str, Any]:
     """The schema (draft 2020-12) of a run file: each block is one of the installed
     configurations."""
-    kinds = {block.kind: _configs(block.kind, host) for block in BLOCKS.values()}
+    kinds = {block.kind: host.configs(block.kind) for block in BLOCKS.values()}
     classes: set[type[Config]] = {RunConfig}.union(*(found.values() for found in kinds.values()))
     ordered = sorted(classes, key=lambda c: c.__qualname__)
     found, schema = models_json_schema([(c, "validation") for c in ordered], ref_template=REF)
@@ -39,10 +39,6 @@ def run_schema(host: PluginHost) -> dict[str, Any]:
         "$ref": refs[RunConfig],
         "$defs": definitions,
     }
-
-
-def _configs(kind: str, host: PluginHost) -> dict[str, type[Config]]:
-    return {name: found.config for name, found in host.registered(kind).items()}
 
 
 def _behind(ref: str, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +62,7 @@ def _by_name(options: dict[str, str]) -> dict[str, Any]:
 
 def _short_form(kind: str, host: PluginHost) -> dict[str, Any]:
     """A bare name; any text where a catch-all takes what is no registered name."""
-    names = list(host.registered(kind))
+    names = list(host.configs(kind))
     if any(getattr(found, "catch_all", None) for found in host.registered(kind).values()):
         return {"type": "string", "examples": names}
     return {"enum": names}
