@@ -133,7 +133,7 @@ def refuse_other_shapes(found: OfficialArc, origin: str) -> None:
     sizes: dict[str, int] = {}
     for name, letters in expected_shapes(found):
         shape = tuple(found.tensors[name].shape)
-        wanted = tuple(sizes.get(a, a) for a in letters)
+        wanted = tuple(a if isinstance(a, int) else sizes.get(a, a) for a in letters)
         if len(shape) != len(wanted) or any(
             w != s for w, s in zip(wanted, shape, strict=True) if isinstance(w, int)
         ):
