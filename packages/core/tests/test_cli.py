@@ -254,6 +254,15 @@ def test_a_plugin_file_on_the_command_line(tmp_path, monkeypatch):
     del sys.modules["warp_method"]
 
 
+def test_a_plugin_file_behind_the_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "warp_method.py"
+    path.write_text(FILE)
+    args = ["import", "warp", "x.pt", "--out", str(tmp_path / "x"), "--plugin", str(path)]
+    assert "method `warp` reads no foreign" in refusal(CliRunner().invoke(main, args))
+    del sys.modules["warp_method"]
+
+
 def test_a_broken_plugin_file_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     path = tmp_path / "torn_method.py"
