@@ -130,3 +130,11 @@ def test_an_adapter_that_is_not_merged(tmp_path: Path) -> None:
     model = inlay.adapt("inlay_vit_64", "bitfit", labels=LABELS)
     with pytest.raises(CannotFold, match="is still an adapter"):
         export(model, tmp_path / "out")
+
+
+def test_a_model_of_which_timm_does_not_know_how_it_was_made(make: Make, tmp_path: Path) -> None:
+    model = merged(make("vit"))
+    del model.backbone._model_args
+    model.built.source = {}
+    with pytest.raises(CannotFold, match="`VisionTransformer` and the merged model do not agree"):
+        export(model, tmp_path / "out")

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from inlay.adapted import AdaptedModel
 from inlay.errors import CannotFold
+from inlay_image import bundled
+from inlay_image.backbones.config import BundledConfig
 from inlay_image.timm_types import TimmModule
 
 TOLERANCE = 1e-4
@@ -62,7 +64,9 @@ def _create_kwargs(model: AdaptedModel) -> dict[str, Any]:
 
 
 def _from_source(source: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(source.get("model_kwargs", {})) if source.get("name") == "timm" else {}
+    """What the config says; versions of timm before 1.0.31 do not note how a model was made."""
+    own = bundled.ARCHITECTURE if source.get("name") == BundledConfig().name else {}
+    return {**own, **source.get("model_kwargs", {})}
 
 
 def _pooling(model: AdaptedModel) -> dict[str, Any]:
@@ -97,10 +101,11 @@ def _fill(twin: TimmModule, state: dict[str, Tensor]) -> None:
             state[name] = torch.zeros_like(own[name])
     if twin.global_pool != "map":
         state = {name: t for name, t in state.items() if not name.startswith("attn_pool.")}
-    odd = sorted(state.keys() - own.keys()) or sorted(own.keys() - state.keys())
-    if odd:
+    shapes, expected = ({n: t.shape for n, t in tensors.items()} for tensors in (own, state))
+    if shapes != expected:
+        odd = min(dict(shapes.items() ^ expected.items()))
         name = type(twin).__name__
-        raise CannotFold(f"timm's `{name}` and the merged model do not agree on having `{odd[0]}`")
+        raise CannotFold(f"timm's `{name}` and the merged model do not agree on `{odd}`")
     twin.load_state_dict(state, strict=True)
 
 

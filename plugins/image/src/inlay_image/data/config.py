@@ -44,6 +44,9 @@ class ImagePreprocess(Config):
 class ImageData(Config):
     """What all image data sets have."""
 
+    name: str
+    """The layout."""
+
     preprocess: ImagePreprocess = ImagePreprocess()
     """How images become tensors."""
 
