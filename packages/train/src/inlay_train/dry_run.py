@@ -5,6 +5,7 @@ from __future__ import annotations
 from inlay.assemble import assemble
 from inlay.config.run import RunConfig
 from inlay.host import PluginHost
+from inlay_train.loaders import size
 from inlay_train.run import opening
 from inlay_train.sampler import Plan
 
@@ -14,7 +15,7 @@ def describe(config: RunConfig, host: PluginHost) -> str:
     model, splits = assemble(config, host)
     sites = list(model.adapter.pipes)
     plan = Plan(
-        size=len(splits.train),
+        size=size(splits.train),
         batch_size=config.train.batch_size,
         accumulate=config.train.grad_accum_steps,
     )

@@ -11,7 +11,12 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.tracking import TensorBoardTracker, get_available_trackers
-from accelerate.utils import GradientAccumulationPlugin, LoggerType, TorchDynamoPlugin
+from accelerate.utils import (
+    DynamoBackend,
+    GradientAccumulationPlugin,
+    LoggerType,
+    TorchDynamoPlugin,
+)
 
 from inlay.config.train import TrainConfig
 from inlay.errors import ConfigError
@@ -27,7 +32,9 @@ def make_accelerator(config: TrainConfig, folder: Path | None = None) -> Acceler
         ConfigError: a tracker is not installed, or the device cannot do the precision.
     """
     AcceleratorState._reset_state()  # else the precision of an earlier run of this process sticks
-    trackers = [_tracker(name, folder) for name in config.trackers] if folder else []
+    inductor = TorchDynamoPlugin(backend=DynamoBackend.INDUCTOR)
+    names = config.trackers if folder else ()
+    trackers: list[Any] = [_tracker(name, folder) for name in names]
     try:
         return Accelerator(
             cpu=not torch.accelerator.is_available(),  # else `torchrun` on CPUs starts no group
@@ -35,7 +42,7 @@ def make_accelerator(config: TrainConfig, folder: Path | None = None) -> Acceler
             gradient_accumulation_plugin=GradientAccumulationPlugin(
                 num_steps=config.grad_accum_steps
             ),
-            dynamo_plugin=TorchDynamoPlugin(backend="inductor") if config.compile else None,
+            dynamo_plugin=inductor if config.compile else None,
             log_with=trackers or None,
         )
     except ValueError as error:
@@ -62,10 +69,10 @@ def loader_workers(config: TrainConfig, device: torch.device, processes: int) ->
     return 0 if device.type == "cpu" else max(0, min(8, cores // processes - 1))
 
 
-def _tracker(name: str, folder: Path) -> str | TensorBoardTracker:
+def _tracker(name: str, folder: Path | None) -> str | TensorBoardTracker:
     if LoggerType(name) not in get_available_trackers():
         raise ConfigError(
             f"tracker `{name}` is not installed:"
             f" pip install {_PACKAGES.get(name, name)}, or leave it out of `train.trackers`"
         )
-    return TensorBoardTracker("tensorboard", folder) if name == "tensorboard" else name
+    return TensorBoardTracker("tensorboard", str(folder)) if name == "tensorboard" else name

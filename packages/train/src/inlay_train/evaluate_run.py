@@ -17,6 +17,7 @@ from inlay.host import PluginHost
 from inlay_train.engine import loader_workers, make_accelerator
 from inlay_train.evaluation import Evaluation
 from inlay_train.folder import RunFolder
+from inlay_train.loaders import size
 
 
 def evaluate_run(
@@ -49,7 +50,7 @@ def evaluate_run(
     model.head.prepare(splits)
     metrics = evaluation(called, model)
     host.evaluated(model, split, metrics)
-    return metrics, len(part)
+    return metrics, size(part)
 
 
 def _splits(config: RunConfig, input_spec: object, host: PluginHost) -> Splits:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from torchmetrics import MeanMetric
 
-from inlay_train.loaders import eval_loader
+from inlay_train.loaders import eval_loader, size
 from inlay_train.sampler import ShardSampler
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Evaluation:
     ) -> None:
         self.accelerator = accelerator
         self.sampler = ShardSampler(
-            len(dataset),
+            size(dataset),
             batch_size,
             accelerator.process_index,
             accelerator.num_processes,

@@ -11,6 +11,11 @@ from inlay_train.sampler import PositionedSampler, ShardSampler
 from inlay_train.seeding import SeededItems
 
 
+def size(part: Dataset[Any]) -> int:
+    """Samples of a map-style data set; torch's `Dataset` does not promise a length."""
+    return len(part)  # type: ignore[arg-type]
+
+
 def train_loader(
     dataset: Dataset[Any], sampler: PositionedSampler, *, workers: int, device: torch.device
 ) -> DataLoader[Any]:

@@ -133,7 +133,7 @@ class Trainer:
         record: dict[str, float] = {
             "epoch": progress.epoch + 1,
             "step": progress.step,
-            "lr": self.state.schedule.get_last_lr()[0],
+            "lr": self.learning_rate(),
             "train_loss": self.mean_loss(),
         }
         if self.judged:
@@ -193,10 +193,14 @@ class Trainer:
             )
         return loss
 
+    def learning_rate(self) -> float:
+        """That of the next step, of the first group."""
+        return float(self.state.schedule.get_last_lr()[0])
+
     def report(self) -> None:
         """Tell display, trackers and plugins how it goes."""
         step = self.state.progress.step
-        metrics = {"loss": self.mean_loss(), "lr": self.state.schedule.get_last_lr()[0]}
+        metrics = {"loss": self.mean_loss(), "lr": self.learning_rate()}
         self.display.loss(metrics["loss"])
         self.accelerator.log({f"train/{k}": v for k, v in metrics.items()}, step=step)
         self.host.step_finished(self.plain, step, metrics)

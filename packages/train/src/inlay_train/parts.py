@@ -12,7 +12,7 @@ from inlay.data import Splits
 from inlay.errors import DataError
 from inlay_train.engine import loader_workers
 from inlay_train.evaluation import Evaluation
-from inlay_train.loaders import train_loader
+from inlay_train.loaders import size, train_loader
 from inlay_train.sampler import Plan, PositionedSampler
 
 
@@ -25,7 +25,7 @@ class Parts:
 
     def __init__(self, splits: Splits, config: TrainConfig, accelerator: Accelerator) -> None:
         self.plan = Plan(
-            size=len(splits.train),
+            size=size(splits.train),
             batch_size=config.batch_size,
             accumulate=config.grad_accum_steps,
             world=accelerator.num_processes,

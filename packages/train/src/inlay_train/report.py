@@ -23,7 +23,7 @@ def print_report(summary: Summary, console: Console) -> None:
 def rows(summary: Summary) -> dict[str, str]:
     """The table of one run, row by row."""
     found = {}
-    for name, value in sorted(summary.metrics.items(), key=_order):
+    for name, value in sorted(summary.metrics.items(), key=lambda item: _order(item[0], summary)):
         split, _, metric = name.partition("_")
         shown = f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} %"
         found[f"{split} {metric}"] = shown
@@ -48,6 +48,7 @@ def kilobytes(size: int) -> str:
     return f"{size / 1024:,.0f} KiB"
 
 
-def _order(item: tuple[str, float]) -> tuple[bool, bool, str]:
-    """Test before validation, losses last."""
-    return not item[0].startswith("test"), item[0].endswith("loss"), item[0]
+def _order(name: str, summary: Summary) -> tuple[bool, bool, bool, str]:
+    """Test before validation, the main metric first, the loss last."""
+    split, _, metric = name.partition("_")
+    return split != "test", metric != summary.main_metric, metric == "loss", metric

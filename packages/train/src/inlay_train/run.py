@@ -17,6 +17,7 @@ from inlay_train.display import Display, make_display
 from inlay_train.engine import make_accelerator, start_trackers
 from inlay_train.finish import finish
 from inlay_train.folder import RunFolder
+from inlay_train.loaders import size
 from inlay_train.loop import Trainer
 from inlay_train.memory import reset_peak
 from inlay_train.seeding import seed_all
@@ -76,7 +77,7 @@ def prepare(config: RunConfig, host: PluginHost, folder: RunFolder) -> tuple[Tra
 def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:
     """What is about to be trained, on what."""
     parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
-    counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items() if part is not None)
+    counts = ", ".join(f"{size(part):,} {name}" for name, part in parts.items() if part is not None)
     return (
         f"{config.method.name} on {model.built.label}: {model.trainable_report()}\n"
         f"{config.data.name}: {counts}; {len(splits.labels)} classes"

@@ -25,7 +25,8 @@ def seed_all(*entropy: int) -> None:
 def generator_states() -> dict[str, Any]:
     """The states of all generators as tensors and numbers, which load without unpickling code."""
     version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    legacy: Any = np.random.get_state(legacy=True)
+    name, keys, position, has_gauss, cached = legacy
     return {
         "python": [version, torch.tensor(words), gauss],
         "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
@@ -67,8 +68,8 @@ class SeededItems(Dataset[Any]):
     def __init__(self, dataset: Dataset[Any], seed: int) -> None:
         self.dataset, self.seed = dataset, seed
 
-    def __getitem__(self, key: Key) -> Any:
-        return self.__getitems__([key])[0]
+    def __getitem__(self, index: Key) -> Any:
+        return self.__getitems__([index])[0]
 
     def __getitems__(self, keys: Sequence[Key]) -> list[Any]:
         with generators_kept():

@@ -9,11 +9,11 @@ import click
 
 from inlay.host import PluginHost
 
-_TRAIN = {"epochs": 8, "batch_size": 64, "warmup_epochs": 1}
+_TRAIN = {"epochs": 4, "batch_size": 32, "warmup_epochs": 0.5}
 VARIANTS: dict[str, dict[str, Any]] = {
-    "linear": {"method": "linear", "train": {"lr": 1e-2}},
+    "linear": {"method": "linear", "train": {"lr": 1e-1}},
     "arc": {"method": "arc", "train": {"lr": 1e-2}},
-    "full": {"method": "full", "train": {"lr": 5e-4}},
+    "full": {"method": "full", "train": {"lr": 1e-3}},
 }
 
 

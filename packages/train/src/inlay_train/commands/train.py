@@ -65,6 +65,7 @@ def _train(ctx: click.Context, run: RunConfig, host: PluginHost) -> None:
     from inlay_train.run import train as train_run
     from inlay_train.signals import Stopped
 
+    assert run.out is not None, "a resolved configuration names its folder"
     before = RunFolder(run.out).summary.exists()
     try:
         summary = train_run(run, host)
