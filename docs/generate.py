@@ -36,13 +36,21 @@ def part(name: str, words: list[str]) -> str:
 
 def fields(kind: str, name: str = "") -> Iterator[str]:
     """The fields of a registered configuration, or of `run`, `train` and `bundle`."""
+    found = explained(config_class(kind, name))
     yield from table(
         ("field", "type", "default", "meaning"),
         (
-            (f"`{f.name}`", f.type, code(f.default), f.description)
-            for f in explained(config_class(kind, name))
+            (f"`{f.name}`", f.type, default(f.default), f.description)
+            for f in found
+            if not (kind == "run" and f.name.startswith("train."))  # a table of its own
         ),
     )
+
+
+def default(text: str) -> str:
+    """As a run file would say it: a block of defaults alone is its name."""
+    block = re.match(r'\{"name": "(\w+)"', text)
+    return f"`{block[1]}`" if block else text if text == "required" else f"`{text}`"
 
 
 def config_class(kind: str, name: str) -> type[Config]:
@@ -87,15 +95,22 @@ def command(name: str) -> Iterator[str]:
 
 
 def usage(what: click.Command, path: str) -> Iterator[str]:
-    context = click.Context(what, info_name=path)
+    context = click.Context(what, info_name=path, show_default=True)
     yield f"```text\n{' '.join([path, *what.collect_usage_pieces(context)])}\n```"
     yield from ("", inspect.cleandoc(what.help or ""), "")
-    options = [p for p in what.params if isinstance(p, click.Option)]
+    options = [p.get_help_record(context) for p in what.params if isinstance(p, click.Option)]
     if options:
-        rows = ((code(", ".join(o.opts)), o.help or "") for o in options)
+        rows = ((f"`{record[0]}`", record[1]) for record in options if record)
         yield from (*table(("option", "effect"), rows), "")
     for name, sub in getattr(what, "commands", {}).items():
         yield from usage(sub, f"{path} {name}")
+
+
+def documented(*names: str) -> Iterator[str]:
+    """What mkdocstrings says of objects below `inlay` (`hooks.config_resolved`), one by one."""
+    for name in names:
+        yield f"::: inlay.{name}\n    options:\n      heading_level: 3"
+        yield "      show_root_full_path: false\n"
 
 
 def failures() -> Iterator[str]:
@@ -120,11 +135,13 @@ def flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
-    yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in r)} |" for r in rows)
+    yield from (f"| {' | '.join(map(cell, row))} |" for row in rows)
 
 
-def code(text: str) -> str:
-    return text if text == "required" else f"`{text}`"
+def cell(text: str) -> str:
+    """A bar ends a cell, unless it stands between backticks or is escaped."""
+    pieces = re.split(r"(`[^`]*`)", text)
+    return "".join(p if p.startswith("`") else p.replace("|", r"\|") for p in pieces)
 
 
 def one_line(text: str | None) -> str:
@@ -137,4 +154,5 @@ PARTS: dict[str, Callable[..., Iterable[str]]] = {
     "presets": presets,
     "command": command,
     "errors": failures,
+    "documented": documented,
 }

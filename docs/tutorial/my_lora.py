@@ -1,4 +1,4 @@
-"""LoRA on q, k and v (Hu et al., ICLR 2022, arXiv:2106.09685, section 4.1): W x + (a / r) B A x."""
+"""LoRA on q, k and v (Hu et al., ICLR 2022, arXiv:2106.09685, section 4.1)."""
 
 from typing import Literal
 
@@ -45,5 +45,8 @@ def attach(place: Placement, config: LoraConfig) -> None:
 @hookimpl
 def register_methods():
     yield Method(
-        name="my_lora", config=LoraConfig, attach="my_lora:attach", summary="LoRA on q, k, v"
+        name="my_lora",
+        config=LoraConfig,
+        attach="my_lora:attach",
+        summary="low-rank updates of q, k and v",
     )

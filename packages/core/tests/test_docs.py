@@ -1,0 +1,95 @@
+"""The reference is complete: every hook with its arguments, every registered name."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from inlay import PluginHost, errors, hooks
+from inlay.config.run import BLOCKS
+
+DOCS = Path(__file__).parents[3] / "docs"
+REFERENCE = DOCS / "reference"
+HOOKS = [name for name, hook in vars(hooks).items() if hasattr(hook, "inlay_spec")]
+
+
+@pytest.fixture(scope="module")
+def host() -> PluginHost:
+    return PluginHost.discover()
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """The script that makes tables while the site is built."""
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_is_documented_with_its_arguments(name: str) -> None:
+    page = (REFERENCE / "hooks.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| `{name}` \| (.*?) ?\| ", page, re.MULTILINE)
+    assert row is not None
+    assert re.findall(r"`(\w+)`", row[1]) == list(
+        inspect.signature(getattr(hooks, name)).parameters
+    )
+    assert f"<!-- documented: hooks.{name} -->" in page
+
+
+@pytest.mark.parametrize("kind", [block.kind for block in BLOCKS.values()])
+def test_every_registered_name_has_its_fields_in_the_reference(kind: str, host: PluginHost) -> None:
+    page = (REFERENCE / "configuration.md").read_text(encoding="utf-8")
+    assert f"<!-- names: {kind} -->" in page
+    for name in host.registered(kind):
+        assert f"### {name}\n\n<!-- fields: {kind} {name} -->" in page
+
+
+def test_every_command_is_in_the_reference(host: PluginHost) -> None:
+    page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    assert host.commands
+    for name in host.commands:
+        assert f"## {name}\n\n<!-- command: {name} -->" in page
+
+
+def test_a_table_has_a_row_for_each_field(generate: ModuleType) -> None:
+    table = generate.on_page_markdown("before\n\n<!-- fields: task classification -->\n\nafter")
+    assert table.startswith("before\n\n| field | type | default | meaning |\n|---|---|---|---|\n")
+    assert "| `label_smoothing` | float, >= 0, < 1 | `0.0` | Share of the target" in table
+    config = generate.config_class("task", "classification")
+    rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert rows == [name for name in config.model_fields if name != "name"]
+
+
+def test_a_bar_inside_a_cell_does_not_end_it(generate: ModuleType) -> None:
+    row = list(generate.table(("a", "b"), [("x | y", "`[c|d]`")]))[-1]
+    assert row == r"| x \| y | `[c|d]` |"
+
+
+def test_usage_names_arguments_options_and_subcommands(generate: ModuleType) -> None:
+    text = generate.part("command", ["plugins"])
+    assert "inlay plugins [OPTIONS]" in text
+    assert "| `--json` | Print JSON. |" in text
+    assert "inlay plugins show [OPTIONS] NAME" in text
+
+
+def test_every_error_has_a_row(generate: ModuleType) -> None:
+    text = generate.part("errors", [])
+    kinds = [e for e in vars(errors).values() if inspect.isclass(e) and issubclass(e, Exception)]
+    assert kinds
+    assert all(f"| `{kind.__name__}` |" in text for kind in kinds)
+
+
+def test_an_unknown_part_or_name_fails_the_build(generate: ModuleType) -> None:
+    with pytest.raises(KeyError):
+        generate.on_page_markdown("<!-- feilds: train -->")
+    with pytest.raises(errors.UnknownName):
+        generate.on_page_markdown("<!-- fields: method arcc -->")
