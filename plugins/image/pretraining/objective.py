@@ -1,4 +1,4 @@
-"""What the backbone learns from two views of each scene: to tell scenes apart, and to fill in hidden patches.
+"""What the backbone learns from two views of each scene, without labels.
 
 Shape suffixes: V views (two for each scene, one after the other), N patches, K kept patches,
 D width, H targets of one patch.
@@ -9,22 +9,29 @@ from __future__ import annotations
 import math
 
 import torch
+from timm.layers import build_sincos2d_pos_embed
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 CELL, BINS = 4, 9
 
 
 class Pretraining(nn.Module):
-    """Contrast (SimCLR, arXiv:2002.05709) on the class token plus masked feature prediction.
+    """Four tasks on views of which the encoder sees a random part of the patches.
 
-    The encoder sees a random part of the patches of each view (as in MAE, arXiv:2111.06377); a narrow
-    decoder predicts the histograms of gradients of the hidden ones (MaskFeat, arXiv:2112.09133).
+    *describe*: a linear map of the class token gives the histograms of gradients of the whole
+    image, hidden patches included: what a class token must gather.
+    *sketch*: another linear map of it gives the image's thumbnail.
+    *contrast*: class tokens of two views of one scene agree, others differ (SimCLR,
+    arXiv:2002.05709).
+    *fill*: a narrow decoder predicts the histograms of each hidden patch from the tokens of the
+    visible ones (MaskFeat's target, arXiv:2112.09133, with MAE's decoder, arXiv:2111.06377).
     """
 
-    def __init__(self, encoder: VisionTransformer, *, keep: float, temperature: float = 0.1) -> None:
+    def __init__(self, encoder: VisionTransformer, *, keep: float, temperature: float) -> None:
         super().__init__()
+        initialise(encoder)
         width, narrow = encoder.embed_dim, 96
         self.encoder, self.keep, self.temperature = encoder, keep, temperature
         self.project = nn.Sequential(
@@ -34,15 +41,23 @@ class Pretraining(nn.Module):
         self.hidden = nn.Parameter(torch.zeros(1, 1, narrow))
         self.place = nn.Parameter(torch.randn(1, encoder.patch_embed.num_patches, narrow) * 0.02)
         self.decode = nn.Sequential(Block(narrow, 3, qkv_bias=True), nn.LayerNorm(narrow))
-        self.predict = nn.Linear(narrow, (encoder.patch_embed.patch_size[0] // CELL) ** 2 * BINS)
+        features = (encoder.patch_embed.patch_size[0] // CELL) ** 2 * BINS
+        self.predict = nn.Linear(narrow, features)
+        self.describe = nn.Linear(width, encoder.patch_embed.num_patches * features)
+        self.sketch = nn.Linear(width, (encoder.patch_embed.img_size[0] // CELL) ** 2)
 
-    def forward(self, images_V3HW: Tensor) -> tuple[Tensor, Tensor]:  # noqa: N803
-        """The contrastive and the reconstruction loss of views 0, 1 of scene 0, of scene 1, ..."""
+    def forward(self, images_V3HW: Tensor) -> dict[str, Tensor]:
+        """Four losses of views 0, 1 of scene 0, of scene 1, ..."""
         cls_VD, kept_VKD, order_VN = self.encode(images_V3HW)
-        contrast = info_nce(self.project(cls_VD), self.temperature)
-        return contrast, self.reconstruct(images_V3HW, kept_VKD, order_VN)
+        target_VNH = gradient_histograms(images_V3HW, self.encoder.patch_embed.patch_size[0])
+        return {
+            "describe": F.mse_loss(self.describe(cls_VD), target_VNH.flatten(1)),
+            "sketch": F.mse_loss(self.sketch(cls_VD), thumbnails(images_V3HW)),
+            "contrast": info_nce(self.project(cls_VD), self.temperature),
+            "fill": self.fill(target_VNH, kept_VKD, order_VN),
+        }
 
-    def encode(self, images_V3HW: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: N803
+    def encode(self, images_V3HW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Class tokens, kept patch tokens, and the random order whose head was kept."""
         net = self.encoder
         x_VND = net.patch_embed(images_V3HW) + net.pos_embed[:, 1:]
@@ -53,8 +68,7 @@ class Pretraining(nn.Module):
         x_VKD = net.norm(net.blocks(torch.cat([cls_VD, x_VKD], 1)))
         return x_VKD[:, 0], x_VKD[:, 1:], order_VN
 
-    def reconstruct(self, images_V3HW: Tensor, kept_VKD: Tensor, order_VN: Tensor) -> Tensor:  # noqa: N803
-        target_VNH = gradient_histograms(images_V3HW, self.encoder.patch_embed.patch_size[0])
+    def fill(self, target_VNH: Tensor, kept_VKD: Tensor, order_VN: Tensor) -> Tensor:
         kept = kept_VKD.shape[1]
         x = self.narrow(kept_VKD)
         x = torch.cat([x, self.hidden.expand(len(x), order_VN.shape[1] - kept, -1)], 1)
@@ -64,7 +78,23 @@ class Pretraining(nn.Module):
         return F.mse_loss(guess, target_VNH.gather(1, hidden))
 
 
-def info_nce(z_VD: Tensor, temperature: float) -> Tensor:  # noqa: N803
+@torch.no_grad()
+def initialise(encoder: VisionTransformer) -> None:
+    """MAE's start: Xavier weights, and sine-cosine positions as loud as the patches.
+
+    timm's own (deviation 0.02 everywhere) suits wide networks and long schedules; from there
+    hundreds of steps pass before content and position meet.
+    """
+    for module in encoder.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+    nn.init.xavier_uniform_(encoder.patch_embed.proj.weight.flatten(1))
+    rows, columns = encoder.patch_embed.grid_size
+    encoder.pos_embed[:, 1:] = build_sincos2d_pos_embed([rows, columns], encoder.embed_dim)
+    nn.init.normal_(encoder.cls_token, std=0.02)
+
+
+def info_nce(z_VD: Tensor, temperature: float) -> Tensor:
     """NT-Xent (SimCLR, eq. 1) where rows 2i and 2i + 1 are two views of one scene."""
     z_VD = F.normalize(z_VD.float(), dim=1)
     similarity_VV = z_VD @ z_VD.T / temperature
@@ -73,7 +103,7 @@ def info_nce(z_VD: Tensor, temperature: float) -> Tensor:  # noqa: N803
     return F.cross_entropy(similarity_VV, partner_V)
 
 
-def gradient_histograms(images_V3HW: Tensor, patch: int) -> Tensor:  # noqa: N803
+def gradient_histograms(images_V3HW: Tensor, patch: int) -> Tensor:
     """Per patch, orientation histograms (9 unsigned bins) of its 4x4-pixel cells, scaled to a unit
     root mean square: (V, N, (patch / 4)^2 * 9). Taken from the image at half its size, for speed.
     """
@@ -87,25 +117,34 @@ def gradient_histograms(images_V3HW: Tensor, patch: int) -> Tensor:  # noqa: N80
     weight = (1 - torch.minimum(gap, BINS - gap)).clamp(min=0) * torch.hypot(dx, dy)
     cells = F.avg_pool2d(weight, CELL // 2)
     patches = F.unfold(cells, patch // CELL, stride=patch // CELL).transpose(1, 2)
-    return patches / (patches.pow(2).mean(2, keepdim=True) + 1e-4).sqrt()
+    return patches / (patches.pow(2).mean(2, keepdim=True) + 3e-3).sqrt()
 
 
-def widen(images_V3HW: Tensor, size: int, generator: torch.Generator) -> Tensor:  # noqa: N803
-    """Random crops, mirror images and colours of stored views (V, 3, S, S) in [0, 1]; out in [-1, 1]."""
+def thumbnails(images_V3HW: Tensor) -> Tensor:
+    """Grey means of cells of 4x4 pixels, scaled to mean 0 and (nearly) deviation 1: (V, cells)."""
+    x_VC = F.avg_pool2d(images_V3HW.mean(1, keepdim=True), CELL).flatten(1)
+    return (x_VC - x_VC.mean(1, keepdim=True)) / (x_VC.std(1, keepdim=True) + 0.05)
+
+
+def widen(images_V3HW: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Random crops, mirror images and colours of views (V, 3, S, S) in [0, 1].
+
+    The result, (V, 3, size, size), is in [-1, 1] but for a few overexposed pixels (up to 1.5).
+    """
     count, device = len(images_V3HW), images_V3HW.device
 
     def draw(*shape: int) -> Tensor:
         return torch.rand(count, *shape, generator=generator, device=device) * 2 - 1
 
-    turn, zoom, aspect = draw() * 0.15, torch.exp(draw() * 0.22 - 0.12), torch.exp(draw() * 0.12)
+    turn, zoom, aspect = draw() * 0.12, torch.exp(draw() * 0.18 - 0.1), torch.exp(draw() * 0.12)
     mirror = torch.where(draw() > 0, 1.0, -1.0)
     affine = torch.zeros(count, 2, 3, device=device)
     affine[:, 0, 0], affine[:, 0, 1] = turn.cos() * zoom * aspect * mirror, -turn.sin() * zoom
     affine[:, 1, 0], affine[:, 1, 1] = turn.sin() * zoom * mirror, turn.cos() * zoom / aspect
-    affine[:, :, 2] = draw(2) * 0.12
+    affine[:, :, 2] = draw(2) * 0.1
     grid = F.affine_grid(affine, [count, 3, size, size], align_corners=False)
     x = F.grid_sample(images_V3HW, grid, padding_mode="reflection", align_corners=False)
     x = x * (1 + draw(3, 1, 1) * 0.15) * (1 + draw(1, 1, 1) * 0.3) + draw(1, 1, 1) * 0.15
     grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * (0.6 + 0.6 * draw(1, 1, 1)).clamp(min=0)
+    x = grey + (x - grey) * (0.8 + 0.4 * draw(1, 1, 1)).clamp(min=0)
     return (x * 2 - 1).clamp(-1.5, 1.5)

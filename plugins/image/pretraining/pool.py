@@ -1,4 +1,4 @@
-"""A folder of rendered shards, made once: drawing a picture costs as much as a third of a training step."""
+"""A folder of rendered shards, made once: to draw a picture takes about 4 ms."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Pretrain the bundled backbone: `python plugins/image/pretraining/pretrain.py --minutes 75 --out runs/pretrain`.
+"""Pretrain the bundled backbone; what it reaches is in the README beside this file.
 
-The command goes on from OUT/state.pt where there is one; OUT/vit_inlay_64.safetensors is usable from the
-first checkpoint on.
+`python plugins/image/pretraining/pretrain.py --minutes 75 --out runs/pretrain` goes on from
+OUT/state.pt where there is one; OUT/vit_inlay_64.safetensors is usable from the first checkpoint.
 """
 
 from __future__ import annotations
@@ -38,29 +38,28 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     scenes = load_scenes(options)
     run = Run(options, device)
-    print(f"{len(scenes)} scenes, {device}, {run.elapsed / 60:.1f} minutes already done", flush=True)
+    print(f"{len(scenes)} scenes, {device}, {run.elapsed / 60:.1f} minutes done", flush=True)
     run.train(scenes)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=75, help="training time, all resumes together")
+    parser.add_argument("--minutes", type=float, default=75, help="of training, resumes included")
     parser.add_argument("--max-steps", type=int, default=10**9)
     parser.add_argument("--pool", type=Path, help="folder of rendered scenes (default: OUT/pool)")
     parser.add_argument("--scenes", type=int, help="default: 60,000; with a GPU 300,000")
-    parser.add_argument("--batch", type=int, help="scenes in a step; default: 128, with a GPU 1024")
+    parser.add_argument("--batch", type=int, help="scenes in a step; default: 32, with a GPU 512")
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--keep", type=float, default=0.5, help="share of patches the encoder sees")
-    parser.add_argument("--contrast", type=float, default=1.0, help="weight of the contrastive loss")
-    parser.add_argument("--fill", type=float, default=1.0, help="weight of masked prediction")
+    parser.add_argument("--keep", type=float, default=0.5, help="share of patches that are seen")
+    parser.add_argument("--contrast", type=float, default=0.2, help="weight of this loss")
     parser.add_argument("--temperature", type=float, default=0.1)
     parser.add_argument("--save-every", type=float, default=3, help="minutes between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     gpu = torch.cuda.is_available()
     options.scenes = options.scenes or (300_000 if gpu else 60_000)
-    options.batch = options.batch or (1024 if gpu else 128)
+    options.batch = options.batch or (512 if gpu else 32)
     options.pool = options.pool or options.out / "pool"
     return options
 
@@ -81,7 +80,9 @@ class Run:
     def __init__(self, options: argparse.Namespace, device: torch.device) -> None:
         self.options, self.device = options, device
         encoder = VisionTransformer(**NETWORK)
-        self.model = Pretraining(encoder, keep=options.keep, temperature=options.temperature).to(device)
+        self.model = Pretraining(encoder, keep=options.keep, temperature=options.temperature).to(
+            device
+        )
         self.average = {k: v.detach().clone() for k, v in encoder.state_dict().items()}
         self.optimizer = torch.optim.AdamW(groups(self.model), betas=(0.9, 0.98), fused=True)
         self.step, self.elapsed, self.state = 0, 0.0, options.out / "state.pt"
@@ -96,37 +97,45 @@ class Run:
             losses = self.train_step(self.batch(scenes), lr)
             self.elapsed += time.monotonic() - began
             if self.step % 20 == 0:
-                contrast, fill = (float(loss) for loss in losses)
-                images = self.step * self.options.batch * 2
-                print(
-                    f"step {self.step} minute {self.elapsed / 60:.1f} images {images} lr {lr:.2e}"
-                    f" contrast {contrast:.3f} fill {fill:.3f}",
-                    flush=True,
-                )
+                self.tell(lr, losses)
             if self.elapsed - saved > self.options.save_every * 60:
                 self.save()
                 saved = self.elapsed
         self.save()
 
-    def train_step(self, views: Tensor, lr: float) -> tuple[Tensor, Tensor]:
+    def tell(self, lr: float, losses: dict[str, Tensor]) -> None:
+        told = " ".join(f"{name} {float(loss):.3f}" for name, loss in losses.items())
+        images = self.step * self.options.batch * 2
+        minute = self.elapsed / 60
+        print(
+            f"step {self.step} minute {minute:.1f} images {images} lr {lr:.2e} {told}", flush=True
+        )
+
+    def train_step(self, views: Tensor, lr: float) -> dict[str, Tensor]:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            contrast, fill = self.model(views)
-        loss = self.options.contrast * contrast + self.options.fill * fill
+            losses = self.model(views)
+        loss = losses["describe"] + losses["sketch"] + losses["fill"]
+        loss = loss + self.options.contrast * losses["contrast"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
         self.move_average()
-        return contrast.detach(), fill.detach()
+        return losses
 
     def batch(self, scenes: np.ndarray) -> Tensor:
-        """Views 0, 1 of scene 0, of scene 1, ...; which scenes and how cropped hangs on seed and step."""
+        """Two views of scene 0, of scene 1, ...: chosen and cropped by the seed and the step alone.
+
+        Half of the pairs are two crops of one rendering: the easy ones with which learning begins.
+        """
         seed = [self.options.seed, self.step]
-        chosen = np.random.default_rng(seed).integers(0, len(scenes), self.options.batch)
-        views = torch.from_numpy(scenes[chosen]).to(self.device).flatten(0, 1)
+        rng = np.random.default_rng(seed)
+        chosen = rng.integers(0, len(scenes), (self.options.batch, 1))
+        drawn = scenes[chosen, rng.integers(0, pool.VIEWS, (self.options.batch, 2))]
+        views = torch.from_numpy(drawn).to(self.device).flatten(0, 1)
         generator = torch.Generator(self.device).manual_seed(hash(tuple(seed)) % 2**31)
         views = views.permute(0, 3, 1, 2).float() / 255
         return widen(views, NETWORK["img_size"], generator)
@@ -165,7 +174,10 @@ def groups(model: nn.Module) -> list[dict]:
     kinds: dict[bool, list] = {True: [], False: []}
     for parameter in model.parameters():
         kinds[parameter.ndim == 2].append(parameter)
-    return [{"params": kinds[True], "weight_decay": 0.05}, {"params": kinds[False], "weight_decay": 0}]
+    return [
+        {"params": kinds[True], "weight_decay": 0.05},
+        {"params": kinds[False], "weight_decay": 0},
+    ]
 
 
 def learning_rate(peak: float, progress: float) -> float:

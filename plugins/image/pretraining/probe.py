@@ -1,4 +1,4 @@
-"""How good are the features? A linear probe, and on request full fine-tuning, on a folder of class folders.
+"""How good are the features? A linear probe (and full fine-tuning) on a folder of class folders.
 
 `python plugins/image/pretraining/probe.py WEIGHTS PHOTOGRAPHS --train 1000 --seeds 0 1 2 --test`.
 Without `--test` the accuracy is that on 300 held-out training images: choose recipes by that one.
@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 
 def main() -> None:
@@ -56,7 +56,9 @@ def read(folder: Path) -> tuple[Tensor, np.ndarray]:
     return images, np.array([label for _, label in paths])
 
 
-def report(options: argparse.Namespace, images: Tensor, labels: np.ndarray, pool: str | None) -> str:
+def report(
+    options: argparse.Namespace, images: Tensor, labels: np.ndarray, pool: str | None
+) -> str:
     scores = []
     for seed in options.seeds:
         torch.manual_seed(seed)
@@ -108,7 +110,9 @@ def finetune(
     y, batch = torch.from_numpy(labels), 50
     optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, weight_decay=0.05)
     steps = options.finetune * (len(train) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, options.lr, total_steps=steps, pct_start=0.1
+    )
     for _ in range(options.finetune):
         order = torch.from_numpy(train)[torch.randperm(len(train))]
         for chosen in order[: len(order) // batch * batch].split(batch):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 NAME = "vit_inlay_64"
 FILE = "vit_inlay_64.safetensors"
-SHA256 = "79c54271146304999c34f1b0c28e55bbe267f38f945ebdf73f79b4a5103aa2f6"
+SHA256 = "a3cd87039351856ef02d45cb11c092fa47d42be7ea7fa24a7ad417c08ef590e6"
 ARCHITECTURE = {
     "img_size": 64,
     "patch_size": 8,
