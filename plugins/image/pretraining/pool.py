@@ -8,7 +8,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from procedural import SIDE, render
+from drawing import SIDE
+from procedural import render
 
 VIEWS = 2
 SHARD = 500

@@ -43,10 +43,12 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read(folder: Path) -> tuple[Tensor, np.ndarray]:
-    """Images (N, 3, 64, 64) in [-1, 1] and labels (N,), in the order of the sorted paths."""
+def read(folder: Path, *, every: int = 1) -> tuple[Tensor, np.ndarray]:
+    """Every so many-th image, (N, 3, 64, 64) in [-1, 1], and labels (N,), in order of the paths."""
     classes = sorted(p for p in folder.iterdir() if p.is_dir())
-    paths = [(path, i) for i, name in enumerate(classes) for path in sorted(name.iterdir())]
+    paths = [(path, i) for i, name in enumerate(classes) for path in sorted(name.iterdir())][
+        ::every
+    ]
     side = (NETWORK["img_size"],) * 2
     pixels = [
         np.asarray(Image.open(path).convert("RGB").resize(side, Image.Resampling.BICUBIC))
