@@ -16,14 +16,17 @@ model = inlay.adapt("inlay_vit_64", {"name": "arc", "rank": 16}, num_classes=10)
 print(model.trainable_report())
 
 optimizer = torch.optim.AdamW(model.trained_parameters().values(), lr=5e-3)
-for epoch in range(3):
+for epoch in range(6):
     model.train()
-    for chosen in torch.randperm(1000).split(50):
+    total = 0.0
+    for chosen in torch.randperm(1000).split(25):
         optimizer.zero_grad()
         loss = model.loss((images[train][chosen], targets[train][chosen]))
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.trained_parameters().values(), 1.0)
         optimizer.step()
-    print(f"epoch {epoch + 1}: loss {loss.item():.3f}")
+        total += loss.item() / 40
+    print(f"epoch {epoch + 1}: loss {total:.3f}")
 
 model.eval()
 with torch.inference_mode():
