@@ -5,16 +5,26 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import textwrap
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from inlay import PluginHost, errors, hooks
+from inlay.config import resolve
+from inlay.config.files import read
 from inlay.config.run import BLOCKS
 
 DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = DOCS / "reference"
+YAML = re.compile(r"^( *)```yaml.*?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+RUN_FILES = [
+    pytest.param(textwrap.dedent(block), id=f"{page.stem}-{number}")
+    for page in sorted(DOCS.rglob("*.md"))
+    for number, (_, block) in enumerate(YAML.findall(page.read_text(encoding="utf-8")))
+    if "--8<--" not in block
+] + [pytest.param((DOCS / "tutorial/output/run.yaml").read_text(), id="photographs")]
 HOOKS = [name for name, hook in vars(hooks).items() if hasattr(hook, "inlay_spec")]
 
 
@@ -93,3 +103,16 @@ def test_an_unknown_part_or_name_fails_the_build(generate: ModuleType) -> None:
         generate.on_page_markdown("<!-- feilds: train -->")
     with pytest.raises(errors.UnknownName):
         generate.on_page_markdown("<!-- fields: method arcc -->")
+
+
+@pytest.mark.parametrize("text", RUN_FILES)
+def test_every_run_file_in_the_documentation_is_valid(
+    text: str, host: PluginHost, tmp_path: Path
+) -> None:
+    if missing := {"inlay-image", "inlay-arc"} - {record.distribution for record in host.plugins}:
+        pytest.skip(f"needs {', '.join(sorted(missing))}")
+    file = tmp_path / "run.yaml"
+    file.write_text(text, encoding="utf-8")
+    rest = {"backbone": "inlay_vit_64", "method": "linear", "data": "digits"}
+    config = resolve(rest | read(file), [], host)
+    assert config.out is not None
