@@ -85,6 +85,17 @@ def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
         build(TimmConfig(model="hf-hub:some/vit"))
 
 
+def test_a_hub_with_a_model_that_timm_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    def config_of(*args: Any, **kwargs: Any) -> tuple[dict[str, Any], str, dict[str, Any]]:
+        return {}, "odd_net", {}
+
+    monkeypatch.setattr("timm.models._factory.load_model_config_from_hf", config_of)
+    with pytest.raises(ConfigError) as error:
+        build(TimmConfig(model="hf-hub:some/odd_net"))
+    text = "the weights of `hf-hub:some/odd_net` cannot be fetched (Unknown model (odd_net))"
+    assert text in one_sentence(error)
+
+
 def test_an_argument_that_timm_does_not_know() -> None:
     with pytest.raises(
         ConfigError, match=r"timm cannot build `beit_base_patch16_224` so: .*dynamic"

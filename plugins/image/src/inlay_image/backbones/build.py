@@ -90,13 +90,20 @@ def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
             )
     except TypeError as error:
         raise ConfigError(f"timm cannot build `{config.model}` so: {error}") from error
-    except (OSError, ValueError) as error:
-        if not pretrained and not config.model.startswith("hf-hub:"):
+    except (OSError, RuntimeError, ValueError) as error:
+        if not pretrained and ":" not in config.model:
             raise
-        raise ConfigError(
-            f"the weights of `{config.model}` cannot be fetched ({type(error).__name__});"
-            " go online once, or give a local file as `weights`"
-        ) from error
+        raise _not_fetched(config.model, error) from error
+
+
+def _not_fetched(model: str, error: Exception) -> ConfigError:
+    """Offline, gated, misspelt, or a hub's model that timm does not know."""
+    said = str(error).splitlines()
+    reason = type(error).__name__ if isinstance(error, OSError) or not said else said[0]
+    return ConfigError(
+        f"the weights of `{model}` cannot be fetched ({reason});"
+        " go online once, or give a local file as `weights`"
+    )
 
 
 def _source(model: TimmModule) -> dict[str, Any]:
