@@ -21,14 +21,27 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+POOLS = ("cls", "mean")
+
 
 def main() -> None:
     options = parse()
     images, labels = read(options.photographs)
-    for pool in ("cls", "mean"):
-        print(f"linear probe, {pool}:", report(options, images, labels, pool), flush=True)
-    if options.finetune:
-        print("full fine-tuning:", report(options, images, labels, None), flush=True)
+    scores = {"linear probe, cls": [], "linear probe, mean": [], "full fine-tuning": []}
+    for seed in options.seeds:
+        torch.manual_seed(seed)
+        train, test = split(len(labels), options, seed)
+        if seed == options.seeds[0] or options.weights == "random":
+            tokens = {pool: features(build(options.weights), images, pool) for pool in POOLS}
+        for pool in POOLS:
+            score = linear_probe(tokens[pool], labels, train, test)
+            scores[f"linear probe, {pool}"].append(score)
+        if options.finetune:
+            tuned = finetune(build(options.weights), images, labels, train, test, options)
+            scores["full fine-tuning"].append(tuned)
+    for name, found in scores.items():
+        if found:
+            print(f"{name}: {np.mean(found):.1%} ± {np.std(found):.1%} ({len(found)} seeds)")
 
 
 def parse() -> argparse.Namespace:
@@ -58,21 +71,6 @@ def read(folder: Path, *, every: int = 1) -> tuple[Tensor, np.ndarray]:
     return images, np.array([label for _, label in paths])
 
 
-def report(
-    options: argparse.Namespace, images: Tensor, labels: np.ndarray, pool: str | None
-) -> str:
-    scores = []
-    for seed in options.seeds:
-        torch.manual_seed(seed)
-        net = build(options.weights)
-        train, test = split(len(labels), options, seed)
-        if pool is None:
-            scores.append(finetune(net, images, labels, train, test, options))
-        else:
-            scores.append(linear_probe(features(net, images, pool), labels, train, test))
-    return f"{np.mean(scores):.1%} ± {np.std(scores):.1%} ({len(scores)} seeds)"
-
-
 def build(weights: str) -> VisionTransformer:
     net = VisionTransformer(**NETWORK)
     if weights != "random":
@@ -94,7 +92,7 @@ def features(net: VisionTransformer, images: Tensor, pool: str) -> np.ndarray:
 
 def linear_probe(x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
     """Test accuracy of logistic regression on standardised features."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=300))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=5, max_iter=500))
     return model.fit(x[train], y[train]).score(x[test], y[test])
 
 
