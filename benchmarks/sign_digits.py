@@ -6,8 +6,6 @@
 One seeded split: 1,000 photographs for training, 1,062 for test. A seed changes where the trained
 weights start, the order and the augmentation. Recipes are chosen on 200 of the 1,000, never on the
 test part. Finished trainings are kept under `--out`: an interrupted benchmark goes on.
-The photographs are A. Mavi's Sign Language Digits (Apache-2.0): a folder `sign_digits/<0..9>/*.jpg`
-in `INLAY_DATA`, else in `../shared/data` beside the checkout.
 """
 
 from __future__ import annotations
@@ -17,18 +15,17 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
+from photographs import augmented, parts, photographs
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,7 +33,9 @@ import inlay
 from inlay.adapted import AdaptedModel
 from inlay_image.bundled import SHA256
 
-SIDE, TRAIN, VALIDATION, BATCH = 64, 1000, 200, 25
+BATCH = 25
+VIEWS = 8
+"""Augmented views of every photograph that the linear probe sees; an epoch is all of them."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +46,24 @@ class Recipe:
     lr: float
     epochs: int
     weight_decay: float = 0.01
-    pool: str = "pretrained"
+    pool: str = "mean+max"
     drop_path: float = 0.0
 
 
 CHOSEN = {
-    "linear": Recipe("linear", lr=1e-2, epochs=100),
-    "arc": Recipe("arc", lr=5e-3, epochs=20),
-    "full": Recipe("full", lr=5e-4, epochs=20, weight_decay=0.05),
+    "linear": Recipe("linear", lr=1e-2, epochs=20),
+    "arc": Recipe("arc", lr=2e-3, epochs=30),
+    "full": Recipe("full", lr=5e-4, epochs=30, weight_decay=0.05),
+    "scratch": Recipe("scratch", lr=5e-4, epochs=30, weight_decay=0.05),
 }
 """The best on the validation part of what `candidates` lists."""
 
 
-def candidates() -> Iterator[Recipe]:
-    for lr in (3e-3, 1e-2, 3e-2):
-        yield replace(CHOSEN["linear"], lr=lr)
-    for lr in (2e-3, 5e-3, 1e-2):
-        yield replace(CHOSEN["arc"], lr=lr)
-    for lr in (2.5e-4, 5e-4, 1e-3):
-        yield replace(CHOSEN["full"], lr=lr)
+def candidates(recipes: Mapping[str, Recipe]) -> Iterator[Recipe]:
+    """Each method's recipe at a half, at once and at twice its learning rate."""
+    for recipe in recipes.values():
+        for factor in (0.5, 1, 2):
+            yield replace(recipe, lr=factor * recipe.lr)
 
 
 @dataclass(frozen=True)
@@ -81,34 +79,6 @@ class Job:
         return out / f"{self.recipe.method}-{self.seed}-{digest}.json"
 
 
-def folder() -> Path:
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    root = Path(os.environ.get("INLAY_DATA", beside)) / "sign_digits"
-    if not root.is_dir():
-        raise SystemExit(f"no folder {root}: set INLAY_DATA to a folder that holds `sign_digits`")
-    return root
-
-
-@cache
-def photographs() -> tuple[Tensor, Tensor]:
-    """Images (N, 3, 64, 64) in [-1, 1] and classes (N,), in the order of the sorted paths."""
-    paths = sorted(folder().glob("[0-9]/*.jpg"))
-    pixels = [
-        np.asarray(Image.open(p).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-        for p in paths
-    ]
-    images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return images, torch.tensor([int(p.parent.name) for p in paths])
-
-
-def parts(search: bool) -> tuple[Tensor, Tensor]:
-    """Indices to train on and to judge by."""
-    order = torch.from_numpy(np.random.default_rng(0).permutation(len(photographs()[1])))
-    if search:
-        return order[: TRAIN - VALIDATION], order[TRAIN - VALIDATION : TRAIN]
-    return order[:TRAIN], order[TRAIN:]
-
-
 def model_for(recipe: Recipe) -> AdaptedModel:
     backbone = {"name": "inlay_vit_64", "drop_path": recipe.drop_path}
     method = "full" if recipe.method == "scratch" else recipe.method
@@ -119,35 +89,60 @@ def model_for(recipe: Recipe) -> AdaptedModel:
     return model
 
 
-def augmented(images: Tensor) -> Tensor:
-    """Turned by up to 12 degrees, moved and scaled by up to a tenth, every other one mirrored."""
-    n = len(images)
-    angle, scale = 0.2 * (2 * torch.rand(n) - 1), 1 + 0.1 * (2 * torch.rand(n) - 1)
-    mirror = 1 - 2.0 * (torch.rand(n) < 0.5)
-    cos, sin = scale * angle.cos(), scale * angle.sin()
-    move = 0.2 * (2 * torch.rand(2, n) - 1)
-    theta = torch.stack([cos * mirror, -sin, move[0], sin * mirror, cos, move[1]], 1)
-    grid = F.affine_grid(theta.view(n, 2, 3), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-
-
 def train(model: AdaptedModel, recipe: Recipe, chosen: Tensor) -> None:
     """AdamW, a tenth of warm-up, then a cosine to zero; gradients clipped at norm 1."""
     images, classes = photographs()
-    parameters = list(model.trained_parameters().values())
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
-    steps = recipe.epochs * (len(chosen) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.lr, total_steps=steps, pct_start=0.1, cycle_momentum=False
-    )
     model.train()
-    for _ in range(recipe.epochs):
-        for batch in chosen[torch.randperm(len(chosen))].split(BATCH):
-            optimizer.zero_grad()
-            model.loss((augmented(images[batch]), classes[batch])).backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            schedule.step()
+    if recipe.method == "linear":  # frozen features are computed once
+        inputs, targets = pooled(model, images[chosen]), classes[chosen].repeat(VIEWS)
+        step = Step(list(model.head.parameters()), recipe, len(targets))
+        for batch in step.batches(recipe.epochs):
+            step(F.cross_entropy(model.head.fc(inputs[batch]), targets[batch]))
+        return
+    step = Step(list(model.trained_parameters().values()), recipe, len(chosen))
+    for batch in step.batches(recipe.epochs):
+        rows = chosen[batch]
+        step(model.loss((augmented(images[rows]), classes[rows])))
+
+
+class Step:
+    """The optimizer step that all methods share."""
+
+    def __init__(self, parameters: list[torch.nn.Parameter], recipe: Recipe, items: int) -> None:
+        self.parameters, self.items = parameters, items
+        self.optimizer = torch.optim.AdamW(
+            parameters, lr=recipe.lr, weight_decay=recipe.weight_decay
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            recipe.lr,
+            total_steps=recipe.epochs * ceil(items / BATCH),
+            pct_start=0.1,
+            cycle_momentum=False,
+        )
+
+    def batches(self, epochs: int) -> Iterator[Tensor]:
+        for _ in range(epochs):
+            yield from torch.randperm(self.items).split(BATCH)
+
+    def __call__(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+
+
+@torch.no_grad()
+def pooled(model: AdaptedModel, images: Tensor) -> Tensor:
+    """What the head's linear layer reads, for `VIEWS` augmented views of every image."""
+    seen: list[Tensor] = []
+    handle = model.head.fc.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    for _ in range(VIEWS):
+        for part in images.split(250):
+            model(augmented(part))
+    handle.remove()
+    return torch.cat(seen)
 
 
 @torch.inference_mode()
@@ -229,15 +224,19 @@ def main() -> None:
     parser.add_argument("--search", action="store_true", help="judge candidates on validation")
     parser.add_argument("--methods", nargs="+", default=["full", "arc", "linear"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, help="fewer or more than the recipes say")
     parser.add_argument("--out", type=Path, default=Path("runs/sign_digits"))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
+    recipes = {m: CHOSEN[m] for m in arguments.methods}
+    if arguments.epochs:
+        recipes = {m: replace(r, epochs=arguments.epochs) for m, r in recipes.items()}
     if arguments.search:
-        recipes = [r for r in candidates() if r.method in arguments.methods]
-        everything([Job(r, 0, True) for r in recipes], arguments.out, arguments.processes)
+        jobs = [Job(recipe, 0, True) for recipe in candidates(recipes)]
+        everything(jobs, arguments.out, arguments.processes)
         return
-    jobs = [Job(CHOSEN[m], s, False) for m in arguments.methods for s in arguments.seeds]
+    jobs = [Job(r, seed, False) for r in recipes.values() for seed in arguments.seeds]
     rows = table(everything(jobs, arguments.out, arguments.processes))
     print(json.dumps(rows, indent=2)) if arguments.json else show(rows)
 
