@@ -159,3 +159,26 @@ def test_top5_where_there_are_more_than_five_classes():
     result = {name: value.item() for name, value in metrics.compute().items()}
     assert result["top1"] == pytest.approx(1 / 4)
     assert result["top5"] == pytest.approx(3 / 4)
+
+
+def test_a_batch_norm_before_the_layer_trains_nothing_and_folds_into_it():
+    model = head(head_norm="batch")
+    assert [name for name, _ in model.named_parameters()] == ["fc.weight", "fc.bias"]
+    model.norm.running_mean.copy_(torch.tensor([1.0, -2.0]))
+    model.norm.running_var.copy_(torch.tensor([4.0 - 1e-5, 0.25 - 1e-5]))
+    with torch.no_grad():
+        model.fc.weight.copy_(torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]))
+        model.fc.bias.zero_()
+    # pooled (-1, -2), normalised ((-1 - 1) / 2, (-2 + 2) / 0.5) = (-1, 0)
+    logits = model.eval()(features())
+    assert logits.tolist()[0] == pytest.approx([-2.0, 0.0, -1.0], abs=1e-6)
+    weight, bias = model.linear()
+    assert weight.tolist()[0] == pytest.approx([1.0, 2.0])
+    assert torch.allclose(torch.tensor([[-1.0, -2.0]]) @ weight.T + bias, logits, atol=1e-6)
+
+
+def test_without_a_norm_the_layer_is_what_it_is():
+    model = head()
+    weight, bias = model.linear()
+    assert torch.equal(weight, model.fc.weight)
+    assert torch.equal(bias, model.fc.bias)

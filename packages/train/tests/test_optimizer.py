@@ -73,10 +73,12 @@ def test_a_plugin_may_decide_the_optimizer(configure: Callable, host: PluginHost
 
 
 def test_the_average_by_hand() -> None:
-    live = torch.tensor([1.0])
-    average = Average({"w": live}, decay=0.9)
+    live, counter = torch.tensor([1.0]), torch.tensor(3)
+    average = Average({"w": live, "n": counter}, decay=0.9)
     live.fill_(2.0)
+    counter.fill_(4)
     average.update()
+    assert average.state["n"] == 4
     assert average.state["w"].item() == pytest.approx(1.1)
     with average.in_place():
         assert live.item() == pytest.approx(1.1)

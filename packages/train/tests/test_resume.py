@@ -29,7 +29,7 @@ HARD = (
     "train.model_ema_decay=0.9",
     "train.selection=best_val",
     "train.batch_size=3",
-    "train.num_workers=0",
+    "task.head_norm=batch",
 )
 
 

@@ -156,6 +156,17 @@ def test_the_average_is_what_is_saved(
         assert not torch.equal(tensor, saved["trained"][name])
 
 
+def test_half_precision_and_recomputation_leave_a_whole_bundle(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    config = configure("train.precision=bf16", "train.grad_checkpointing=true")
+    summary = train(config, host, console=quiet)
+    tensors = inlay.load(config.out, host=host).trained_state()
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
+    metrics, _ = evaluate_run(config.out, host)
+    assert metrics["loss"] == pytest.approx(summary.metrics["test_loss"], rel=0.02)
+
+
 def test_early_stopping_waits_for_its_patience(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:

@@ -80,6 +80,16 @@ def test_the_bundled_backbone_and_the_facts_beside_it(tmp_path: Path) -> None:
     assert timm.data.resolve_data_config(model=loaded)["mean"] == statistics["mean"]
 
 
+def test_the_heads_batch_norm_is_folded(tmp_path: Path) -> None:
+    task = {"name": "classification", "head_norm": "batch"}
+    model = merged("inlay_vit_64", task=task)
+    model.head.norm.running_mean.normal_()
+    model.head.norm.running_var.uniform_(0.5, 2.0)
+    export(model, tmp_path / "out")
+    loaded = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True)
+    assert_same_logits(model, loaded)
+
+
 def test_a_single_file(tmp_path: Path) -> None:
     model = merged("inlay_vit_64")
     export(model, tmp_path / "pets.safetensors")

@@ -13,14 +13,17 @@ class Average:
     """Keeps `decay * average + (1 - decay) * tensor` for every trained tensor."""
 
     def __init__(self, tensors: Mapping[str, Tensor], decay: float) -> None:
-        self.live, self.decay = dict(tensors), decay
+        self.live, self.decay = dict(tensors), decay  # counters are carried along, not averaged
         self.state = {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the tensors as they are after a step."""
         for name, tensor in self.live.items():
-            self.state[name].lerp_(tensor, 1 - self.decay)
+            if tensor.is_floating_point():
+                self.state[name].lerp_(tensor, 1 - self.decay)
+            else:
+                self.state[name].copy_(tensor)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

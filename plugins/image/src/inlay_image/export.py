@@ -90,7 +90,8 @@ _NORM_FLAG = {"VisionTransformer": "fc_norm", "Beit": "use_fc_norm", "Eva": "use
 def _state(model: AdaptedModel) -> dict[str, Tensor]:
     head = "head.fc." if "hierarchical" in model.anatomy.provides else "head."
     state = dict(model.anatomy.trunk())
-    return state | {head + name: t for name, t in model.head.fc.state_dict().items()}
+    weight, bias = model.head.linear()
+    return state | {f"{head}weight": weight, f"{head}bias": bias}
 
 
 def _fill(twin: TimmModule, state: dict[str, Tensor]) -> None:

@@ -41,8 +41,11 @@ class ClassificationHead(nn.Module):
         super().__init__()
         self.config, self.labels = config, tuple(labels)
         self.pools = config.pool.split("+")
+        size = width * len(self.pools)
+        batch = config.head_norm == "batch"
+        self.norm = nn.BatchNorm1d(size, affine=False) if batch else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
-        self.fc = nn.Linear(width * len(self.pools), len(self.labels))
+        self.fc = nn.Linear(size, len(self.labels))
         if config.zero_head:
             nn.init.zeros_(self.fc.weight)
             nn.init.zeros_(self.fc.bias)
@@ -62,7 +65,15 @@ class ClassificationHead(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Logits (B, C)."""
         pooled_BD = torch.cat([_pooled(features, pool) for pool in self.pools], dim=-1)
-        return self.fc(self.dropout(pooled_BD))
+        return self.fc(self.dropout(self.norm(pooled_BD)))
+
+    def linear(self) -> tuple[Tensor, Tensor]:
+        """Weight (C, D) and bias (C,) that give the logits in evaluation, the norm folded in."""
+        weight_CD, bias_C = self.fc.weight.detach(), self.fc.bias.detach()
+        if isinstance(self.norm, nn.BatchNorm1d):
+            weight_CD = weight_CD / (self.norm.running_var + self.norm.eps).sqrt()
+            bias_C = bias_C - weight_CD @ self.norm.running_mean
+        return weight_CD, bias_C
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of logits (B, C) and class indices (B,), scalar; torch's weighted mean."""

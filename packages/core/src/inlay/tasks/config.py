@@ -20,6 +20,10 @@ class ClassificationConfig(Config):
     """What the head reads: `pretrained` (as the backbone was trained), `cls`, `mean` or `max` of
     the patches, `prompts` (mean of the tokens that adapters inserted), or several, concatenated:
     `cls+mean`."""
+    head_norm: Literal["none", "batch"] = "none"
+    """`batch`: batch normalisation without parameters of its own before the linear layer, as MAE's
+    linear probes have it (He et al. 2022, appendix A.1), for backbones pretrained without labels,
+    whose features hardly differ from image to image; folded into the layer on export."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout on the pooled features, while training."""
     zero_head: bool = False

@@ -9,11 +9,16 @@ import click
 
 from inlay.host import PluginHost
 
-_TRAIN = {"epochs": 4, "batch_size": 32, "warmup_epochs": 0.5}
+BASE = {
+    "backbone": "inlay_vit_64",
+    "data": "digits",
+    "task": {"name": "classification", "head_norm": "batch"},
+    "train": {"epochs": 4, "batch_size": 32, "warmup_epochs": 0.5},
+}
 VARIANTS: dict[str, dict[str, Any]] = {
-    "linear": {"method": "linear", "train": {"lr": 1e-1}},
+    "linear": {"method": "linear", "train": {"lr": 3e-2}},
     "arc": {"method": "arc", "train": {"lr": 1e-2}},
-    "full": {"method": "full", "train": {"lr": 1e-3}},
+    "full": {"method": "full", "train": {"lr": 5e-4}},
 }
 
 
@@ -35,8 +40,7 @@ def demo(host: PluginHost, out: Path) -> None:
     from inlay_train.compare import compare
 
     console = Console()
-    base = {"backbone": "inlay_vit_64", "data": "digits", "train": _TRAIN}
-    found = compare(base, variants, out=out, host=host, console=console)
+    found = compare(BASE, variants, out=out, host=host, console=console)
     console.print(found.table("scikit-learn's digits, a frozen vision transformer of ours"))
     console.print(f"picture {out}/comparison.png, bundles {out}/*/bundle", highlight=False)
     for label in VARIANTS.keys() - variants.keys():
