@@ -47,19 +47,19 @@ def test_writers_take_up_a_map_behind_them(model: nn.Module, images: Tensor) -> 
     for site in dissect(model).all_sites():
         if site.writer is None or site.path.startswith(("blocks.0", "blocks.2", "blocks.3")):
             continue
-        fresh, folded = copy.deepcopy(model), copy.deepcopy(model)
-        own = {s.path: s for s in dissect(fresh).all_sites()}[site.path]
-        other = {s.path: s for s in dissect(folded).all_sites()}[site.path].writer
+        folded = copy.deepcopy(model)
+        writer = {s.path: s for s in dissect(folded).all_sites()}[site.path].writer
         scale, shift = 1 + 0.2 * torch.randn(site.width), 0.2 * torch.randn(site.width)
         if site.name == "qkv.out":
-            shift = shift.clone()
             shift[site.width // 3 : 2 * site.width // 3] = 0
-        if isinstance(other, ScaleTarget):
+        if isinstance(writer, ScaleTarget):
             shift = torch.zeros_like(shift)
-        own.port.install(Scaled(scale, shift).pipe)
-        weight, bias = other.read()
-        other.write(weight * (scale if other.diagonal else scale[:, None]), bias * scale + shift)
-        expected = fresh.forward_features(images)
+        undos = site.port.install(Scaled(scale, shift).pipe)
+        expected = model.forward_features(images)
+        while undos:
+            undos.pop().remove()
+        weight, bias = writer.read()
+        writer.write(weight * (scale if writer.diagonal else scale[:, None]), bias * scale + shift)
         torch.testing.assert_close(
             folded.forward_features(images),
             expected,
