@@ -15,7 +15,8 @@ torch.manual_seed(0)
 model = inlay.adapt("inlay_vit_64", {"name": "arc", "rank": 16}, num_classes=10)
 print(model.trainable_report())
 
-optimizer = torch.optim.AdamW(model.trained_parameters().values(), lr=5e-3)
+optimizer = torch.optim.AdamW(model.trained_parameters().values())
+schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-3, total_steps=6 * 40)
 for epoch in range(6):
     model.train()
     total = 0.0
@@ -25,6 +26,7 @@ for epoch in range(6):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.trained_parameters().values(), 1.0)
         optimizer.step()
+        schedule.step()
         total += loss.item() / 40
     print(f"epoch {epoch + 1}: loss {total:.3f}")
 
