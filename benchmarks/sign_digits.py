@@ -34,6 +34,7 @@ from inlay.adapted import AdaptedModel
 from inlay_image.bundled import SHA256
 
 BATCH = 25
+TASK = {"name": "classification", "head_norm": "batch"}
 VIEWS = 8
 """Augmented views of every photograph that the linear probe sees; an epoch is all of them."""
 
@@ -74,7 +75,9 @@ class Job:
     """Train on 800 and judge by the validation part."""
 
     def file(self, out: Path) -> Path:
-        facts = json.dumps([asdict(self), SHA256, inlay.__version__], sort_keys=True)
+        facts = json.dumps(
+            [asdict(self), SHA256, inlay.__version__, TASK, BATCH, VIEWS], sort_keys=True
+        )
         digest = hashlib.sha256(facts.encode()).hexdigest()[:12]
         return out / f"{self.recipe.method}-{self.seed}-{digest}.json"
 
@@ -82,8 +85,7 @@ class Job:
 def model_for(recipe: Recipe) -> AdaptedModel:
     backbone = {"name": "inlay_vit_64", "drop_path": recipe.drop_path}
     method = "full" if recipe.method == "scratch" else recipe.method
-    task = {"name": "classification", "pool": recipe.pool}
-    model = inlay.adapt(backbone, method, task=task, num_classes=10)
+    model = inlay.adapt(backbone, method, task=TASK | {"pool": recipe.pool}, num_classes=10)
     if recipe.method == "scratch":
         model.backbone.init_weights()
     return model
