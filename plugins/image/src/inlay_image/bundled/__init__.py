@@ -7,7 +7,7 @@ from pathlib import Path
 
 NAME = "vit_inlay_64"
 FILE = "vit_inlay_64.safetensors"
-SHA256 = "a3cd87039351856ef02d45cb11c092fa47d42be7ea7fa24a7ad417c08ef590e6"
+SHA256 = "5b4c33f60b3b516e51100196d1d60e7028a021a40b65d3b350a14c905c272359"
 ARCHITECTURE = {
     "img_size": 64,
     "patch_size": 8,
