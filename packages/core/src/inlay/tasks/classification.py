@@ -6,7 +6,7 @@ Shapes: B batch, C classes, D width, N patches, P inserted tokens.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -70,9 +70,10 @@ class ClassificationHead(nn.Module):
     def linear(self) -> tuple[Tensor, Tensor]:
         """Weight (C, D) and bias (C,) that give the logits in evaluation, the norm folded in."""
         weight_CD, bias_C = self.fc.weight.detach(), self.fc.bias.detach()
-        if isinstance(self.norm, nn.BatchNorm1d):
-            weight_CD = weight_CD / (self.norm.running_var + self.norm.eps).sqrt()
-            bias_C = bias_C - weight_CD @ self.norm.running_mean
+        norm: Any = self.norm
+        if isinstance(norm, nn.BatchNorm1d):
+            weight_CD = weight_CD / (norm.running_var + norm.eps).sqrt()
+            bias_C = bias_C - weight_CD @ norm.running_mean
         return weight_CD, bias_C
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:

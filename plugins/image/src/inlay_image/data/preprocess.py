@@ -80,7 +80,7 @@ class Reader:
 def geometry(facts: Facts) -> Callable[[Image], Tensor]:
     """timm's resizing and centre crop for evaluation: picture -> bytes (3, H, W)."""
     squash = facts["resize"] == "squash"
-    fit = create_transform(
+    fit: Any = create_transform(
         (3, *facts["img_size"]),
         interpolation=facts["interpolation"],
         crop_pct=1.0 if squash else facts["crop_pct"],
