@@ -12,12 +12,17 @@ targets = torch.tensor(digits.target)
 train, test = slice(0, 1000), slice(1000, None)
 
 torch.manual_seed(0)
-model = inlay.adapt("inlay_vit_64", {"name": "arc", "rank": 16}, num_classes=10)
+model = inlay.adapt(
+    "inlay_vit_64",
+    {"name": "arc", "rank": 16},
+    task={"name": "classification", "head_norm": "batch"},
+    num_classes=10,
+)
 print(model.trainable_report())
 
 optimizer = torch.optim.AdamW(model.trained_parameters().values())
-schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-3, total_steps=6 * 40)
-for epoch in range(6):
+schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-3, total_steps=3 * 40)
+for epoch in range(3):
     model.train()
     total = 0.0
     for chosen in torch.randperm(1000).split(25):
