@@ -229,3 +229,8 @@ def test_push_uploads_exactly_a_bundle(model, monkeypatch):
     assert model.push_to_hub("ann/pets", private=True) == "hub/ann/pets/1"
     assert uploaded["private"]
     assert uploaded["files"] == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
+
+
+def test_equal_models_give_equal_files(model, tmp_path):
+    files = [model.save_pretrained(tmp_path / name) for name in ("a", "b", "c", "d")]
+    assert len({(f / "adapter_model.safetensors").read_bytes() for f in files}) == 1

@@ -35,7 +35,7 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
         raise BundleError(f"`{folder}` holds other files and is no bundle; give a new folder")
     tensors = to_safetensors(
         {name: t.contiguous().cpu() for name, t in model.trained_state().items()},
-        metadata={"format": "pt", "inlay": "1"},
+        metadata={"format": "pt"},  # one key alone: several are written in a random order
     )
     manifest = describe(model, tensors, record.get("metrics", {}))
     files = {

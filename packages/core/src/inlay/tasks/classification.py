@@ -70,8 +70,8 @@ class ClassificationHead(nn.Module):
     def linear(self) -> tuple[Tensor, Tensor]:
         """Weight (C, D) and bias (C,) that give the logits in evaluation, the norm folded in."""
         weight_CD, bias_C = self.fc.weight.detach(), self.fc.bias.detach()
-        norm: Any = self.norm
-        if isinstance(norm, nn.BatchNorm1d):
+        if self.config.head_norm == "batch":
+            norm: Any = self.norm
             weight_CD = weight_CD / (norm.running_var + norm.eps).sqrt()
             bias_C = bias_C - weight_CD @ norm.running_mean
         return weight_CD, bias_C
