@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+
+from inlay_train.signals import Stopped
 
 Command = Callable[..., Result]
 
@@ -148,3 +151,17 @@ def test_a_misbehaving_plugin_is_named(inlay_command: Command, tmp_path: Path) -
 def test_the_demo_says_what_it_needs(inlay_command: Command) -> None:
     result = inlay_command("demo", small=False, env={"INLAY_PLUGINS": "train"})
     assert "inlay-image" in refusal(result)
+
+
+def test_a_stopped_demo_says_how_to_go_on(
+    inlay_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("inlay_image", reason="the demo's backbone is in inlay-image")
+
+    def stopped(*args: object, **kwargs: object) -> None:
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr("inlay_train.compare.compare", stopped)
+    result = inlay_command("demo", small=False)
+    assert result.exit_code == 143
+    assert result.stderr.strip() == "stopped by SIGTERM; the same command goes on"

@@ -30,17 +30,23 @@ VARIANTS: dict[str, dict[str, Any]] = {
     show_default=True,
     help="Where the runs, the picture and the bundles go.",
 )
-@click.pass_obj
-def demo(host: PluginHost, out: Path) -> None:
+@click.pass_context
+def demo(ctx: click.Context, out: Path) -> None:
     """Adapt a small frozen backbone to scikit-learn's digits in three ways, and compare them."""
+    host: PluginHost = ctx.obj
     host.find("backbone", "inlay_vit_64")  # says what to install
     variants = {label: v for label, v in VARIANTS.items() if v["method"] in host.methods}
     from rich.console import Console
 
     from inlay_train.compare import compare
+    from inlay_train.signals import Stopped
 
     console = Console()
-    found = compare(BASE, variants, out=out, host=host, console=console)
+    try:
+        found = compare(BASE, variants, out=out, host=host, console=console)
+    except Stopped as stopped:
+        click.echo(f"{stopped}; the same command goes on", err=True)
+        ctx.exit(stopped.exit_status)
     console.print(found.table("scikit-learn's digits, a frozen vision transformer of ours"))
     console.print(f"picture {out}/comparison.png, bundles {out}/*/bundle", highlight=False)
     for label in VARIANTS.keys() - variants.keys():
