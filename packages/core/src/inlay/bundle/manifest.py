@@ -50,6 +50,6 @@ class Manifest(Config):
     packages: dict[str, dict[str, str]] = Field(default_factory=dict)
     """For `method`, `backbone`, `task`: the distribution that registers it and its version."""
     metrics: dict[str, float] = Field(default_factory=dict)
-    """What the run measured, `test.top1` and so on."""
+    """What the run measured, `test_top1` and so on."""
     tensors_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """SHA-256 of `adapter_model.safetensors`."""

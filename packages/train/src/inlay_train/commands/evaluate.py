@@ -14,7 +14,13 @@ from inlay_train.commands.train import host_with, silent_elsewhere
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1)
-@click.option("--split", type=click.Choice(["test", "validation", "train"]), default="test")
+@click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train"]),
+    default="test",
+    show_default=True,
+    help="Part of the data.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--plugin",
