@@ -31,7 +31,7 @@ def model(host):
 
 @pytest.fixture
 def bundle(model, tmp_path):
-    record = {"metrics": {"test.top1": 0.875}, "dataset": "pets", "seed": 0}
+    record = {"metrics": {"test.top1": 0.875}, "dataset": "pets", "split": "5e1f", "seed": 0}
     return model.save_pretrained(tmp_path / "bundle", record=record)
 
 
@@ -61,6 +61,7 @@ def test_files_are_those_that_hub_tools_know(bundle, model):
         config["method"]["name"] == "bitfit"
     )
     assert config["labels"] == ["cat", "dog", "eel"]
+    assert config["data"] == {"dataset": "pets", "split": "5e1f"}
     assert config["packages"]["method"]["distribution"] == "inlay"
 
 

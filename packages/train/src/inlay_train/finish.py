@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -26,7 +27,7 @@ def finish(trainer: Trainer, config: RunConfig) -> Summary:
     model.eval()
     with whole(trainer.state.model):
         if accelerator.is_main_process:
-            model.save_pretrained(folder.bundle, record=_record(config, metrics, chosen))
+            model.save_pretrained(folder.bundle, record=_record(trainer, config, metrics, chosen))
     accelerator.wait_for_everyone()
     summary = summarize(trainer, config, chosen, metrics)
     if accelerator.is_main_process:
@@ -97,10 +98,13 @@ def whole(model: nn.Module) -> Iterator[None]:
             module.reshard()
 
 
-def _record(config: RunConfig, metrics: dict[str, float], chosen: int) -> dict[str, object]:
+def _record(
+    trainer: Trainer, config: RunConfig, metrics: dict[str, float], chosen: int
+) -> dict[str, Any]:
     return {
         "metrics": metrics,
         "dataset": config.data.name,
+        "split": trainer.parts.digest,
         "seed": config.train.seed,
         "epochs": chosen,
         "command": shlex.join(["inlay", *sys.argv[1:]]),

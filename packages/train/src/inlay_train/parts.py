@@ -24,6 +24,7 @@ class Parts:
     """
 
     def __init__(self, splits: Splits, config: TrainConfig, accelerator: Accelerator) -> None:
+        self.digest = splits.digest
         self.plan = Plan(
             size=size(splits.train),
             batch_size=config.batch_size,

@@ -65,7 +65,7 @@ def _body(manifest: Manifest, record: Mapping[str, Any], size: int) -> Iterator[
         ", ..." if len(manifest.labels) > 20 else ""
     )
     yield f"- backbone weights: fingerprint `{backbone.fingerprint[:16]}`"
-    for name in ("dataset", "seed", "epochs", "command"):
+    for name in ("dataset", "split", "seed", "epochs", "command"):
         if record.get(name) is not None:
             yield f"- {name}: `{record[name]}`"
     versions = {p["distribution"]: p["version"] for p in manifest.packages.values()}

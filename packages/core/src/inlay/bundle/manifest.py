@@ -49,6 +49,8 @@ class Manifest(Config):
     """Trained parameters: `method`, `head`, `other`."""
     packages: dict[str, dict[str, str]] = Field(default_factory=dict)
     """For `method`, `backbone`, `task`: the distribution that registers it and its version."""
+    data: dict[str, str] = Field(default_factory=dict)
+    """What it was trained on: `dataset`, and `split`, a hash of file names and labels."""
     metrics: dict[str, float] = Field(default_factory=dict)
     """What the run measured, `test_top1` and so on."""
     tensors_sha256: str = Field(pattern="^[0-9a-f]{64}$")

@@ -37,7 +37,7 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
         {name: t.contiguous().cpu() for name, t in model.trained_state().items()},
         metadata={"format": "pt"},  # one key alone: several are written in a random order
     )
-    manifest = describe(model, tensors, record.get("metrics", {}))
+    manifest = describe(model, tensors, record)
     files = {
         TENSORS: tensors,
         CONFIG: (manifest.model_dump_json(indent=2) + "\n").encode(),
@@ -47,7 +47,7 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
     return folder
 
 
-def describe(model: AdaptedModel, tensors: bytes, metrics: Mapping[str, float]) -> Manifest:
+def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> Manifest:
     """The manifest of a model as it is now."""
     report = model.trainable_report()
     return Manifest(
@@ -65,7 +65,8 @@ def describe(model: AdaptedModel, tensors: bytes, metrics: Mapping[str, float]) 
         sites=list(model.adapter.pipes),
         parameters={"method": report.method, "head": report.head, "other": report.other},
         packages=model.packages,
-        metrics=dict(metrics),
+        data={key: str(record[key]) for key in ("dataset", "split") if record.get(key)},
+        metrics=dict(record.get("metrics", {})),
         tensors_sha256=hashlib.sha256(tensors).hexdigest(),
     )
 
