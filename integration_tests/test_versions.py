@@ -55,6 +55,16 @@ def test_a_member_has_one_entry_point_and_its_licence(place):
     assert (ROOT / place / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
+@pytest.mark.parametrize("place", PROJECTS)
+def test_every_dependency_has_its_reason(place):
+    """CONTRIBUTING.md has a row `| name | distribution | why |` for each."""
+    project, ours = PROJECTS[place], {p["name"] for p in PROJECTS.values()}
+    lines = (ROOT / "CONTRIBUTING.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    explained = {row[0] for row in rows if project["name"] in row[1].split(", ") and row[2]}
+    assert {req.name for req in requirements(project)} - ours <= explained
+
+
 def test_no_plugin_imports_another():
     """Source text, because an import inside a function would hide from the solo environments."""
     for place, project in PROJECTS.items():
