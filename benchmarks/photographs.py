@@ -48,12 +48,11 @@ def parts(search: bool) -> tuple[Tensor, Tensor]:
 
 
 def augmented(images: Tensor) -> Tensor:
-    """Turned by up to 12 degrees, moved and scaled by up to a tenth, every other one mirrored."""
+    """Turned by up to 6 degrees, moved and scaled by up to a twentieth."""
     n = len(images)
-    angle, scale = 0.2 * (2 * torch.rand(n) - 1), 1 + 0.1 * (2 * torch.rand(n) - 1)
-    mirror = 1 - 2.0 * (torch.rand(n) < 0.5)
+    angle, scale = 0.1 * (2 * torch.rand(n) - 1), 1 + 0.05 * (2 * torch.rand(n) - 1)
     cos, sin = scale * angle.cos(), scale * angle.sin()
-    move = 0.2 * (2 * torch.rand(2, n) - 1)
-    theta = torch.stack([cos * mirror, -sin, move[0], sin * mirror, cos, move[1]], 1)
-    grid = F.affine_grid(theta.view(n, 2, 3), list(images.shape), align_corners=False)
+    move = 0.1 * (2 * torch.rand(2, n) - 1)
+    theta = torch.stack([cos, -sin, move[0], sin, cos, move[1]], 1).view(n, 2, 3)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)

@@ -52,8 +52,8 @@ class Recipe:
 
 
 CHOSEN = {
-    "linear": Recipe("linear", lr=1e-2, epochs=20),
-    "arc": Recipe("arc", lr=2e-3, epochs=30),
+    "linear": Recipe("linear", lr=1e-3, epochs=40),
+    "arc": Recipe("arc", lr=5e-3, epochs=30),
     "full": Recipe("full", lr=5e-4, epochs=30, weight_decay=0.05),
     "scratch": Recipe("scratch", lr=5e-4, epochs=30, weight_decay=0.05),
 }
@@ -141,7 +141,9 @@ def pooled(model: AdaptedModel, images: Tensor) -> Tensor:
     seen: list[Tensor] = []
     handle = model.head.fc.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     for _ in range(VIEWS):
-        for part in images.split(250):
+        for part in images.split(
+            BATCH
+        ):  # as small as in training: a norm takes its statistics here
             model(augmented(part))
     handle.remove()
     return torch.cat(seen)
