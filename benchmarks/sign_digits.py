@@ -141,9 +141,7 @@ def pooled(model: AdaptedModel, images: Tensor) -> Tensor:
     seen: list[Tensor] = []
     handle = model.head.fc.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     for _ in range(VIEWS):
-        for part in images.split(
-            BATCH
-        ):  # as small as in training: a norm takes its statistics here
+        for part in images.split(BATCH):  # a norm takes its statistics here, as in training
             model(augmented(part))
     handle.remove()
     return torch.cat(seen)
