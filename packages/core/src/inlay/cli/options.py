@@ -26,7 +26,7 @@ def with_host(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(ctx: click.Context, *args: Any, plugin: tuple[Path, ...], **options: Any) -> Any:
         if plugin:
             of_group = ctx.find_root().params.get("plugin", ())
-            ctx.obj = PluginHost.discover(files=[*of_group, *plugin])
+            ctx.obj = PluginHost.discover(files=list(dict.fromkeys([*of_group, *plugin])))
         return command(ctx.obj, *args, **options)
 
     return run

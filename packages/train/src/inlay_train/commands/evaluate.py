@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from inlay.cli.options import with_host
 from inlay.host import PluginHost
-from inlay_train.commands.train import host_with, silent_elsewhere
+from inlay_train.commands.train import silent_elsewhere
 
 
 @click.command()
@@ -22,27 +23,19 @@ from inlay_train.commands.train import host_with, silent_elsewhere
     help="Part of the data.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--plugin",
-    type=click.Path(path_type=Path, dir_okay=False),
-    multiple=True,
-    help="Load a plugin from a file; may be repeated.",
-)
-@click.pass_context
+@with_host
 def evaluate(
-    ctx: click.Context,
+    host: PluginHost,
     run: Path,
     overrides: tuple[str, ...],
     split: str,
     as_json: bool,
-    plugin: tuple[Path, ...],
 ) -> None:
     """Evaluate the bundle of a finished run: inlay eval RUN [KEY=VALUE...]
 
     Overrides change the run's configuration, its data for example: data.path=other/photographs.
     """
     with silent_elsewhere():
-        host: PluginHost = host_with(ctx, plugin)
         from inlay_train.evaluate_run import evaluate_run
 
         metrics, count = evaluate_run(run, host, split=split, overrides=overrides)

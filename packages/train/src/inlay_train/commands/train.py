@@ -7,11 +7,11 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from inlay.cli.options import with_host
 from inlay.config import load, resolve
 from inlay.config.files import as_text
 from inlay.errors import ConfigError, InlayError
@@ -25,19 +25,12 @@ if TYPE_CHECKING:
 @click.argument("config", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
 @click.option("--preset", help="A named recipe of the method, under the file's own values.")
-@click.option(
-    "--plugin",
-    type=click.Path(path_type=Path, dir_okay=False),
-    multiple=True,
-    help="Load a plugin from a file; may be repeated.",
-)
-@click.pass_context
+@with_host
 def train(
-    ctx: click.Context,
+    host: PluginHost,
     config: tuple[str, ...],
     dry_run: bool,
     preset: str | None,
-    plugin: tuple[Path, ...],
 ) -> None:
     """Train an adapter: inlay train RUN.YAML KEY=VALUE...
 
@@ -45,7 +38,6 @@ def train(
     method=arc data.name=digits. Type the same command again to go on after a stop.
     """
     with silent_elsewhere():
-        host = host_with(ctx, plugin)
         run = configured(config, preset, host)
         if dry_run:
             from inlay_train.dry_run import describe
@@ -53,10 +45,10 @@ def train(
             click.echo(as_text(run.model_dump(mode="json")))
             click.echo(describe(run, host))
             return
-        _train(ctx, run, host)
+        _train(run, host)
 
 
-def _train(ctx: click.Context, run: RunConfig, host: PluginHost) -> None:
+def _train(run: RunConfig, host: PluginHost) -> None:
     from accelerate import PartialState
     from rich.console import Console
 
@@ -73,7 +65,7 @@ def _train(ctx: click.Context, run: RunConfig, host: PluginHost) -> None:
         if PartialState().is_main_process:
             again = shlex.join(["inlay", *sys.argv[1:]])
             click.echo(f"{stopped}; the checkpoint is written; to go on: {again}", err=True)
-        ctx.exit(stopped.exit_status)
+        sys.exit(stopped.exit_status)
     if PartialState().is_main_process:
         if before:
             click.echo(f"`{run.out}` is finished; nothing is left to train")
@@ -94,14 +86,6 @@ def configured(words: tuple[str, ...], preset: str | None, host: PluginHost) -> 
             "say what to train: `inlay train run.yaml`, or `inlay train KEY=VALUE...`"
         )
     return load(files[0], overrides, host=host) if files else resolve({}, overrides, host=host)
-
-
-def host_with(ctx: click.Context, files: tuple[Path, ...]) -> PluginHost:
-    """The host of the command line, with plugin files of the subcommand's own."""
-    if not files:
-        return ctx.obj
-    root: tuple[Path, ...] = ctx.find_root().params.get("plugin", ())
-    return PluginHost.discover(files=list(dict.fromkeys([*root, *files])))
 
 
 @contextmanager
