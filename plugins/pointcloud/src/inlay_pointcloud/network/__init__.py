@@ -1,0 +1,1 @@
+"""The networks, under the names that their authors' checkpoints have."""

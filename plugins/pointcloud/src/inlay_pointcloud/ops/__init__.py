@@ -1,0 +1,1 @@
+"""Sampling and grouping of points, on any device, without compiled extensions."""
