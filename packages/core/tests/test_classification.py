@@ -15,7 +15,8 @@ LABELS = ("cat", "dog", "owl")
 
 
 def head(width=2, labels=LABELS, **settings):
-    return ClassificationHead(ClassificationConfig(**settings), width, labels)
+    config = ClassificationConfig(**settings)
+    return ClassificationHead(config, width * len(config.pool.split("+")), labels)
 
 
 def splits(counts):

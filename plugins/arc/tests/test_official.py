@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from inlay.errors import BundleError
+from inlay.statefile import read_state
 from inlay_arc.importer import trained_state
 from inlay_arc.official import understand
-from inlay_arc.statefile import read_state
 
 
 def trained_part(state: dict[str, Tensor]) -> dict[str, Tensor]:

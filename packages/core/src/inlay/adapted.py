@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from inlay.anatomy import Anatomy, BuiltBackbone, Refusal
-from inlay.anatomy.adapter import Adapter
+from inlay.anatomy.adapter import BATCH_NORMS, Adapter
 from inlay.anatomy.attachments import Attachments
 from inlay.anatomy.folding import fold
 from inlay.errors import AnatomyError, BundleError, CannotFold
@@ -22,8 +22,6 @@ from inlay.report import TrainableReport
 
 if TYPE_CHECKING:
     from inlay.config.base import Config
-
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class AdaptedModel(nn.Module):
@@ -68,7 +66,8 @@ class AdaptedModel(nn.Module):
         """The task's output for a batch; classification: logits (B, classes)."""
         if self.attachments.active != self.name:
             self.attachments.activate(self.name)
-        return self.head(self.anatomy.encode(inputs, inserted=self.adapter.tokens))
+        levels = getattr(self.head, "levels", ())
+        return self.head(self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels))
 
     def loss(self, batch: tuple[Tensor, Any]) -> Tensor:
         """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method."""
@@ -85,11 +84,11 @@ class AdaptedModel(nn.Module):
         return loss
 
     def train(self, mode: bool = True) -> AdaptedModel:
-        """As always, but frozen batch norms keep their statistics: only thawed ones update them."""
+        """As always, but batch norms use and move their statistics only where these are thawed."""
         super().train(mode)
-        thawed = {id(swap.owner) for swap in self.adapter.swaps}
+        thawed = {id(swap.owner) for swap in self.adapter.swaps if swap.name == "running_mean"}
         for module in self.backbone.modules():
-            if isinstance(module, _BATCH_NORMS) and id(module) not in thawed:
+            if isinstance(module, BATCH_NORMS) and id(module) not in thawed:
                 module.training = False
         return self
 

@@ -97,6 +97,8 @@ def attach(
     attachments.activate(None)
     place = Placement(built.anatomy)
     try:
+        if not built.anatomy.freeze_bn:
+            place.thaw_statistics()
         resolve(method.attach)(place, config)
         place.adapter.to(next(built.module.parameters()).device)
         attachments.add(name, place.adapter)

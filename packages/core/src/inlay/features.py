@@ -49,4 +49,7 @@ class Features:
     """(B, D), pooled in the way in which the backbone was pretrained (class token, average,
     attention pool)."""
     levels: Sequence[Tensor] = ()
-    """Maps (B, D, H, W) of the blocks that were asked for, for dense tasks."""
+    """What the blocks that were asked for put out, for dense tasks: maps (B, D, H, W), or the
+    groups of a cloud (B, D, G) after the last norm."""
+    inputs: Tensor | None = None
+    """What the backbone was given, where heads need it: clouds (B, N, 3 + further columns)."""

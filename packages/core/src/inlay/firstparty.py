@@ -14,7 +14,7 @@ BROUGHT_BY = {
         "exporter": ("timm",),
     },
     "inlay-pointcloud": {
-        "backbone": ("point_mae", "point_bert", "recon", "pointgpt"),
+        "backbone": ("point_mae", "act", "point_bert", "recon", "recon_as_mae", "inlay_points"),
         "modality": ("points",),
     },
     "inlay-train": {"command": ("train", "eval", "demo")},

@@ -49,5 +49,8 @@ class TaskHead(Protocol):
         """Readable answers, one for each input."""
         ...
 
+    levels: Sequence[int] = ()
+    """Blocks whose output the head reads in `Features.levels`; may be left out."""
+
     main_metric: str
     """The metric by which a run is judged, higher is better (`top1`)."""

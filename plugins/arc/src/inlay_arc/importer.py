@@ -17,9 +17,9 @@ from inlay.anatomy import BuiltBackbone
 from inlay.assemble import build_backbone
 from inlay.config import parse
 from inlay.errors import BundleError
+from inlay.statefile import read_state
 from inlay_arc.config import ArcConfig
 from inlay_arc.official import OfficialArc, listing, understand
-from inlay_arc.statefile import read_state
 
 SIZES = {192: "tiny", 384: "small", 768: "base", 1024: "large", 1280: "huge"}
 """Width -> timm's name for a ViT of that width and of the usual number of heads."""

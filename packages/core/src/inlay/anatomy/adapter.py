@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from inlay.anatomy.parts import Anatomy, Site
 from inlay.anatomy.pipe import SitePipe
-from inlay.anatomy.ports import Undo
+from inlay.anatomy.ports import Override, Undo
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 @dataclass(eq=False)
@@ -54,6 +56,8 @@ class Adapter(nn.Module):
         self.pipes: dict[str, SitePipe] = {}
         self.swaps: list[Swap] = []
         self.undos: list[Undo] = []
+        self.settings: list[tuple[object, str, object]] = []
+        """(owner, attribute, value) of what the adapter sets in the backbone while it is active."""
         self.inserted: list[tuple[int, int]] = []
         """(first block that sees them, how many) of every insertion."""
         self.thawed = Thawed()
@@ -83,6 +87,8 @@ class Adapter(nn.Module):
             self.undos += pipe.site.port.install(pipe.through)
         for first, count in self.inserted:
             self.undos += self.anatomy.make_room(first, count)
+        for setting in self.settings:
+            self.undos.append(Override(*setting))
         for swap in self.swaps:
             swap.put(swap.copy)
 

@@ -91,10 +91,16 @@ def _fold_into_writer(pipe: SitePipe) -> None:
             affine = affine_of(pipe.rewrites[0])
             if affine.full and writer.diagonal:
                 return
+            if writer.pooled and (affine.full or _negative(affine)):
+                return
             _after(writer, affine)
         except CannotFold:
             return  # perhaps its readers can take it; they say why if not
         pipe.rewrites.pop(0)
+
+
+def _negative(affine: Affine) -> bool:
+    return affine.weight is not None and bool((affine.weight < 0).any())
 
 
 def _fold_into_readers(pipe: SitePipe, refusals: dict[str, Refusal]) -> None:

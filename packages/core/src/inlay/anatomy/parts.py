@@ -104,6 +104,16 @@ class Anatomy(ABC):
     class_token: tuple[nn.Module, str] | None = None
     """Owner and name of the class-token parameter; inserted tokens go right after it, else
     first."""
+    class_position: tuple[nn.Module, str] | None = None
+    """Owner and name of the class token's position embedding, where it has a parameter of its
+    own."""
+    pooled_width: int | None = None
+    """Width of `Features.pooled`, where it is not that of a token."""
+    freeze_bn: bool = True
+    """Whether frozen batch norms keep their statistics while an adapter trains; if not, they drift
+    as in the authors' training, in copies that the adapter owns and the bundle holds."""
+    settings: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    """What an adapter may set while it is active (`position`): owner and attribute."""
     unfit: Mapping[str, str] = field(default_factory=dict)
     """A trait that is missing -> why, to finish the sentence of a refusal."""
 
@@ -111,6 +121,11 @@ class Anatomy(ABC):
     def blocks(self) -> list[Block]:
         """All blocks, over all stages."""
         return [block for stage in self.stages for block in stage.blocks]
+
+    @property
+    def insertion_point(self) -> int:
+        """Where in the sequence inserted tokens go: right after the class token, else first."""
+        return 0 if self.class_token is None else 1
 
     def all_sites(self) -> Iterator[Site]:
         """Every site: of the whole first, then block by block in data order."""

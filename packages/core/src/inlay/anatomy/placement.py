@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from inlay.anatomy.adapter import Adapter, Swap
+from inlay.anatomy.adapter import BATCH_NORMS, Adapter, Swap
 from inlay.anatomy.parts import Anatomy, Block, Site, Stage
 from inlay.anatomy.pipe import Branch, Insertion, Tap
 from inlay.errors import AnatomyError
@@ -97,7 +97,7 @@ class Placement:
         target = where.site("block.out") if isinstance(where, Block) else where
         pipe = self.adapter.pipe(target)
         pipe.inserts.append(module)
-        position = 0 if self.anatomy.class_token is None else 1
+        position = self.anatomy.insertion_point
         pipe.insertions.append(Insertion(module, self._tap(source, target), position, count))
         self.adapter.inserted.append((first, count))
 
@@ -113,6 +113,24 @@ class Placement:
             for name in [*module._parameters, *module._buffers]:
                 if getattr(module, name) is not None and self._persistent(module, name):
                     self._thaw(module, name)
+
+    def thaw_statistics(self) -> None:
+        """Let the running statistics of the backbone's batch norms drift in training.
+
+        In copies that the adapter owns and the bundle holds; weights and biases stay frozen.
+        """
+        for module in self.anatomy.model.modules():
+            if isinstance(module, BATCH_NORMS):
+                for name, buffer in module._buffers.items():
+                    if buffer is not None:
+                        self._thaw(module, name)
+
+    def set(self, name: str, value: object) -> None:
+        """Change a setting of the backbone (`position`) for as long as the adapter is active."""
+        if name not in self.anatomy.settings:
+            have = ", ".join(f"`{n}`" for n in self.anatomy.settings) or "none"
+            raise AnatomyError(f"this backbone has no setting `{name}` (have: {have})")
+        self.adapter.settings.append((*self.anatomy.settings[name], value))
 
     def _tap(self, source: Branch | Site | None, target: Site) -> Tap | None:
         if source is None:

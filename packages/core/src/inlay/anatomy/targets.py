@@ -17,6 +17,8 @@ class FoldTarget(Protocol):
     diagonal: bool
     """True for a norm, whose weight is a scale (D,); False for a linear map, whose weight is (out,
     in)."""
+    pooled: bool
+    """Whether a maximum follows the map, which only scales that are not negative pass."""
 
     def read(self) -> tuple[Tensor, Tensor]:
         """Weight and shift as float32 (or wider) copies; a missing shift reads as zeros."""
@@ -34,10 +36,10 @@ def wide(tensor: Tensor) -> Tensor:
 
 
 class ModuleTarget:
-    """`weight` and `bias` of a `Linear`, a `Conv2d` that embeds patches, or a norm."""
+    """`weight` and `bias` of a `Linear`, a convolution that embeds patches or points, or a norm."""
 
-    def __init__(self, module: Any, *, diagonal: bool = False) -> None:
-        self.module, self.diagonal = module, diagonal
+    def __init__(self, module: Any, *, diagonal: bool = False, pooled: bool = False) -> None:
+        self.module, self.diagonal, self.pooled = module, diagonal, pooled
 
     def read(self) -> tuple[Tensor, Tensor]:
         weight = wide(self.module.weight)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def full(place: Placement, config: FullConfig) -> None:
     """A trainable copy stands in for every tensor of the trunk; costs a second set of weights in
-    memory."""
+    memory. Statistics of batch norms move, too."""
+    place.thaw_statistics()
     for parameter in _trunk_parameters(place):
         place.thaw(parameter)
 

@@ -1,4 +1,4 @@
-"""Classification: pooled features, dropout, one linear layer, cross-entropy.
+"""Classification: pooled features, hidden layers if any, one linear layer, cross-entropy.
 
 Shapes: B batch, C classes, D width, N patches, P inserted tokens.
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inlay.errors import AnatomyError, ConfigError, InlayError
+from inlay.errors import AnatomyError, CannotFold, ConfigError, InlayError
 from inlay.task import Prediction
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def build(
     """A head for the width that the backbone gives out."""
     out = anatomy.sites.get("norm.out")
     width = out.width if out is not None else anatomy.stages[-1].width
-    return ClassificationHead(config, width, labels)
+    sizes = {"pretrained": anatomy.pooled_width or width}
+    size = sum(sizes.get(pool, width) for pool in config.pool.split("+"))
+    return ClassificationHead(config, size, labels)
 
 
 class ClassificationHead(nn.Module):
@@ -37,15 +39,14 @@ class ClassificationHead(nn.Module):
     main_metric = "top1"
     class_weights: Tensor | None
 
-    def __init__(self, config: ClassificationConfig, width: int, labels: Sequence[str]) -> None:
+    def __init__(self, config: ClassificationConfig, size: int, labels: Sequence[str]) -> None:
         super().__init__()
         self.config, self.labels = config, tuple(labels)
         self.pools = config.pool.split("+")
-        size = width * len(self.pools)
         batch = config.head_norm == "batch"
         self.norm = nn.BatchNorm1d(size, affine=False) if batch else nn.Identity()
-        self.dropout = nn.Dropout(config.dropout)
-        self.fc = nn.Linear(size, len(self.labels))
+        self.hidden = _hidden(config, size)
+        self.fc = nn.Linear(([size, *config.hidden])[-1], len(self.labels))
         if config.zero_head:
             nn.init.zeros_(self.fc.weight)
             nn.init.zeros_(self.fc.bias)
@@ -65,10 +66,16 @@ class ClassificationHead(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Logits (B, C)."""
         pooled_BD = torch.cat([_pooled(features, pool) for pool in self.pools], dim=-1)
-        return self.fc(self.dropout(self.norm(pooled_BD)))
+        return self.fc(self.hidden(self.norm(pooled_BD)))
 
     def linear(self) -> tuple[Tensor, Tensor]:
-        """Weight (C, D) and bias (C,) that give the logits in evaluation, the norm folded in."""
+        """Weight (C, D) and bias (C,) that give the logits in evaluation, the norm folded in.
+
+        Raises:
+            CannotFold: the head has hidden layers.
+        """
+        if self.config.hidden:
+            raise CannotFold("the head has hidden layers (`task.hidden`) and is no linear map")
         weight_CD, bias_C = self.fc.weight.detach(), self.fc.bias.detach()
         if self.config.head_norm == "batch":
             norm: Any = self.norm
@@ -134,6 +141,18 @@ def balanced_weights(counts: Mapping[str, int], labels: Sequence[str]) -> Tensor
     return torch.tensor([sum(items) / (len(items) * n) if n else 0.0 for n in items])
 
 
+def _hidden(config: ClassificationConfig, size: int) -> nn.Sequential:
+    """Linear, norm, ReLU, dropout for each hidden layer; without any, dropout alone."""
+    layers: list[nn.Module] = []
+    for width in config.hidden:
+        layers.append(nn.Linear(size, width))
+        if config.hidden_norm == "batch":
+            layers.append(nn.BatchNorm1d(width))
+        layers += [nn.ReLU(), nn.Dropout(config.dropout)]
+        size = width
+    return nn.Sequential(*(layers or [nn.Dropout(config.dropout)]))
+
+
 def _start(config: ClassificationConfig, labels: Sequence[str]) -> Tensor | None:
     if config.class_weights == "none":
         return None
@@ -157,4 +176,6 @@ def _pooled(features: Features, pool: str) -> Tensor:
         return features.patches.amax(1)
     if pool == "prompts" and features.prompts.shape[1]:
         return features.prompts.mean(1)
+    if pool == "prompts_max" and features.prompts.shape[1]:
+        return features.prompts.amax(1)
     raise AnatomyError(f"pool `{pool}` needs what this backbone with this method does not give out")

@@ -16,7 +16,7 @@ from inlay_image.timm_types import TimmModule
 class ScaleTarget:
     """A norm that scales and cannot shift (RMS norm)."""
 
-    diagonal = True
+    diagonal, pooled = True, False
 
     def __init__(self, norm: TimmModule) -> None:
         self.norm = norm

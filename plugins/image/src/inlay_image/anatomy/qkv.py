@@ -85,7 +85,7 @@ def separate_bias(attn: TimmModule) -> Tensor:
 class SeparateBiasTarget:
     """A fused weight whose bias is kept as `q_bias` and `v_bias`; timm stores none for the keys."""
 
-    diagonal = False
+    diagonal, pooled = False, False
 
     def __init__(self, attn: TimmModule, *, keys_cancel: bool) -> None:
         self.attn, self.keys_cancel = attn, keys_cancel
@@ -147,7 +147,7 @@ class _Trio:
 class SplitTarget:
     """`q_proj`, `k_proj` and `v_proj` as one fused map."""
 
-    diagonal = False
+    diagonal, pooled = False, False
 
     def __init__(self, attn: TimmModule) -> None:
         self.parts = [ModuleTarget(part) for part in (attn.q_proj, attn.k_proj, attn.v_proj)]

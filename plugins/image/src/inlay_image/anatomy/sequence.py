@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from inlay.anatomy import Anatomy, OutputOf, Site, Stage, Undo
 from inlay.anatomy.examples import normal_like
+from inlay.anatomy.levels import recorded
 from inlay.errors import AnatomyError
 from inlay.features import Features, Grid
 from inlay_image.anatomy.building import embed_target, norm_target
-from inlay_image.anatomy.levels import recorded
 from inlay_image.anatomy.prenorm import prenorm_block
 from inlay_image.anatomy.room import BiasRoom, RopeRoom
 from inlay_image.timm_types import TimmModule

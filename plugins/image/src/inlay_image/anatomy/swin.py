@@ -16,10 +16,10 @@ from torch import Tensor
 
 from inlay.anatomy import Anatomy, Block, OutputOf, Site, Stage, Undo
 from inlay.anatomy.examples import normal_like
+from inlay.anatomy.levels import recorded
 from inlay.errors import AnatomyError
 from inlay.features import Features, Grid
 from inlay_image.anatomy.building import embed_target, norm_target
-from inlay_image.anatomy.levels import recorded
 from inlay_image.anatomy.swin_blocks import swin_block, swin_v2_block
 from inlay_image.timm_types import TimmModule
 

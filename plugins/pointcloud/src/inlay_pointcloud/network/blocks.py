@@ -103,7 +103,10 @@ class ReConBlock(Block):
         super().__init__(width, heads, drop_path)
         self.norm1_contrast, self.norm2_contrast = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attn_contrast, self.mlp_contrast = CrossAttention(width, heads), Mlp(width)
-        self.drop_path1_contrast, self.drop_path2_contrast = DropPath(drop_path), DropPath(drop_path)
+        self.drop_path1_contrast, self.drop_path2_contrast = (
+            DropPath(drop_path),
+            DropPath(drop_path),
+        )
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         q_B3D, v_BTD = self.norm1_contrast(x_BTD[:, :3]), self.norm1(x_BTD[:, 3:])

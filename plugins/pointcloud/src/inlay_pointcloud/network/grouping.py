@@ -56,6 +56,6 @@ class Grouping(nn.Module):
             self.kept.popitem(last=False)
         return index
 
-    def _key(self, cloud_N3) -> bytes:  # noqa: ANN001 - numpy
+    def _key(self, cloud_N3) -> bytes:
         settings = (self.groups, self.group_size, self.skip_near_origin, cloud_N3.shape)
         return blake2b(cloud_N3.tobytes(), digest_size=16, key=repr(settings).encode()).digest()

@@ -5,6 +5,8 @@ Shapes: B batch, G groups, K points of a group, M = B G K rows, E width of a tok
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -40,11 +42,11 @@ class MiniPointNet(nn.Module):
         return tokens_M.view(B, G, K, -1).max(2).values
 
 
-def _rows(conv: nn.Module, x_MC: Tensor) -> Tensor:
+def _rows(conv: Any, x_MC: Tensor) -> Tensor:
     return F.linear(x_MC, conv.weight.squeeze(-1), conv.bias)
 
 
-def _joined(conv: nn.Module, whole_GC: Tensor, each_MC: Tensor) -> Tensor:
+def _joined(conv: Any, whole_GC: Tensor, each_MC: Tensor) -> Tensor:
     """The convolution of [whole, each], the whole's channels first, (M, third)."""
     weight = conv.weight.squeeze(-1)
     for_whole, for_each = weight.chunk(2, dim=1)

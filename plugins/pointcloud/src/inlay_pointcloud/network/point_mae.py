@@ -20,7 +20,7 @@ class PointMae(nn.Module):
     """Groups of points as tokens, a class token in front, pre-norm blocks. No head."""
 
     block: ClassVar[type[Block]] = Block
-    prefixes: ClassVar[tuple[str, ...]] = ("cls",)
+    prefixes: tuple[str, ...] = ("cls",)
     """Tokens before the groups; each is a `{name}_token` with a `{name}_pos`."""
 
     def __init__(
@@ -36,8 +36,11 @@ class PointMae(nn.Module):
         drop_path: float = 0.0,
         position: Position = "every_block",
         skip_near_origin: bool = False,
+        class_token: bool = True,
     ) -> None:
         super().__init__()
+        if not class_token:
+            self.prefixes = ()
         for name in self.prefixes:
             for part in ("token", "pos"):
                 self.register_parameter(f"{name}_{part}", _started(width))
@@ -79,7 +82,8 @@ class PointMae(nn.Module):
 
 
 class ReCon(PointMae):
-    """ReCon as its authors fine-tune it: class, image and text token read through cross-attention."""
+    """ReCon as its authors fine-tune it: three learned tokens read the patches by
+    cross-attention."""
 
     block = ReConBlock
     prefixes = ("cls", "img", "text")

@@ -12,7 +12,7 @@ _NEAR_ORIGIN = np.float32(1e-3)
 
 
 @njit(nogil=True, cache=True)
-def farthest(points_BN3, chosen_BG, skip_near_origin):  # noqa: ANN001, ANN201 - compiled
+def farthest(points_BN3, chosen_BG, skip_near_origin):
     """Fill `chosen_BG` (B, G), zeros before, with indices of points (B, N, 3) float32."""
     batch, size, _ = points_BN3.shape
     nearest_N = np.empty(size, np.float32)

@@ -73,7 +73,7 @@ def take(points_BNC: Tensor, index: Tensor) -> Tensor:
     return rows.view(*index.shape, points_BNC.shape[-1])
 
 
-def _kernel():  # noqa: ANN202 - numba's dispatcher has no public type
+def _kernel():
     """The compiled loop, or `None` where numba does not run."""
     try:
         from inlay_pointcloud.ops.kernel import farthest

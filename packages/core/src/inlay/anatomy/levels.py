@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from inlay.anatomy import Block
+from inlay.anatomy.parts import Block
 
 
 @contextmanager

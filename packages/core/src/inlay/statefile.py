@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from inlay.errors import BundleError
 NESTED = ("model", "state_dict")
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors or torch file, plain or under `model` or `state_dict`.
+def read_state(path: Path, *, within: Sequence[str] = NESTED) -> dict[str, Tensor]:
+    """Tensors of a safetensors or torch file, plain or under the first key of `within` that it has.
 
     Raises `BundleError` for a file that is missing, truncated, unsafe or holds something else.
     """
@@ -31,7 +31,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"`{path}` cannot be read as tensors (truncated, or it holds more than tensors);"
             " save the plain `model.state_dict()` and import that"
         ) from error
-    return only_tensors(unnest(content), path)
+    return only_tensors(unnest(content, within), path)
 
 
 def load(path: Path) -> Any:
@@ -40,8 +40,8 @@ def load(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def unnest(content: Any) -> Any:
-    for key in NESTED:
+def unnest(content: Any, within: Sequence[str]) -> Any:
+    for key in within:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             return content[key]
     return content
