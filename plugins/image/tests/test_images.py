@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from inlay.data import Splits
-from inlay_image.data import folder, images, listing
+from inlay_image.data import folder, images
 from inlay_image.data.config import (
     ImageFolderConfig,
 )
@@ -76,12 +76,3 @@ def test_workers_read_the_same(tmp_path: Path) -> None:
     alone = torch.cat([pixels for pixels, _ in DataLoader(train, batch_size=2)])
     loader = DataLoader(train, batch_size=2, num_workers=1)
     assert torch.equal(torch.cat([pixels for pixels, _ in loader]), alone)
-
-
-def test_the_digest_is_of_parts_names_and_labels() -> None:
-    items = [listing.Item(Path("/x/a.png"), "ant", "a.png"), listing.Item(Path("b"), "bee", "b")]
-    base = listing.digest(listing.Listing(items))
-    moved = [item._replace(source=Path("/y") / item.key) for item in items]
-    assert listing.digest(listing.Listing(moved[::-1])) == base
-    assert listing.digest(listing.Listing(items[:1], items[1:])) != base
-    assert listing.digest(listing.Listing([items[0], items[1]._replace(label="ant")])) != base

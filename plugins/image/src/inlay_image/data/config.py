@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, PositiveInt
 
 from inlay.config.base import Config
-
-Share = Annotated[float, Field(ge=0, lt=1)] | NonNegativeInt
-"""A share of the items, or a number of items; 0 for none."""
+from inlay.config.data import DataConfig, SplitConfig
 
 
 class ImagePreprocess(Config):
@@ -41,40 +38,14 @@ class ImagePreprocess(Config):
     mirrors."""
 
 
-class ImageData(Config):
+class ImageData(DataConfig):
     """What all image data sets have."""
-
-    name: str
-    """The layout."""
 
     preprocess: ImagePreprocess = ImagePreprocess()
     """How images become tensors."""
 
-    @field_validator("preprocess", mode="before")
-    @classmethod
-    def _over_the_layouts_own(cls, value: Any) -> Any:
-        """What is given goes before this layout's defaults, not before the general ones."""
-        if not isinstance(value, Mapping):
-            return value
-        return cls.model_fields["preprocess"].default.model_dump() | dict(value)
 
-
-class SplitData(ImageData):
-    """What data sets have that may have to be split."""
-
-    val_size: Share = 0.1
-    """Share, or number, of the training items to validate on, where the layout has no such part; 0
-    for none."""
-
-    test_size: Share = 0.2
-    """Share, or number, of the items for the test, where the layout has no parts at all."""
-
-    split_seed: int = 0
-    """Seed of a stratified split; not that of training, so that runs of several seeds are compared
-    on one split."""
-
-
-class ImageFolderConfig(SplitData):
+class ImageFolderConfig(SplitConfig, ImageData):
     """A folder of class folders: `cat/1.jpg`, `dog/2.jpg`, or the same below `train`, `val`,
     `test`.
     """
@@ -85,7 +56,7 @@ class ImageFolderConfig(SplitData):
     """The folder."""
 
 
-class ImageCsvConfig(SplitData):
+class ImageCsvConfig(SplitConfig, ImageData):
     """A CSV file with the columns `path`, `label` and perhaps `split` (train, val or test)."""
 
     name: Literal["image_csv"] = "image_csv"

@@ -9,8 +9,9 @@ from typing import Any
 
 from inlay.data import Splits
 from inlay.errors import DataError
+from inlay.listing import Item, Listing, stratified
 from inlay_image.data.config import ImageCsvConfig
-from inlay_image.data.listing import Item, Listing, make_splits, stratified
+from inlay_image.data.splits import make_splits
 
 _PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
@@ -32,9 +33,9 @@ def _listing(rows: list[tuple[str | None, Item]], config: ImageCsvConfig) -> Lis
     train, val, test = parts.values()
     if not (train or val or test):
         items = [item for _, item in rows]
-        train, test = stratified(items, config.test_size, config.split_seed)
+        train, test = stratified(items, config.test_size, config.split_seed, noun="image")
     if not val:
-        train, val = stratified(train, config.val_size, config.split_seed)
+        train, val = stratified(train, config.val_size, config.split_seed, noun="image")
     return Listing(train, val, test)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from inlay.data import Splits
+from inlay.listing import Item, Listing, stratified
 from inlay_image.data.config import DigitsConfig
-from inlay_image.data.listing import Item, Listing, make_splits, stratified
+from inlay_image.data.splits import make_splits
 
 TEST, VALIDATION = 617, 180
 
@@ -24,6 +25,6 @@ def build(config: DigitsConfig, input_spec: Mapping[str, Any], seed: int) -> Spl
         Item(image, str(label), str(number))
         for number, (image, label) in enumerate(zip(pixels, digits.target, strict=True))
     ]
-    rest, test = stratified(items, TEST, config.split_seed)
-    train, validation = stratified(rest, VALIDATION, config.split_seed)
+    rest, test = stratified(items, TEST, config.split_seed, noun="image")
+    train, validation = stratified(rest, VALIDATION, config.split_seed, noun="image")
     return make_splits(Listing(train, validation, test), config.preprocess, input_spec)

@@ -9,8 +9,9 @@ from typing import Any
 
 from inlay.data import Splits
 from inlay.errors import DataError
+from inlay.listing import Item, Listing
 from inlay_image.data.config import FgvcConfig
-from inlay_image.data.listing import Item, Listing, make_splits
+from inlay_image.data.splits import make_splits
 
 _HOMES = ("", "images", "Images")
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from inlay.data import Splits
 from inlay.errors import DataError
+from inlay.listing import Item, Listing
 from inlay_image.data.config import VtabConfig
-from inlay_image.data.listing import Item, Listing, make_splits
+from inlay_image.data.splits import make_splits
 
 
 def build(config: VtabConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
