@@ -67,6 +67,11 @@ def register_commands() -> Iterable[Command]:
         summary="Tell the class of files with a trained adapter",
     )
     yield Command(
+        name="inspect",
+        command="inlay.cli.inspect:inspect",
+        summary="Draw what an adapter does to one file",
+    )
+    yield Command(
         name="merge",
         command="inlay.cli.merge:merge",
         summary="Fold an adapter into its backbone and write a plain model",

@@ -96,6 +96,9 @@ class Modality:
     reader: str
     suffixes: frozenset[str]
     summary: str
+    viewer: str | None = None
+    """`view(observation: inlay.inspecting.Observation, out: Path) -> None`, which writes a page to
+    look at."""
 
 
 @dataclass(frozen=True, kw_only=True)
