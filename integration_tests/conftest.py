@@ -28,6 +28,7 @@ def expected() -> set[str]:
     sets = {
         "none": {"inlay"},
         "image-arc": {"inlay", "inlay-image", "inlay-arc"},
+        "pointcloud-dapt": {"inlay", "inlay-train", "inlay-pointcloud", "inlay-dapt"},
         "all": members(),
     }
     if "INLAY_EXPECT" not in os.environ:

@@ -1,7 +1,6 @@
 """The other process of test_pairs: reads `[bundle, backbone]` lines, writes the logits of each.
 
-The inputs lie beside the bundle; `backbone` is null (the bundle says which) or the arguments of
-`timm.create_model`.
+The inputs lie beside the bundle; `backbone` is null (the bundle says which) or what `made` takes.
 """
 
 from __future__ import annotations
@@ -18,17 +17,23 @@ import inlay
 
 
 def logits(folder: Path, backbone: dict[str, Any] | None) -> list[list[float]]:
-    model = inlay.load(folder, backbone=None if backbone is None else timm_model(backbone))
+    model = inlay.load(folder, backbone=backbone and made(backbone))
     inputs = torch.load(folder.with_name("inputs.pt"), weights_only=True)
     with torch.no_grad():
         return model(inputs).tolist()
 
 
-def timm_model(arguments: dict[str, Any]) -> nn.Module:
-    import timm
-
+def made(recipe: dict[str, Any]) -> nn.Module:
+    """A timm model or a network for clouds, the same one every time."""
     torch.manual_seed(0)
-    return timm.create_model(num_classes=0, **arguments)
+    if "model_name" in recipe:
+        import timm
+
+        return timm.create_model(num_classes=0, **recipe)
+    from inlay_pointcloud.network import point_mae
+
+    arguments = dict(recipe)
+    return getattr(point_mae, arguments.pop("cloud"))(**arguments)
 
 
 if __name__ == "__main__":

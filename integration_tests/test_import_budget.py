@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "timm", "accelerate", "sklearn", "matplotlib", "PIL", "huggingface_hub")
+HEAVY = (
+    *("torch", "timm", "accelerate", "sklearn", "matplotlib", "PIL", "huggingface_hub"),
+    *("numba", "h5py", "trimesh", "laspy", "pypcd4", "plotly"),
+)
 
 PROBE = """
 import json, sys

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_what_errors_tell_to_install_is_what_brings_it(expected):
         brought = {kind: set(names) for kind, names in record.brings.items() if names}
         brought = {kind: names for kind, names in brought.items() if kind in promised}
         assert brought == promised, record.distribution
+
+
+@pytest.mark.parametrize("library", ["timm", "torchvision", "transformers"])
+def test_clouds_need_no_library_of_images(expected, library):
+    if "inlay-image" in expected:
+        pytest.skip("images are installed, too")
+    assert find_spec(library) is None
 
 
 @pytest.mark.skipif("INLAY_WHEELS" not in os.environ, reason="the sources are installed editable")

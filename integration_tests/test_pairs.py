@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 import torch
@@ -20,6 +21,8 @@ from inlay import PluginHost
 from inlay.descriptors import Method
 from inlay.errors import AnatomyError
 
+ELSEWHERE = Path(__file__).with_name("predict_elsewhere.py")
+made = run_path(str(ELSEWHERE))["made"]
 HOST = PluginHost.discover()
 TIMM = {
     "vit": ("vit_tiny_patch16_224", {"img_size": 32, "patch_size": 8}),
@@ -29,36 +32,39 @@ TIMM = {
     "swin": ("swin_tiny_patch4_window7_224", {"img_size": 32, "window_size": 4}),
     "swinv2": ("swinv2_tiny_window8_256", {"img_size": 32, "window_size": 4}),
 }
+CLOUDS = {
+    "point_mae": ("PointMae", {}),
+    "point_bert": ("PointMae", {"embed": 16}),
+    "recon": ("ReCon", {}),
+}
+GROUPED = {"groups": 8, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24}
 COLUMN = {"embed_dim": 32, "depth": 2, "num_heads": 2}
 PYRAMID = {"embed_dim": 16, "depths": (2, 2), "num_heads": (2, 2)}
 
 
 def families() -> dict[str, str | tuple[str, dict]]:
-    """Of each installed backbone: its name, or timm models of every kind that it takes."""
-    found = {}
-    for name in HOST.backbones:
-        if name == "timm":
-            found |= TIMM
-        else:
-            found[name] = name
+    """Small models of every kind that the installed backbones take, and the bundled ones by
+    name."""
+    found = {name: name for name in HOST.backbones if name.startswith("inlay_")}
+    if "timm" in HOST.backbones:
+        found |= TIMM
+    if "point_mae" in HOST.backbones:
+        found |= CLOUDS
     return found
 
 
 def recipe(family: tuple[str, dict]) -> dict:
-    """Arguments of `timm.create_model`; the other process makes the same model from them."""
+    """Class and arguments; the other process makes the same model from them."""
     architecture, sizes = family
+    if architecture in ("PointMae", "ReCon"):
+        return {"cloud": architecture, **GROUPED, **sizes}
     shape = PYRAMID if "window_size" in sizes else COLUMN
     return {"model_name": architecture, **shape, **sizes}
 
 
 def make(family: str | tuple[str, dict]) -> str | nn.Module:
-    """A name is built by its plugin; a timm model is made here, as a user would hold it."""
-    if isinstance(family, str):
-        return family
-    import timm
-
-    torch.manual_seed(0)
-    return timm.create_model(num_classes=0, **recipe(family))
+    """A name is built by its plugin; another model is made here, as a user would hold it."""
+    return family if isinstance(family, str) else made(recipe(family))
 
 
 def bits(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -68,7 +74,7 @@ def bits(module: nn.Module) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="session")
 def elsewhere():
     """Predict with a bundle in a process that has never seen the model that wrote it."""
-    command = [sys.executable, "-u", str(Path(__file__).with_name("predict_elsewhere.py"))]
+    command = [sys.executable, "-u", str(ELSEWHERE)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
