@@ -136,6 +136,8 @@ class Exporter:
     modality: str
     export: str
     summary: str
+    partial: bool = False
+    """Whether it can also hold what cannot be folded (routing, inserted tokens)."""
 
 
 @dataclass(frozen=True, kw_only=True)

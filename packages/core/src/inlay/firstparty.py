@@ -16,6 +16,7 @@ BROUGHT_BY = {
     "inlay-pointcloud": {
         "backbone": ("point_mae", "act", "point_bert", "recon", "recon_as_mae", "inlay_points"),
         "modality": ("points",),
+        "exporter": ("pt2",),
     },
     "inlay-train": {"command": ("train", "eval", "demo")},
 }

@@ -27,7 +27,8 @@ def merge(
 ) -> None:
     """Fold the adapter of a run into its backbone: inlay merge RUN --out FILE
 
-    The result needs no Inlay; timm's format is what `timm.create_model` loads.
+    The result needs no Inlay; timm's format is what `timm.create_model` loads, `pt2` what
+    `torch.export.load` does. The latter also holds pieces that cannot be folded.
     """
     from inlay.bundle import load
 
@@ -35,13 +36,15 @@ def merge(
         raise RunError(f"`{out}` is there already: give another name or remove it")
     model = load(bundle, backbone=backbone, host=host)
     exporter = _exporter(host, model.built.modality, name)
-    merged = model.merge()
+    merged = model.merge(partial=exporter.partial)
     out.parent.mkdir(parents=True, exist_ok=True)
     resolve(exporter.export)(merged, out)
     click.echo(
         f"{out}: `{model.built.label}` with `{model.method.name}` folded in, for {exporter.name}; "
         f"largest change of an output {merged.merge_change:.1e}"
     )
+    for refusal in merged.merge_refusals:
+        click.echo(f"  stays as it is: {refusal}")
 
 
 def _exporter(host: PluginHost, modality: str, name: str | None) -> Exporter:

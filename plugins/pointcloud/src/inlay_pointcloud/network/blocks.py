@@ -75,7 +75,7 @@ class DropPath(nn.Module):
     def forward(self, x_BTD: Tensor) -> Tensor:
         if not self.training or self.rate == 0:
             return x_BTD
-        kept_B11 = x_BTD.new_empty(len(x_BTD), 1, 1).bernoulli_(1 - self.rate)
+        kept_B11 = x_BTD.new_empty(x_BTD.shape[0], 1, 1).bernoulli_(1 - self.rate)
         return x_BTD * kept_B11 / (1 - self.rate)
 
 
@@ -156,7 +156,7 @@ class Blocks(nn.Module):
         return torch.cat(
             [
                 pos_BTD[:, : self.prefix],
-                pos_BTD.new_zeros(len(pos_BTD), inserted, pos_BTD.shape[2]),
+                pos_BTD.new_zeros(pos_BTD.shape[0], inserted, pos_BTD.shape[2]),
                 pos_BTD[:, self.prefix :],
             ],
             dim=1,

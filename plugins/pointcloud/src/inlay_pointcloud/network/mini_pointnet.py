@@ -51,5 +51,5 @@ def _joined(conv: Any, whole_GC: Tensor, each_MC: Tensor) -> Tensor:
     weight = conv.weight.squeeze(-1)
     for_whole, for_each = weight.chunk(2, dim=1)
     from_whole = F.linear(whole_GC, for_whole, conv.bias).unsqueeze(1)
-    from_each = F.linear(each_MC, for_each).view(len(whole_GC), -1, weight.shape[0])
+    from_each = F.linear(each_MC, for_each).view(whole_GC.shape[0], -1, weight.shape[0])
     return (from_each + from_whole).flatten(0, 1)

@@ -76,9 +76,8 @@ class PointMae(nn.Module):
         self.blocks.grad_checkpointing = enable
 
     def _prefix(self, part: str, like_BGD: Tensor) -> list[Tensor]:
-        return [
-            getattr(self, f"{name}_{part}").expand(len(like_BGD), -1, -1) for name in self.prefixes
-        ]
+        batch = like_BGD.shape[0]
+        return [getattr(self, f"{name}_{part}").expand(batch, -1, -1) for name in self.prefixes]
 
 
 class ReCon(PointMae):

@@ -1,6 +1,8 @@
 """The inner loop of farthest point sampling, compiled by numba when it is first used.
 
-No fast-math: sums are made in the order of the torch loop, so both choose the same points.
+Sums are made in the order of the torch loop and no products are fused into them, so that both
+choose the same points. The two flags only promise that there are no NaNs and that the sign of a
+zero does not matter.
 """
 
 from __future__ import annotations
@@ -11,30 +13,26 @@ from numba import njit
 _NEAR_ORIGIN = np.float32(1e-3)
 
 
-@njit(nogil=True, cache=True)
-def farthest(points_BN3, chosen_BG, skip_near_origin):
-    """Fill `chosen_BG` (B, G), zeros before, with indices of points (B, N, 3) float32."""
-    batch, size, _ = points_BN3.shape
+@njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+def farthest(points_B3N, chosen_BG, skip_near_origin):
+    """Fill `chosen_BG` (B, G), zeros before, with indices of points (B, 3, N) float32."""
+    size = points_B3N.shape[2]
     nearest_N = np.empty(size, np.float32)
-    for b in range(batch):
+    for b in range(points_B3N.shape[0]):
+        x, y, z = points_B3N[b, 0], points_B3N[b, 1], points_B3N[b, 2]
         nearest_N[:] = np.inf
         if skip_near_origin:
             for n in range(size):
-                x, y, z = points_BN3[b, n]
-                if x * x + y * y + z * z <= _NEAR_ORIGIN:
+                if x[n] * x[n] + y[n] * y[n] + z[n] * z[n] <= _NEAR_ORIGIN:
                     nearest_N[n] = -1.0
         last = 0
         for g in range(1, chosen_BG.shape[1]):
-            cx, cy, cz = points_BN3[b, last]
-            best, farthest_yet = 0, np.float32(-1.0)
+            cx, cy, cz = x[last], y[last], z[last]
+            most, last = np.float32(-1.0), 0
             for n in range(size):
-                dx = points_BN3[b, n, 0] - cx
-                dy = points_BN3[b, n, 1] - cy
-                dz = points_BN3[b, n, 2] - cz
-                squared = dx * dx + dy * dy + dz * dz
-                near = min(nearest_N[n], squared)
+                dx, dy, dz = x[n] - cx, y[n] - cy, z[n] - cz
+                near = min(nearest_N[n], dx * dx + dy * dy + dz * dz)
                 nearest_N[n] = near
-                if near > farthest_yet:
-                    best, farthest_yet = n, near
-            last = best
+                if near > most:
+                    most, last = near, n
             chosen_BG[b, g] = last

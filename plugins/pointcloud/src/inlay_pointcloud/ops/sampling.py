@@ -5,7 +5,9 @@ Shapes: B batch, N points, C columns, G chosen points.
 
 from __future__ import annotations
 
-import numpy as np
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -40,18 +42,18 @@ def farthest_point_sample(
             " set fewer `groups` or take larger clouds"
         )
     points_BN3 = points_BN3.detach().float()
-    kernel = None if points_BN3.is_cuda or torch.compiler.is_compiling() else _kernel()
+    kernel = None if torch.compiler.is_compiling() else _kernel()
     if kernel is None or points_BN3.device.type != "cpu":
         return fps_loop(points_BN3, count, skip_near_origin)
-    chosen_BG = np.zeros((len(points_BN3), count), np.int64)
-    kernel(points_BN3.contiguous().numpy(), chosen_BG, skip_near_origin)
-    return torch.from_numpy(chosen_BG)
+    chosen_BG = torch.zeros(points_BN3.shape[0], count, dtype=torch.int64)
+    _in_threads(kernel, points_BN3.mT.contiguous(), chosen_BG, skip_near_origin)
+    return chosen_BG
 
 
 def fps_loop(points_BN3: Tensor, count: int, skip_near_origin: bool) -> Tensor:
     """The same in torch alone: one vectorised step for each centre."""
     x, y, z = points_BN3.unbind(-1)
-    rows = torch.arange(len(points_BN3), device=points_BN3.device)
+    rows = torch.arange(points_BN3.shape[0], device=points_BN3.device)
     last = torch.zeros_like(rows)
     nearest_BN = torch.full_like(x, torch.inf)
     passed_BN = x * x + y * y + z * z <= NEAR_ORIGIN
@@ -73,7 +75,18 @@ def take(points_BNC: Tensor, index: Tensor) -> Tensor:
     return rows.view(*index.shape, points_BNC.shape[-1])
 
 
-def _kernel():
+def _in_threads(kernel: Any, points_B3N: Tensor, chosen_BG: Tensor, skip: bool) -> None:
+    """Fill `chosen_BG`, as many clouds at once as torch has threads."""
+    threads = min(torch.get_num_threads(), points_B3N.shape[0])
+    jobs = zip(points_B3N.chunk(threads), chosen_BG.chunk(threads), strict=True)
+    if threads == 1:
+        kernel(points_B3N.numpy(), chosen_BG.numpy(), skip)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda job: kernel(job[0].numpy(), job[1].numpy(), skip), jobs))
+
+
+def _kernel() -> Any:
     """The compiled loop, or `None` where numba does not run."""
     try:
         from inlay_pointcloud.ops.kernel import farthest
