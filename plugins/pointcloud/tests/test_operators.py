@@ -42,7 +42,10 @@ def test_points_near_the_origin_are_passed_over_but_for_the_first() -> None:
     cloud = torch.tensor([[[0.01, 0, 0], [0.03, 0, 0], [0.04, 0, 0], [0, 1.0, 0], [-1.0, 0, 0]]])
     assert farthest_point_sample(cloud, 4).tolist() == [[0, 4, 3, 2]]
     assert farthest_point_sample(cloud, 5).tolist() == [[0, 4, 3, 2, 1]]
-    for choose in (farthest_point_sample(cloud, 5, skip_near_origin=True), fps_loop(cloud, 5, True)):
+    for choose in (
+        farthest_point_sample(cloud, 5, skip_near_origin=True),
+        fps_loop(cloud, 5, True),
+    ):
         assert set(choose[0].tolist()) == {0, 2, 3, 4}  # one of them twice
         assert choose[0, 0] == 0
 
