@@ -16,9 +16,14 @@ BROUGHT_BY = {
     "inlay-pointcloud": {
         "backbone": ("point_mae", "act", "point_bert", "recon", "recon_as_mae", "inlay_points"),
         "modality": ("points",),
+        "dataset": (
+            *("cloud_folder", "shapes", "scanobjectnn", "modelnet40"),
+            *("modelnet_fewshot", "shapenet_part"),
+        ),
+        "task": ("part_segmentation",),
         "exporter": ("pt2",),
     },
-    "inlay-train": {"command": ("train", "eval", "demo")},
+    "inlay-train": {"command": ("train", "eval", "folds", "demo")},
 }
 
 

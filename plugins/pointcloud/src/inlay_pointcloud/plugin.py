@@ -4,26 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inlay.descriptors import Backbone
+from inlay.descriptors import Backbone, Dataset, Exporter, Modality
 from inlay.hooks import hookimpl
 
 
 @hookimpl
+def register_modalities() -> Iterable[Modality]:
+    """Point clouds."""
+    from inlay_pointcloud.data.suffixes import SUFFIXES
+
+    yield Modality(
+        name="points",
+        reader="inlay_pointcloud.data.preprocess:reader",
+        suffixes=SUFFIXES,
+        summary="point clouds, and meshes that points are sampled on, (B, N, 3)",
+        viewer="inlay_pointcloud.viewer:view",
+    )
+
+
+@hookimpl
 def register_backbones() -> Iterable[Backbone]:
-    """Point-MAE's layout with the weights of several authors."""
-    for name, config, summary in (
-        ("point_mae", "PointMaeConfig", "Point-MAE (ECCV 2022), 22 M parameters"),
-        ("act", "ActConfig", "ACT (ICLR 2023), Point-MAE's layout"),
-        ("point_bert", "PointBertConfig", "Point-BERT (CVPR 2022)"),
-        ("recon", "ReConConfig", "ReCon (ICML 2023) as published, 44 M parameters"),
-        ("recon_as_mae", "ReConAsMaeConfig", "ReCon's weights in Point-MAE's forward pass"),
+    """Point-MAE's layout with the weights of several authors, and one that needs no download."""
+    for name, config, module, summary in (
+        ("inlay_points", "BundledConfig", "bundled", "a small one, pretrained, inside this wheel"),
+        ("point_mae", "PointMaeConfig", "build", "Point-MAE (ECCV 2022), 22 M parameters"),
+        ("act", "ActConfig", "build", "ACT (ICLR 2023), Point-MAE's layout"),
+        ("point_bert", "PointBertConfig", "build", "Point-BERT (CVPR 2022)"),
+        ("recon", "ReConConfig", "build", "ReCon (ICML 2023) as published, 43 M parameters"),
+        ("recon_as_mae", "ReConAsMaeConfig", "build", "ReCon's weights, Point-MAE's forward pass"),
     ):
         yield Backbone(
             name=name,
             config=f"inlay_pointcloud.backbones.config:{config}",
-            build="inlay_pointcloud.backbones.build:build",
+            build=f"inlay_pointcloud.backbones.{module}:build",
             modality="points",
             summary=summary,
             provides="inlay_pointcloud.backbones.traits:provides",
             adopt="inlay_pointcloud.backbones.build:adopt",
         )
+
+
+@hookimpl
+def register_datasets() -> Iterable[Dataset]:
+    """Layouts of labelled clouds."""
+    for name, config, summary in (
+        ("cloud_folder", "CloudFolderConfig", "a folder of class folders, in a dozen formats"),
+        ("shapes", "ShapesConfig", "generated everyday objects, without download"),
+        ("scanobjectnn", "ScanObjectNNConfig", "scanned objects of 15 classes, three variants"),
+        ("modelnet40", "ModelNet40Config", "shapes of 40 classes"),
+        ("modelnet_fewshot", "ModelNetFewshotConfig", "the few-shot episodes of ModelNet40"),
+        ("shapenet_part", "ShapeNetPartConfig", "50 parts of shapes of 16 categories"),
+    ):
+        yield Dataset(
+            name=name,
+            config=f"inlay_pointcloud.data.config:{config}",
+            build=f"inlay_pointcloud.data.{name}:build",
+            modality="points",
+            summary=summary,
+        )
+
+
+@hookimpl
+def register_exporters() -> Iterable[Exporter]:
+    """Programs."""
+    yield Exporter(
+        name="pt2",
+        modality="points",
+        export="inlay_pointcloud.export:export",
+        summary="a program that `torch.export.load` loads, sampling and grouping included",
+        partial=True,
+    )

@@ -1,0 +1,35 @@
+"""The backbone inside the wheel."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from inlay.anatomy import BuiltBackbone
+from inlay.errors import BundleError
+from inlay_pointcloud import bundled
+from inlay_pointcloud.backbones.build import built, empty
+from inlay_pointcloud.backbones.config import BundledConfig
+
+
+def build(config: BundledConfig) -> BuiltBackbone:
+    """The pretrained network in float32.
+
+    Raises:
+        BundleError: the installed file is not the one that was released.
+    """
+    path = bundled.weights_path()
+    _check(path)
+    model = empty(config, **bundled.ARCHITECTURE)
+    state = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+    model.load_state_dict(state)
+    return built(model, config, bundled.NORMALIZE)
+
+
+def _check(path: Path) -> None:
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != bundled.SHA256:
+        raise BundleError(
+            f"the bundled weights `{path}` are missing or damaged; install `inlay-pointcloud` again"
+        )
