@@ -28,16 +28,20 @@ class DataConfig(Config):
         return cls.model_fields["preprocess"].default.model_dump() | dict(value)
 
 
-class SplitConfig(DataConfig):
-    """What data sets have that may have to be split."""
+class ValidationConfig(DataConfig):
+    """What data sets have that may have no part to validate on."""
 
     val_size: Share = 0.1
     """Share, or number, of the training items to validate on, where the layout has no such part; 0
     for none."""
 
-    test_size: Share = 0.2
-    """Share, or number, of the items for the test, where the layout has no parts at all."""
-
     split_seed: int = 0
     """Seed of a stratified split; not that of training, so that runs of several seeds are compared
     on one split."""
+
+
+class SplitConfig(ValidationConfig):
+    """What data sets have that may have no parts at all."""
+
+    test_size: Share = 0.2
+    """Share, or number, of the items for the test, where the layout has no parts at all."""

@@ -1,0 +1,1 @@
+"""Labelled point clouds on disk; `config` imports no torch."""

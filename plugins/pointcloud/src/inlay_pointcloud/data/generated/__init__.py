@@ -1,0 +1,1 @@
+"""Everyday objects made of surfaces, for the data set `shapes`."""
