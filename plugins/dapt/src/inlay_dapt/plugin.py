@@ -1,0 +1,49 @@
+"""What `inlay-dapt` registers; imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from inlay.descriptors import Method
+from inlay.hooks import hookimpl
+from inlay_dapt.presets import PRESETS
+
+if TYPE_CHECKING:
+    from inlay.adapted import AdaptedModel
+    from inlay.config.train import TrainConfig
+
+CITATION = (
+    "Zhou, Liang, Xu, Zhu, Xu, Zou, Bai: Dynamic Adapter Meets Prompt Tuning: Parameter-Efficient"
+    " Transfer Learning for Point Cloud Analysis. CVPR 2024. arXiv:2403.01439"
+)
+
+
+@hookimpl
+def register_methods() -> Iterable[Method]:
+    """DAPT."""
+    yield Method(
+        name="dapt",
+        config="inlay_dapt.config:DaptConfig",
+        attach="inlay_dapt.adapter:attach",
+        count="inlay_dapt.adapter:count",
+        importer="inlay_dapt.importer:read",
+        presets=PRESETS,
+        needs=frozenset({"sequence", "insertion"}),
+        refuses={
+            "hierarchical": "its attention works in windows of a fixed number of tokens, where the"
+            " prompts that DAPT inserts after every block have no place"
+        },
+        summary="adapters scaled for each token, scale-and-shift, and prompts made inside",
+        citation=CITATION,
+    )
+
+
+@hookimpl
+def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]] | None:
+    """DAPT's runs decay what the authors' do; with `filter_bias_and_bn` off everything decays."""
+    if model.method.name != "dapt" or not config.filter_bias_and_bn:
+        return None
+    from inlay_dapt.decay import param_groups
+
+    return param_groups(model, config)
