@@ -15,14 +15,14 @@ def check_fit(
 
     `unfit` says why the backbone lacks a trait, where it knows.
     """
+    for trait in sorted(method.refuses.keys() & provides):
+        raise AnatomyError(
+            f"method `{method.name}` cannot run on `{label}`: {method.refuses[trait]}"
+        )
     for trait in sorted(method.needs - provides):
         why = f": {unfit[trait]}" if trait in unfit else ""
         have = ", ".join(f"`{t}`" for t in sorted(provides)) or "nothing"
         raise AnatomyError(
             f"method `{method.name}` needs a backbone that provides `{trait}`, "
             f"and `{label}` provides {have}{why}"
-        )
-    for trait in sorted(method.refuses.keys() & provides):
-        raise AnatomyError(
-            f"method `{method.name}` cannot run on `{label}`: {method.refuses[trait]}"
         )
