@@ -6,6 +6,7 @@ Shapes: B batch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,18 @@ from torch import Tensor
 
 from inlay.descriptors import resolve
 from inlay.errors import DataError
+from inlay.task import PartsPrediction
 
 if TYPE_CHECKING:
     from inlay.adapted import AdaptedModel
     from inlay.descriptors import Modality
     from inlay.host import PluginHost
-    from inlay.task import Prediction
+    from inlay.task import Answer
 
 
 def predict(
     model: AdaptedModel, paths: Sequence[Path], host: PluginHost, *, batch_size: int = 32
-) -> Iterator[tuple[Path, Prediction]]:
+) -> Iterator[tuple[Path, Answer]]:
     """One answer for each file, in order; files are prepared as in training.
 
     A folder stands for all files in it, at any depth, that the modality reads, by name.
@@ -42,7 +44,15 @@ def predict(
         inputs_B = torch.stack([read(file) for file in batch]).to(device)
         with torch.inference_mode():
             output: Tensor = model(inputs_B)
-        yield from zip(batch, model.head.predict(output), strict=True)
+        answers = zip(inputs_B, model.head.predict(output), strict=True)
+        yield from zip(batch, (_with_points(*pair) for pair in answers), strict=True)
+
+
+def _with_points(inputs_NC: Tensor, answer: Answer) -> Answer:
+    if not isinstance(answer, PartsPrediction):
+        return answer
+    rows = inputs_NC[:, :3].double().cpu().tolist()
+    return replace(answer, points=tuple(tuple(round(x, 6) for x in row) for row in rows))
 
 
 def files_of(paths: Sequence[Path], modality: Modality) -> list[Path]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,9 +17,41 @@ if TYPE_CHECKING:
 class Prediction:
     """The answer for one input: the likeliest class and the probability of every class."""
 
+    words: ClassVar[tuple[str, str]] = ("class", "probability")
+    """What the names and numbers of `ranked` are."""
+
     label: str
     probability: float
     probabilities: dict[str, float]
+
+    @property
+    def ranked(self) -> Mapping[str, float]:
+        """Every class, the likeliest first."""
+        return self.probabilities
+
+
+@dataclass(frozen=True)
+class PartsPrediction:
+    """The answer for one input of many points: the part that each one belongs to."""
+
+    words: ClassVar[tuple[str, str]] = ("part", "share")
+
+    parts: tuple[str, ...]
+    """A part's name for each point, in the order in which the backbone was given them."""
+    shares: dict[str, float]
+    """Of the points, for every part that occurs, the largest first."""
+    points: tuple[tuple[float, ...], ...] = ()
+    """The points themselves, as the backbone was given them; `inlay.predict` adds them, because a
+    file's points are chosen from and moved."""
+
+    @property
+    def ranked(self) -> Mapping[str, float]:
+        """Every part that occurs, the largest first."""
+        return self.shares
+
+
+Answer = Prediction | PartsPrediction
+"""What a head says of one input; `words` and `ranked` are common to all."""
 
 
 class TaskHead(Protocol):
@@ -45,7 +77,7 @@ class TaskHead(Protocol):
         `inlay-train`."""
         ...
 
-    def predict(self, output: Tensor) -> Sequence[Prediction]:
+    def predict(self, output: Tensor) -> Sequence[Answer]:
         """Readable answers, one for each input."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inlay.descriptors import Backbone, Dataset, Exporter, Modality
+from inlay.descriptors import Backbone, Dataset, Exporter, Modality, Task
 from inlay.hooks import hookimpl
 
 
@@ -42,6 +42,17 @@ def register_backbones() -> Iterable[Backbone]:
             provides="inlay_pointcloud.backbones.traits:provides",
             adopt="inlay_pointcloud.backbones.build:adopt",
         )
+
+
+@hookimpl
+def register_tasks() -> Iterable[Task]:
+    """Beside classification, which is core's."""
+    yield Task(
+        name="part_segmentation",
+        config="inlay_pointcloud.tasks.config:PartSegmentationConfig",
+        build="inlay_pointcloud.tasks.segmentation:build",
+        summary="a part for each point of a cloud, with Point-MAE's decoder",
+    )
 
 
 @hookimpl

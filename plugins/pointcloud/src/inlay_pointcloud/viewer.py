@@ -97,8 +97,8 @@ def _points(cloud_N3: Tensor, first: Colouring) -> go.Scatter3d:
 
 
 def _layout(observation: Observation, colourings: Sequence[Colouring]) -> go.Layout:
-    answer = observation.prediction
-    title = f"{observation.source.name}: {answer.label}, {100 * answer.probability:.0f} %"
+    first, share = next(iter(observation.prediction.ranked.items()))
+    title = f"{observation.source.name}: {first}, {100 * share:.0f} %"
     hidden = {"visible": False}
     return go.Layout(
         title={"text": escape(title), "x": 0.02},

@@ -39,7 +39,7 @@ def inspect(
     out = out or Path(path.name).with_suffix(".html")
     for observation in observed(model, [path], host):
         view(model, observation, out, host)
-        click.echo(f"{path}: {observation.prediction.label}")
+        click.echo(f"{path}: {next(iter(observation.prediction.ranked))}")
         for line in _summary(observation):
             click.echo(f"  {line}")
         click.echo(f"page {out}")

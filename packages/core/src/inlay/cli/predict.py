@@ -1,4 +1,4 @@
-"""`inlay predict`: classes of files, with the bundle of a run."""
+"""`inlay predict`: classes of files, or parts of clouds, with the bundle of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,9 +21,10 @@ from inlay.cli.options import (
 from inlay.host import PluginHost
 
 if TYPE_CHECKING:
-    from inlay.task import Prediction
+    from inlay.task import Answer
 
-    Answers = list[tuple[Path, Prediction]]
+    Answers = list[tuple[Path, Answer]]
+    Rows = list[tuple[str, list[tuple[str, float]]]]
 
 
 @click.command()
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 @click.option(
     "--top",
     type=click.IntRange(min=1),
-    help="So many likeliest classes; default: one, and every class in JSON.",
+    help="So many likeliest classes; default: one, and every class in JSON. Of parts: so many of"
+    " the largest; default: all.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @device_option
@@ -50,7 +52,9 @@ def predict(
     device: str | None,
     backbone: str | None,
 ) -> None:
-    """Tell the class of files: inlay predict RUN PATH...
+    """Tell the class of files, or the parts that clouds have: inlay predict RUN PATH...
+
+    For parts the answer is the share of points in each; JSON has the part of every point.
 
     RUN is a bundle or the folder of a run; a PATH that is a folder stands for the files in it.
     A file that cannot be read is named, and nothing is printed.
@@ -61,48 +65,57 @@ def predict(
     model = load(bundle, backbone=backbone, host=host, device=device_or_default(device))
     answers = list(answers_of(model, paths, host, batch_size=batch_size))
     if form == "json":
-        _print_json(answers, top or len(model.head.labels))
+        click.echo(json.dumps([_record(*answer, top) for answer in answers], indent=2))
     elif form == "csv":
-        _print_csv(answers, min(top or 1, len(model.head.labels)))
+        _print_csv(answers, top)
     else:
-        _print_table(answers, top or 1)
+        _print_table(answers, top)
 
 
-def _ranked(prediction: Prediction, top: int) -> list[tuple[str, float]]:
-    return list(islice(prediction.probabilities.items(), top))
+def _ranked(answer: Answer, top: int | None) -> list[tuple[str, float]]:
+    return list(islice(answer.ranked.items(), top))
 
 
-def _print_json(answers: Answers, top: int) -> None:
-    rows = [
-        {
-            "path": str(path),
-            "class": prediction.label,
-            "probability": prediction.probability,
-            "probabilities": dict(_ranked(prediction, top)),
-        }
-        for path, prediction in answers
-    ]
-    click.echo(json.dumps(rows, indent=2))
+def _record(path: Path, answer: Answer, top: int | None) -> dict[str, Any]:
+    from inlay.task import PartsPrediction
+
+    ranked = dict(_ranked(answer, top))
+    if isinstance(answer, PartsPrediction):
+        points = {"parts": answer.parts, "points": answer.points}
+        return {"path": str(path), "shares": ranked, **points}
+    likeliest = {"class": answer.label, "probability": answer.probability}
+    return {"path": str(path), **likeliest, "probabilities": ranked}
 
 
-def _print_csv(answers: Answers, top: int) -> None:
+def _shown(answers: Answers, top: int | None) -> tuple[tuple[str, str], Rows]:
+    """The words for a column pair, and each file with what is said of it."""
+    from inlay.task import PartsPrediction
+
+    every = isinstance(answers[0][1], PartsPrediction)
+    count = top or (None if every else 1)
+    return answers[0][1].words, [(str(path), _ranked(answer, count)) for path, answer in answers]
+
+
+def _print_csv(answers: Answers, top: int | None) -> None:
+    (what, number), rows = _shown(answers, top)
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    more = [f"{word}_{i}" for i in range(2, top + 1) for word in ("class", "probability")]
-    writer.writerow(["path", "class", "probability", *more])
-    for path, prediction in answers:
-        ranked = [(label, f"{p:.6f}") for label, p in _ranked(prediction, top)]
-        writer.writerow([path, *(cell for pair in ranked for cell in pair)])
+    most = max(len(ranked) for _, ranked in rows)
+    more = [f"{word}_{i}" for i in range(2, most + 1) for word in (what, number)]
+    writer.writerow(["path", what, number, *more])
+    for path, ranked in rows:
+        cells = [cell for label, p in ranked for cell in (label, f"{p:.6f}")]
+        writer.writerow([path, *cells, *[""] * (2 * (most - len(ranked)))])
 
 
-def _print_table(answers: Answers, top: int) -> None:
+def _print_table(answers: Answers, top: int | None) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
 
-    more = ["then"] if top > 1 else []
-    table = Table(Column("file", overflow="fold"), "class", "probability", *more)
-    for path, prediction in answers:
-        (label, likeliest), *rest = _ranked(prediction, top)
+    (what, number), rows = _shown(answers, top)
+    more = ["then"] if max(len(ranked) for _, ranked in rows) > 1 else []
+    table = Table(Column("file", overflow="fold"), what, number, *more)
+    for path, ((label, first), *rest) in rows:
         then = [", ".join(f"{escape(name)} {100 * p:.1f} %" for name, p in rest)] if more else []
-        table.add_row(escape(str(path)), escape(label), f"{100 * likeliest:.1f} %", *then)
+        table.add_row(escape(path), escape(label), f"{100 * first:.1f} %", *then)
     Console().print(table)

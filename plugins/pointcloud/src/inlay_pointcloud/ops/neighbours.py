@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from inlay.errors import DataError
-from inlay_pointcloud.ops.sampling import take
 
 
 @torch.no_grad()
@@ -33,14 +32,17 @@ def k_nearest(points_BN3: Tensor, centres_BG3: Tensor, k: int) -> Tensor:
 def interpolate(points_BN3: Tensor, centres_BG3: Tensor, values_BGD: Tensor) -> Tensor:
     """Values (B, N, D) at points: the three nearest centres, weighted by inverse squared distance.
 
-    As PointNet++ propagates features (Qi et al. 2017, section 3.4).
+    As PointNet++ propagates features (Qi et al. 2017, section 3.4), 1e-8 added to squares.
     """
     count = min(3, centres_BG3.shape[1])
     with torch.no_grad():
-        squared, index_BN3 = _distances(points_BN3, centres_BG3).square().topk(count, largest=False)
+        distances_BNG = _distances(points_BN3, centres_BG3)
+        squared, index_BN3 = distances_BNG.square().topk(count, largest=False)
         weights = 1 / (squared + 1e-8)
         weights = weights / weights.sum(-1, keepdim=True)
-    return (take(values_BGD, index_BN3) * weights.unsqueeze(-1)).sum(2)
+        # a matrix with three numbers in each row: its product needs less than rows taken and summed
+        weights_BNG = torch.zeros_like(distances_BNG).scatter_(-1, index_BN3, weights)
+    return weights_BNG.to(values_BGD.dtype) @ values_BGD
 
 
 def _distances(a_BN3: Tensor, b_BM3: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""The task that this package brings: part segmentation."""

@@ -1,0 +1,328 @@
+"""Part segmentation: the decoder of the authors, at any size, from training to a bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import inlay
+from inlay.anatomy import Placement
+from inlay.anatomy.attachments import Attachments
+from inlay.bundle.reading import read_manifest, read_tensors
+from inlay.cli import main
+from inlay.data import Splits
+from inlay.errors import AnatomyError, ConfigError, DataError
+from inlay.features import Features, Points
+from inlay.host import PluginHost
+from inlay_pointcloud.backbones.build import adopt, build
+from inlay_pointcloud.backbones.config import PointMaeConfig
+from inlay_pointcloud.network.point_mae import PointMae
+from inlay_pointcloud.tasks.config import PartSegmentationConfig
+from inlay_pointcloud.tasks.decoder import pooled_prompts
+from inlay_pointcloud.tasks.segmentation import PartSegmentationHead, thirds
+from inlay_pointcloud.tasks.segmentation import build as build_head
+
+CATEGORIES = {"Mug": [0, 1], "Rocket": [2, 3, 4]}
+LABELS = ("Mug 0", "Mug 1", "Rocket 0", "Rocket 1", "Rocket 2")
+
+Small = Callable[..., PointMae]
+
+
+def splits(categories: dict[str, list[int]] | None = CATEGORIES) -> Splits:
+    facts = {} if categories is None else {"categories": categories}
+    nothing: Any = []
+    return Splits(
+        train=nothing, validation=None, test=None, labels=LABELS, preprocessing={}, facts=facts
+    )
+
+
+def head_of(model: PointMae, **settings: Any) -> PartSegmentationHead:
+    anatomy = adopt(model).anatomy  # type: ignore[union-attr]
+    torch.manual_seed(1)
+    head = build_head(PartSegmentationConfig(**{"categories": 2} | settings), anatomy, LABELS)
+    for module in head.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            nn.init.normal_(module.running_mean, std=0.1)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    head.prepare(splits(CATEGORIES if head.category else None))
+    return head.eval()
+
+
+def encoded(model: PointMae, clouds: Tensor, head: PartSegmentationHead, **given: Any) -> Features:
+    return adopt(model).anatomy.encode(clouds, levels=head.levels, **given)  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def told(clouds: Tensor) -> Tensor:
+    """(2, 64, 4): a mug and a rocket."""
+    return torch.cat([clouds, torch.tensor([0.0, 1.0])[:, None, None].expand(2, 64, 1)], dim=-1)
+
+
+def test_the_full_model_counts_as_the_authors_does(host: PluginHost) -> None:
+    """5,238,706 in the decoder and 27,063,730 in all, without class token."""
+    built = build(PointMaeConfig(pretrained=False, npoints=2048, groups=128, class_token=False))
+    head = build_head(PartSegmentationConfig(), built.anatomy, [str(i) for i in range(50)])
+    assert head.levels == (3, 7, 11)
+    assert sum(p.numel() for p in head.parameters()) == 5_238_706
+    assert sum(p.numel() for p in [*head.parameters(), *built.module.parameters()]) == 27_063_730
+    prompts = PartSegmentationConfig(global_features="prompts")
+    other = build_head(prompts, built.anatomy, [str(i) for i in range(50)])
+    assert sum(p.numel() for p in other.parameters()) == 5_238_706
+
+
+def expected(model: PointMae, head: PartSegmentationHead, cloud: Tensor, category: int) -> Tensor:
+    """Logits (N, C) of one cloud as the spec has them: features interpolated, joined with xyz and
+    with the repeated whole, multiplied by the whole matrices."""
+    s = head.state_dict()
+    features = encoded(model, cloud[None], head)
+    joined = torch.cat([level[0] for level in features.levels])  # (J, G)
+    assert isinstance(features.layout, Points)
+    centres = features.layout.centres[0]
+
+    def layer(x: Tensor, linear: str, norm: str, slope: float = 0.0) -> Tensor:
+        x = F.linear(x, s[f"{linear}.weight"], s.get(f"{linear}.bias"))
+        parts = (s[f"{norm}.{n}"] for n in ("running_mean", "running_var", "weight", "bias"))
+        return F.leaky_relu(F.batch_norm(x, *parts), slope)
+
+    rows = []
+    for point in cloud[:, :3]:
+        squared = (centres - point).square().sum(-1)
+        near = squared.argsort()[:3]
+        weights = 1 / (squared[near] + 1e-8)
+        rows.append((joined[:, near] * weights / weights.sum()).sum(-1))
+    x = torch.cat([cloud[:, :3], torch.stack(rows)], dim=1)
+    x = layer(x, "propagation.enter", "propagation.enter_norm")
+    x = layer(x, "propagation.leave", "propagation.leave_norm")
+    code = F.one_hot(torch.tensor([category]), 2).float()
+    code = layer(code, "category.embed", "category.norm", 0.2)[0]
+    whole = torch.cat([joined.amax(1), joined.mean(1), code])
+    x = torch.cat([x, whole.expand(len(x), -1)], dim=1)
+    x = layer(x, "classifier.join", "classifier.join_norm")
+    x = layer(x, "classifier.hidden", "classifier.hidden_norm")
+    return F.linear(x, s["classifier.fc.weight"], s["classifier.fc.bias"])
+
+
+@torch.no_grad()
+def test_the_decoder_computes_what_is_written_of_it(small: Small, told: Tensor) -> None:
+    model = small(class_token=False)
+    head = head_of(model)
+    logits = head(encoded(model, told, head))
+    assert logits.shape == (2, 64, 5)
+    for cloud, own, category in zip(told, logits, (0, 1), strict=True):
+        assert (own - expected(model, head, cloud, category)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("depth", "levels"),
+    [(12, (3, 7, 11)), (24, (7, 15, 23)), (4, (1, 2, 3)), (2, (0, 1)), (1, (0,))],
+)
+def test_levels_are_the_last_blocks_of_each_third(depth: int, levels: tuple[int, ...]) -> None:
+    assert thirds(depth) == levels
+
+
+@torch.no_grad()
+def test_the_category_matters_and_without_one_the_likeliest_is_taken(
+    small: Small, told: Tensor
+) -> None:
+    model = small()
+    head = head_of(model)
+    other = told.clone()
+    other[..., 3] = 1 - other[..., 3]
+    as_told, as_other = (head(encoded(model, x, head)) for x in (told, other))
+    assert (as_told - as_other).abs().max() > 1e-2
+    untold = head(encoded(model, told[..., :3], head))
+    either = torch.stack([as_told, as_other]) - untold
+    assert either.abs().amax((2, 3)).amin(0).max() < 1e-5, "each cloud is of one of the categories"
+    head.train()
+    with pytest.raises(DataError, match=r"no fourth column"):
+        head(encoded(model, told[..., :3], head))
+
+
+@torch.no_grad()
+def test_data_without_categories(small: Small, told: Tensor) -> None:
+    """No code and no restriction: the fourth column is not read, all parts are candidates."""
+    model = small()
+    head = head_of(model, categories=0)
+    logits = head(encoded(model, told[..., :3], head))
+    assert torch.equal(head(encoded(model, told, head)), logits)
+    assert [p.parts[0] for p in head.predict(logits)] == [
+        LABELS[i] for i in logits[:, 0].argmax(-1)
+    ]
+
+
+def test_prompts_stand_in_for_the_groups_dealt_by_age(small: Small, clouds: Tensor) -> None:
+    """Newest first, 5 to 1: the oldest level gets 1 and 2, then 3 and 4, then 5."""
+    newest_first = torch.tensor([5.0, 4, 3, 2, 1]).view(1, 5, 1)
+    assert pooled_prompts(newest_first, 3).tolist() == [[2, 4, 5, 1.5, 3.5, 5]]
+    model = small()
+    head = head_of(model, categories=0, global_features="prompts")
+    features = encoded(model, clouds, head)
+    with pytest.raises(AnatomyError, match=r"at least 3 inserted tokens, .* the method inserts 0"):
+        head(features)
+
+
+class Summary(nn.Module):
+    """A prompt from what enters the MLP."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.scale * x.mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize("class_token", [True, False])
+def test_inserted_prompts_reach_the_decoder(small: Small, told: Tensor, class_token: bool) -> None:
+    """Every adapter tensor gets a gradient, and groups are still the last tokens."""
+    model = small(class_token=class_token)
+    built = adopt(model)
+    assert built is not None
+    place = Placement(built.anatomy)
+    for block in place.blocks:
+        place.insert(block, Summary(block.width), source=block.site("mlp.in"))
+    Attachments.of(model).add("default", place.adapter)
+    head = head_of(model, global_features="prompts")
+    features = built.anatomy.encode(told, inserted=3, levels=head.levels)
+    assert [level.shape for level in features.levels] == [(2, 48, 16)] * 3
+    head.loss(head(features), torch.zeros(2, 64, dtype=torch.int64)).backward()
+    for name, parameter in place.adapter.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_the_loss_is_the_authors(small: Small) -> None:
+    head = head_of(small())
+    logits, targets = torch.randn(2, 7, 5), torch.randint(5, (2, 7))
+    published = F.nll_loss(F.log_softmax(logits, -1).view(-1, 5), targets.view(-1))
+    assert torch.equal(head.loss(logits, targets), published)
+
+
+def test_parts_are_chosen_within_one_category(small: Small) -> None:
+    """Mugs' parts have 0.64 and 0.6 of two points' probability, though the second point's single
+    likeliest part is a rocket's."""
+    head = head_of(small())
+    chances = torch.tensor([[0.50, 0.14, 0.12, 0.12, 0.12], [0.32, 0.28, 0.40, 1e-6, 1e-6]])
+    (answer,) = head.predict(chances.log()[None])
+    assert answer.parts == ("Mug 0", "Mug 0")
+    assert answer.shares == {"Mug 0": 1.0}
+    rocket = torch.tensor(
+        [[0.1, 0.1, 0.1, 0.1, 0.6], [0.3, 0.1, 0.1, 0.4, 0.1], [0, 0, 0, 0.9, 0.1]]
+    )
+    (answer,) = head.predict(rocket.log()[None])
+    assert answer.parts == ("Rocket 2", "Rocket 1", "Rocket 1")
+    assert list(answer.ranked.items()) == [("Rocket 1", 2 / 3), ("Rocket 2", 1 / 3)]
+
+
+def test_mistakes_are_one_sentence(small: Small) -> None:
+    model = small()
+    with pytest.raises(ConfigError, match=r"asks for block 3, and the backbone has 0 to 2"):
+        head_of(model, levels=(1, 3))
+    with pytest.raises(ValueError, match=r"from low to high"):
+        PartSegmentationConfig(levels=(2, 1))
+    head = head_of(model)
+    with pytest.raises(ConfigError, match=r"is 2 and the data has no categories.*categories=0"):
+        head.prepare(splits(None))
+    with pytest.raises(ConfigError, match=r"is 2 and the data has 1 categories"):
+        head.prepare(splits({"Mug": [0, 1]}))
+    with pytest.raises(DataError, match=r"part `Rocket 2` is of no category"):
+        head.prepare(splits({"Mug": [0, 1], "Rocket": [2, 3]}))
+    pytest.importorskip("torchmetrics")
+    fresh = build_head(head.config, adopt(model).anatomy, LABELS)  # type: ignore[union-attr]
+    with pytest.raises(ConfigError, match=r"call `model.head.prepare\(splits\)`"):
+        fresh.metrics()
+
+
+def halves(count: int) -> tuple[Tensor, Tensor]:
+    """Clouds (count, 64, 4) of either category, whose parts are slices along x."""
+    points = 2 * torch.rand(count, 64, 3, generator=torch.Generator().manual_seed(5)) - 1
+    category = torch.arange(count) % 2
+    points[category == 1] *= torch.tensor([1.0, 0.2, 0.2])
+    x = points[..., 0]
+    parts = torch.where(category[:, None] == 0, x > 0, 2 + (x > -0.3).int() + (x > 0.3).int())
+    column = category[:, None, None].expand(count, 64, 1)
+    return torch.cat([points, column], dim=-1), parts.long()
+
+
+def test_training_a_bundle_and_its_metrics(small: Small, host: PluginHost, tmp_path: Path) -> None:
+    """Learnt within 30 steps; the bundle alone evaluates and predicts alike, categories and all."""
+    pytest.importorskip("torchmetrics", reason="metrics come with inlay-train")
+    network = small()
+    task = {"name": "part_segmentation", "categories": 2}
+    torch.manual_seed(0)
+    model = inlay.adapt(network, "linear", task=task, labels=LABELS, host=host)
+    model.head.prepare(splits())
+    optimizer = torch.optim.AdamW(model.trained_parameters().values(), lr=2e-3)
+    clouds, parts = halves(24)
+    for _ in range(30):
+        optimizer.zero_grad()
+        model.train().loss((clouds, parts)).backward()
+        optimizer.step()
+    test, truth = (x[:8] for x in halves(40))
+
+    def measured(model: Any) -> tuple[Tensor, dict[str, float]]:
+        with torch.no_grad():
+            output = model.eval()(test)
+        metrics = model.head.metrics()
+        metrics.update(output, truth)
+        return output, {name: float(value) for name, value in metrics.compute().items()}
+
+    output, scores = measured(model)
+    assert model.head.main_metric in scores
+    assert scores["instance_miou"] > 0.7
+    assert scores["accuracy"] > 0.85
+    bundle = model.save_pretrained(tmp_path / "bundle")
+    model.detach()
+    manifest = read_manifest(bundle)
+    again = inlay.adapt(network, "linear", task=manifest.task, labels=manifest.labels, host=host)
+    again.load_trained_state(read_tensors(bundle, manifest))
+    same, same_scores = measured(again)
+    assert torch.equal(same, output)
+    assert same_scores == scores
+    answers = again.head.predict(same)
+    assert [a.parts[0].split()[0] for a in answers] == ["Mug", "Rocket"] * 4
+    with torch.no_grad():
+        untold = again.head.predict(again(test[..., :3]))
+    assert [a.parts[0].split()[0] for a in untold] == ["Mug", "Rocket"] * 4
+
+
+def test_predict_on_the_command_line(host: PluginHost, tmp_path: Path) -> None:
+    backbone = {
+        "name": "point_mae", "pretrained": False, "npoints": 64, "groups": 8, "group_size": 8,
+    }  # fmt: skip
+    preprocessing = {"modality": "points", "npoints": 64, "min_points": 64, "normalize": "none"}
+    model = inlay.adapt(
+        backbone, "linear", task={"name": "part_segmentation", "categories": 0},
+        labels=["left", "right"], preprocessing=preprocessing, host=host,
+    )  # fmt: skip
+    bundle = model.save_pretrained(tmp_path / "bundle")
+    points = np.random.default_rng(0).random((64, 3)).astype(np.float32)
+    np.save(tmp_path / "cloud.npy", points)
+
+    def inlay_predict(*words: str) -> str:
+        arguments = ["predict", str(bundle), str(tmp_path / "cloud.npy"), *words]
+        result = CliRunner().invoke(main, arguments, env={"INLAY_PLUGINS": "pointcloud"})
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    (row,) = json.loads(inlay_predict("--json"))
+    assert np.allclose(np.sort(row["points"], 0), np.sort(points, 0), atol=1e-6)
+    with torch.no_grad():
+        logits = model.eval()(torch.tensor(row["points"])[None])
+    (answer,) = model.head.predict(logits)
+    assert row["parts"] == list(answer.parts)
+    assert row["shares"] == {p: row["parts"].count(p) / 64 for p in answer.shares}
+    header, line = inlay_predict("--csv").splitlines()
+    assert header.startswith("path,part,share")
+    part, share = next(iter(answer.shares.items()))
+    assert line.split(",")[1:3] == [part, f"{share:.6f}"]
+    assert "share" in inlay_predict()
