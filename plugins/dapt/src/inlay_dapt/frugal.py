@@ -61,9 +61,7 @@ class _NormedLinear(torch.autograd.Function):
 
 class _ScaledLinear(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, m: Tensor, scale: Tensor, weight_Dr: Tensor, bias_D: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, m: Tensor, scale: Tensor, weight_Dr: Tensor, bias_D: Tensor) -> Tensor:
         ctx.save_for_backward(m, scale, weight_Dr, bias_D)
         return F.linear(m, weight_Dr, bias_D).mul_(scale)
 
