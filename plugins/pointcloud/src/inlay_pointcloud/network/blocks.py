@@ -133,7 +133,7 @@ class Blocks(nn.Module):
         position: Position,
     ) -> None:
         super().__init__()
-        rates = torch.linspace(0, drop_path, depth).tolist()
+        rates = torch.linspace(0, drop_path, depth, device="cpu").tolist()
         self.blocks = nn.ModuleList(kind(width, heads, rate) for rate in rates)
         self.prefix, self.position = prefix, position
         self.grad_checkpointing = False
