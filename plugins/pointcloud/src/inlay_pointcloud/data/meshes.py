@@ -20,7 +20,7 @@ def read_mesh(path: Path, count: int) -> np.ndarray:
     meshes = [part for part in parts if len(getattr(part, "faces", ()))]
     if not meshes:
         return np.concatenate([np.asarray(part.vertices) for part in parts])
-    whole = trimesh.util.concatenate(meshes)
+    whole: Any = trimesh.util.concatenate(meshes)
     if not whole.area > 0:
         raise ValueError("its faces have no area")
     return np.asarray(trimesh.sample.sample_surface(whole, count, seed=0)[0])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 import struct
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from inlay.errors import DataError
 from inlay_pointcloud.data.lidar import read_las, read_pcd
 from inlay_pointcloud.data.meshes import read_mesh
-from inlay_pointcloud.data.suffixes import MESHES, SUFFIXES
+from inlay_pointcloud.data.suffixes import SUFFIXES
 from inlay_pointcloud.data.tables import read_npy, read_npz, read_text
+
+T = TypeVar("T")
 
 MESH_POINTS = 8192
 """Points that are taken from a mesh's surface, unless more are asked for."""
@@ -31,7 +36,8 @@ _READERS: dict[str, Callable[[Path], np.ndarray]] = {
 
 _BROKEN = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
-    *(NameError, OSError, RuntimeError, TypeError, ValueError, struct.error, zipfile.BadZipFile),
+    *(NameError, OSError, RuntimeError, TypeError, ValueError, struct.error),
+    *(pickle.UnpicklingError, zipfile.BadZipFile),
 )
 """What the libraries' parsers raise when a file is not what its name says."""
 
@@ -45,18 +51,29 @@ def read_points(path: Path, mesh_points: int = MESH_POINTS) -> np.ndarray:
             columns, a coordinate that is not finite, or all points at one place; names it.
     """
     suffix = path.suffix.lower()
+    if path.is_file() and suffix not in SUFFIXES:
+        raise DataError(f"`{path}` is no point cloud (known: {', '.join(sorted(SUFFIXES))})")
+    read = _READERS.get(suffix) or partial(read_mesh, count=mesh_points)
+    return checked(attempted(path, read), f"`{path}`")
+
+
+def attempted(path: Path, read: Callable[[Path], T]) -> T:
+    """What `read` makes of a file.
+
+    Raises:
+        DataError: the file is missing, empty, or `read` does not understand it; names it.
+    """
     if not path.is_file():
         raise DataError(f"there is no file `{path}`")
-    if suffix not in SUFFIXES:
-        raise DataError(f"`{path}` is no point cloud (known: {', '.join(sorted(SUFFIXES))})")
     if not path.stat().st_size:
         raise DataError(f"`{path}` is empty")
     try:
-        points = read_mesh(path, mesh_points) if suffix in MESHES else _READERS[suffix](path)
+        return read(path)
+    except DataError:
+        raise
     except _BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"`{path}` cannot be read as `{suffix}`: {reason}") from error
-    return checked(points, f"`{path}`")
+        raise DataError(f"`{path}` cannot be read as `{path.suffix.lower()}`: {reason}") from error
 
 
 def checked(points: np.ndarray, which: str) -> np.ndarray:

@@ -37,20 +37,19 @@ def make_splits(
     """
     facts = resolve(preprocess, input_spec)
     labels = classes_of(listing, labels, NOUN)
-    train, val, test = (
-        _labelled(part, labels, facts) if part else None for part in listing.parts().values()
-    )
-    splits = Splits(
-        train=TrainingClouds(train, chosen(preprocess)),
-        validation=val and Clouds(val),
-        test=test and Clouds(test),
+    train = TrainingClouds(_labelled(listing.train, labels, facts), chosen(preprocess))
+    val = Clouds(_labelled(listing.val, labels, facts)) if listing.val else None
+    test = Clouds(_labelled(listing.test, labels, facts)) if listing.test else None
+    _read_at_once([part for part in (train, val, test) if part is not None])
+    return Splits(
+        train=train,
+        validation=val,
+        test=test,
         labels=labels,
         preprocessing=facts,
         digest=digest(listing),
         facts={"counts": counts(listing, labels)},
     )
-    _read_at_once(listing, splits)
-    return splits
 
 
 def with_validation(
@@ -71,15 +70,11 @@ def _labelled(items: Sequence[Item], labels: Sequence[str], facts: Mapping[str, 
     )
 
 
-def _read_at_once(listing: Listing, splits: Splits) -> None:
-    files = [i.source for part in listing.parts().values() for i in part if _is_file(i.source)]
+def _read_at_once(parts: Sequence[TrainingClouds | Clouds]) -> None:
+    sources = [source for part in parts for source in part.clouds.sources]
+    files = [source for source in sources if isinstance(source, Path) and source.is_file()]
     if not files or sum(path.stat().st_size for path in files) > READ_AT_ONCE:
         return
-    for part in (splits.train, splits.validation, splits.test):
-        if part is not None:
-            for index in range(len(part)):
-                part.kept[index]
-
-
-def _is_file(source: Any) -> bool:
-    return isinstance(source, Path) and source.is_file()
+    for part in parts:
+        for index in range(len(part)):
+            part.kept[index]

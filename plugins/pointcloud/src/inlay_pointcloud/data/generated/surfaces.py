@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 Random = np.random.Generator
+Vector = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ def spread(surfaces: Sequence[Surface], random: Random, count: int) -> np.ndarra
     return random.permutation(np.concatenate(points))
 
 
-def quad(corner: Sequence[float], u: Sequence[float], v: Sequence[float]) -> Surface:
+def quad(corner: Vector, u: Vector, v: Vector) -> Surface:
     """The parallelogram from `corner` along `u` and `v`."""
     start, sides = np.array(corner, float), np.array([u, v], float)
     area = float(np.linalg.norm(np.cross(*sides)))
     return Surface(area, lambda random, n: start + random.random((n, 2)) @ sides)
 
 
-def box(centre: Sequence[float], size: Sequence[float]) -> list[Surface]:
+def box(centre: Vector, size: Vector) -> list[Surface]:
     """The six sides of a box along the axes."""
     middle, half = np.array(centre, float), np.array(size, float) / 2
     sides = []
@@ -69,7 +70,7 @@ def tube(path: np.ndarray, radius: float) -> Surface:
     return Surface(float(2 * np.pi * radius * lengths.sum()), sample)
 
 
-def rod(start: Sequence[float], end: Sequence[float], radius: float) -> Surface:
+def rod(start: Vector, end: Vector, radius: float) -> Surface:
     """A straight tube without ends."""
     return tube(np.array([start, end], float), radius)
 
