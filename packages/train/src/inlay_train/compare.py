@@ -97,9 +97,8 @@ def compare(
     for label, variant in variants.items():
         for seed in seeds:
             folder = out / (label if len(seeds) == 1 else f"{label}-seed{seed}")
-            own = {"out": str(folder), "train": {"seed": seed}}
-            config = resolve(merged(merged(base, variant), own), (), host=host)
-            runs.setdefault(label, []).append(train(config, host, console=console))
+            own = merged(variant, {"train": {"seed": seed}})
+            runs.setdefault(label, []).append(trained(base, own, folder, host, console))
     found = Comparison(runs)
     write_atomically(out / "comparison.json", json.dumps(found.dump(), indent=2) + "\n")
     plot_comparison(
@@ -110,6 +109,19 @@ def compare(
         title=out.name,
     )
     return found
+
+
+def trained(
+    base: Mapping[str, Any],
+    own: Mapping[str, Any],
+    out: Path,
+    host: PluginHost,
+    console: Console | None = None,
+) -> Summary:
+    """One run of several: `base` with what is different, in a folder of its own; read back if it
+    is finished."""
+    changes = merged(own, {"out": str(out)})
+    return train(resolve(merged(base, changes), (), host=host), host, console=console)
 
 
 def _row(runs: Sequence[Summary]) -> list[str]:

@@ -18,16 +18,26 @@ from inlay_train.engine import loader_workers, make_accelerator
 from inlay_train.evaluation import Evaluation
 from inlay_train.folder import RunFolder
 from inlay_train.loaders import size
+from inlay_train.voting import Voted, Voter
 
 
 def evaluate_run(
-    run: Path, host: PluginHost, *, split: str = "test", overrides: Iterable[str] = ()
+    run: Path,
+    host: PluginHost,
+    *,
+    split: str = "test",
+    overrides: Iterable[str] = (),
+    votes: int = 0,
 ) -> tuple[dict[str, float], int]:
     """The metrics of a split and the number of its samples.
 
+    With `votes` they are those of the mean over so many ballots (see `inlay_train.voting`), under
+    names of their own: `voted_top1`.
+
     Raises:
         RunError: the folder is no finished run.
-        DataError: the data has no such part, or other classes than the bundle.
+        DataError: the data has no such part, one that cannot be voted on, or other classes than
+            the bundle.
     """
     folder = RunFolder(run)
     if not folder.config.exists() or not folder.bundle.exists():
@@ -44,11 +54,15 @@ def evaluate_run(
     accelerator = make_accelerator(config.train)
     workers = loader_workers(config.train, accelerator.device, accelerator.num_processes)
     called = accelerator.prepare_model(model, evaluation_mode=True)
-    evaluation = Evaluation(
-        part, accelerator, batch_size=config.train.eval_batch_size, workers=workers
-    )
+    batch_size = config.train.eval_batch_size
+    if votes:
+        part, called = Voted(part, votes, config.data.name), Voter(called)
+        batch_size = max(1, batch_size // votes)
+    evaluation = Evaluation(part, accelerator, batch_size=batch_size, workers=workers)
     model.head.prepare(splits)
     metrics = evaluation(called, model)
+    if votes:
+        metrics = {f"voted_{name}": value for name, value in metrics.items()}
     host.evaluated(model, split, metrics)
     return metrics, size(part)
 

@@ -29,6 +29,11 @@ def register_commands() -> Iterable[Command]:
         summary="Evaluate the bundle of a run on a part of its data",
     )
     yield Command(
+        name="folds",
+        command="inlay_train.commands.folds:folds",
+        summary="Train one run for each fold of a data set; mean and deviation",
+    )
+    yield Command(
         name="demo",
         command="inlay_train.commands.demo:demo",
         summary="Compare methods on scikit-learn's digits, in three minutes",

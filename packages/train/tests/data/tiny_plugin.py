@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -47,6 +47,17 @@ class StripesConfig(Config):
     """Samples to validate on, and to test on; 0: no such parts."""
 
 
+class FoldedStripesConfig(StripesConfig):
+    """Stripes in two folds of different noise."""
+
+    folds: ClassVar[int] = 2
+
+    name: Literal["folded_stripes"] = "folded_stripes"
+    """This data set."""
+    fold: int = 0
+    """Which fold."""
+
+
 class Noisy(nn.Module):
     def __init__(self, width: int, config: NoisyConfig) -> None:
         super().__init__()
@@ -85,6 +96,26 @@ class Stripes(torch.utils.data.Dataset[Any]):
         return picture, target
 
 
+class VotedStripes(Stripes):
+    """A part whose ballots see every picture shifted and noisier."""
+
+    def votes(self, number: int) -> Ballot:
+        return Ballot(self, number)
+
+
+class Ballot(torch.utils.data.Dataset[Any]):
+    def __init__(self, part: Stripes, number: int) -> None:
+        self.part, self.number = part, number
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        picture, target = self.part[index]
+        noise = torch.Generator().manual_seed(1000 * self.number + index)
+        return picture + 0.5 * torch.randn(3, 8, 8, generator=noise), target
+
+
 def build_backbone(config: TinyConfig) -> Any:
     from inlay.testing.tiny import tiny_backbone
 
@@ -98,12 +129,15 @@ def provides(config: TinyConfig) -> frozenset[str]:
 
 
 def build_stripes(config: StripesConfig, input_spec: Any, seed: int) -> Splits:
+    first = 10_000 * getattr(config, "fold", 0)
     parts = [
-        Stripes(config.held_out, 1000 * (k + 1), config, augment=False) if config.held_out else None
-        for k in range(2)
+        kind(config.held_out, first + 1000 * (k + 1), config, augment=False)
+        if config.held_out
+        else None
+        for k, kind in enumerate((Stripes, VotedStripes))
     ]
     return Splits(
-        train=Stripes(config.train, 0, config, augment=True),
+        train=Stripes(config.train, first, config, augment=True),
         validation=parts[0],
         test=parts[1],
         labels=("rows", "columns", "falling", "rising"),
@@ -140,10 +174,11 @@ def register_methods() -> Any:
 
 @inlay.hookimpl
 def register_datasets() -> Any:
-    yield Dataset(
-        name="stripes",
-        config=StripesConfig,
-        build=f"{__name__}:build_stripes",
-        modality="image",
-        summary="stripes",
-    )
+    for config in (StripesConfig, FoldedStripesConfig):
+        yield Dataset(
+            name=config.model_fields["name"].default,
+            config=config,
+            build=f"{__name__}:build_stripes",
+            modality="image",
+            summary="stripes",
+        )
