@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
@@ -104,6 +104,9 @@ class ModelNet40Config(ValidationConfig, CloudData):
 class ModelNetFewshotConfig(CloudData):
     """One few-shot episode of ModelNet40, from the published pickles: `way` classes, `shot` clouds
     of each to train, 20 of each to test."""
+
+    folds: ClassVar[int] = 10
+    """For `inlay folds`: one run for each episode."""
 
     name: Literal["modelnet_fewshot"] = "modelnet_fewshot"
 
