@@ -71,13 +71,13 @@ def test_values_and_gradients(make: Any, plain: Any) -> None:
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("make", "plain"), CASES)
-def test_compiled(make: Any, plain: Any) -> None:
-    module, x = away(make()), tokens()
+def test_compiled() -> None:
+    """In one graph: there the compiler decides what is kept."""
+    pieces = ScaleAndShift(12, keeps_output=True), DynamicAdapter(12, 4, 0.0)
+    module, x = away(nn.Sequential(*pieces)), tokens()
     compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
-    for one, other in zip(
-        gradients(compiled, module, x), gradients(module, module, x), strict=True
-    ):
+    ours, theirs = (gradients(f, module, x) for f in (compiled, module))
+    for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
@@ -88,7 +88,7 @@ def test_autocast_stays_near_the_formula(make: Any, plain: Any) -> None:
 
     def reduced(t: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return module(t * torch.eye(1)).float()
+            return module(t).float()
 
     ours = gradients(reduced, module, x)
     theirs = gradients(lambda t: plain(module, t), module, x)
@@ -164,8 +164,9 @@ def test_the_scale_is_per_token_and_zero_leaves_a_token_alone() -> None:
         a = adapter(tokens())
     assert seen[0].shape == (2, 5, 1)
     off = seen[0].squeeze(-1) == 0
-    assert off.any() and not off.all()
-    assert not a[off].any() and a[~off].all()
+    assert 0 < off.sum() < off.numel()
+    assert not a[off].any()
+    assert a[~off].all()
 
 
 def test_initialisation() -> None:
@@ -174,7 +175,8 @@ def test_initialisation() -> None:
     for linear in (adapter.down, adapter.score):  # kaiming_uniform(a=sqrt(5)): 1 / sqrt(fan in)
         assert 0.045 < linear.weight.abs().max() <= 0.05
         assert not linear.bias.any()
-    assert not adapter.up.weight.any() and not adapter.up.bias.any()
+    assert not adapter.up.weight.any()
+    assert not adapter.up.bias.any()
     for tensor, mean in ((scaling.gamma, 1.0), (scaling.beta, 0.0)):
         assert tensor.mean().item() == pytest.approx(mean, abs=1e-3)
         assert tensor.std().item() == pytest.approx(0.02, rel=0.05)
