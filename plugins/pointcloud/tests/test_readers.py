@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,6 +90,11 @@ def test_text_of_many_habits(tmp_path: Path, text: str) -> None:
     assert read_points(tmp_path / "a.txt").tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
+def test_comments_in_any_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("# aus M\xfcnchen\n1 2 3\n4 5 6\n".encode("latin-1"))
+    assert read_points(tmp_path / "a.txt").tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
 def test_an_npz_of_several_arrays(tmp_path: Path, cloud: Callable, fails: Callable) -> None:
     np.savez(tmp_path / "a.npz", normals=cloud(seed=1), xyz=cloud())
     assert np.array_equal(read_points(tmp_path / "a.npz"), cloud())
@@ -147,6 +153,21 @@ def test_truncated_files(tmp_path: Path, cloud: Callable, write: Callable, suffi
     assert told or suffix in (".txt", ".xyz")
 
 
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [(".off", {}), (".ply", {}), (".ply", {"encoding": "ascii"}), (".stl", {}), (".glb", {})],
+)
+def test_truncated_meshes(
+    tmp_path: Path, suffix: str, options: dict[str, Any], fails: Callable
+) -> None:
+    path = tmp_path / f"ball{suffix}"
+    trimesh.creation.icosphere(1).export(path, **options)
+    whole = path.read_bytes()
+    for share in (0.02, 0.3, 0.9):
+        path.write_bytes(whole[: int(share * len(whole))])
+        fails(lambda: read_points(path), f"`{path}` cannot be read as `{suffix}`")
+
+
 def test_what_is_wrong_with_a_file(tmp_path: Path, write: Callable, fails: Callable) -> None:
     def of(name: str, points: object) -> Path:
         return write(tmp_path / name, np.asarray(points, dtype=np.float32))
@@ -174,6 +195,8 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, write: Callable, fails: Calla
     fails(lambda: read_points(tmp_path / "comments.txt"), "comments.txt`")
     (tmp_path / "flat.off").write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n2 0 0\n3 0 1 2\n")
     fails(lambda: read_points(tmp_path / "flat.off"), "its faces have no area")
+    (tmp_path / "nan.off").write_text("OFF\n3 1 0\n0 0 0\n1 nan 0\n0 1 0\n3 0 1 2\n")
+    fails(lambda: read_points(tmp_path / "nan.off"), "a vertex is NaN or infinite")
 
 
 def test_a_pcd_without_coordinates(tmp_path: Path, fails: Callable) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import tokenize
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -37,7 +38,7 @@ _READERS: dict[str, Callable[[Path], np.ndarray]] = {
 _BROKEN = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
     *(NameError, OSError, RuntimeError, TypeError, ValueError, struct.error),
-    *(pickle.UnpicklingError, zipfile.BadZipFile),
+    *(pickle.UnpicklingError, tokenize.TokenError, zipfile.BadZipFile),
 )
 """What the libraries' parsers raise when a file is not what its name says."""
 

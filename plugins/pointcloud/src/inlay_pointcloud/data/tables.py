@@ -35,13 +35,13 @@ def read_text(path: Path) -> np.ndarray:
     Columns x, y and z are found by their names where a first line has names, else they are the
     first three; a first line that counts the points is passed over.
     """
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         first, second = [*islice(_filled(file), 2), "", ""][:2]
     if not first:
         raise ValueError("it has no rows of numbers")
     delimiter = next((sign for sign in ",;" if sign in first + second), None)
     columns, passed = _columns(first.split(delimiter), second.split(delimiter))
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         return np.loadtxt(islice(_filled(file), passed, None), delimiter=delimiter, usecols=columns)
 
 
