@@ -15,7 +15,7 @@ from inlay.anatomy import BuiltBackbone
 from inlay.testing import tiny_backbone
 from inlay_dapt.config import DaptConfig
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "groups": 16, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24,
     "hidden": (8, 16, 32),
 }  # fmt: skip

@@ -117,7 +117,9 @@ def test_the_preset_of_part_segmentation(run: Any) -> None:
 
 def test_tokens_and_vectors_do_not_decay_and_positions_do(points: Any, adapt: Any) -> None:
     model = adapt(points())
-    decayed, plain = make_param_groups(model, TrainConfig(weight_decay=0.05))
+    groups = make_param_groups(model, TrainConfig(weight_decay=0.05))
+    assert groups is not None
+    decayed, plain = groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.05, 0.0)
     names = {id(p): n for n, p in model.trained_parameters().items()}
     sorted_out = [{names[id(p)] for p in group["params"]} for group in (decayed, plain)]

@@ -73,6 +73,7 @@ def test_part_segmentation_trains_what_the_paper_states() -> None:
 
     with torch.device("meta"):
         built = adopt(PointMae(groups=128, group_size=32, class_token=False))
+    assert built is not None
     config = DaptConfig(**PRESETS["shapenet_part"]["method"])
     assert count(config, built.anatomy) == 425_868 == 5_664_574 - 5_238_706
 

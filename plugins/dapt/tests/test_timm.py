@@ -1,0 +1,73 @@
+"""DAPT on timm's own models, and why Swin cannot carry it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+import inlay
+from inlay.config.run import RunConfig
+from inlay.errors import AnatomyError, CannotFold
+
+pytest.importorskip("inlay_image", reason="the backbones are timm's, which come with inlay-image")
+timm = pytest.importorskip("timm", reason="comes with inlay-image")
+
+SMALL = {"embed_dim": 48, "num_heads": 3, "depth": 2, "img_size": 32, "num_classes": 0}
+
+
+@pytest.fixture
+def photographs() -> Tensor:
+    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(5))
+
+
+def test_published_vit_b_size(host: Any) -> None:
+    with torch.device("meta"):
+        backbone = timm.create_model("vit_base_patch16_224")
+    model = inlay.adapt(backbone, "dapt", num_classes=10, host=host, verify=False)
+    # 12 (4 * 768 + 1 + 1537 * 64 + 2 * (3 * 768 + 4 * 768 + 5 * 768)) + 4 * 768, and a class token
+    block = 3_073 + 98_368 + 2 * 12 * 768
+    assert model.trainable_report().method == 12 * block + 4 * 768
+    assert model.trainable_report().other == 768
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "left"),
+    [
+        ("vit_tiny_patch16_224", {}, []),
+        ("vit_tiny_patch16_224", {"qkv_bias": False, "reg_tokens": 2}, []),
+        ("vit_medium_patch16_reg4_gap_256", {}, ["norm.out"]),  # its norm comes after pooling
+    ],
+)
+def test_trains_and_exports(
+    name: str, changes: Any, left: list[str], adapt: Any, photographs: Tensor, randomize: Any
+) -> None:
+    torch.manual_seed(0)
+    backbone = timm.create_model(name, **(SMALL | changes))
+    before = {n: t.clone() for n, t in backbone.state_dict().items()}
+    model = adapt(backbone, pool="prompts+mean").train()
+    model.loss((photographs, torch.tensor([0, 1]))).backward()
+    randomize(model.eval())
+    with torch.no_grad():
+        merged = model.merge(partial=True)
+        torch.testing.assert_close(merged(photographs), model(photographs), atol=1e-5, rtol=1e-5)
+    assert [path for path, pipe in merged.adapter.pipes.items() if len(pipe.rewrites)] == left
+    with pytest.raises(CannotFold):
+        model.merge()
+    model.detach()
+    assert all(torch.equal(backbone.state_dict()[n], t) for n, t in before.items())
+
+
+def test_refuses_swin_in_one_sentence(host: Any, tmp_path: Any) -> None:
+    reason = "cannot run on `.*swin.*`: its attention works in windows of a fixed number of tokens"
+    name = "swin_tiny_patch4_window7_224"
+    with torch.device("meta"):
+        swin = timm.create_model(name)
+    with pytest.raises(AnatomyError, match=reason):
+        inlay.adapt(swin, "dapt", num_classes=3, host=host)
+    run = {"backbone": name, "method": "dapt", "data": {"name": "image_folder", "path": "x"}}
+    with pytest.raises(ValidationError, match=reason):
+        RunConfig.model_validate(run, context={"host": host})
