@@ -35,7 +35,7 @@ class Grouped(nn.Module):
 
     def __init__(self, patches_BGK3: Tensor, centres_BG3: Tensor) -> None:
         super().__init__()
-        self.groups = centres_BG3.shape[1]
+        self.groups, self.group_size = patches_BGK3.shape[1:3]
         self.found = patches_BGK3, centres_BG3
 
     def forward(self, points_BN3: Tensor) -> tuple[Tensor, Tensor]:
