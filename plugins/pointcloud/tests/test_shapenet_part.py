@@ -139,7 +139,9 @@ def test_prediction_takes_the_category_from_the_folder(
     path.write_bytes((root / "03001627" / "test0.txt").read_bytes())
     assert torch.equal(read(path), built.test[1][0])
     other = path.rename(tmp_path / "new" / "a.txt")
-    fails(lambda: read(other), f"`{other}` does not say what it is", "`Airplane`, `02691156`")
+    fails(lambda: read(other), f"the folder of `{other}` tells no category", "such as `Airplane`")
+    untold = preprocess.reader(built.preprocessing)(other)
+    assert torch.equal(untold, built.test[1][0][:, :3]), "then the head guesses"
 
 
 def test_what_is_wrong_with_shapenet_part(

@@ -48,7 +48,8 @@ def resolve(config: CloudPreprocess, input_spec: Facts) -> dict[str, Any]:
 
 def reader(preprocessing: Facts) -> Callable[[Path], Tensor]:
     """A function from a file to the cloud (npoints, 3) that a bundle's model was trained on; where
-    it was trained on categories of shapes, (npoints, 4), the last column the category's number.
+    it was trained on categories of shapes and the file's folder is called after one, (npoints, 4),
+    the last column the category's number.
 
     The function raises a `DataError` that names a file which cannot be used.
     """
@@ -61,21 +62,27 @@ class Reader:
     def __init__(self, facts: Facts) -> None:
         self.load, self.npoints = Loader(facts), facts["npoints"]
         self.folders: Mapping[str, int] = facts.get("category_folders", {})
+        self.told: bool | None = None
+        """Whether the first file's folder told its category; clouds of one batch are alike."""
 
     def __call__(self, path: Path) -> Tensor:
         points_N3 = self.load(path)
         cloud = points_N3[fixed(points_N3, self.npoints)]
-        if not self.folders:
+        category = self._category(path)
+        if category is None:
             return cloud
-        return torch.cat([cloud, torch.full((len(cloud), 1), float(self._category(path)))], dim=1)
+        return torch.cat([cloud, cloud.new_full((len(cloud), 1), category)], dim=1)
 
-    def _category(self, path: Path) -> int:
+    def _category(self, path: Path) -> int | None:
         found = self.folders.get(path.resolve().parent.name)
-        if found is None:
+        if self.told not in (None, found is not None):
+            others = "tell theirs" if self.told else "do not tell theirs"
             raise DataError(
-                f"`{path}` does not say what it is: put it into a folder that is called after its"
-                f" category ({', '.join(f'`{name}`' for name in self.folders)})"
+                f"the folder of `{path}` {'tells no' if self.told else 'tells the'} category and"
+                f" those of the files before it {others}; ask for them apart, or put all into"
+                f" folders such as `{next(iter(self.folders))}`"
             )
+        self.told = found is not None
         return found
 
 
