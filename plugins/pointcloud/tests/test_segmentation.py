@@ -254,20 +254,20 @@ def halves(count: int) -> tuple[Tensor, Tensor]:
 
 
 def test_training_a_bundle_and_its_metrics(small: Small, host: PluginHost, tmp_path: Path) -> None:
-    """Learnt within 30 steps; the bundle alone evaluates and predicts alike, categories and all."""
+    """Learnt within 16 steps; the bundle alone evaluates and predicts alike, categories and all."""
     pytest.importorskip("torchmetrics", reason="metrics come with inlay-train")
     network = small()
     task = {"name": "part_segmentation", "categories": 2}
     torch.manual_seed(0)
     model = inlay.adapt(network, "linear", task=task, labels=LABELS, host=host)
     model.head.prepare(splits())
-    optimizer = torch.optim.AdamW(model.trained_parameters().values(), lr=2e-3)
-    clouds, parts = halves(24)
-    for _ in range(30):
+    optimizer = torch.optim.AdamW(model.trained_parameters().values(), lr=4e-3)
+    clouds, parts = halves(12)
+    for _ in range(16):
         optimizer.zero_grad()
         model.train().loss((clouds, parts)).backward()
         optimizer.step()
-    test, truth = (x[:8] for x in halves(40))
+    test, truth = (x[-8:] for x in halves(40))
 
     def measured(model: Any) -> tuple[Tensor, dict[str, float]]:
         with torch.no_grad():
