@@ -46,7 +46,7 @@ class _NormedLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         z, norm_D, shift_D, weight_OD, mean, rstd = ctx.saved_tensors
         z = z.to(torch.promote_types(z.dtype, norm_D.dtype))  # as autocast does for norms
         u = torch.native_layer_norm(z, norm_D.shape, norm_D, shift_D, ctx.eps)[0]
@@ -67,7 +67,7 @@ class _ScaledLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         m, scale, weight_Dr, bias_D = (t.to(g.dtype) for t in ctx.saved_tensors)
         read_BTr = g @ weight_Dr
         d_scale = (read_BTr * m).sum(-1, keepdim=True) + (g @ bias_D).unsqueeze(-1)

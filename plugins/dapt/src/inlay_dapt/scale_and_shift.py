@@ -32,7 +32,7 @@ class ScaleAndShift(nn.Module):
         nn.init.normal_(self.gamma, mean=1.0, std=0.02)
         nn.init.normal_(self.beta, std=0.02)
         self.keeps_output = keeps_output
-        self._checked: tuple[int, bool] = (-1, False)
+        self._checked: tuple[tuple[int, int], bool] = ((0, 0), False)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.keeps_output and self._trains_eagerly() and self._invertible():
@@ -50,10 +50,10 @@ class ScaleAndShift(nn.Module):
 
     def _invertible(self) -> bool:
         """Looked at once for each value of gamma: on a GPU it waits for the queue."""
-        version = self.gamma._version
-        if self._checked[0] != version:
+        value = self.gamma.data_ptr(), self.gamma._version
+        if self._checked[0] != value:
             smallest = self.gamma.detach().abs().min()
-            self._checked = version, bool(smallest > SMALLEST)
+            self._checked = value, bool(smallest > SMALLEST)
         return self._checked[1]
 
 
@@ -71,7 +71,7 @@ class _KeepsOutput(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:  # type: ignore[override]
         y, gamma_D, beta_D = ctx.saved_tensors
         wide = torch.promote_types(y.dtype, gamma_D.dtype)
         g_MD, y_MD = g.flatten(0, -2), y.flatten(0, -2)
