@@ -65,8 +65,8 @@ def test_pieces_of_the_count(built: Any) -> None:
     assert count(DaptConfig(rank=72, scale_and_shift=False), built.anatomy) == 682_860 + 768
 
 
-def test_part_segmentation_trains_what_the_paper_states() -> None:
-    """5.65 M in the paper: 425,868 of the method, and the decoder's 5,238,706."""
+def test_part_segmentation_by_our_reading() -> None:
+    """425,868 beside the decoder's 5,238,706; without a class token."""
     pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
     from inlay_pointcloud.backbones.build import adopt
     from inlay_pointcloud.network.point_mae import PointMae

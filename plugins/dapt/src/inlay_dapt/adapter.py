@@ -33,7 +33,7 @@ class TokenScale(nn.ReLU):
 
 class DynamicAdapter(nn.Module):
     """s * (up(dropout(GELU(down(u)))) with u = LN(z) and s = ReLU(w u + b), one for each token
-    (section 3.2); s multiplies the up-projection's bias, too."""
+    ; s multiplies the up-projection's bias, too."""
 
     unfoldable = "its scale differs from token to token"
 
@@ -60,7 +60,7 @@ class DynamicAdapter(nn.Module):
 
 
 class InternalPrompt(nn.Module):
-    """One token of what a block's adapter put out: T(mean of GELU(a)), (B, 1, D) (section 3.4)."""
+    """One token of what a block's adapter put out: T(mean of GELU(a)), (B, 1, D)."""
 
     def __init__(self, transform: nn.Module, pooling: str) -> None:
         super().__init__()

@@ -28,13 +28,12 @@ class DaptConfig(Config):
     authors' configs)."""
 
     scale_and_shift: bool = True
-    """Task-agnostic Feature Transform Strategy (TFTS, section 3.3): a scale and a shift per channel
-    at six sites of every block, on its prompt, on the patch tokens and behind the last norm.
-    `false` is the paper's ablation without it."""
+    """The authors' TFTS: a scale and a shift per channel at six sites of every block, on its
+    prompt, on the patch tokens and behind the last norm."""
 
     prompts: bool = True
-    """Internal prompts (section 3.4): after every block one token, made of what its adapter put
-    out, is inserted behind the class token; they accumulate. `false` inserts none."""
+    """Internal prompts: after every block one token, made of what its adapter put out, is
+    inserted behind the class token; they accumulate. `false` inserts none."""
 
     prompt_pooling: Literal["mean", "max"] = "mean"
     """How the tokens of a block become its prompt. `mean`, over all tokens, class token and earlier
@@ -47,4 +46,5 @@ class DaptConfig(Config):
 
     freeze_bn: bool = False
     """Keep the statistics of the frozen network's batch norms. In the authors' code they drift
-    while training (`false`); the moved statistics are then part of the bundle."""
+    while training (`false`); the moved statistics are then part of the bundle. They also drift
+    where the backbone's own `freeze_bn` is off."""

@@ -2,7 +2,7 @@
 
 Sources: the configs of the authors' code. It has none for few-shot episodes, for which `fewshot`
 takes ModelNet40's with Point-MAE's 150 epochs, and none for part segmentation: `shapenet_part` is
-Point-MAE's recipe with rank 32, by which the parameters come to the 5.65 M that the paper states.
+Point-MAE's recipe with rank 32, our reading, which makes 5,664,574 trained parameters.
 
 What differs from the authors' scripts: these set the learning rate once an epoch, one epoch late,
 and run 301 epochs, a run of Inlay sets it at every step; and they report the best epoch on the test

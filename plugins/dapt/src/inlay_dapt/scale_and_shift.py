@@ -18,7 +18,7 @@ SMALLEST = 0.05
 
 
 class ScaleAndShift(nn.Module):
-    """x becomes gamma * x + beta, gamma ~ N(1, 0.02), beta ~ N(0, 0.02) (section 3.3).
+    """x becomes gamma * x + beta, gamma ~ N(1, 0.02), beta ~ N(0, 0.02).
 
     The gradient of gamma needs x. With `keeps_output` the output is kept instead and x computed
     back, which costs no memory where the reader of the output keeps that very tensor anyway:
