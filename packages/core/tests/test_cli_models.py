@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
@@ -19,6 +20,7 @@ from inlay.cli import main
 from inlay.config.base import Config
 from inlay.descriptors import Backbone, Exporter, Method, Modality
 from inlay.errors import DataError
+from inlay.task import PartsPrediction
 from inlay.testing import tiny_backbone
 
 LABELS = ["[red]", "green", "blue"]
@@ -242,6 +244,35 @@ def test_predict_prints_a_table(inlay, bundle, inputs, model, monkeypatch):
     for label, share in zip(LABELS, probabilities(model, 1), strict=True):
         assert label in output, "square brackets are text, not markup"
         assert f"{100 * share:.1f} %" in output
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """Two clouds, of three parts and of one, instead of the model's answers."""
+    found = [
+        PartsPrediction(("leg", "seat", "leg", "back"), {"leg": 0.5, "seat": 0.25, "back": 0.25}),
+        PartsPrediction(("cup", "cup"), {"cup": 1.0}, ((0.0, 0.5, 1.0), (2.0, 0.0, 0.0))),
+    ]
+    answers = [(Path(name), answer) for name, answer in zip("ab", found, strict=True)]
+    monkeypatch.setattr("inlay.predict.predict", lambda *args, **kwargs: iter(answers))
+
+
+def test_parts_are_shares_of_points(inlay, bundle, parts, monkeypatch):
+    """JSON has the part of every point; CSV and the table all shares, or the largest `--top`."""
+    first, second = json.loads(inlay("predict", bundle, "a", "--json").stdout)
+    assert first["parts"] == ["leg", "seat", "leg", "back"]
+    assert first["shares"] == {"leg": 0.5, "seat": 0.25, "back": 0.25}
+    assert second["points"] == [[0.0, 0.5, 1.0], [2.0, 0.0, 0.0]]
+    rows = list(csv.reader(io.StringIO(inlay("predict", bundle, "a", "--csv").stdout)))
+    assert rows[0] == ["path", "part", "share", "part_2", "share_2", "part_3", "share_3"]
+    assert rows[1] == ["a", "leg", "0.500000", "seat", "0.250000", "back", "0.250000"]
+    assert rows[2] == ["b", "cup", "1.000000", "", "", "", ""]
+    text = inlay("predict", bundle, "a", "--csv", "--top", 1).stdout
+    assert text.splitlines()[:2] == ["path,part,share", "a,leg,0.500000"]
+    monkeypatch.setenv("COLUMNS", "100")
+    table = inlay("predict", bundle, "a").stdout
+    for shown in ("share", "50.0 %", "seat 25.0 %, back 25.0 %", "100.0 %"):
+        assert shown in table
 
 
 def test_batches_do_not_change_the_answers(inlay, bundle, inputs):
