@@ -7,7 +7,7 @@ from pathlib import Path
 
 NAME = "inlay_points"
 FILE = "inlay_points.safetensors"
-SHA256 = "a44acef2e5164d5e95710a3a970434d20e43837f29b956f0fb2819b629d56bee"
+SHA256 = "c84287a7b0d73d046ad4ca491e0c4fece0f31e4e9cf9d856c9ce7b2bce40390e"
 ARCHITECTURE = {
     "groups": 32,
     "group_size": 32,
