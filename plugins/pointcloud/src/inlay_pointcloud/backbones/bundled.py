@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from inlay.anatomy import BuiltBackbone
 from inlay.errors import BundleError
 from inlay_pointcloud import bundled
-from inlay_pointcloud.backbones.build import built, empty
+from inlay_pointcloud.backbones.build import SHARED, built, empty
 from inlay_pointcloud.backbones.config import BundledConfig
 
 
@@ -22,7 +22,8 @@ def build(config: BundledConfig) -> BuiltBackbone:
     """
     path = bundled.weights_path()
     _check(path)
-    model = empty(config, **bundled.ARCHITECTURE)
+    architecture = {k: v for k, v in bundled.ARCHITECTURE.items() if k not in SHARED}
+    model = empty(config, **architecture)
     state = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
     model.load_state_dict(state)
     return built(model, config, bundled.NORMALIZE)
