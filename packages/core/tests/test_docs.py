@@ -8,6 +8,7 @@ import re
 import textwrap
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -109,10 +110,21 @@ def test_an_unknown_part_or_name_fails_the_build(generate: ModuleType) -> None:
 def test_every_run_file_in_the_documentation_is_valid(
     text: str, host: PluginHost, tmp_path: Path
 ) -> None:
-    if missing := {"inlay-image", "inlay-arc"} - {record.distribution for record in host.plugins}:
+    needed = {"inlay-image", "inlay-arc", "inlay-pointcloud", "inlay-dapt"}
+    if missing := needed - {record.distribution for record in host.plugins}:
         pytest.skip(f"needs {', '.join(sorted(missing))}")
     file = tmp_path / "run.yaml"
     file.write_text(text, encoding="utf-8")
-    rest = {"backbone": "inlay_vit_64", "method": "linear", "data": "digits"}
-    config = resolve(rest | read(file), [], host)
+    own = read(file)
+    config = resolve(rest_of(own, host) | own, [], host)
     assert config.out is not None
+
+
+def rest_of(own: dict[str, Any], host: PluginHost) -> dict[str, str]:
+    """What a piece of a run file leaves out, of the modality that it is about."""
+    clouds = {"inlay_points", *(n for n, d in host.datasets.items() if d.modality == "points")}
+    clouds |= {n for n, d in host.backbones.items() if d.modality == "points"}
+    named = {b if isinstance(b, str) else b.get("name") for b in own.values() if b}
+    if named & clouds:
+        return {"backbone": "inlay_points", "method": "linear", "data": "shapes"}
+    return {"backbone": "inlay_vit_64", "method": "linear", "data": "digits"}

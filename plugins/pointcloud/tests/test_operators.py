@@ -189,3 +189,10 @@ def test_gradients_reach_points_through_groups(clouds: Tensor) -> None:
     (patches.square().sum() + centres.sum()).backward()
     assert points.grad is not None
     assert points.grad.abs().sum() > 0
+
+
+def test_coordinates_that_are_not_finite_are_refused() -> None:
+    points = torch.zeros(2, 8, 3)
+    points[1, 3, 2] = torch.nan
+    with pytest.raises(DataError, match="NaN or infinite"):
+        farthest_point_sample(points, 4)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from inlay.errors import InlayError
 from inlay_train.sampler import PositionedSampler, ShardSampler
 from inlay_train.seeding import SeededItems
 
@@ -31,10 +33,23 @@ def eval_loader(
     return _loader(dataset, sampler, 0, workers, device)
 
 
+class _InWords(DataLoader[Any]):
+    """A user's mistake that a worker process met is the same one sentence here."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        try:
+            yield from super().__iter__()
+        except InlayError as error:
+            _, told, sentence = str(error).rpartition(f".{type(error).__name__}: ")
+            if not told:
+                raise
+            raise type(error)(sentence.strip()) from error
+
+
 def _loader(
     dataset: Dataset[Any], sampler: Any, seed: int, workers: int, device: torch.device
 ) -> DataLoader[Any]:
-    return DataLoader(
+    return _InWords(
         dataset,
         batch_sampler=sampler,
         num_workers=workers,

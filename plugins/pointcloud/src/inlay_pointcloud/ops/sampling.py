@@ -34,7 +34,8 @@ def farthest_point_sample(
             are left, points are repeated.
 
     Raises:
-        DataError: fewer points than asked for.
+        DataError: fewer points than asked for; coordinates that are not finite (on a CPU, where
+            that costs nothing to see).
     """
     if count > points_BN3.shape[1]:
         raise DataError(
@@ -45,6 +46,8 @@ def farthest_point_sample(
     kernel = None if torch.compiler.is_compiling() else _kernel()
     if kernel is None or points_BN3.device.type != "cpu":
         return fps_loop(points_BN3, count, skip_near_origin)
+    if not points_BN3.isfinite().all():
+        raise DataError("a cloud has coordinates that are NaN or infinite")
     chosen_BG = torch.zeros(points_BN3.shape[0], count, dtype=torch.int64)
     _in_threads(kernel, points_BN3.mT.contiguous(), chosen_BG, skip_near_origin)
     return chosen_BG
