@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
+import torch
 from plotly.colors import qualitative
 from torch import Tensor
 
@@ -76,7 +77,7 @@ def _by_signal(observation: Observation, nearest_N: Tensor) -> Iterator[Colourin
         kinds.setdefault(signal.name, []).append(signal)
     for name, signals in kinds.items():
         values_G = [signal.values_T[-groups:] for signal in signals]
-        mean_G = sum(values_G) / len(values_G)
+        mean_G = torch.stack(values_G).mean(0)
         yield _numbers(f"{name}, mean of the blocks", mean_G[nearest_N])
         for signal, each_G in zip(signals, values_G, strict=True):
             yield _numbers(f"{name}, block {signal.block}", each_G[nearest_N])
