@@ -102,9 +102,12 @@ def _layout(observation: Observation, colourings: Sequence[Colouring]) -> go.Lay
     title = f"{observation.source.name}: {first}, {100 * share:.0f} %"
     hidden = {"visible": False}
     return go.Layout(
-        title={"text": escape(title), "x": 0.02},
-        scene={"aspectmode": "data", "xaxis": hidden, "yaxis": hidden, "zaxis": hidden},
-        margin={"l": 0, "r": 0, "t": 90, "b": 0},
+        title={"text": escape(title), "x": 0.02, "y": 0.98, "yanchor": "top"},
+        scene={
+            "aspectmode": "data", "xaxis": hidden, "yaxis": hidden, "zaxis": hidden,
+            "camera": {"eye": {"x": 1.6, "y": 1.6, "z": 1.0}},
+        },
+        margin={"l": 0, "r": 0, "t": 100, "b": 0},
         template="plotly_white",
         updatemenus=[
             {

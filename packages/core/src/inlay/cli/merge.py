@@ -13,6 +13,9 @@ from inlay.errors import ConfigError, RunError
 from inlay.host import PluginHost
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inlay.anatomy import Refusal
     from inlay.descriptors import Exporter
 
 
@@ -43,8 +46,15 @@ def merge(
         f"{out}: `{model.built.label}` with `{model.method.name}` folded in, for {exporter.name}; "
         f"largest change of an output {merged.merge_change:.1e}"
     )
-    for refusal in merged.merge_refusals:
-        click.echo(f"  stays as it is: {refusal}")
+    for reason, paths in _by_reason(merged.merge_refusals).items():
+        click.echo(f"  stays at {', '.join(f'`{path}`' for path in paths)}: {reason}")
+
+
+def _by_reason(refusals: Sequence[Refusal]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for refusal in refusals:
+        found.setdefault(refusal.reason, []).append(refusal.path)
+    return found
 
 
 def _exporter(host: PluginHost, modality: str, name: str | None) -> Exporter:

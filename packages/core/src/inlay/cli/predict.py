@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     " the largest; default: all.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option(
+    "--pages",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write a page to look at for each file into this folder (point clouds).",
+)
 @device_option
 @backbone_option
 @with_host
@@ -49,6 +54,7 @@ def predict(
     form: str | None,
     top: int | None,
     batch_size: int,
+    pages: Path | None,
     device: str | None,
     backbone: str | None,
 ) -> None:
@@ -70,6 +76,12 @@ def predict(
         _print_csv(answers, top)
     else:
         _print_table(answers, top)
+    if pages is not None:
+        from inlay.inspecting import observed, view
+
+        for number, observation in enumerate(observed(model, paths, host), 1):
+            view(model, observation, pages / f"{number:04d}-{observation.source.stem}.html", host)
+        click.echo(f"{len(answers)} pages in {pages}", err=True)
 
 
 def _ranked(answer: Answer, top: int | None) -> list[tuple[str, float]]:

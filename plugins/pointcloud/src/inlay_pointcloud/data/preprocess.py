@@ -90,7 +90,9 @@ class Loader:
     """All points of a source, normalised: float32 (N, 3)."""
 
     def __init__(self, facts: Facts) -> None:
-        self.normalize, self.least = facts["normalize"], facts["min_points"]
+        self.normalize = facts["normalize"]
+        # a model that was adapted by hand, without a data set, has the backbone's facts alone
+        self.least = facts.get("min_points", facts["npoints"])
         self.mesh_points = max(MESH_POINTS, facts["npoints"])
 
     def __call__(self, source: Source, which: str = "a cloud") -> Tensor:

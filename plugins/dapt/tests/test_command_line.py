@@ -1,0 +1,65 @@
+"""DAPT from the command line: pages that show its scales, programs without scale-and-shift."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import inlay
+from inlay.cli import main
+
+pytest.importorskip("inlay_pointcloud", reason="the backbone is in inlay-pointcloud")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle on the bundled backbone, with an adapter that does something, and a cloud."""
+    torch.manual_seed(0)
+    task = {"name": "classification", "pool": "cls+prompts"}
+    model = inlay.adapt("inlay_points", "dapt", task=task, labels=["chair", "table"])
+    with torch.no_grad():
+        for name, parameter in model.adapter.named_parameters():
+            if "up." in name:
+                parameter += torch.randn_like(parameter) / 50
+    path = tmp_path_factory.mktemp("dapt")
+    model.eval().save_pretrained(path / "bundle")
+    np.save(path / "cloud.npy", np.random.default_rng(0).normal(size=(1500, 3)))
+    return path
+
+
+def run(*words: object) -> Result:
+    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay")
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_inspect_shows_the_scale_of_every_block(folder: Path) -> None:
+    out = folder / "cloud.html"
+    result = run("inspect", folder / "bundle", folder / "cloud.npy", "--out", out)
+    assert "per-token scale: not zero in" in result.output
+    page = out.read_text(encoding="utf-8")
+    assert all(f"per-token scale, block {block}" in page for block in range(6))
+
+
+def test_predict_writes_a_page_for_each_file(folder: Path) -> None:
+    run("predict", folder / "bundle", folder / "cloud.npy", "--pages", folder / "pages")
+    assert [page.name for page in (folder / "pages").iterdir()] == ["0001-cloud.html"]
+
+
+def test_the_program_folds_scale_and_shift_and_answers_the_same(folder: Path) -> None:
+    result = run("merge", folder / "bundle", "--out", folder / "model.pt2")
+    assert "stays at `blocks.0.block.out`" in result.output
+    program = torch.export.load(folder / "model.pt2")
+    names = [name for name, _ in program.named_parameters()]
+    assert not [name for name in names if "rewrites" in name]
+    model = inlay.load(folder / "bundle")
+    for batch in (1, 3):
+        clouds = torch.randn(batch, 1024, 3)
+        with torch.no_grad():
+            expected = model(clouds)
+            found = program.module()(clouds)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
