@@ -18,10 +18,11 @@ MISSING = [
     for kind, names in kinds.items()
     for name in names
 ]
-RUN = """\
-backbone: inlay_vit_64
-method: {method}
-data: {{name: digits}}
+CLOUDS = "inlay-pointcloud" in INSTALLED and "inlay-image" not in INSTALLED
+RUN = f"""\
+backbone: {"inlay_points" if CLOUDS else "inlay_vit_64"}
+method: {{method}}
+data: {{{{name: {"shapes" if CLOUDS else "digits"}}}}}
 """
 
 
