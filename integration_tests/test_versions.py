@@ -82,5 +82,5 @@ def test_wheels_carry_types_licence_and_weights():
         names = {file.name: file for file in distribution(project["name"]).files or ()}
         assert {"py.typed", "LICENSE", "entry_points.txt"} <= names.keys(), project["name"]
         weights = [file for name, file in names.items() if name.endswith(".safetensors")]
-        assert bool(weights) == (project["name"] == "inlay-image")
+        assert bool(weights) == (project["name"] in ("inlay-image", "inlay-pointcloud"))
         assert sum(file.size or 0 for file in weights) <= 6e6
