@@ -14,6 +14,18 @@ _NEAR_ORIGIN = np.float32(1e-3)
 
 
 @njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+def _largest(values_N):
+    """The largest value, by four comparisons that do not wait for each other."""
+    a = b = c = d = values_N[0]
+    for n in range(0, len(values_N) - 3, 4):
+        a, b = max(a, values_N[n]), max(b, values_N[n + 1])
+        c, d = max(c, values_N[n + 2]), max(d, values_N[n + 3])
+    for n in range(len(values_N) - len(values_N) % 4, len(values_N)):
+        a = max(a, values_N[n])
+    return max(max(a, b), max(c, d))
+
+
+@njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
 def farthest(points_B3N, chosen_BG, skip_near_origin):
     """Fill `chosen_BG` (B, G), zeros before, with indices of points (B, 3, N) float32."""
     size = points_B3N.shape[2]
@@ -28,11 +40,10 @@ def farthest(points_B3N, chosen_BG, skip_near_origin):
         last = 0
         for g in range(1, chosen_BG.shape[1]):
             cx, cy, cz = x[last], y[last], z[last]
-            most, last = np.float32(-1.0), 0
             for n in range(size):
                 dx, dy, dz = x[n] - cx, y[n] - cy, z[n] - cz
-                near = min(nearest_N[n], dx * dx + dy * dy + dz * dz)
-                nearest_N[n] = near
-                if near > most:
-                    most, last = near, n
+                nearest_N[n] = min(nearest_N[n], dx * dx + dy * dy + dz * dz)
+            most, last = _largest(nearest_N), 0
+            while nearest_N[last] != most:
+                last += 1
             chosen_BG[b, g] = last
