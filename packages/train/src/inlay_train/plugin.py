@@ -36,7 +36,7 @@ def register_commands() -> Iterable[Command]:
     yield Command(
         name="demo",
         command="inlay_train.commands.demo:demo",
-        summary="Compare methods on scikit-learn's digits, in three minutes",
+        summary="Compare methods on small data that needs no download, in minutes",
     )
 
 
