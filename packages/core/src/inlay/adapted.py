@@ -18,6 +18,7 @@ from inlay.anatomy.adapter import BATCH_NORMS, Adapter
 from inlay.anatomy.attachments import Attachments
 from inlay.anatomy.folding import fold
 from inlay.errors import AnatomyError, BundleError, CannotFold
+from inlay.figures import Figures, united
 from inlay.report import TrainableReport
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class AdaptedModel(nn.Module):
             if auxiliary is not None:
                 loss = loss + auxiliary()
         return loss
+
+    def figures(self) -> Figures:
+        """What the adapter's modules tell of the training, each asked once; may wait for the
+        device."""
+        return united(m.figures() for m in self.adapter.modules() if hasattr(m, "figures"))
 
     def train(self, mode: bool = True) -> AdaptedModel:
         """As always, but batch norms use and move their statistics only where these are thawed."""
