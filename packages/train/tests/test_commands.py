@@ -81,7 +81,7 @@ def test_a_run_file_and_a_plugin_file(
     ("words", "message"),
     [
         (["method=noisi"], "did you mean `noisy`?"),
-        (["method=smoa"], "pip install inlay-smoa"),
+        (["method=iconformer"], "pip install inlay-iconformer"),
         (["train.epohs=3"], "train.epohs: unknown key; did you mean `epochs`?"),
         (["train.lr=fast"], "train.lr: must be a valid number"),
         (["train.lr=-1"], "train.lr: must be greater than 0"),

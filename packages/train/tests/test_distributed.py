@@ -43,6 +43,7 @@ def test_two_processes_end_with_the_same_weights_and_one_bundle(
     witness = tmp_path / "witness.py"
     witness.write_text(WITNESS)
     words = [*small_run, "--plugin", str(witness), "data.held_out=9", "train.grad_accum_steps=2"]
+    words += ["method=counting", "method.wanted=20"]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     launch += ["--master-port", str(free_port()), "-m", "inlay", *words]
     done = subprocess.run(
@@ -56,6 +57,9 @@ def test_two_processes_end_with_the_same_weights_and_one_bundle(
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     # 30 samples: a step takes 2 processes x 2 batches x 4 samples, the last one 2 x 2 x 3
     assert [record["step"] for record in records] == [2, 4, 6]
+    # of the 28 samples of an epoch the main process saw a half, and it alone complains
+    assert [record["counting/samples/block_0"] for record in records] == [14, 14, 14]
+    assert done.stdout.count("warning: block 0 saw 14 of [wanted] 20 samples") == 3
     model = inlay.load(folder, host=host)
     part = stripes(host, held_out=9)
     right = sum(int(model(part[i][0][None]).argmax() == part[i][1]) for i in range(9))

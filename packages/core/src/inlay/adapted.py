@@ -87,7 +87,8 @@ class AdaptedModel(nn.Module):
     def figures(self) -> Figures:
         """What the adapter's modules tell of the training, each asked once; may wait for the
         device."""
-        return united(m.figures() for m in self.adapter.modules() if hasattr(m, "figures"))
+        asked = (getattr(module, "figures", None) for module in self.adapter.modules())
+        return united(figures() for figures in asked if figures is not None)
 
     def train(self, mode: bool = True) -> AdaptedModel:
         """As always, but batch norms use and move their statistics only where these are thawed."""

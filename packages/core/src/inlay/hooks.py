@@ -179,7 +179,8 @@ def adapter_attached(model: AdaptedModel) -> None:
 
 @hookspec
 def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float]) -> None:
-    """Tell: optimizer step number `step` of `model` is done; `metrics` has loss and learning rate.
+    """Tell: optimizer step number `step` of `model` is done; `metrics` has `loss`, `lr` and the
+    method's figures so far in the epoch.
 
     Sent once every `log_every` steps, never inside a step.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 
 class Display:
@@ -26,8 +27,8 @@ class Display:
     def loss(self, loss: float) -> None:
         """The mean training loss of the epoch so far."""
 
-    def epoch(self, record: Mapping[str, float]) -> None:
-        """An epoch is done."""
+    def epoch(self, record: Mapping[str, float], summary: str = "") -> None:
+        """An epoch is done; `summary` is what the method says of it."""
 
     def say(self, text: str) -> None:
         """A line of its own."""
@@ -39,23 +40,35 @@ class Lines(Display):
     def __init__(self, console: Console, epochs: int, metric: str) -> None:
         self.console, self.epochs, self.metric = console, epochs, metric
 
-    def epoch(self, record: Mapping[str, float]) -> None:
+    def epoch(self, record: Mapping[str, float], summary: str = "") -> None:
         width = len(str(self.epochs))
         parts = [f"epoch {record['epoch']:>{width}.0f}/{self.epochs}"]
         parts += [f"loss {record['train_loss']:.4f}", *judged(record, self.metric)]
         parts += [f"lr {record['lr']:.2e}", f"{record['seconds']:.1f} s"]
-        self.say("  ".join(parts))
+        self.say("  ".join([*parts, summary] if summary else parts))
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+class Noted(Progress):
+    """Progress with a note below; a column of it would leave no room for the bar."""
+
+    note = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.note:
+            yield Text(self.note)
 
 
 class Bar(Display):
-    """A progress bar over all steps of the run, with loss and metric."""
+    """A progress bar over all steps of the run, with loss and metric; what the method says of the
+    latest epoch is below."""
 
     def __init__(self, console: Console, epochs: int, steps_per_epoch: int, metric: str) -> None:
         self.epochs, self.metric, self.facts = epochs, metric, ""
-        self.progress = Progress(
+        self.progress = Noted(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -82,12 +95,13 @@ class Bar(Display):
     def loss(self, loss: float) -> None:
         self.progress.update(self.task, loss=f"loss {loss:.3f}")
 
-    def epoch(self, record: Mapping[str, float]) -> None:
+    def epoch(self, record: Mapping[str, float], summary: str = "") -> None:
+        self.progress.note = summary
         facts = "".join(f"  {fact}" for fact in judged(record, self.metric))
         self.progress.update(self.task, loss=f"loss {record['train_loss']:.3f}", facts=facts)
 
     def say(self, text: str) -> None:
-        self.progress.console.print(text, highlight=False, soft_wrap=True)
+        self.progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def make_display(

@@ -129,7 +129,7 @@ class Trainer:
 
     def close_epoch(self) -> None:
         """Evaluate, judge, record, save."""
-        progress = self.state.progress
+        progress, figures = self.state.progress, self.plain.figures()
         record: dict[str, float] = {
             "epoch": progress.epoch + 1,
             "step": progress.step,
@@ -138,13 +138,15 @@ class Trainer:
         }
         if self.judged:
             record |= self.judge_epoch(self.judged)
-        record["seconds"] = self.tick()
+        record |= {"seconds": self.tick(), **figures.values}
         progress.next_epoch()
         self.state.loss_sum.zero_()
         if self.accelerator.is_main_process:
             self.folder.append(record)
         self.accelerator.log(record, step=progress.step)
-        self.display.epoch(record)
+        self.display.epoch(record, figures.summary)
+        for warning in figures.warnings:
+            self.display.say(f"warning: {warning}")
         self.save()
 
     def judge_epoch(self, split: str) -> dict[str, float]:
@@ -198,12 +200,17 @@ class Trainer:
         return float(self.state.schedule.get_last_lr()[0])
 
     def report(self) -> None:
-        """Tell display, trackers and plugins how it goes."""
-        step = self.state.progress.step
+        """Tell display, trackers and plugins how it goes.
+
+        The method's figures are of this process's share of the batches; trackers and files have
+        those of the main process.
+        """
+        step, figures = self.state.progress.step, self.plain.figures().values
         metrics = {"loss": self.mean_loss(), "lr": self.learning_rate()}
         self.display.loss(metrics["loss"])
-        self.accelerator.log({f"train/{k}": v for k, v in metrics.items()}, step=step)
-        self.host.step_finished(self.plain, step, metrics)
+        own = {f"train/{name}": value for name, value in metrics.items()}
+        self.accelerator.log({**own, **figures}, step=step)
+        self.host.step_finished(self.plain, step, {**metrics, **figures})
 
     def save(self) -> None:
         """Write the checkpoint, also when a plugin fails over it; all processes take part."""

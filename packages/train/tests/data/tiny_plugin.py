@@ -14,6 +14,7 @@ import inlay
 from inlay.config.base import Config
 from inlay.data import Splits
 from inlay.descriptors import Backbone, Dataset, Method
+from inlay.figures import Figures
 
 
 class TinyConfig(Config):
@@ -34,6 +35,15 @@ class NoisyConfig(Config):
     """Dropout while training."""
     idle: bool = False
     """Add a tensor to the head that the loss never uses."""
+
+
+class CountingConfig(NoisyConfig):
+    """The same, with figures."""
+
+    name: Literal["counting"] = "counting"
+    """This method."""
+    wanted: int = 0
+    """Warn of an epoch with fewer samples."""
 
 
 class StripesConfig(Config):
@@ -67,6 +77,34 @@ class Noisy(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.up(self.dropout(self.down(x)))
+
+
+class Counting(Noisy):
+    """Counts samples and batches since it entered training mode."""
+
+    def __init__(self, width: int, config: CountingConfig, index: int) -> None:
+        super().__init__(width, config)
+        self.index, self.wanted = index, config.wanted
+        self.samples = self.batches = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.samples, self.batches = self.samples + len(x), self.batches + 1
+        return super().forward(x)
+
+    def train(self, mode: bool = True) -> Counting:
+        if mode:
+            self.samples = self.batches = 0
+        return super().train(mode)
+
+    def figures(self) -> Figures:
+        seen = {"samples": self.samples, "batch": self.samples / max(1, self.batches)}
+        few = f"block {self.index} saw {self.samples} of [wanted] {self.wanted} samples"
+        return Figures(
+            {f"counting/{name}/block_{self.index}": value for name, value in seen.items()},
+            summary=f"block {self.index} [samples] {self.samples}",
+            warnings=(few,) if self.samples < self.wanted else (),
+        )
 
 
 class Stripes(torch.utils.data.Dataset[Any]):
@@ -147,7 +185,9 @@ def build_stripes(config: StripesConfig, input_spec: Any, seed: int) -> Splits:
 
 def attach(place: Any, config: NoisyConfig) -> None:
     for block in place.blocks:
-        place.rewrite(block.site("mlp.in"), Noisy(block.width, config))
+        counts = isinstance(config, CountingConfig)
+        noisy = Counting(block.width, config, block.index) if counts else Noisy(block.width, config)
+        place.rewrite(block.site("mlp.in"), noisy)
     if config.idle:
         torch.nn.Module.register_parameter(place.adapter, "idle", nn.Parameter(torch.zeros(3)))
 
@@ -167,9 +207,13 @@ def register_backbones() -> Any:
 
 @inlay.hookimpl
 def register_methods() -> Any:
-    yield Method(
-        name="noisy", config=NoisyConfig, attach=f"{__name__}:attach", summary="low rank, noisy"
-    )
+    for config in (NoisyConfig, CountingConfig):
+        yield Method(
+            name=config.model_fields["name"].default,
+            config=config,
+            attach=f"{__name__}:attach",
+            summary="low rank, noisy",
+        )
 
 
 @inlay.hookimpl
