@@ -154,8 +154,8 @@ def test_a_missing_field_is_named(bundle, host):
 
 
 def test_a_method_that_is_not_installed_says_what_to_install(bundle, host):
-    change(bundle, method={"name": "smoa"})  # ours, and not there yet
-    with pytest.raises(UnknownName, match="pip install inlay-smoa"):
+    change(bundle, method={"name": "iconformer"})  # ours, and not there yet
+    with pytest.raises(UnknownName, match="pip install inlay-iconformer"):
         inlay.load(bundle, backbone=tiny_backbone(), host=host)
 
 
