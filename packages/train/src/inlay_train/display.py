@@ -59,7 +59,7 @@ class Noted(Progress):
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
         if self.note:
-            yield Text(self.note)
+            yield Text(self.note, no_wrap=False, overflow="fold")  # also beside a soft-wrapped line
 
 
 class Bar(Display):
