@@ -106,6 +106,14 @@ def test_an_unknown_part_or_name_fails_the_build(generate: ModuleType) -> None:
         generate.on_page_markdown("<!-- fields: method arcc -->")
 
 
+def test_no_formatter_took_an_inclusion_for_python() -> None:
+    """ruff writes `--8 < --"file"` in a fence that begins with ```python; {.python} it leaves."""
+    broken = re.compile(r"^ *-+8 ", re.MULTILINE)
+    pages = sorted(DOCS.rglob("*.md"))
+    assert pages
+    assert not [page.name for page in pages if broken.search(page.read_text(encoding="utf-8"))]
+
+
 @pytest.mark.parametrize("text", RUN_FILES)
 def test_every_run_file_in_the_documentation_is_valid(
     text: str, host: PluginHost, tmp_path: Path

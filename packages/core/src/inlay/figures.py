@@ -12,14 +12,14 @@ class Figures:
     (`train(True)`, which a run calls at the start of every epoch).
 
     A run asks for them every `train.log_every` steps and at the end of an epoch, before it
-    evaluates; each process of several has seen its own share of the batches. A module that has
-    seen nothing gives `Figures()`.
+    evaluates. Of several processes each has seen its own share of the batches, and what the main
+    one has seen is written down. A module that has seen nothing gives `Figures()`.
 
     Raises:
         ValueError: a name without a `/`.
 
-    >>> Figures({"smoa/balance": 1.07}, summary="14 of 16 experts used")
-    Figures(values={'smoa/balance': 1.07}, summary='14 of 16 experts used', warnings=())
+    >>> Figures({"gated/open/block_03": 0.25}, summary="a quarter open")
+    Figures(values={'gated/open/block_03': 0.25}, summary='a quarter open', warnings=())
     """
 
     values: Mapping[str, float] = field(default_factory=dict)
