@@ -70,6 +70,8 @@ class Block:
     sites: Mapping[str, Site]
     module: nn.Module
     heads: int = 1
+    mlp_norm: nn.Module | None = None
+    """The norm of the MLP's branch: before the MLP, or behind it in Swin-V2."""
 
     def site(self, name: str) -> Site:
         """The site, or an `AnatomyError` that lists the sites that the block has."""

@@ -36,6 +36,11 @@ class Branch(Tap):
         self.target, self.module = target, module
         self.listeners: list[Tap] = []
 
+    @property
+    def sequential(self) -> bool:
+        """Whether it leads from a site to itself: x becomes x + module(x)."""
+        return self.source is self.target
+
     def output(self) -> Tensor:
         """What the branch adds at its target."""
         added = self.module(self.take())
@@ -77,6 +82,8 @@ class SitePipe(nn.Module):
         for rewrite in self.rewrites:
             x = rewrite(x)
         for branch in self.incoming:
+            if branch.sequential:
+                branch.hold(x)
             x = x + branch.output()
         for tap in self.taps:
             tap.hold(x)

@@ -65,11 +65,13 @@ class Placement:
         """target becomes target + module(source).
 
         The source is read as it leaves its site: after that site's rewrites and what is added
-        there. Source and target are sites of one block, the source first.
+        there. Source and target are sites of one block, the source first; or they are one site, for
+        an adapter in sequence, which reads what was there before it.
         """
-        self._check_order(source, target)
         branch = Branch(source, target, module)
-        self.adapter.pipe(source).taps.append(branch)
+        if not branch.sequential:
+            self._check_order(source, target)
+            self.adapter.pipe(source).taps.append(branch)
         pipe = self.adapter.pipe(target)
         pipe.branches.append(module)
         pipe.incoming.append(branch)

@@ -165,4 +165,4 @@ def _block(index: int, block: Any) -> Block:
         name: Site(name, f"blocks.{index}.{name}", size, port, writer, readers)
         for name, (size, port, writer, readers) in table.items()
     }
-    return Block(index, width, sites, block, heads=block.attn.heads)
+    return Block(index, width, sites, block, heads=block.attn.heads, mlp_norm=block.norm2)

@@ -52,7 +52,8 @@ def assemble(module: TimmModule, index: int, width: int, sites: Iterable[Site]) 
     """A block with its sites in the order in which data meets them."""
     ordered = sorted(sites, key=lambda site: BLOCK_SITES.index(site.name))
     by_name = {site.name: site for site in ordered}
-    return Block(index, width, by_name, module, heads=module.attn.num_heads)
+    heads, norm = module.attn.num_heads, module.norm2
+    return Block(index, width, by_name, module, heads=heads, mlp_norm=norm)
 
 
 def embed_target(patch_embed: TimmModule) -> FoldTarget | None:

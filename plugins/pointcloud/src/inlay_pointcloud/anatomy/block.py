@@ -32,4 +32,5 @@ def dissect_block(module: Any, index: int, width: int) -> Block:
         Site("mlp.out", at + "mlp.out", width, OutputOf(mlp), writer=ModuleTarget(mlp.fc2)),
         Site("block.out", at + "block.out", width, OutputOf(module)),
     ]
-    return Block(index, width, {s.name: s for s in sites}, module, heads=attn.num_heads)
+    by_name = {site.name: site for site in sites}
+    return Block(index, width, by_name, module, heads=attn.num_heads, mlp_norm=module.norm2)
