@@ -1,0 +1,28 @@
+"""What `inlay-smoa` registers; imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inlay.descriptors import Method
+from inlay.hooks import hookimpl
+from inlay_smoa.presets import PRESETS
+
+CITATION = (
+    "Adapter-X: A Novel General Parameter-Efficient Fine-Tuning Framework for Vision. 2024."
+    " arXiv:2406.03051"
+)
+
+
+@hookimpl
+def register_methods() -> Iterable[Method]:
+    """Adapter-X in its three forms."""
+    yield Method(
+        name="smoa",
+        config="inlay_smoa.config:SmoaConfig",
+        attach="inlay_smoa.adapter:attach",
+        count="inlay_smoa.adapter:count",
+        presets=PRESETS,
+        summary="one routed library of small adapters for all blocks, with norms and prompts",
+        citation=CITATION,
+    )
