@@ -1,22 +1,141 @@
-"""Images have no page to look at yet, and `inlay inspect` says so."""
+"""The page of an image: the crop that the network saw, with a tint for each patch."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
+from torch import nn
 
 import inlay
+from inlay import PluginHost
 from inlay.cli import main
+from inlay.inspecting import observe
+from inlay_image.data.preprocess import geometry
+from inlay_image.viewer import view
+
+FILE = Path(__file__).parent / "data" / "choosy.py"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 
-def test_inspect_says_that_images_have_no_page(tmp_path: Path) -> None:
-    model = inlay.adapt("inlay_vit_64", "linear", labels=["cat", "dog"])
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[PluginHost]:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield PluginHost.discover(files=[FILE])
+    sys.modules.pop("choosy", None)
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    """Wider than high, no two pixels alike in all channels."""
+    y, x = np.mgrid[:60, :80]
+    Image.fromarray(np.stack([3 * x, 4 * y, x + y], -1).astype(np.uint8)).save(tmp_path / "a&b.png")
+    return tmp_path / "a&b.png"
+
+
+@pytest.fixture
+def page(host: PluginHost, photograph: Path, tmp_path: Path) -> Path:
+    """What the command writes: 6 blocks, 8 by 8 patches."""
+    model = inlay.adapt("inlay_vit_64", "choosy", labels=["cat", "dog"], host=host)
     model.save_pretrained(tmp_path / "bundle")
-    Image.new("RGB", (80, 60)).save(tmp_path / "cat.png")
-    words = ["inspect", tmp_path / "bundle", tmp_path / "cat.png", "--out", tmp_path / "cat.html"]
+    sys.modules.pop("choosy", None)
+    out = tmp_path / "a.html"
+    words = ["--plugin", FILE, "inspect", tmp_path / "bundle", photograph, "--out", out]
     result = CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay")
-    assert result.exit_code == 2
-    assert "there is no page to look at for `image` inputs yet" in result.stderr
-    assert not (tmp_path / "cat.html").exists()
+    assert result.exit_code == 0, result.output
+    # Of 64 patches x 3 parts: u is each of 0 to 3 equally often, and so is u + 1.
+    assert "  expert, block 5: 0 (25 %), 1 (25 %), 2 (25 %), 3 (25 %)\n" in result.stdout
+    return out
+
+
+def data(page: Path) -> dict[str, Any]:
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>',
+        page.read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_each_patch_has_its_experts_though_prompts_are_in_front(page: Path) -> None:
+    experts, strengths = data(page)["signals"]
+    assert (experts["name"], experts["categories"]) == ("expert", 4)
+    assert [block["title"] for block in experts["blocks"]] == [f"block {b}" for b in range(6)]
+    for block in experts["blocks"]:
+        assert block["grid"] == [8, 8]
+        assert block["values"][-3:] == [[3, 0, 3], [2, 3, 2], [1, 2, 1]]
+        assert block["summary"] == [0, 3, 2, 1] * 16
+        assert set(block["agreement"]) == {0.6667}
+    # The class token is in front of block 0, and five prompts more in front of block 5.
+    assert strengths["blocks"][0]["summary"] == list(range(1, 65))
+    assert strengths["blocks"][5]["summary"] == list(range(6, 70))
+    assert strengths["range"] == [0, 69]
+
+
+def test_the_picture_is_the_crop_that_the_network_saw(page: Path, photograph: Path) -> None:
+    kind, picture = data(page)["picture"].split(",")
+    assert kind == "data:image/png;base64"
+    facts = inlay.adapt("inlay_vit_64", "linear", num_classes=2).preprocessing
+    drawn = np.asarray(Image.open(BytesIO(b64decode(picture))))
+    crop = geometry(facts)(Image.open(photograph)).permute(1, 2, 0).numpy()
+    assert drawn.shape == (64, 64, 3)
+    assert np.array_equal(drawn, crop)
+
+
+def test_nothing_is_fetched_and_names_are_no_markup(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"<(script|img|link)[^>]+(src|href)=|https?://", text)
+    assert "<h1>a&amp;b.png <span>" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "grids"),
+    [("swin_padded", [[10, 10]] * 2 + [[5, 5]] * 2), ("reg4_gap", [[2, 2]] * 2)],
+)
+def test_maps_of_stages_and_registers(
+    name: str, grids: list[list[int]], make: Callable[..., nn.Module], host: PluginHost, tmp_path
+) -> None:
+    model = inlay.adapt(make(name), "choosy", num_classes=2, host=host)
+    seen = observe(model, Path("x.png"), model.anatomy.example(1))
+    view(seen, tmp_path / "x.html")
+    strengths = data(tmp_path / "x.html")["signals"][-1]
+    blocks = [block for block in strengths["blocks"] if block["title"].startswith("block")]
+    assert [block["grid"] for block in blocks] == grids
+    for block, (height, width) in zip(blocks, grids, strict=True):
+        first = block["summary"][0]
+        assert block["summary"] == [first + n for n in range(height * width)]
+    assert blocks[0]["summary"][0] == (0 if "swin" in name else 4)
+
+
+def test_an_adapter_that_shows_nothing_has_a_page(tmp_path: Path) -> None:
+    model = inlay.adapt("inlay_vit_64", "linear", num_classes=2)
+    view(observe(model, Path("x.png"), torch.zeros(1, 3, 64, 64)), tmp_path / "x.html")
+    assert data(tmp_path / "x.html")["signals"] == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_draws_every_block_and_a_legend(page: Path, tmp_path: Path) -> None:
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
+    flags += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()]
+    done = subprocess.run([CHROMIUM, *flags], check=True, capture_output=True, timeout=120)
+    drawn = done.stdout.decode().partition("</script>")[0]
+    assert len(re.findall(r'<button class="tile"', drawn)) == 6
+    assert re.findall(r'<button class="chip".*?<small>(.*?)</small>', drawn) == ["25 %"] * 4
+    assert '<h2 id="heading">block 5</h2>' in drawn
+    assert re.search(r'<div id="large"><canvas [^>]*max-width: 616px', drawn)

@@ -1,4 +1,4 @@
-"""The page in 3D: what its menu colours, and that a browser draws it."""
+"""The page in 3D: what its colours mean, and that a browser draws it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,67 +28,120 @@ CHROMIUM = next(
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """64 points in 8 groups, two blocks whose scales are 0 for every other group."""
+    """64 points in 8 groups; two blocks, at the second of which there is a prompt."""
     torch.manual_seed(0)
     network = PointMae(groups=8, group_size=4, width=24, depth=2, heads=2, embed=24)
     model = inlay.adapt(network, "linear", labels=["chair", "<b>"])
     seen = observe(model, Path("a<b>.ply"), torch.randn(1, 64, 3))
-    scale_T = torch.tensor([9.0, *(0.0, 0.5) * 4])  # the class token's is not shown
-    signals = tuple(Signal("per-token scale", block, scale_T * (block + 1)) for block in (0, 1))
+    layout = seen.features.layout
+    scale_T1 = torch.tensor([9.0, *(0.0, 0.5) * 4])[:, None]  # the class token's is not shown
+    expert_TK = torch.tensor([[0, 0, 0], *[[3, group % 2, 3] for group in range(8)]]).float()
+    later_TK = torch.cat([torch.zeros(1, 3), expert_TK % 3])
+    signals = (
+        Signal("per-token scale", 0, scale_T1, None, layout),
+        Signal("expert", 0, expert_TK, 4, layout),
+        Signal("per-token scale", 1, 2 * scale_T1, None, layout),
+        Signal("expert", 1, later_TK, 4, layout),
+    )
     out = tmp_path_factory.mktemp("page") / "a.html"
-    view(type(seen)(seen.source, seen.inputs, seen.features, seen.prediction, signals), out)
+    view(replace(seen, signals=signals), out)
     return out
 
 
-def buttons(page: Path) -> dict[str, dict]:
-    """Label -> what it changes."""
-    text = page.read_text(encoding="utf-8")
-    found = re.search(r'"buttons":(\[.*?\]),"x":0\.02', text, re.DOTALL)
+def data(page: Path) -> dict[str, Any]:
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>',
+        page.read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
     assert found is not None
-    return {b["label"]: b["args"][0] for b in json.loads(found[1])}
+    return json.loads(found[1])
 
 
-def test_the_menu_has_groups_and_every_signal(page: Path) -> None:
-    assert list(buttons(page)) == [
-        "colour: group",
-        "colour: per-token scale, mean of the blocks",
-        "colour: per-token scale, block 0",
-        "colour: per-token scale, block 1",
-    ]
+def test_there_are_signals_by_block_and_groups(page: Path) -> None:
+    blocks = {s["name"]: [b["title"] for b in s["blocks"]] for s in data(page)["signals"]}
+    assert blocks == {
+        "expert": ["block 0", "block 1"],
+        "per-token scale": ["block 0", "block 1", "mean of the blocks"],
+        "group": ["group"],
+    }
 
 
-def test_points_of_one_group_have_its_value(page: Path) -> None:
-    choices = buttons(page)
-    groups = choices["colour: group"]["text"][0]
-    scales = choices["colour: per-token scale, mean of the blocks"]["marker.color"][0]
-    for group, scale in zip(groups, scales, strict=True):
-        assert scale == (0.75 if int(group.split()[1]) % 2 else 0.0)
-    assert choices["colour: per-token scale, block 1"]["marker.cmax"] == [1.0]
+def test_every_group_has_its_experts(page: Path) -> None:
+    first, second = data(page)["signals"][0]["blocks"]
+    assert first["values"] == [[3, group % 2, 3] for group in range(8)]
+    assert (first["summary"], first["agreement"]) == ([3] * 8, [0.6667] * 8)
+    assert first["usage"] == [0.1667, 0.1667, 0, 0.6667]
+    assert second["values"] == [[0, group % 2, 0] for group in range(8)]
+    assert second["agreement"] == [1, 0.6667] * 4
+
+
+def test_every_group_has_its_scale(page: Path) -> None:
+    scale = data(page)["signals"][1]
+    assert scale["range"] == [0, 1]
+    assert scale["blocks"][2]["summary"] == [0, 0.75] * 4
+
+
+def test_points_belong_to_the_group_of_the_nearest_centre(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = PointMae(groups=2, group_size=4, width=24, depth=1, heads=2, embed=24)
+    model = inlay.adapt(network, "linear", labels=["a", "b"])
+    cloud_N3 = torch.cat([torch.rand(8, 3), torch.rand(24, 3) + 5])
+    view(observe(model, Path("x.ply"), cloud_N3[None]), tmp_path / "x.html")
+    found = data(tmp_path / "x.html")
+    assert torch.allclose(torch.tensor(found["points"]), cloud_N3, rtol=1e-3)
+    near, far = set(found["nearest"][:8]), set(found["nearest"][8:])
+    assert near | far == {0, 1}
+    assert len(near) == len(far) == 1
 
 
 def test_nothing_is_fetched_and_names_are_no_markup(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"<script[^>]+src=", text)
     assert "a<b>.ply" not in text
+    assert page.stat().st_size < 6e6
 
 
-def test_parts_are_a_colouring(tmp_path: Path) -> None:
+def test_parts_are_a_colouring_of_points(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = PointMae(groups=8, group_size=4, width=24, depth=3, heads=2, embed=24)
     task = {"name": "part_segmentation", "categories": 0, "levels": [0, 1, 2]}
     model = inlay.adapt(network, "linear", task=task, labels=["leg", "seat"])
     seen = observe(model, Path("chair.ply"), torch.randn(1, 32, 3))
     assert isinstance(seen.prediction, PartsPrediction)
-    view(seen, tmp_path / "chair.html")
-    assert "colour: predicted part" in buttons(tmp_path / "chair.html")
+    parts = ("seat", "leg", "seat", "seat") * 8
+    view(replace(seen, prediction=replace(seen.prediction, parts=parts)), tmp_path / "chair.html")
+    part, group = data(tmp_path / "chair.html")["signals"]
+    assert (part["name"], part["labels"], part["points"]) == (
+        "predicted part", ["leg", "seat"], True,
+    )  # fmt: skip
+    assert part["blocks"][0]["summary"] == [1, 0, 1, 1] * 8
+    assert part["blocks"][0]["usage"] == [0.25, 0.75]
+    assert "points" not in group
+
+
+def browsed(page: Path, *flags: str) -> bytes:
+    common = ["--headless", "--no-sandbox", "--use-angle=swiftshader"]
+    common += ["--enable-unsafe-swiftshader", "--virtual-time-budget=9000"]
+    command = [CHROMIUM, *common, *flags, page.as_uri()]
+    return subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_a_browser_draws_points_in_colour(page: Path, tmp_path: Path) -> None:
     picture = tmp_path / "page.png"
-    flags = ["--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-    flags += [f"--screenshot={picture}", "--window-size=600,500", "--virtual-time-budget=9000"]
-    subprocess.run([CHROMIUM, *flags, page.as_uri()], check=True, capture_output=True, timeout=120)
-    pixels = np.asarray(Image.open(picture).convert("RGB"))[120:].astype(int)
+    browsed(page, f"--screenshot={picture}", "--window-size=1400,800")
+    pixels = np.asarray(Image.open(picture).convert("RGB"))[220:600, 700:].astype(int)
     colourful = (pixels.max(-1) - pixels.min(-1)) > 60
     assert colourful.sum() > 200
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_makes_a_legend_and_a_picture_of_each_block(page: Path) -> None:
+    drawn = browsed(page, "--dump-dom").decode().rpartition('<div id="choices">')[2]
+    drawn = drawn.partition("<script")[0]
+    chips = re.findall(r'<button class="(chip[^"]*)".*?<small>(.*?)</small>', drawn)
+    # Over both blocks: 0 has (4 + 20) / 48, 1 has 8 / 48, 3 has 16 / 48.
+    assert chips == [("chip", "50 %"), ("chip", "17 %"), ("chip unused", "0 %"), ("chip", "33 %")]
+    assert len(re.findall(r'<button class="tile"', drawn)) == 2
+    assert '<h2 id="heading">block 1</h2>' in drawn

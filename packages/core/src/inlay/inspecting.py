@@ -1,15 +1,17 @@
 """What an adapter does to one input: the signals that its modules show.
 
 A module that has something to show for each token has a class attribute `shown`, the signal's name
-for people, and gives (B, T, 1) or (B, T).
+for people, and gives (B, T), (B, T, 1) or, for K parts of every token, (B, T, K); maps (B, H, W, K)
+count as tokens row by row. With an attribute `categories` the values are indices below it (which
+expert a part chose), without it they are numbers.
 
-Shapes: B batch, T tokens.
+Shapes: B batch, T tokens, N patch or group tokens, K parts of a token.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,24 +21,67 @@ import torch
 from torch import Tensor, nn
 
 from inlay.descriptors import resolve
-from inlay.errors import ConfigError
+from inlay.errors import AnatomyError, ConfigError
+from inlay.features import Grid
 from inlay.predict import files_of
 
 if TYPE_CHECKING:
     from inlay.adapted import AdaptedModel
-    from inlay.features import Features
+    from inlay.features import Features, Layout
     from inlay.host import PluginHost
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One number for each token of one input."""
+    """A value for each part of each token of one input."""
 
     name: str
-    """For people: `per-token scale`."""
+    """For people: `per-token scale`, `expert`."""
     block: int
-    values_T: Tensor
-    """(T,), of the tokens at that block: the patches are the last ones."""
+    values_TK: Tensor
+    """(T, K), of the tokens at that block: the patches or groups are the last ones."""
+    categories: int | None
+    """How many there are, where the values are indices; None where they are numbers."""
+    layout: Layout
+    """Of that block."""
+    site: str = ""
+    """Where in the block (`mlp.out`)."""
+
+    @property
+    def patches_NK(self) -> Tensor:
+        """The patches' or groups' values, (N, K), without class token, prompts and registers.
+
+        Raises:
+            AnatomyError: there are fewer values than patches.
+        """
+        layout, tokens = self.layout, len(self.values_TK)
+        grid = isinstance(layout, Grid)
+        patches = layout.height * layout.width if grid else layout.centres.shape[1]
+        if tokens < patches:
+            raise AnatomyError(
+                f"`{self.name}` of block {self.block} has {tokens} values for {patches} patches;"
+                " a module that is `shown` must give one for each token"
+            )
+        return self.values_TK[-patches:]
+
+    def summary(self) -> tuple[Tensor, Tensor]:
+        """One value for each patch, (N,), and the share of its parts that agree with it, (N,).
+
+        Of categories the one that most parts have, the lowest of equals; of numbers the mean, with
+        which all agree.
+        """
+        values_NK = self.patches_NK
+        if self.categories is None:
+            return values_NK.mean(1), torch.ones(len(values_NK))
+        counts_NC = nn.functional.one_hot(values_NK.long(), self.categories).sum(1)
+        most_N = counts_NC.argmax(1)
+        return most_N, counts_NC.gather(1, most_N[:, None])[:, 0] / values_NK.shape[1]
+
+    def usage(self) -> Tensor:
+        """The share of all (patch, part) pairs that each category has, (categories,)."""
+        assert self.categories is not None, "numbers have no usage"
+        values = self.patches_NK.long().flatten()
+        return torch.bincount(values, minlength=self.categories) / len(values)
 
 
 @dataclass(frozen=True)
@@ -50,18 +95,22 @@ class Observation:
     prediction: Any
     """What the task's head says, such as `inlay.task.Prediction`."""
     signals: tuple[Signal, ...]
+    preprocessing: Mapping[str, Any]
+    """How `inputs` was made from the file, in the words of the modality (mean, deviation)."""
 
 
 def observe(model: AdaptedModel, source: Path, inputs: Tensor) -> Observation:
     """Run one input (a batch of one) and record what the adapter's modules show."""
-    found: list[Signal] = []
+    found: list[_Seen] = []
     levels = getattr(model.head, "levels", ())
     inserted = model.adapter.tokens
     model.eval().attachments.activate(model.name)
     with torch.no_grad(), _recorded(model.adapter, found):
         features = model.anatomy.encode(inputs, inserted=inserted, levels=levels)
         output = model.head(features)
-    return Observation(source, inputs, features, model.head.predict(output)[0], tuple(found))
+    signals = tuple(_signal(seen, model) for seen in found)
+    prediction = model.head.predict(output)[0]
+    return Observation(source, inputs, features, prediction, signals, model.preprocessing)
 
 
 def observed(model: AdaptedModel, paths: Sequence[Path], host: PluginHost) -> Iterator[Observation]:
@@ -86,13 +135,27 @@ def view(model: AdaptedModel, observation: Observation, out: Path, host: PluginH
     resolve(modality.viewer)(observation, out)
 
 
+def titles(same: Sequence[Signal]) -> list[str]:
+    """`block 3`; where a block has several signals of the name, `block 3, mlp.out`."""
+    blocks = [signal.block for signal in same]
+    sites = [f", {s.site}" if blocks.count(s.block) > 1 and s.site else "" for s in same]
+    return [f"block {block}{site}" for block, site in zip(blocks, sites, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    module: Any
+    path: str
+    output: Tensor
+
+
 @contextmanager
-def _recorded(adapter: nn.Module, found: list[Signal]) -> Iterator[None]:
-    handles = [
-        module.register_forward_hook(_Recorder(_block_of(path), found).record)
-        for path, module in adapter.named_modules()
-        if hasattr(module, "shown")
-    ]
+def _recorded(adapter: nn.Module, found: list[_Seen]) -> Iterator[None]:
+    paths: dict[Any, list[str]] = {}
+    for path, module in adapter.named_modules(remove_duplicate=False):
+        if hasattr(module, "shown"):
+            paths.setdefault(module, []).append(path)
+    handles = [m.register_forward_hook(_Recorder(p, found).record) for m, p in paths.items()]
     try:
         yield
     finally:
@@ -100,16 +163,29 @@ def _recorded(adapter: nn.Module, found: list[Signal]) -> Iterator[None]:
             handle.remove()
 
 
-def _block_of(path: str) -> int:
-    """`blocks.3.mlp_out.branches.0.scale` is of block 3."""
-    named = re.search(r"blocks\.(\d+)\.", path)
-    return int(named[1]) if named else 0
-
-
 class _Recorder:
-    def __init__(self, block: int, found: list[Signal]) -> None:
-        self.block, self.found = block, found
+    """A module that blocks share is called once for each of its places, in their order."""
+
+    def __init__(self, paths: list[str], found: list[_Seen]) -> None:
+        self.paths, self.found = paths, found
+        self.calls = 0
 
     def record(self, module: Any, args: tuple[Any, ...], output: Tensor) -> None:
-        values_T = output[0].detach().float().flatten().cpu()
-        self.found.append(Signal(module.shown, self.block, values_T))
+        path = self.paths[self.calls % len(self.paths)]
+        self.calls += 1
+        self.found.append(_Seen(module, path, output.detach()))
+
+
+def _signal(seen: _Seen, model: AdaptedModel) -> Signal:
+    block, site = _place_of(seen.path)
+    each = seen.output[0].float().cpu()
+    values_TK = each.unsqueeze(-1) if each.ndim == 1 else each.flatten(0, -2)
+    layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
+    categories = getattr(seen.module, "categories", None)
+    return Signal(seen.module.shown, block, values_TK, categories, layout, site)
+
+
+def _place_of(path: str) -> tuple[int, str]:
+    """`blocks.3.mlp_out.branches.0.scale` is at `mlp.out` of block 3."""
+    named = re.search(r"blocks\.(\d+)\.(\w+)", path)
+    return (int(named[1]), named[2].replace("_", ".")) if named else (0, "")

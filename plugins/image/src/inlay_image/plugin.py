@@ -18,6 +18,7 @@ def register_modalities() -> Iterable[Modality]:
         reader="inlay_image.data.preprocess:reader",
         suffixes=SUFFIXES,
         summary="photographs and other pictures, (B, 3, H, W)",
+        viewer="inlay_image.viewer:view",
     )
 
 

@@ -1,0 +1,123 @@
+"""What is recorded of one input, and what `inlay inspect` prints of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import inlay
+from inlay import PluginHost
+from inlay.cli import main
+from inlay.errors import AnatomyError
+from inlay.features import Grid
+from inlay.inspecting import Observation, Signal, observe, titles
+
+FILE = Path(__file__).parent / "data" / "choosy.py"
+CHOICES = [[0, 0, 1], [3, 1, 2], [2, 2, 2], [1, 4, 5]]
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[PluginHost]:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield PluginHost.discover(files=[FILE])
+    sys.modules.pop("choosy", None)
+
+
+@pytest.fixture
+def model(host: PluginHost) -> inlay.AdaptedModel:
+    return inlay.adapt("dots", "choosy", labels=["a", "b"], host=host)
+
+
+@pytest.fixture
+def seen(model: inlay.AdaptedModel) -> Observation:
+    return observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8))
+
+
+def signal(values: list[list[int]], categories: int | None = 8, tokens: int = 0) -> Signal:
+    grid = Grid(1, tokens or len(values))
+    return Signal("expert", 3, torch.tensor(values).float(), categories, grid, "mlp.out")
+
+
+def test_every_block_is_recorded_where_a_module_is_shared_too(seen: Observation) -> None:
+    places = [(s.name, s.block, s.site, s.categories) for s in seen.signals]
+    assert places == [
+        (name, block, "mlp.out", categories)
+        for block in (0, 1)
+        for name, categories in (("expert", 8), ("strength", None))
+    ]
+
+
+def test_patches_are_the_last_tokens_behind_class_token_and_prompts(seen: Observation) -> None:
+    experts = [s for s in seen.signals if s.name == "expert"]
+    assert [tuple(s.values_TK.shape) for s in experts] == [(5, 3), (6, 3)]
+    assert all(s.patches_NK.tolist() == CHOICES for s in experts)
+    assert experts[1].values_TK[:2].tolist() == [[7, 7, 7], [7, 7, 7]]
+
+
+def test_one_number_a_token_is_one_part(seen: Observation) -> None:
+    assert seen.signals[3].patches_NK.tolist() == [[0.0], [0.5], [0.0], [1.0]]
+
+
+def test_nothing_is_recorded_later(model: inlay.AdaptedModel, seen: Observation) -> None:
+    assert not any(m._forward_hooks for m in model.adapter.modules() if hasattr(m, "shown"))
+
+
+def test_most_parts_decide_and_the_lowest_of_equals() -> None:
+    most_N, agreement_N = signal(CHOICES).summary()
+    assert most_N.tolist() == [0, 1, 2, 1]
+    torch.testing.assert_close(agreement_N, torch.tensor([2.0, 1.0, 3.0, 1.0]) / 3)
+
+
+def test_numbers_are_summed_up_by_their_mean() -> None:
+    mean_N, agreement_N = signal([[1, 2, 6], [0, 0, 3]], categories=None).summary()
+    assert (mean_N.tolist(), agreement_N.tolist()) == ([3, 1], [1, 1])
+
+
+def test_usage_counts_every_part_of_the_patches() -> None:
+    usage = 12 * signal(CHOICES).usage()
+    torch.testing.assert_close(usage, torch.tensor([2.0, 3, 4, 1, 1, 1, 0, 0]))
+
+
+def test_a_module_with_too_few_values_is_refused() -> None:
+    with pytest.raises(AnatomyError, match="`expert` of block 3 has 4 values for 9 patches"):
+        _ = signal(CHOICES, tokens=9).patches_NK
+
+
+def test_blocks_with_two_signals_of_a_name_say_the_site() -> None:
+    first = signal(CHOICES)
+    other = Signal("expert", 3, first.values_TK, 8, first.layout, "attn.out")
+    later = Signal("expert", 4, first.values_TK, 8, first.layout, "mlp.out")
+    assert titles([other, first, later]) == ["block 3, attn.out", "block 3, mlp.out", "block 4"]
+
+
+@pytest.fixture
+def inspected(model: inlay.AdaptedModel, host: PluginHost, tmp_path: Path) -> Result:
+    model.save_pretrained(tmp_path / "bundle")
+    (tmp_path / "x.dots").write_text("1")
+    words = ["inspect", tmp_path / "bundle", tmp_path / "x.dots", "--out", tmp_path / "x.html"]
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay", obj=host)
+
+
+def test_inspect_prints_a_line_for_each_block_and_writes_the_page(
+    inspected: Result, tmp_path: Path
+) -> None:
+    assert inspected.exit_code == 0, inspected.output
+    shares = "2 (33 %), 1 (25 %), 0 (17 %), 3 others (25 %), 2 unused"
+    assert inspected.stdout.splitlines()[1:] == [
+        f"  expert, block 0: {shares}",
+        f"  expert, block 1: {shares}",
+        "  strength: not zero in 50, 50 % of the patches",
+        f"page {tmp_path / 'x.html'}",
+    ]
+    assert (tmp_path / "x.html").read_text() == "x.dots"
+
+
+def test_inspect_takes_one_file(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["inspect", "bundle", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is a directory" in result.stderr
