@@ -12,6 +12,7 @@ from inlay.anatomy import Block, Placement
 from inlay.config.base import Config
 from inlay.descriptors import Method
 from inlay.figures import Figures
+from inlay.recompute import recomputing
 
 
 class GatedLowRankConfig(Config):
@@ -39,9 +40,10 @@ class GatedLowRank(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.gate(x).sigmoid()
-        self.open = gate.mean()
-        if self.training:
-            self.total, self.calls = self.total + self.open.detach(), self.calls + 1
+        mean = gate.mean()
+        if self.training and not recomputing():
+            self.open = mean
+            self.total, self.calls = self.total + mean.detach(), self.calls + 1
         return gate * self.up(self.down(x))
 
     def auxiliary_loss(self) -> Tensor:
@@ -57,7 +59,8 @@ class GatedLowRank(nn.Module):
     def train(self, mode: bool = True) -> "GatedLowRank":
         self.open = torch.zeros(())  # a tensor with a graph behind it could not be copied
         if mode:
-            self.total = self.calls = torch.zeros(())  # numbers would make a compiler start anew
+            # tensors: a compiler would take every new number for a new program
+            self.total, self.calls = torch.zeros(()), torch.zeros(())
         return super().train(mode)
 
 

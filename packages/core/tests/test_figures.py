@@ -106,8 +106,11 @@ def test_the_example_adds_its_loss_and_tells_its_gates(gated: AdaptedModel, reco
         # penalty / 2 x (3/4 + 1/128), whatever the inputs
         extra = (loss - gated.head.loss(output, batch[1])).item()
         assert extra == pytest.approx(0.5 * (3 / 4 + 1 / 128), abs=1e-6)
+        branch = gated.adapter.get_submodule("blocks.0.mlp_out.branches.0")
+        kept = branch.open
         loss.backward()
-    branch = gated.adapter.get_submodule("blocks.0.mlp_out.branches.0")
+        assert branch.open is kept  # and not that of the repetition, with its activations
+    assert branch.calls == 2
     # up is zero, so the penalty alone moves the gate: twice 0.5 s (1 - s)
     assert branch.gate.bias.grad.item() == pytest.approx(2 * 0.5 * 3 / 16, rel=1e-5)
     figures = gated.figures()
