@@ -28,6 +28,7 @@ def expected() -> set[str]:
     sets = {
         "none": {"inlay"},
         "image-arc": {"inlay", "inlay-image", "inlay-arc"},
+        "image-smoa": {"inlay", "inlay-train", "inlay-image", "inlay-smoa"},
         "pointcloud-dapt": {"inlay", "inlay-train", "inlay-pointcloud", "inlay-dapt"},
         "all": members(),
     }

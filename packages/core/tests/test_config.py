@@ -217,9 +217,9 @@ def test_parse(value, host):
             "did you mean `bend`?",
         ),
         (
-            "smoa",
-            "no method `smoa` is installed (have: bend, bitfit, full, linear); "
-            "it comes with `inlay-smoa`: pip install inlay-smoa",
+            "iconformer",
+            "no method `iconformer` is installed (have: bend, bitfit, full, linear); "
+            "it comes with `inlay-iconformer`: pip install inlay-iconformer",
         ),
     ],
 )

@@ -118,7 +118,7 @@ def test_no_formatter_took_an_inclusion_for_python() -> None:
 def test_every_run_file_in_the_documentation_is_valid(
     text: str, host: PluginHost, tmp_path: Path
 ) -> None:
-    needed = {"inlay-image", "inlay-arc", "inlay-pointcloud", "inlay-dapt"}
+    needed = {"inlay-image", "inlay-arc", "inlay-pointcloud", "inlay-dapt", "inlay-smoa"}
     if missing := needed - {record.distribution for record in host.plugins}:
         pytest.skip(f"needs {', '.join(sorted(missing))}")
     file = tmp_path / "run.yaml"
