@@ -1,0 +1,216 @@
+"""Small networks, mixtures away from their start, and the mixture written out as loops.
+
+Shapes: B batch, T tokens, D width, h sub-tokens of a token, d their width, n = B T h, N experts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import inlay
+from inlay.adapted import AdaptedModel
+from inlay.anatomy import BuiltBackbone
+from inlay.testing import tiny_backbone
+from inlay_smoa.adapter import library
+from inlay_smoa.config import SmoaConfig
+from inlay_smoa.mixture import SparseMixture
+from inlay_smoa.router import Router
+from inlay_smoa.tally import Tally
+
+SMALL: dict[str, Any] = {
+    "groups": 16, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24,
+    "hidden": (8, 16, 32),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def host() -> inlay.PluginHost:
+    return inlay.PluginHost.discover()
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def clouds() -> Tensor:
+    return torch.randn(2, 64, 3, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def vit() -> Callable[..., BuiltBackbone]:
+    """`vit(depth=3)`: core's small transformer, no tensor at zeros and ones."""
+
+    def make(**changes: Any) -> BuiltBackbone:
+        built = tiny_backbone(**changes)
+        shaken(built.module)
+        return built
+
+    return make
+
+
+@pytest.fixture
+def points() -> Callable[..., BuiltBackbone]:
+    """`points(kind="ReCon", depth=3)`: a small network of Point-MAE's layout, likewise."""
+    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
+    from inlay_pointcloud.backbones.build import adopt
+    from inlay_pointcloud.network import point_mae
+
+    def make(kind: str = "PointMae", **changes: Any) -> BuiltBackbone:
+        torch.manual_seed(0)
+        model = getattr(point_mae, kind)(**(SMALL | changes))
+        shaken(model)
+        built = adopt(model.eval())
+        assert built is not None
+        return built
+
+    return make
+
+
+def shaken(model: nn.Module) -> None:
+    g = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.ndim < 2 and tensor.is_floating_point():
+                shift = 0.2 * torch.rand(tensor.shape, generator=g)
+                tensor.add_(shift if "var" in name else shift - 0.1)
+
+
+@pytest.fixture
+def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
+    """`adapt(built, pool="cls", experts=5, ...)`: three classes; further keywords are SMoA's."""
+
+    def make(
+        built: Any, *, pool: str = "cls", experts: int = 5, rank: int = 3, name: str = "default",
+        seed: int = 0, **fields: Any,
+    ) -> AdaptedModel:  # fmt: skip
+        torch.manual_seed(seed)
+        config = SmoaConfig(experts=experts, rank=rank, **fields)
+        task = {"name": "classification", "pool": pool}
+        return inlay.adapt(built, config, task=task, num_classes=3, name=name, host=host).eval()
+
+    return make
+
+
+@pytest.fixture
+def randomize() -> Callable[[nn.Module], Any]:
+    """Put every parameter of a module, or of a model's adapter, away from where it starts."""
+
+    def change(module: Any, size: float = 0.3) -> Any:
+        g = torch.Generator().manual_seed(3)
+        with torch.no_grad():
+            for p in getattr(module, "adapter", module).parameters():
+                p.add_(size * torch.randn(p.shape, generator=g, dtype=p.dtype))
+        return module
+
+    return change
+
+
+@pytest.fixture
+def mixture(randomize: Any) -> Callable[..., SparseMixture]:
+    """`mixture("dapt", width=4, experts=5)`: in float64, at random values; one block."""
+
+    def make(
+        base: str = "adaptformer", *, width: int = 4, experts: int = 5, rank: int = 3,
+        query_width: int = 3, dropout: float = 0.0, scale: float = 1.0, start: bool = False,
+        **router: Any,
+    ) -> SparseMixture:  # fmt: skip
+        torch.manual_seed(0)
+        config: Any = SmoaConfig(base=base, experts=experts, rank=rank, dropout=dropout)
+        given = {"normalize_query": True, "temperature": 0.3, "jitter": 0.0} | router
+        mixed = SparseMixture(
+            Router(width, experts, query_width, **given),
+            library(width, config),
+            width=width,
+            scale=scale,
+            balance_temperature=0.3,
+            tally=Tally([0], experts, "", told=True),
+        )
+        return mixed.double().eval() if start else randomize(mixed.double().eval())
+
+    return make
+
+
+@pytest.fixture
+def tokens() -> Tensor:
+    """(2, 5, 12) float64."""
+    return torch.randn(2, 5, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+class Written:
+    """Section by section what a mixture computes, for one sub-token at a time."""
+
+    def __init__(self, mixture: SparseMixture) -> None:
+        self.mixture, self.router = mixture, mixture.router
+
+    def cosines(self, u_d: Tensor) -> list[Tensor]:
+        q = self.router.query.weight @ u_d
+        length = q.norm() if self.router.normalize_query else 1.0
+        return [(q * e).sum() / e.norm() / length for e in self.router.embeddings]
+
+    def probabilities(self, u_d: Tensor, temperature: Tensor | float) -> list[Tensor]:
+        exponentials = [(c / temperature).exp() for c in self.cosines(u_d)]
+        return [e / sum(exponentials) for e in exponentials]
+
+    def gates(self, u_d: Tensor) -> list[Tensor]:
+        return self.probabilities(u_d, self.router.log_temperature.exp())
+
+    def winner(self, u_d: Tensor) -> int:
+        gates = [float(g) for g in self.gates(u_d)]
+        return gates.index(max(gates))
+
+    def expert(self, i: int, u_d: Tensor) -> Tensor:
+        x: Any = self.mixture.experts
+        if not hasattr(x, "norm"):
+            h = (u_d @ x.down.weight[i] + x.down.bias[i]).clamp(min=0)
+            return h @ x.up.weight[i] + x.up.bias[i]
+        centred = u_d - u_d.mean()
+        v = centred / (centred.square().mean() + 1e-5).sqrt()
+        v = v * x.norm.weight[i] + x.norm.bias[i]
+        s = (v @ x.score.weight[i] + x.score.bias[i]).clamp(min=0)
+        h = v @ x.down.weight[i] + x.down.bias[i]
+        h = 0.5 * h * (1 + torch.erf(h / math.sqrt(2)))
+        return s * (h @ x.up.weight[i] + x.up.bias[i])
+
+    def sub_tokens(self, z_BTD: Tensor) -> Iterator[Tensor]:
+        for z_TD in z_BTD:
+            for z_D in z_TD:
+                yield from z_D.split(self.mixture.width)
+
+    def __call__(self, z_BTD: Tensor) -> Tensor:
+        """Split, pick, adapt, gate and merge."""
+        parts = []
+        for u in self.sub_tokens(z_BTD):
+            i = self.winner(u)
+            parts.append(self.mixture.scale * self.gates(u)[i] * self.expert(i, u))
+        return torch.cat(parts).view(z_BTD.shape)
+
+    def winners(self, z_BTD: Tensor) -> list[int]:
+        return [self.winner(u) for u in self.sub_tokens(z_BTD)]
+
+    def balance(self, z_BTD: Tensor, temperature: float = 0.3) -> Tensor:
+        """N * sum of f_i P_i (X-MoE, equations 8 and 9)."""
+        subs, experts = list(self.sub_tokens(z_BTD)), len(self.router.embeddings)
+        chosen, total = self.winners(z_BTD), torch.zeros((), dtype=z_BTD.dtype)
+        rows = [self.probabilities(u, temperature) for u in subs]
+        for i in range(experts):
+            total = total + chosen.count(i) / len(subs) * sum(p[i] for p in rows) / len(subs)
+        return experts * total
+
+
+@pytest.fixture
+def written() -> type[Written]:
+    """`written(mixture)(tokens)`."""
+    return Written
