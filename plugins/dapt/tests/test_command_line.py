@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,14 @@ def test_inspect_shows_the_scale_of_every_block(folder: Path) -> None:
     result = run("inspect", folder / "bundle", folder / "cloud.npy", "--out", out)
     assert "per-token scale: not zero in" in result.output
     page = out.read_text(encoding="utf-8")
-    assert all(f"per-token scale, block {block}" in page for block in range(6))
+    data = page.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
+    scale = json.loads(data)["signals"][0]
+    titles = [*(f"block {block}" for block in range(6)), "mean of the blocks"]
+    assert (scale["name"], scale["categories"]) == ("per-token scale", None)
+    assert [block["title"] for block in scale["blocks"]] == titles
+    model = inlay.load(folder / "bundle")
+    groups = model.anatomy.encode(model.anatomy.example(1)).patches.shape[1]
+    assert [len(block["summary"]) for block in scale["blocks"]] == [groups] * 7
 
 
 def test_predict_writes_a_page_for_each_file(folder: Path) -> None:

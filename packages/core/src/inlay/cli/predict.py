@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "--pages",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Also write a page to look at for each file into this folder (point clouds).",
+    help="Also write a page to look at for each file into this folder.",
 )
 @device_option
 @backbone_option
