@@ -89,7 +89,8 @@ function legend() {
     return [signal().name + ": ", String(range[0]), bar, String(range[1])];
   }
   if (signal().legend === false) return [];
-  const text = `How much each ${signal().name} is used, all blocks together:`;
+  const text = blocks.length > 1 ? `How much each ${signal().name} is used, all blocks together:`
+    : `Share of each ${signal().name}:`;
   return [make("p", { textContent: text }), ...usage(blocks).map((share, i) => chip(i, share))];
 }
 
@@ -116,18 +117,23 @@ function choices() {
   return found;
 }
 
-function facts(block) {
-  if (!block.usage || signal().legend === false) return [];
-  const order = block.usage.map((share, i) => [share, i]).filter(([share]) => share > 0)
+function mostUsed(usage) {
+  const order = usage.map((share, i) => [share, i]).filter(([share]) => share > 0)
     .sort((a, b) => b[0] - a[0]);
   const named = order.length > 9 ? 8 : order.length;
-  const found = order.slice(0, named).map(([share, i]) => [swatch(i), percent(share)]);
   const rest = order.slice(named).reduce((sum, [share]) => sum + share, 0);
-  if (rest > 0) found.push([`${order.length - named} others ${percent(rest)}`]);
+  return [["In this block"],
+    ...order.slice(0, named).map(([share, i]) => [swatch(i), percent(share)]),
+    ...(rest > 0 ? [[`${order.length - named} others ${percent(rest)}`]] : [])];
+}
+
+function facts(block) {
+  if (!block.usage) return [];
+  const found = signal().blocks.length > 1 ? mostUsed(block.usage) : [];
   const what = chosen.only === null ? "agree" : `have ${signal().name} ${label(chosen.only)}`;
-  const several = block.values[0].length > 1 && chosen.part < 0;
-  if (several) found.push([`The stronger a tint, the more parts ${what}.`]);
-  return [["In this block"], ...found].map((words) => make("span", {}, ...words));
+  if (block.values[0].length > 1 && chosen.part < 0)
+    found.push([`The stronger a tint, the more parts ${what}.`]);
+  return found.map((words) => make("span", {}, ...words));
 }
 
 function show(index) {
@@ -154,13 +160,10 @@ function tile(block, index) {
 }
 
 function draw() {
-  if (!data.signals.length) return large(null);
   const blocks = signal().blocks, block = blocks[chosen.block];
   at("choices").replaceChildren(...choices());
   at("legend").replaceChildren(...legend());
-  at("tiles").replaceChildren(...(data.first ? [data.first] : []),
-    ...(blocks.length > 1 ? blocks.map(tile) : []));
-  at("tiles").style.display = blocks.length > 1 ? "" : "none";
+  at("tiles").replaceChildren(...(data.first ? [data.first] : []), ...blocks.map(tile));
   at("heading").textContent = block.title;
   at("facts").replaceChildren(...facts(block));
   at("tip").hidden = true;
@@ -175,5 +178,7 @@ function start(drawSmall, drawLarge) {
     if (!step || event.target.tagName === "SELECT" || !data.signals.length) return;
     if (next >= 0 && next < signal().blocks.length) choose(next);
   });
-  data.signals.length ? show(0) : large(null);
+  if (data.signals.length) return show(0);
+  at("tiles").hidden = true;
+  large(null);
 }
