@@ -168,7 +168,7 @@ class Written:
         return self.probabilities(u_d, self.router.log_temperature.exp())
 
     def winner(self, u_d: Tensor) -> int:
-        gates = [float(g) for g in self.gates(u_d)]
+        gates = [g.item() for g in self.gates(u_d)]
         return gates.index(max(gates))
 
     def expert(self, i: int, u_d: Tensor) -> Tensor:

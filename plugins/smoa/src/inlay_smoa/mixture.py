@@ -56,7 +56,7 @@ class SparseMixture(nn.Module):
         expert = routing.expert_n.view(*z.shape[:-1], -1)
         if not self.training:
             return Mixed(output, expert, None)
-        share_N = way.counts_N / len(u_nd)
+        share_N = way.counts_N.to(routing.cosine_Nn.dtype) / len(u_nd)
         balance = balance_loss(routing.cosine_Nn, share_N, self.balance_temperature)
         self.tally.add(row, way.counts_N, balance.detach())
         return Mixed(output, expert, balance)
