@@ -184,19 +184,6 @@ def test_permuting_tokens_permutes_the_output(base: str, mixture: Any, tokens: T
         torch.testing.assert_close(moved, mixed(tokens, 0).output[:, order], atol=1e-14, rtol=0)
 
 
-@BASES
-def test_starts_at_zero_with_biases_at_zero(base: str, mixture: Any, tokens: Tensor) -> None:
-    mixed = mixture(base, start=True)
-    assert not mixed(tokens, 0).output.any()
-    for name, p in mixed.experts.named_parameters():
-        if name == "norm.weight":
-            assert p.eq(1).all()
-        elif name.endswith("bias") or name == "up.weight":
-            assert not p.any(), name
-        else:  # as `nn.Linear` of the sub-token's width: 1 / sqrt(4)
-            assert 0.4 < p.abs().max() <= 0.5, name
-
-
 def test_stays_in_its_dtype_without_strides_of_its_own(mixture: Any, tokens: Tensor) -> None:
     """Single precision, and a view that is not contiguous."""
     mixed, z = mixture(), tokens.transpose(0, 1)
