@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from inlay.figures import Figures
+from inlay.recompute import recomputing
 from inlay_smoa.dispatch import Dispatch
 from inlay_smoa.router import Router, balance_loss
 from inlay_smoa.tally import Tally
@@ -58,7 +59,8 @@ class SparseMixture(nn.Module):
             return Mixed(output, expert, None)
         share_N = way.counts_N.to(routing.cosine_Nn.dtype) / len(u_nd)
         balance = balance_loss(routing.cosine_Nn, share_N, self.balance_temperature)
-        self.tally.add(row, way.counts_N, balance.detach())
+        if not recomputing():
+            self.tally.add(row, way.counts_N, balance.detach())
         return Mixed(output, expert, balance)
 
     def train(self, mode: bool = True) -> SparseMixture:
@@ -99,7 +101,8 @@ class RoutedAdapter(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         mixed = self.mixture(z, self.row)
         self.choice(mixed.expert)
-        self.pending.value = mixed.balance
+        # A forward pass that is repeated within the backward pass has its loss behind it.
+        self.pending.value = None if recomputing() else mixed.balance
         return mixed.output
 
     def auxiliary_loss(self) -> Tensor:

@@ -24,30 +24,30 @@ class Tally:
         self.blocks, self.experts = blocks, experts
         self.label, self.told = label, told
         self.counts_LN: Tensor | None = None
-        self.balance: Tensor | None = None
-        self.calls = 0
+        self.balance_2: Tensor | None = None
+        """Sum of the balance losses and their number: as a tensor, since a compiler would start
+        again whenever a number changes."""
 
     def clear(self) -> None:
-        self.counts_LN = self.balance = None
-        self.calls = 0
+        self.counts_LN = self.balance_2 = None
 
     def add(self, row: int, counts_N: Tensor, balance: Tensor) -> None:
         """One call of one block."""
-        if self.counts_LN is None or self.balance is None:
+        if self.counts_LN is None or self.balance_2 is None:
             self.counts_LN = counts_N.new_zeros(len(self.blocks), self.experts)
-            self.balance = torch.zeros_like(balance)
+            self.balance_2 = balance.new_zeros(2)
         self.counts_LN[row] += counts_N
-        self.balance += balance
-        self.calls += 1
+        self.balance_2 += torch.stack([balance, torch.ones_like(balance)])
 
     def figures(self) -> Figures:
         """`smoa/share/expert_03`, `smoa/entropy/block_07` (1: even, 0: one expert),
         `smoa/balance`."""
-        if self.counts_LN is None or self.balance is None:
+        if self.counts_LN is None or self.balance_2 is None:
             return Figures({})
         counts_LN = self.counts_LN.cpu().double()
         share_N = counts_LN.sum(0) / counts_LN.sum()
-        at, balance = f"smoa/{self.label}", float(self.balance) / self.calls
+        total, calls = self.balance_2.tolist()
+        at, balance = f"smoa/{self.label}", total / calls
         values = {f"{at}share/expert_{i:02d}": float(s) for i, s in enumerate(share_N)}
         for block, counts_N in zip(self.blocks, counts_LN, strict=True):
             values[f"{at}entropy/block_{block:02d}"] = evenness(counts_N)
