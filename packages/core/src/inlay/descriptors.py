@@ -57,7 +57,8 @@ class Method:
     count: str | None = None
     """`count(config, anatomy) -> int`: how many parameters the method trains, from its formula."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Named recipes: overrides of a whole run, such as `{"method": {...}, "train": {...}}`."""
+    """Named recipes: overrides of a whole run, such as `{"method": {...}, "train": {...}}`, and if
+    it is for one `modality` alone, its name."""
     importer: str | None = None
     """`read(path, *, backbone, backbone_out, labels, host) -> AdaptedModel`, for `inlay import`: a
     checkpoint of the authors' code on the named `backbone`, or on the file's own one, whose weights

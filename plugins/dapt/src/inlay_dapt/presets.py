@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Preset = Mapping[str, Mapping[str, Any]]
+Preset = Mapping[str, Any]
 
 TRAIN = {
     "epochs": 300,
@@ -43,6 +43,7 @@ def classification(
 ) -> dict[str, Any]:
     """One data set's row; the head is Point-MAE's."""
     return {
+        "modality": "points",
         "backbone": {
             "npoints": points,
             "groups": groups,
@@ -84,6 +85,7 @@ def shapenet_part() -> dict[str, Any]:
     """Without a class token, like Point-MAE's; only backbone `point_mae` can leave it out."""
     points = {"npoints": 2048, "groups": 128, "group_size": 32}
     return {
+        "modality": "points",
         "backbone": {**points, "drop_path": 0.1, "class_token": False},
         "method": {"rank": 32, "dropout": 0.0},
         "data": {"name": "shapenet_part"},

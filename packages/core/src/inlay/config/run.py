@@ -64,7 +64,9 @@ class RunConfig(Config):
         if not isinstance(method, Mapping) or "name" not in method:
             return data
         found = host.find("method", method["name"])
-        return _over(data, preset_of(found, data["preset"]), host)
+        preset = dict(preset_of(found, data["preset"]))
+        _check_modality(preset.pop("modality", None), data, host)
+        return _over(data, preset, host)
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> Self:
@@ -102,6 +104,27 @@ def backbone_label(config: Config, host: PluginHost) -> str:
 def widened(data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
     """The data with every short form (`method: arc`) written as a block."""
     return {k: BLOCKS[k].widened(v, host) if k in BLOCKS else v for k, v in data.items()}
+
+
+def _check_modality(modality: str | None, data: Mapping[str, Any], host: PluginHost) -> None:
+    """A recipe for clouds has fields that no image backbone knows: say so before they are met."""
+    backbone = _name(data.get("backbone"))
+    if modality is None or backbone not in host.backbones:
+        return
+    takes = host.find("backbone", backbone).modality
+    if takes != modality:
+        raise PydanticCustomError(
+            "fit",
+            "preset `{preset}` is for `{modality}` data and backbone `{backbone}` takes `{takes}`"
+            " data; `inlay explain {method}` lists the presets",
+            {
+                "preset": data["preset"],
+                "modality": modality,
+                "backbone": backbone,
+                "takes": takes,
+                "method": _name(data["method"]),
+            },
+        )
 
 
 def _over(own: Mapping[str, Any], preset: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
