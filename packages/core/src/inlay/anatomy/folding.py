@@ -142,9 +142,9 @@ def _fold_branch(branch: Branch, pipe: SitePipe) -> None:
     writer = branch.target.writer
     if branch.listeners:
         raise CannotFold("what the branch adds is also the source of inserted tokens")
+    affine = affine_of(branch.module)
     if branch.sequential:
         raise CannotFold("it is added to what it reads; a rewrite would fold")
-    affine = affine_of(branch.module)
     if writer is None or not _contains(branch.source.readers, writer):
         raise CannotFold(f"no single linear map leads there from `{branch.source.path}`")
     if branch.source.unfoldable:
