@@ -1,4 +1,4 @@
-"""`linear`, `dapt` and `full` on radar clouds of people in five activities, bundled backbone.
+"""Every method on radar clouds of people in five activities, with the bundled backbone.
 
     python benchmarks/radhar.py            # three seeds, a table; --json for the figures
     python benchmarks/radhar.py --search   # half and twice each recipe's rate, on validation
@@ -15,11 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ablations import ABLATIONS
 from rich.console import Console
 
 from inlay import PluginHost
@@ -38,9 +39,21 @@ BASE = {
     "task": HEAD,
     "train": {"epochs": 6, "batch_size": 32, "weight_decay": 0.05},
 }
+
+
+def smoa(**fields: Any) -> dict[str, Any]:
+    """Adapter-X with DAPT's experts, as in the paper's 3D form; without prompts none are pooled."""
+    pool = "cls+prompts+max" if fields.get("prompts", True) else "cls+max"
+    method = {"name": "smoa", "base": "dapt", "scale": 4.0, **fields}
+    return {"method": method, "task": {"pool": pool}, "train": {"lr": 4e-3}}
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "linear": {"method": "linear", "task": {"pool": "cls+mean+max"}, "train": {"lr": 2e-2}},
+    "arc": {"method": "arc", "task": {"pool": "cls+max"}, "train": {"lr": 4e-3}},
     "dapt": {"method": "dapt", "task": {"pool": "cls+prompts+max"}, "train": {"lr": 4e-3}},
+    "smoa": smoa(),
+    **{f"smoa-{what}": smoa(**fields) for what, fields in ABLATIONS.items()},
     "full": {"method": "full", "task": {"pool": "cls+max"}, "train": {"lr": 1e-3}},
 }
 
@@ -92,6 +105,25 @@ def candidates(variants: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, An
     return found
 
 
+def compared(
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    console: Console,
+    *,
+    epochs: int | None = None,
+    search: bool = False,
+) -> Comparison:
+    """Train what is not yet trained under `out`."""
+    base = merged(BASE, {"data": {"path": str(unpack(out, search=search))}})
+    if epochs:
+        base = merged(base, {"train": {"epochs": epochs}})
+    variants = {label: VARIANTS[label] for label in methods}
+    variants = candidates(variants) if search else variants
+    runs, host = out / ("search" if search else "runs"), PluginHost.discover()
+    return compare(base, variants, out=runs, host=host, seeds=seeds, console=console)
+
+
 def verdict(found: Comparison) -> list[str]:
     """DAPT beside what it should reach, in points of test accuracy."""
     score = {label: 100 * found.mean(label) for label in found.runs}
@@ -107,22 +139,22 @@ def verdict(found: Comparison) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--search", action="store_true", help="judge candidates on validation")
-    parser.add_argument("--methods", nargs="+", default=list(VARIANTS))
+    parser.add_argument("--methods", nargs="+", default=["full", "dapt", "linear"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, help="fewer or more than the recipes say")
     parser.add_argument("--out", type=Path, default=Path("runs/radhar"))
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
-    variants = {label: VARIANTS[label] for label in arguments.methods}
-    base = merged(BASE, {"data": {"path": str(unpack(arguments.out, search=arguments.search))}})
-    if arguments.epochs:
-        base = merged(base, {"train": {"epochs": arguments.epochs}})
-    if arguments.search:
-        variants, arguments.seeds = candidates(variants), [0]
-    out = arguments.out / ("search" if arguments.search else "runs")
     console = Console(stderr=arguments.json)
-    host = PluginHost.discover()
-    found = compare(base, variants, out=out, host=host, seeds=arguments.seeds, console=console)
+    seeds = [0] if arguments.search else arguments.seeds
+    found = compared(
+        arguments.methods,
+        seeds,
+        arguments.out,
+        console,
+        epochs=arguments.epochs,
+        search=arguments.search,
+    )
     if arguments.json:
         print(json.dumps(found.dump(), indent=2))
         return
