@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 BLOCK = 128
 """Rows of a block; see `benchmarks/routing.py`."""
@@ -22,7 +23,8 @@ class Dispatch:
     """The way of every sub-token to its expert and back."""
 
     def __init__(self, expert_n: Tensor, experts: int, block: int = BLOCK) -> None:
-        n, own = len(expert_n), {"device": expert_n.device}
+        own = {"device": expert_n.device}
+        n = expert_n.shape[0]  # an exported program takes `len` for a constant
         sorted_n, order_n = torch.sort(expert_n, stable=True)
         ends_N = torch.searchsorted(sorted_n, torch.arange(experts, **own), right=True)
         self.counts_N = ends_N.diff(prepend=ends_N.new_zeros(1))
@@ -33,19 +35,18 @@ class Dispatch:
         place_n = torch.arange(n, **own) + shift_N.index_select(0, sorted_n)
         self.slot_n = torch.empty_like(place_n).scatter_(0, order_n, place_n)
         """The padded row of a sub-token."""
-        self.source_m = place_n.new_zeros(blocks * block).scatter_(0, place_n, order_n)
+        self.source_kb = place_n.new_zeros(blocks, block)
         """The sub-token of a padded row; padding repeats the first, and nobody reads it."""
+        self.source_m = self.source_kb.view(-1).scatter_(0, place_n, order_n)
         self.filled_m = torch.zeros(blocks * block, **own).index_fill_(0, place_n, 1.0)
         block_k = torch.arange(blocks, **own)
         found_k = torch.searchsorted(block_ends_N, block_k, right=True)
         self.expert_k = found_k.clamp_(max=experts - 1)
         """The expert of a block."""
-        self.block = block
 
     def spread(self, u_nd: Tensor) -> Tensor:
         """Sub-tokens at their experts, (k, b, d)."""
-        rows_md: Tensor = _Spread.apply(u_nd, self.source_m, self.slot_n)
-        return rows_md.view(-1, self.block, u_nd.shape[-1])
+        return _Spread.apply(u_nd, self.source_kb, self.slot_n)
 
     def collect(self, y_kbd: Tensor, gate_n: Tensor) -> Tensor:
         """Back in their order, each times its gate, (n, d)."""
@@ -60,7 +61,7 @@ class StackedLinear(nn.Module):
     def __init__(self, experts: int, width: int, out: int, *, bias: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(experts, width, out))
-        self.bias = nn.Parameter(torch.zeros(experts, out)) if bias else None
+        self.bias: Any = nn.Parameter(torch.zeros(experts, out)) if bias else None
         bound = width**-0.5  # that of `nn.Linear`, for each expert
         nn.init.uniform_(self.weight, -bound, bound)
 
@@ -82,15 +83,15 @@ class _Spread(torch.autograd.Function):
     """Rows by index; autograd would add gradients up by index, where reading them is enough."""
 
     @staticmethod
-    def forward(ctx: Any, u_nd: Tensor, source_m: Tensor, slot_n: Tensor) -> Tensor:
+    def forward(ctx: Any, u_nd: Tensor, source_kb: Tensor, slot_n: Tensor) -> Tensor:
         ctx.save_for_backward(slot_n)
-        return u_nd.index_select(0, source_m)
+        return F.embedding(source_kb, u_nd)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g_md: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, g_kbd: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
         (slot_n,) = ctx.saved_tensors
-        return g_md.index_select(0, slot_n), None, None
+        return g_kbd.flatten(0, 1).index_select(0, slot_n), None, None
 
 
 class _Collect(torch.autograd.Function):
