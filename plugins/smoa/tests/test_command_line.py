@@ -1,0 +1,96 @@
+"""SMoA from the command line: mistakes in one sentence each, and what a bundle shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from inlay.cli import main
+
+SWIN = {"name": "timm", "model": "swin_tiny_patch4_window7_224", "pretrained": False}
+
+
+def inlay(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay")
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Any:
+    """`train("method.rank=0", ...)`: what is said, and nothing else."""
+    pytest.importorskip("inlay_train", reason="`inlay train` comes with inlay-train")
+    pytest.importorskip("inlay_image", reason="the backbone is in inlay-image")
+    pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
+    file = tmp_path / "run.yaml"
+
+    def run(*overrides: str, backbone: Any = "inlay_vit_64", data: Any = "digits") -> str:
+        method, out = {"name": "smoa"}, str(tmp_path / "out")
+        run = {"backbone": backbone, "method": method, "data": {"name": data}, "out": out}
+        file.write_text(json.dumps(run))
+        result = inlay("train", file, *overrides, "--dry-run")
+        assert result.exit_code == 2, result.output
+        assert "Traceback" not in result.output
+        assert not (tmp_path / "out").exists()
+        (line,) = result.stderr.splitlines()
+        return line.removeprefix("Error: ")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            ["method.heads=7"],
+            "`method.heads` 7 does not divide the backbone's width 192"
+            " (these do: 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)",
+        ),
+        (["method.heads=0"], "method.heads: must be greater than 0"),
+        (["method.experts=0"], "method.experts: must be greater than 0"),
+        (["method.query_width=0"], "method.query_width: must be greater than 0"),
+        (["method.rank=0"], "method.rank: must be greater than 0"),
+        (["method.expert=4"], "method.expert: unknown key; did you mean `experts`?"),
+    ],
+)
+def test_bad_settings(train: Any, overrides: list[str], sentence: str) -> None:
+    assert train(*overrides) == sentence
+
+
+@pytest.mark.parametrize("preset", ["ax3d_uniform", "ax3d_dapt-modelnet40"])
+def test_a_3d_preset_on_an_image_backbone(train: Any, preset: str) -> None:
+    said = train(f"preset={preset}")
+    assert said.startswith(f"preset `{preset}` is for `points` data")
+    assert "backbone `inlay_vit_64` takes `image` data" in said
+
+
+def test_a_2d_preset_on_a_point_backbone(train: Any) -> None:
+    pytest.importorskip("inlay_pointcloud", reason="the backbone is in inlay-pointcloud")
+    said = train("preset=ax2d_vitb", backbone="inlay_points", data="modelnet40")
+    assert said.startswith("preset `ax2d_vitb` is for `image` data")
+    assert "backbone `inlay_points` takes `points` data" in said
+
+
+def test_an_unknown_preset(train: Any) -> None:
+    said = train("preset=ax3d_dpat")
+    assert "method `smoa` has no preset `ax3d_dpat`" in said
+    assert "did you mean `ax3d_dapt`?" in said
+
+
+def test_prompts_on_swin(train: Any) -> None:
+    said = train("method.prompts=true", backbone=SWIN)
+    assert said == (
+        "tokens cannot be inserted into this backbone:"
+        " attention works in windows of a fixed number of tokens"
+    )
+
+
+def test_explain_tells_readings_and_presets() -> None:
+    result = inlay("explain", "smoa")
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert "A reading: with the default heads and rank the count on ViT-B, 171,393" in words
+    for name in ("ax2d_vitb", "ax3d_uniform", "ax3d_dapt"):
+        assert name in words
