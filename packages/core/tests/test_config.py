@@ -101,7 +101,9 @@ def register_methods():
                 "method": {"rank": 32, "sites": ["attn.in", "mlp.in"]},
                 "train": {"lr": 0.5, "weight_decay": 0.25},
                 "task": "classification",
-            }
+            },
+            "solid": {"modality": "points", "backbone": {"groups": 64}},
+            "flat": {"modality": "image", "method": {"rank": 3}},
         },
     )
 
@@ -253,7 +255,7 @@ def test_errors_are_one_sentence_with_a_short_place(data, host, method, sentence
         ({"backbone": "zoo_bundle"}, "no backbone `zoo_bundle` is installed"),
         ({"backbone": "zoo_bundle"}, "did you mean `zoo_bundled`?"),
         ({"backbone": "point_mae"}, "pip install inlay-pointcloud"),
-        ({"preset": "strng"}, "method `bend` has no preset `strng` (have: strong); did you mean"),
+        ({"preset": "strng"}, "method `bend` has no preset `strng` (have: strong, solid, flat); did you mean"),
     ],
 )
 def test_errors_of_a_run(data, host, change, sentence):
@@ -357,6 +359,17 @@ def test_own_values_go_before_the_preset(data, host):
 def test_overrides_go_before_the_preset_too(data, host):
     run = config.resolve(data, ["preset=strong", "method.rank=3", "train.weight_decay=0"], host)
     assert (run.method.rank, run.train.lr, run.train.weight_decay) == (3, 0.5, 0)
+
+
+def test_a_preset_of_another_modality_says_so_before_its_fields_are_met(data, host):
+    assert refusal(data, host, "preset=solid") == (
+        "preset `solid` is for `points` data and backbone `zoo` takes `image` data;"
+        " `inlay explain bend` lists the presets"
+    )
+
+
+def test_a_preset_of_the_backbones_own_modality(data, host):
+    assert config.resolve(data, ["preset=flat"], host).method.rank == 3
 
 
 def test_merged_is_deep():

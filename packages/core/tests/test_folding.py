@@ -97,6 +97,15 @@ def test_what_cannot_be_folded_refuses_with_its_reason(built, adapt_with, pieces
         adapt_with(built, attach).merge()
 
 
+def test_an_adapter_in_sequence_refuses(built, adapt_with, pieces):
+    def attach(place):
+        site = place.blocks[0].site("mlp.out")
+        place.branch(site, site, pieces["LowRank"](16, 16))
+
+    with pytest.raises(CannotFold, match="it is added to what it reads; a rewrite would fold"):
+        adapt_with(built, attach).merge()
+
+
 def test_residual_rewrites_and_insertions_refuse(built, adapt_with, pieces):
     def attach(place):
         place.rewrite(place.blocks[0].site("mlp.res"), pieces["ScaleShift"](16))

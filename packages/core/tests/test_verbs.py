@@ -88,6 +88,32 @@ def test_branch_adds_after_the_rewrites_of_both_sites(built, images, adapt_with,
     torch.testing.assert_close(model.backbone(images), expected)
 
 
+def test_a_branch_from_a_site_to_itself_is_an_adapter_in_sequence(
+    built, images, adapt_with, pieces
+):
+    """Behind the MLP: f becomes f + side(f), after rewrites; tokens can be made of side(f)."""
+    side, first, mean = pieces["Gated"](16), pieces["ScaleShift"](16), pieces["Mean"](16)
+    made = {}
+
+    def attach(place):
+        site = place.blocks[1].site("mlp.out")
+        branch = place.branch(site, site, side)
+        place.rewrite(site, first)
+        place.insert(place.blocks[1], mean, source=branch)
+
+    def at(name, index, x):
+        if (name, index) == ("mlp.out", 1):
+            made["side"] = side(first(x))
+            return first(x) + made["side"]
+        return x
+
+    expected = plain(built.module, images, at)
+    features = adapt_with(built, attach).anatomy.encode(images, inserted=1)
+    torch.testing.assert_close(features.patches, expected[:, 1:])
+    token = F.layer_norm(mean(made["side"]), (16,))  # norm.out of a fresh norm
+    torch.testing.assert_close(features.prompts, token)
+
+
 def test_rewrites_of_one_site_act_in_the_order_of_placing(built, images, adapt_with, pieces):
     one, two = pieces["Matrix"](16, 1), pieces["ScaleShift"](16, 2)
 
