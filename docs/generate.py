@@ -71,10 +71,11 @@ def names(kind: str) -> Iterator[str]:
     )
 
 
-def presets(method: str) -> Iterator[str]:
-    """A method's named recipes: what they share, and a column for each value in which they
-    differ."""
-    recipes = {n: dict(flat(values)) for n, values in HOST.find("method", method).presets.items()}
+def presets(method: str, *begin: str) -> Iterator[str]:
+    """A method's named recipes, or those whose names begin so: what they share, and a column for
+    each value in which they differ."""
+    found = HOST.find("method", method).presets.items()
+    recipes = {n: dict(flat(values)) for n, values in found if n.startswith(begin or ("",))}
     keys = list(dict.fromkeys(key for recipe in recipes.values() for key in recipe))
     shared = [k for k in keys if len({repr(r.get(k)) for r in recipes.values()}) == 1]
     first = next(iter(recipes.values()))
