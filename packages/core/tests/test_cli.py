@@ -36,7 +36,10 @@ def register_methods():
         summary="twists",
         needs=frozenset({"grid"}),
         refuses={"hierarchical": "its widths differ"},
-        presets={"soft": {"method": {"rank": 1}, "train": {"lr": 0.5}}},
+        presets={
+            "soft": {"method": {"rank": 1}, "train": {"lr": 0.5}},
+            "flat": {"modality": "image", "method": {"rank": 2}},
+        },
         citation="A. Uthor: Twists. 2026.",
     )
 
@@ -194,12 +197,14 @@ def test_explain_a_method(inlay):
     assert "  rank: int (default 3)\n      How far.\n" in output
     assert "needs a backbone with: grid" in output
     assert "not for a backbone with hierarchical: its widths differ" in output
-    assert "presets: soft" in output
+    assert "presets: soft, flat" in output
     assert output.endswith("A. Uthor: Twists. 2026.\n")
 
 
 def test_explain_a_preset(inlay):
     assert inlay("explain", "twist", "--preset", "soft").output == "method.rank=1\ntrain.lr=0.5\n"
+    flat = inlay("explain", "twist", "--preset", "flat").output
+    assert flat == "# for `image` data\nmethod.rank=2\n"
     assert "did you mean `soft`?" in refusal(inlay("explain", "twist", "--preset", "sft"))
 
 

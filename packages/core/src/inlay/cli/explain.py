@@ -26,7 +26,10 @@ def explain(host: PluginHost, name: str, preset: str | None) -> None:
     """Explain a method, backbone, task, data set, or `train`: every field, its default, what it
     does."""
     if preset:
-        click.echo("\n".join(_lines(preset_of(host.find("method", name), preset))))
+        recipe = dict(preset_of(host.find("method", name), preset))
+        if "modality" in recipe:
+            click.echo(f"# for `{recipe.pop('modality')}` data")
+        click.echo("\n".join(_lines(recipe)))
         return
     blocks = list(_found(host, name))
     if not blocks:
