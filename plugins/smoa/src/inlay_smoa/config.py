@@ -73,7 +73,7 @@ class SmoaConfig(Config):
     """Biases in the experts of `adaptformer` and `adapter`. A reading: with them the 2D count fits;
     the code base that the authors seem to have started from has none. DAPT's have them always."""
 
-    scale: float = 1.0
+    scale: PositiveFloat = 1.0
     """What the mixture's output is multiplied with. A reading: the authors' 2D results rest on a
     code base that chooses it for each task among 0.01, 0.1, 1 and 10; the presets `vtab1k-...`
     hold its choices."""
