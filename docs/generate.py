@@ -76,6 +76,8 @@ def presets(method: str, *begin: str) -> Iterator[str]:
     each value in which they differ."""
     found = HOST.find("method", method).presets.items()
     recipes = {n: dict(flat(values)) for n, values in found if n.startswith(begin or ("",))}
+    for recipe in recipes.values():
+        recipe.pop("modality", None)  # no key of a run: what the preset is for
     keys = list(dict.fromkeys(key for recipe in recipes.values() for key in recipe))
     shared = [k for k in keys if len({repr(r.get(k)) for r in recipes.values()}) == 1]
     first = next(iter(recipes.values()))
