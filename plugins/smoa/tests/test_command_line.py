@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
+import inlay as library
 from inlay.cli import main
 
 SWIN = {"name": "timm", "model": "swin_tiny_patch4_window7_224", "pretrained": False}
@@ -94,3 +97,53 @@ def test_explain_tells_readings_and_presets() -> None:
     assert "A reading: with the default heads and rank the count on ViT-B, 171,393" in words
     for name in ("ax2d_vitb", "ax3d_uniform", "ax3d_dapt"):
         assert name in words
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Any:
+    """`bundle("inlay_points", "adapter")`: on a bundled backbone, with a library that acts."""
+
+    def make(backbone: str, base: str) -> Path:
+        torch.manual_seed(0)
+        task = {"name": "classification", "pool": "cls+prompts"}
+        method = {"name": "smoa", "base": base, "rank": 4}
+        model = library.adapt(backbone, method, task=task, labels=["chair", "table"])
+        with torch.no_grad():
+            for name, parameter in model.adapter.named_parameters():
+                if ".up." in name:
+                    parameter += torch.randn_like(parameter) / 10
+        model.eval().save_pretrained(tmp_path / "bundle")
+        return tmp_path / "bundle"
+
+    return make
+
+
+def check(bundle: Path, file: Path) -> None:
+    """Every block's experts in words and on the page; and a class."""
+    result = inlay("inspect", bundle, file, "--out", bundle.parent / "page.html")
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.output.splitlines() if "expert, block" in line]
+    assert [line.split(":")[0].strip() for line in lines] == [
+        f"expert, block {i}" for i in range(6)
+    ]
+    assert all("%" in line for line in lines)
+    assert "expert" in (bundle.parent / "page.html").read_text(encoding="utf-8")
+    result = inlay("predict", bundle, file, "--json")
+    assert result.exit_code == 0, result.output
+    (answer,) = json.loads(result.stdout)
+    assert answer["class"] in ("chair", "table")
+
+
+def test_a_cloud(bundle: Any, tmp_path: Path) -> None:
+    pytest.importorskip("inlay_pointcloud", reason="the backbone is in inlay-pointcloud")
+    np.save(tmp_path / "cloud.npy", np.random.default_rng(0).normal(size=(1500, 3)))
+    check(bundle("inlay_points", "dapt"), tmp_path / "cloud.npy")
+
+
+def test_a_picture(bundle: Any, tmp_path: Path) -> None:
+    pytest.importorskip("inlay_image", reason="the backbone is in inlay-image")
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    check(bundle("inlay_vit_64", "adapter"), tmp_path / "noise.png")

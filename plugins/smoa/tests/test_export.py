@@ -1,32 +1,26 @@
-"""The mixture in an exported program: the number of sub-tokens stays open."""
+"""A program of `torch.export` routes as the model does, for any batch."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
+from inlay_smoa.dispatch import BLOCK
 
-@pytest.mark.parametrize("base", ["adaptformer", "dapt"])
-def test_for_any_batch_size(base: str, mixture: Any) -> None:
-    """Sub-tokens of batches of 1, 3 and 200 fill from one to several blocks."""
 
-    class Alone(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.mixture = mixture(base=base).eval()
+def test_a_program_for_clouds(points: Any, adapt: Any, randomize: Any, tmp_path: Path) -> None:
+    """Of one cloud, which fills no block of sub-tokens, and of batches that fill some."""
+    built = points(depth=1)
+    from inlay_pointcloud.export import export
 
-        def forward(self, z_BTD: torch.Tensor) -> torch.Tensor:
-            return self.mixture(z_BTD, 0).output
-
-    alone = Alone()
-    width = alone.mixture.width
-    batch = torch.export.Dim("batch", min=1, max=4096)
-    program = torch.export.export(
-        alone, (torch.randn(2, 5, 3 * width, dtype=torch.float64),), dynamic_shapes=({0: batch},)
-    )
-    for size in (1, 3, 200):
-        z_BTD = torch.randn(size, 5, 3 * width, dtype=torch.float64)
+    model = randomize(adapt(built, base="dapt", pool="cls+prompts")).merge(partial=True).eval()
+    export(model, tmp_path / "model.pt2")
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    sub_tokens = 2 * (16 + 1)
+    assert sub_tokens < BLOCK < 9 * sub_tokens
+    for batch in (1, 4, 9):
+        clouds = torch.randn(batch, 256, 3, generator=torch.Generator().manual_seed(batch))
         with torch.no_grad():
-            torch.testing.assert_close(program.module()(z_BTD), alone(z_BTD), rtol=0, atol=1e-12)
+            torch.testing.assert_close(program(clouds), model(clouds), rtol=1e-5, atol=1e-5)
