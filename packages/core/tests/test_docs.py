@@ -64,6 +64,15 @@ def test_every_registered_name_has_its_fields_in_the_reference(kind: str, host: 
         assert f"### {name}\n\n<!-- fields: {kind} {name} -->" in page
 
 
+def test_every_preset_has_a_row_in_the_reference(host: PluginHost, generate: ModuleType) -> None:
+    page = (REFERENCE / "configuration.md").read_text(encoding="utf-8")
+    for name, method in host.methods.items():
+        lines = re.findall(rf"^<!-- presets: {name}\b.*-->$", page, re.MULTILINE)
+        text = "\n".join(map(generate.on_page_markdown, lines))
+        assert re.findall(r"^\| `([\w.-]+)` \|", text, re.MULTILINE) == list(method.presets)
+        assert "modality" not in text  # what a preset is for, and no key of a run
+
+
 def test_every_command_is_in_the_reference(host: PluginHost) -> None:
     page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
     assert host.commands
