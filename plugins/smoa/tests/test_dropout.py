@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -81,3 +82,26 @@ def test_gradients_are_zero_where_values_were_dropped(dtype: torch.dtype) -> Non
     assert torch.equal(x.grad == 0, y == 0)
     assert 0 < (y == 0).sum() < 100
     assert x.grad[y > 0].eq(2).all()
+
+
+def test_a_rate_next_to_one() -> None:
+    """The nearest multiple below 1, at which one value in 65,536 is kept."""
+    y = drop(torch.ones(SIZE), 0.9999999)
+    assert ((y == 0) | (y == 65_536)).all()
+    assert (y > 0).sum() < 20
+
+
+@pytest.mark.parametrize("base", ["adaptformer", "dapt"])
+def test_acts_in_the_bottleneck_of_an_expert(base: str, mixture: Any, tokens: Tensor) -> None:
+    """Behind the activation, while training."""
+    mixed, seen = mixture(base, rank=50, dropout=0.5), []
+    mixed.experts.dropout.register_forward_hook(lambda _, args, y: seen.append((*args, y)))
+    torch.manual_seed(0)
+    assert torch.equal(mixed(tokens, 0).output, mixed(tokens, 0).output)
+    assert not torch.equal(mixed.train()(tokens, 0).output, mixed(tokens, 0).output)
+    assert torch.equal(*seen[0])
+    before, after = seen[-1]
+    assert before.shape[-1] == 50
+    assert before.min() > -0.18  # GELU's minimum is -0.17, ReLU's 0
+    dropped = (after == 0) & (before != 0)
+    assert dropped.sum() / (before != 0).sum() == pytest.approx(0.5, abs=0.05)

@@ -31,7 +31,7 @@ class Dropout(nn.Module):
 
 def kept(x: Tensor, rate: float) -> Tensor:
     """0 where a value is dropped, else what keeps the mean; like `x`."""
-    dropped = round(rate * VALUES)
+    dropped = min(round(rate * VALUES), VALUES - 1)
     draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
     values = draws.view(torch.int16)[: x.numel()].view(x.shape)
     return (values >= dropped - VALUES // 2).to(x.dtype).mul_(VALUES / (VALUES - dropped))
