@@ -36,7 +36,7 @@ def test_scale_and_shift_folds_except_negative_gammas_before_a_maximum(
     assert (left.count(DynamicAdapter), left.count(InternalPrompt)) == (2, 2)
     assert left.count(ScaleAndShift) == 2 + negative  # the prompts' own
     reasons = {refusal.path: refusal.reason for refusal in merged.merge_refusals}
-    assert "source of inserted tokens" in reasons["blocks.1.mlp.out"]
+    assert reasons["blocks.1.mlp.out"] == "its scale differs from token to token"
     assert "no weight" in reasons["blocks.0.block.out"]
     assert ("embed.out" in reasons) == negative
     assert merged.backbone.blocks.blocks[0].attn.qkv.bias is not None

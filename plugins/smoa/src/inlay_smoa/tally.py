@@ -65,7 +65,7 @@ class Tally:
         where = f" of {self.label[:-1].replace('_', ' ')}" if self.label else ""
         return (
             f"the library{where} collapses: {in_effect:.1f} of {self.experts} experts are in"
-            " effect; raise `method.balance_weight` or `method.temperature`",
+            " effect; raise `method.balance_weight` or set `method.jitter`",
         )
 
 

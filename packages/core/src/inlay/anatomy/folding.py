@@ -139,10 +139,9 @@ def _fold_branches(pipe: SitePipe, adapter: Adapter, refusals: dict[str, Refusal
 
 
 def _fold_branch(branch: Branch, pipe: SitePipe) -> None:
-    writer = branch.target.writer
+    writer, affine = branch.target.writer, affine_of(branch.module)
     if branch.listeners:
         raise CannotFold("what the branch adds is also the source of inserted tokens")
-    affine = affine_of(branch.module)
     if branch.sequential:
         raise CannotFold("it is added to what it reads; a rewrite would fold")
     if writer is None or not _contains(branch.source.readers, writer):

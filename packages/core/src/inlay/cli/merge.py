@@ -42,8 +42,10 @@ def merge(
     merged = model.merge(partial=exporter.partial)
     out.parent.mkdir(parents=True, exist_ok=True)
     resolve(exporter.export)(merged, out)
+    partly = "partly " if merged.merge_refusals else ""
     click.echo(
-        f"{out}: `{model.built.label}` with `{model.method.name}` folded in, for {exporter.name}; "
+        f"{out}: `{model.built.label}` with `{model.method.name}` {partly}folded in,"
+        f" for {exporter.name}; "
         f"largest change of an output {merged.merge_change:.1e}"
     )
     for reason, paths in _by_reason(merged.merge_refusals).items():
