@@ -168,6 +168,11 @@ def refusal(data, host, *overrides):
     return str(told.value)
 
 
+def test_numbers_are_finite(data, host):
+    assert refusal(data, host, "train.lr=nan") == "train.lr: must be a finite number"
+    assert "finite" in refusal(data | {"train": {"lr": float("inf")}}, host)
+
+
 # --- one of the registered
 
 
@@ -255,7 +260,10 @@ def test_errors_are_one_sentence_with_a_short_place(data, host, method, sentence
         ({"backbone": "zoo_bundle"}, "no backbone `zoo_bundle` is installed"),
         ({"backbone": "zoo_bundle"}, "did you mean `zoo_bundled`?"),
         ({"backbone": "point_mae"}, "pip install inlay-pointcloud"),
-        ({"preset": "strng"}, "method `bend` has no preset `strng` (have: strong, solid, flat); did you mean"),
+        (
+            {"preset": "strng"},
+            "method `bend` has no preset `strng` (have: strong, solid, flat); did you mean",
+        ),
     ],
 )
 def test_errors_of_a_run(data, host, change, sentence):
@@ -363,7 +371,7 @@ def test_overrides_go_before_the_preset_too(data, host):
 
 def test_a_preset_of_another_modality_says_so_before_its_fields_are_met(data, host):
     assert refusal(data, host, "preset=solid") == (
-        "preset `solid` is for `points` data and backbone `zoo` takes `image` data;"
+        "preset `solid` is for `points` data and backbone `zoo_tiny_16` takes `image` data;"
         " `inlay explain bend` lists the presets"
     )
 

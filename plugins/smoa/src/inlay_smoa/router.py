@@ -52,16 +52,16 @@ class Router(nn.Module):
         with torch.autocast(u_nd.device.type, enabled=False):
             cosine_Nn = self._cosine(_wide(u_nd))
             logits_Nn = cosine_Nn * (-_wide(self.log_temperature)).exp()
-            best_n, expert_n = logits_Nn.max(0)
-            return Routing(expert_n, (best_n - logits_Nn.logsumexp(0)).exp(), cosine_Nn)
+            gate_n, expert_n = logits_Nn.softmax(0).max(0)
+            return Routing(expert_n, gate_n, cosine_Nn)
 
     def _cosine(self, u_nd: Tensor) -> Tensor:
         if self.training and self.jitter:
             u_nd = u_nd * torch.empty_like(u_nd).uniform_(1 - self.jitter, 1 + self.jitter)
-        q_en = _wide(self.query.weight) @ u_nd.T
-        cosine_Nn = F.normalize(_wide(self.embeddings), dim=-1) @ q_en
+        q_ne = F.linear(u_nd, _wide(self.query.weight))
+        cosine_Nn = F.normalize(_wide(self.embeddings), dim=-1) @ q_ne.T
         if self.normalize_query:
-            cosine_Nn = cosine_Nn * q_en.square().sum(0).clamp_min(1e-12).rsqrt()
+            cosine_Nn = cosine_Nn * q_ne.square().sum(1).clamp_min(1e-12).rsqrt()
         return cosine_Nn
 
 

@@ -31,6 +31,7 @@ class Config(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
+        allow_inf_nan=False,
         use_attribute_docstrings=True,
         protected_namespaces=(),
         defer_build=True,  # most classes are only listed

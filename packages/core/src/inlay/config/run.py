@@ -108,11 +108,11 @@ def widened(data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
 
 def _check_modality(modality: str | None, data: Mapping[str, Any], host: PluginHost) -> None:
     """A recipe for clouds has fields that no image backbone knows: say so before they are met."""
-    backbone = _name(data.get("backbone"))
-    if modality is None or backbone not in host.backbones:
+    block = data.get("backbone")
+    if modality is None or _name(block) not in host.backbones:
         return
-    takes = host.find("backbone", backbone).modality
-    if takes != modality:
+    backbone = host.find("backbone", _name(block))
+    if backbone.modality != modality:
         raise PydanticCustomError(
             "fit",
             "preset `{preset}` is for `{modality}` data and backbone `{backbone}` takes `{takes}`"
@@ -120,8 +120,8 @@ def _check_modality(modality: str | None, data: Mapping[str, Any], host: PluginH
             {
                 "preset": data["preset"],
                 "modality": modality,
-                "backbone": backbone,
-                "takes": takes,
+                "backbone": block.get(backbone.catch_all, backbone.name),
+                "takes": backbone.modality,
                 "method": _name(data["method"]),
             },
         )
