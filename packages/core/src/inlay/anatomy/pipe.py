@@ -84,7 +84,9 @@ class SitePipe(nn.Module):
         for branch in self.incoming:
             if branch.sequential:
                 branch.hold(x)
-            x = x + branch.output()
+            added = branch.output()
+            # On Swin one site of a block is a map and another its rows: (B, H, W, D), (B, H W, D).
+            x = x + (added if added.shape == x.shape else added.reshape(x.shape))
         for tap in self.taps:
             tap.hold(x)
         for insertion in self.insertions:
