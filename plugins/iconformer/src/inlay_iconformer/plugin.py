@@ -1,0 +1,28 @@
+"""What `inlay-iconformer` registers; imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inlay.descriptors import Method
+from inlay.hooks import hookimpl
+from inlay_iconformer.presets import PRESETS
+
+CITATION = (
+    "Jo, Choi, Cho, Min: iConFormer: Dynamic Parameter-Efficient Tuning with Input-Conditioned"
+    " Adaptation. 2024. arXiv:2409.02838"
+)
+
+
+@hookimpl
+def register_methods() -> Iterable[Method]:
+    """iConFormer."""
+    yield Method(
+        name="iconformer",
+        config="inlay_iconformer.config:IconformerConfig",
+        attach="inlay_iconformer.adapter:attach",
+        count="inlay_iconformer.adapter:count",
+        presets=PRESETS,
+        summary="adapters whose convolution kernels are generated from the input",
+        citation=CITATION,
+    )

@@ -1,0 +1,26 @@
+"""A recipe as overrides of a run: `preset: adaptformer`.
+
+The authors' hyper-parameters are not public. These are those of AdaptFormer's code
+(github.com/ShoufaChen/AdaptFormer) as far as AdamW and the head can follow it, by DyT's code
+(github.com/NUS-HPC-AI-Lab/Dynamic-Tuning), which trains the same adapters with AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "adaptformer": {
+        "modality": "image",
+        "task": {"name": "classification", "head_norm": "batch"},
+        "train": {
+            "epochs": 100,
+            "warmup_epochs": 20,
+            "batch_size": 128,
+            "lr": 1e-3,
+            "weight_decay": 0.01,
+            "clip_grad": None,
+        },
+    },
+}

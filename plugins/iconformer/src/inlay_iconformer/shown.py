@@ -1,0 +1,28 @@
+"""What `inlay inspect` shows of an adapter; computed only while it looks.
+
+Shapes: B batch, T tokens, D width, d channels, k taps.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Kernels(nn.Module):
+    """The generated kernels, as d small pictures: K x K, or one row of neighbours."""
+
+    pictured = "kernels"
+
+    def forward(self, kernels_Bdk: Tensor) -> Tensor:
+        return kernels_Bdk
+
+
+class Change(nn.Module):
+    """How much the adapter changes each token, relative to it, (B, T, 1)."""
+
+    shown = "change"
+
+    def forward(self, added: Tensor, x: Tensor) -> Tensor:
+        if not self._forward_hooks:
+            return added
+        return added.norm(dim=-1, keepdim=True) / x.norm(dim=-1, keepdim=True).clamp_min(1e-12)
