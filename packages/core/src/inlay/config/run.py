@@ -108,7 +108,7 @@ def widened(data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
 
 def _check_modality(modality: str | None, data: Mapping[str, Any], host: PluginHost) -> None:
     """A recipe for clouds has fields that no image backbone knows: say so before they are met."""
-    block = data.get("backbone")
+    block = data.get("backbone") or {}
     if modality is None or _name(block) not in host.backbones:
         return
     backbone = host.find("backbone", _name(block))
