@@ -28,7 +28,10 @@ def expected() -> set[str]:
     sets = {
         "none": {"inlay"},
         "image-arc": {"inlay", "inlay-image", "inlay-arc"},
-        "image-smoa": {"inlay", "inlay-train", "inlay-image", "inlay-smoa"},
+        "image-smoa-iconformer": {
+            *("inlay", "inlay-train", "inlay-image"),
+            *("inlay-smoa", "inlay-iconformer"),
+        },
         "pointcloud-dapt": {"inlay", "inlay-train", "inlay-pointcloud", "inlay-dapt"},
         "all": members(),
     }

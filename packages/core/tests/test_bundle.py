@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import inlay
+from inlay import builtin
 from inlay.errors import BundleError, ConfigError, UnknownName
 from inlay.host import PluginHost
 from inlay.testing import tiny_backbone
@@ -153,10 +154,12 @@ def test_a_missing_field_is_named(bundle, host):
         inlay.load(bundle, host=host)
 
 
-def test_a_method_that_is_not_installed_says_what_to_install(bundle, host):
-    change(bundle, method={"name": "iconformer"})  # ours, and not there yet
-    with pytest.raises(UnknownName, match="pip install inlay-iconformer"):
-        inlay.load(bundle, backbone=tiny_backbone(), host=host)
+def test_a_method_that_is_not_installed_says_what_to_install(bundle):
+    change(bundle, method={"name": "arc"})
+    alone = PluginHost()  # whatever is installed
+    alone.add(builtin, name="core", distribution="inlay", version="0.1.0")
+    with pytest.raises(UnknownName, match="pip install inlay-arc"):
+        inlay.load(bundle, backbone=tiny_backbone(), host=alone)
 
 
 def test_a_folder_without_a_bundle(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from inlay.firstparty import BROUGHT_BY
 from inlay_train.signals import Stopped
 
 Command = Callable[..., Result]
@@ -81,7 +82,6 @@ def test_a_run_file_and_a_plugin_file(
     ("words", "message"),
     [
         (["method=noisi"], "did you mean `noisy`?"),
-        (["method=iconformer"], "pip install inlay-iconformer"),
         (["train.epohs=3"], "train.epohs: unknown key; did you mean `epochs`?"),
         (["train.lr=fast"], "train.lr: must be a valid number"),
         (["train.lr=-1"], "train.lr: must be greater than 0"),
@@ -96,6 +96,14 @@ def test_a_run_file_and_a_plugin_file(
 )
 def test_mistakes_are_one_sentence(inlay_command: Command, words: list[str], message: str) -> None:
     assert message in refusal(inlay_command("train", *words))
+
+
+def test_a_method_of_ours_that_is_not_installed(
+    inlay_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BROUGHT_BY, "inlay-unborn", {"method": ("unborn",)})
+    told = refusal(inlay_command("train", "method=unborn"))
+    assert "it comes with `inlay-unborn`: pip install inlay-unborn" in told
 
 
 def test_train_without_words_says_what_to_type(inlay_command: Command) -> None:
