@@ -1,4 +1,4 @@
-"""Adapter-X without one of its parts: the method's fields by the name of what is missing."""
+"""Methods without one of their parts, or with another: the method's fields by a name for it."""
 
 from __future__ import annotations
 
@@ -11,3 +11,11 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "no-prompts": {"prompts": False},
     "no-block-norm": {"block_norm": False},
 }
+"""Of Adapter-X."""
+
+KERNELS: Mapping[str, Mapping[str, Any]] = {
+    "static": {"generator": "static"},
+    "conv-pool": {"generator": "conv_pool"},
+    "se": {"generator": "se"},
+}
+"""Of iConFormer: kernels that know no input, and the two other generators."""

@@ -1,11 +1,12 @@
-"""Every method, and Adapter-X without one of its parts, on photographs and on radar clouds.
+"""Every method, and the ablations of Adapter-X and iConFormer, on photographs and on radar clouds.
 
     python benchmarks/methods.py         # several hours; --json for the figures
 
 Recipes, data and splits are those of `sign_digits.py` and `radhar.py`, and so are the finished
 trainings under `--photographs` and `--clouds`: an interrupted benchmark goes on. Test accuracy in
 percent, mean and standard deviation over seeds. The claim of Adapter-X's paper is: at or above full
-fine-tuning, with a small share of its parameters.
+fine-tuning, with a small share of its parameters. The claim of iConFormer's: kernels generated from
+the input are better than static ones.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from pathlib import Path
 
 import radhar
 import sign_digits
-from ablations import ABLATIONS
+from ablations import ABLATIONS, KERNELS
 from rich.console import Console
 from rich.table import Table
 
-METHODS = ("full", "linear", "arc", "dapt", "smoa", *(f"smoa-{what}" for what in ABLATIONS))
+METHODS = (
+    *("full", "linear", "arc", "dapt", "smoa", "iconformer"),
+    *(f"smoa-{what}" for what in ABLATIONS),
+    *(f"iconformer-{what}" for what in KERNELS),
+)
 
 Row = dict[str, float]
 """`mean` and `sd` in percent, `parameters` trained, `seeds`."""
@@ -36,6 +41,7 @@ def photographs(methods: Sequence[str], seeds: Sequence[int], out: Path) -> dict
 
 
 def clouds(methods: Sequence[str], seeds: Sequence[int], out: Path) -> dict[str, Row]:
+    methods = [method for method in methods if method in radhar.VARIANTS]
     found = radhar.compared(methods, seeds, out, Console(stderr=True))
     return {
         method: {
@@ -57,8 +63,12 @@ def table(columns: dict[str, dict[str, Row]]) -> Table:
     for method in next(iter(columns.values())):
         cells = []
         for column in columns.values():
-            row = column[method]
-            cells += [f"{row['mean']:.1f} ± {row['sd']:.1f} %", f"{row['parameters']:,.0f}"]
+            row = column.get(method)  # some are for maps alone
+            cells += (
+                [f"{row['mean']:.1f} ± {row['sd']:.1f} %", f"{row['parameters']:,.0f}"]
+                if row
+                else ["", ""]
+            )
         shown.add_row(method, *cells)
     return shown
 

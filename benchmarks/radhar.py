@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ablations import ABLATIONS
+from ablations import ABLATIONS, KERNELS
 from rich.console import Console
 
 from inlay import PluginHost
@@ -48,12 +48,24 @@ def smoa(**fields: Any) -> dict[str, Any]:
     return {"method": method, "task": {"pool": pool}, "train": {"lr": 4e-3}}
 
 
+def iconformer(**fields: Any) -> dict[str, Any]:
+    """Its rate was set by hand, after the others'."""
+    method = {"name": "iconformer", **fields}
+    return {"method": method, "task": {"pool": "cls+max"}, "train": {"lr": 4e-3}}
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "linear": {"method": "linear", "task": {"pool": "cls+mean+max"}, "train": {"lr": 2e-2}},
     "arc": {"method": "arc", "task": {"pool": "cls+max"}, "train": {"lr": 4e-3}},
     "dapt": {"method": "dapt", "task": {"pool": "cls+prompts+max"}, "train": {"lr": 4e-3}},
     "smoa": smoa(),
     **{f"smoa-{what}": smoa(**fields) for what, fields in ABLATIONS.items()},
+    "iconformer": iconformer(),
+    **{  # `conv_pool` needs a map
+        f"iconformer-{what}": iconformer(**fields)
+        for what, fields in KERNELS.items()
+        if what != "conv-pool"
+    },
     "full": {"method": "full", "task": {"pool": "cls+max"}, "train": {"lr": 1e-3}},
 }
 

@@ -25,7 +25,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import torch
-from ablations import ABLATIONS
+from ablations import ABLATIONS, KERNELS
 from photographs import augmented, parts, photographs
 from torch import Tensor
 from torch.nn import functional as F
@@ -56,6 +56,7 @@ class Recipe:
 
 
 SMOA = Recipe("smoa", lr=4e-3, epochs=15, fields={"scale": 4.0})
+ICONFORMER = Recipe("iconformer", lr=4e-3, epochs=15)
 CHOSEN = {
     "linear": Recipe("linear", lr=1e-3, epochs=40),
     "arc": Recipe("arc", lr=1e-2, epochs=15),
@@ -67,12 +68,19 @@ CHOSEN = {
         )
         for what, fields in ABLATIONS.items()
     },
+    "iconformer": ICONFORMER,
+    **{
+        f"iconformer-{what}": replace(
+            ICONFORMER, method=f"iconformer-{what}", fields={"name": "iconformer", **fields}
+        )
+        for what, fields in KERNELS.items()
+    },
     "full": Recipe("full", lr=5e-4, epochs=15, weight_decay=0.05),
     "scratch": Recipe("scratch", lr=5e-4, epochs=15, weight_decay=0.05, fields={"name": "full"}),
 }
 """Compared on validation, one seed each: ARC's rate (5e-3, 1e-2, 2e-2); SMoA's rate (1e-3, 4e-3 and
-1e-2 at scale 1) and scale (1, 4 and 10 at 4e-3). The others were set by hand, DAPT's after
-SMoA's."""
+1e-2 at scale 1) and scale (1, 4 and 10 at 4e-3). The others were set by hand, the rates of DAPT and
+iConFormer after SMoA's."""
 
 
 def candidates(recipes: Mapping[str, Recipe]) -> Iterator[Recipe]:

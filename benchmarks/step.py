@@ -35,6 +35,7 @@ TARGETS = {
     "arc / full": 0.70,
     "arc / lora": 1.05,
     "arc, late half / full": 0.55,
+    "iconformer / full": 0.78,
     "merged / bare": 1.02,
     "memory: arc / full": 0.75,
 }
@@ -103,6 +104,10 @@ def arc_late_half() -> Step:
     return training(inlay.adapt(backbone(), method, num_classes=CLASSES))
 
 
+def iconformer() -> Step:
+    return training(inlay.adapt(backbone(), "iconformer", num_classes=CLASSES))
+
+
 def bare() -> Step:
     return inference(backbone())
 
@@ -117,6 +122,7 @@ TRAINING: Mapping[str, Callable[[], Step]] = {
     "lora": lora,
     "arc": arc,
     "arc, late half": arc_late_half,
+    "iconformer": iconformer,
 }
 INFERENCE: Mapping[str, Callable[[], Step]] = {"bare": bare, "merged": merged}
 MODES = {**TRAINING, **INFERENCE}
@@ -181,6 +187,7 @@ def reached(table: dict[str, dict[str, float]]) -> dict[str, tuple[float, float]
         "arc / full": (arc["wall"], arc["cpu"]),
         "arc / lora": (arc["wall_to_lora"], arc["cpu_to_lora"]),
         "arc, late half / full": (table["arc, late half"]["wall"], table["arc, late half"]["cpu"]),
+        "iconformer / full": (table["iconformer"]["wall"], table["iconformer"]["cpu"]),
         "merged / bare": (table["merged"]["wall"], table["merged"]["cpu"]),
         "memory: arc / full": (arc["memory"], arc["memory"]),
     }
