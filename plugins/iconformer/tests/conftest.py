@@ -1,0 +1,213 @@
+"""Small networks, adapters away from their start, and the adapter written out per sample.
+
+Shapes: B batch, T tokens, D width, d rank, S tokens of the map or cloud, k taps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import inlay
+from inlay.adapted import AdaptedModel
+from inlay.anatomy import BuiltBackbone
+from inlay.features import Grid
+from inlay.testing import tiny_backbone
+from inlay_iconformer.adapter import InputConditioned, Neighbourhood
+from inlay_iconformer.config import IconformerConfig
+
+SMALL: dict[str, Any] = {
+    "groups": 16, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24,
+    "hidden": (8, 16, 32),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def host() -> inlay.PluginHost:
+    return inlay.PluginHost.discover()
+
+
+@pytest.fixture
+def images() -> Tensor:
+    """(2, 3, 8, 12): a map of two rows and three columns for core's small transformer."""
+    return torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def clouds() -> Tensor:
+    return torch.randn(2, 64, 3, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def vit() -> Callable[..., BuiltBackbone]:
+    """`vit(depth=3)`: core's small transformer, no tensor at zeros and ones."""
+
+    def make(**changes: Any) -> BuiltBackbone:
+        built = tiny_backbone(**changes)
+        shaken(built.module)
+        return built
+
+    return make
+
+
+@pytest.fixture
+def points() -> Callable[..., BuiltBackbone]:
+    """`points(kind="ReCon", depth=3)`: a small network of Point-MAE's layout, likewise."""
+    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
+    from inlay_pointcloud.backbones.build import adopt
+    from inlay_pointcloud.network import point_mae
+
+    def make(kind: str = "PointMae", **changes: Any) -> BuiltBackbone:
+        torch.manual_seed(0)
+        model = getattr(point_mae, kind)(**(SMALL | changes))
+        shaken(model)
+        built = adopt(model.eval())
+        assert built is not None
+        return built
+
+    return make
+
+
+@pytest.fixture
+def timm_model() -> Callable[..., nn.Module]:
+    """`timm_model(name, img_size=32)`: a small form of a model of timm, no tensor at its start."""
+    pytest.importorskip("inlay_image", reason="the backbones are timm's: inlay-image")
+    timm = pytest.importorskip("timm", reason="comes with inlay-image")
+    swin = {"embed_dim": 24, "depths": (1, 2), "num_heads": (2, 4), "window_size": 4}
+    sequence = {"embed_dim": 48, "num_heads": 3, "depth": 2}
+
+    def make(name: str, **changes: Any) -> nn.Module:
+        torch.manual_seed(0)
+        own = (swin if name.startswith("swin") else sequence) | {"img_size": 32, "num_classes": 0}
+        model = timm.create_model(name, **(own | changes)).eval()
+        g = torch.Generator().manual_seed(4)
+        with torch.no_grad():
+            for p in model.parameters():  # LayerScale and position biases matter, too
+                p.add_(0.1 * torch.randn(p.shape, generator=g))
+        return model
+
+    return make
+
+
+def shaken(model: nn.Module) -> None:
+    g = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.ndim < 2 and tensor.is_floating_point():
+                shift = 0.2 * torch.rand(tensor.shape, generator=g)
+                tensor.add_(shift if "var" in name else shift - 0.1)
+
+
+@pytest.fixture
+def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
+    """`adapt(built, pool="cls", rank=4, ...)`: three classes; further keywords are iConFormer's."""
+
+    def make(
+        built: Any, *, pool: str = "mean", rank: int = 4, name: str = "default", seed: int = 0,
+        **fields: Any,
+    ) -> AdaptedModel:  # fmt: skip
+        torch.manual_seed(seed)
+        config = IconformerConfig(rank=rank, **fields)
+        task = {"name": "classification", "pool": pool}
+        return inlay.adapt(built, config, task=task, num_classes=3, name=name, host=host).eval()
+
+    return make
+
+
+@pytest.fixture
+def adapters() -> Callable[[AdaptedModel], list[InputConditioned]]:
+    """`adapters(model)`: one for each block."""
+    return lambda model: [m for m in model.adapter.modules() if isinstance(m, InputConditioned)]
+
+
+@pytest.fixture
+def randomize() -> Callable[[nn.Module], Any]:
+    """Put every parameter of a module, or of a model's adapter, away from where it starts."""
+
+    def change(module: Any, size: float = 0.3) -> Any:
+        g = torch.Generator().manual_seed(3)
+        with torch.no_grad():
+            for p in getattr(module, "adapter", module).parameters():
+                p.add_(size * torch.randn(p.shape, generator=g, dtype=p.dtype))
+        return module
+
+    return change
+
+
+@pytest.fixture
+def alone(randomize: Any) -> Callable[..., InputConditioned]:
+    """`alone(Grid(2, 3, prefix=1), rank=2)`: one adapter of width 5, in float64, at random."""
+
+    def make(layout: Any, *, width: int = 5, rank: int = 4, **fields: Any) -> InputConditioned:
+        torch.manual_seed(0)
+        config = IconformerConfig(rank=rank, **fields)
+        near = None if isinstance(layout, Grid) else Neighbourhood(config.neighbours)
+        return randomize(InputConditioned(width, config, lambda: layout, near).double())
+
+    return make
+
+
+def nearest(centres_G3: Tensor, count: int) -> list[list[int]]:
+    """For each group the groups from near to far, itself first, of equals the lower one."""
+    rows = centres_G3.tolist()
+
+    def order(own: int) -> list[int]:
+        far = [sum((a - b) ** 2 for a, b in zip(rows[own], row, strict=True)) for row in rows]
+        return sorted(range(len(rows)), key=lambda other: (other != own, far[other], other))
+
+    return [order(own)[:count] for own in range(len(rows))]
+
+
+@pytest.fixture(name="nearest")
+def _nearest() -> Callable[[Tensor, int], list[list[int]]]:
+    """`nearest(centres_G3, 4)`."""
+    return nearest
+
+
+def written(
+    adapter: InputConditioned,
+    x_BTD: Tensor,
+    *,
+    grid: tuple[int, int] | None = None,
+    centres: Tensor | None = None,
+    scale: float = 0.1,
+    activation: Callable[[Tensor], Tensor] = F.relu,
+) -> Tensor:
+    """Specification 1.3, steps 1 to 7, sample by sample: linear generator, inner residual, prefix
+    tokens that pass."""
+    down, up, linear = adapter.down, adapter.up, adapter.generator.kernels
+    rank, rows = down.out_features, []
+    for number, x_TD in enumerate(x_BTD):
+        z_Td = x_TD @ down.weight.T + down.bias
+        size = grid[0] * grid[1] if grid else centres[number].shape[0]
+        z_Pd, z_Sd = z_Td[:-size], z_Td[-size:]
+        k_dk = (linear.weight @ z_Sd.mean(0) + linear.bias).view(rank, -1)
+        if grid:
+            side = {1: 1, 9: 3, 25: 5}[k_dk.shape[1]]
+            map_dHW = z_Sd.T.reshape(rank, *grid)
+            y_dHW = F.conv2d(
+                map_dHW, k_dk.view(rank, 1, side, side), padding=side // 2, groups=rank
+            )
+            y_Sd = y_dHW.flatten(1).T
+        else:
+            near = nearest(centres[number], k_dk.shape[1])
+            y_Sd = torch.stack([(z_Sd[group] * k_dk.T).sum(0) for group in near])
+        a_Td = activation(torch.cat([z_Pd, y_Sd + z_Sd]))
+        rows.append(scale * (a_Td @ up.weight.T + up.bias))
+    return torch.stack(rows)
+
+
+@pytest.fixture(name="written")
+def _written() -> Callable[..., Tensor]:
+    """`written(adapter, x_BTD, grid=(2, 3))` or `centres=...`."""
+    return written
