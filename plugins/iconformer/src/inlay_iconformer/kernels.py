@@ -93,7 +93,8 @@ class FilterNorm(nn.Module):
         with torch.autocast(kernels_Bdk.device.type, enabled=False):
             wide = kernels_Bdk.to(torch.promote_types(kernels_Bdk.dtype, torch.float32))
             centred = wide - wide.mean(-1, keepdim=True)
-            spread = centred.square().mean(-1, keepdim=True).sqrt()
+            # `std`, because its gradient is 0 where all taps are equal; that of a root is not.
+            spread = wide.std(-1, keepdim=True, correction=0)
             normed = centred / (spread + 1e-6) * self.deviation
         return normed.to(kernels_Bdk.dtype)
 
