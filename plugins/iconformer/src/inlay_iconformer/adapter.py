@@ -124,6 +124,8 @@ def attach(place: Placement, config: IconformerConfig) -> None:
     """One adapter in every block."""
     near = Neighbourhood(config.neighbours) if on_cloud(config, place.anatomy) else None
     source, target = SITES[config.placement]
+    if near is not None and target == "block.out":
+        target = "mlp.out"  # no LayerScale lies between, and ReCon's has its groups alone
     for block in place.blocks:
         adapter = InputConditioned(block.width, config, place.layout(block), near)
         place.branch(block.site(source), block.site(target), adapter)
