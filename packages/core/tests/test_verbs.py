@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from inlay.anatomy import BLOCK_SITES
+from inlay.anatomy import BLOCK_SITES, Site
+from inlay.anatomy.pipe import Branch, SitePipe
 from inlay.errors import AnatomyError
 
 
@@ -213,6 +215,43 @@ def test_thaw_trains_a_copy_and_leaves_the_original(built, images, adapt_with):
     model.detach()
     assert norm.weight is original
     assert torch.equal(original, value)
+
+
+@pytest.mark.parametrize(
+    ("made", "given"), [((2, 3, 4, 5), (2, 12, 5)), ((2, 12, 5), (2, 3, 4, 5))]
+)
+def test_a_branch_may_lead_from_a_map_to_its_rows_or_back(made, given):
+    """(B, H, W, D) and (B, H W, D) are the same tokens, row by row."""
+
+    def site(name):
+        return Site(name, f"blocks.0.{name}", 5, port=None)
+
+    x, added = torch.randn(given), torch.randn(made)
+    branch = Branch(site("mlp.res"), site("block.out"), nn.Identity())
+    pipe = SitePipe(branch.target)
+    pipe.incoming.append(branch)
+    branch.hold(added)
+    found = pipe(x)
+    assert found.shape == given
+    assert torch.equal(found.view(2, 12, 5), x.view(2, 12, 5) + added.view(2, 12, 5))
+
+
+def test_a_branch_may_give_one_token_for_all(built, images, adapt_with, pieces):
+    mean = pieces["Mean"](16)
+
+    def attach(place):
+        block = place.blocks[1]
+        place.branch(block.site("mlp.in"), block.site("mlp.out"), mean)
+
+    read = {}
+
+    def at(name, index, x):
+        if (name, index) == ("mlp.in", 1):
+            read["z"] = x
+        return x + mean(read["z"]) if (name, index) == ("mlp.out", 1) else x
+
+    expected = plain(built.module, images, at)
+    torch.testing.assert_close(adapt_with(built, attach).backbone(images), expected)
 
 
 @pytest.mark.parametrize(("source", "target"), [("mlp.out", "mlp.in"), ("block.out", "block.in")])

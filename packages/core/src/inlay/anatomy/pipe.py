@@ -86,7 +86,7 @@ class SitePipe(nn.Module):
                 branch.hold(x)
             added = branch.output()
             # On Swin one site of a block is a map and another its rows: (B, H, W, D), (B, H W, D).
-            x = x + (added if added.shape == x.shape else added.reshape(x.shape))
+            x = x + (added if added.ndim == x.ndim else added.reshape(x.shape))
         for tap in self.taps:
             tap.hold(x)
         for insertion in self.insertions:
