@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -20,13 +21,18 @@ def attention(attn: Any, x_BTD: Tensor, heads: int) -> Tensor:
 
 
 def block_by_hand(
-    placement: str, x: Tensor, attend: Any, mlp: Any, delta: Any, after: Any = lambda x: x
+    placement: str,
+    x: Tensor,
+    attend: Any,
+    mlp: Any,
+    delta: Any,
+    norms: Any = (lambda x: x, lambda x: x),
 ) -> Tensor:
-    """`after`: the norm that Swin-V2 has behind its MLP."""
+    """`norms`: those that Swin-V2 has behind attention and MLP."""
     a = attend(x)
-    x = x + (a + delta(a) if placement == "after_attn" else a)
+    x = x + norms[0](a + delta(a) if placement == "after_attn" else a)
     f = mlp(x)
-    f = after(f + delta(f) if placement == "after_ffn" else f)
+    f = norms[1](f + delta(f) if placement == "after_ffn" else f)
     return x + f + delta(x) if placement == "parallel_ffn" else x + f
 
 
@@ -56,34 +62,31 @@ def test_two_blocks_of_a_vit(
     torch.testing.assert_close(features.patches, x[:, 1:], **CLOSE)
 
 
+def swin_block_by_hand(placement: str, x: Tensor, block: Any, delta: Any) -> Tensor:
+    if type(block).__name__ == "SwinTransformerV2Block":
+        norms = block.norm1, block.norm2
+        return block_by_hand(placement, x, block._attn, block.mlp, delta, norms)
+
+    def attend(x: Tensor) -> Tensor:
+        return block._attn(block.norm1(x))
+
+    def mlp(x: Tensor) -> Tensor:
+        return block.mlp(block.norm2(x))
+
+    return block_by_hand(placement, x, attend, mlp, delta)
+
+
 def swin_by_hand(net: Any, images: Tensor, placement: str, found: Any, written: Any) -> Tensor:
-    x, second = net.patch_embed(images), type(net).__name__ == "SwinTransformerV2"
-    found = iter(found)
+    x, adapters = net.patch_embed(images), iter(found)
     for layer in net.layers:
         x = layer.downsample(x)
         for block in layer.blocks:
 
-            def delta(y: Tensor, grid: Any = x.shape[1:3], adapter: Any = next(found)) -> Tensor:
-                return written(adapter, y.flatten(1, 2), grid=grid).view(y.shape)
+            def delta(y: Tensor, adapter: Any) -> Tensor:
+                return written(adapter, y.flatten(1, 2), grid=y.shape[1:3]).view(y.shape)
 
-            if second:
-
-                def attend(x: Tensor, b: Any = block) -> Tensor:
-                    return b._attn(x)
-
-                a = attend(x)
-                x = x + block.norm1(a + delta(a) if placement == "after_attn" else a)
-                f = block.mlp(x)
-                f = block.norm2(f + delta(f) if placement == "after_ffn" else f)
-                x = x + f + delta(x) if placement == "parallel_ffn" else x + f
-            else:
-                x = block_by_hand(
-                    placement,
-                    x,
-                    lambda x, b=block: b._attn(b.norm1(x)),
-                    lambda x, b=block: b.mlp(b.norm2(x)),
-                    delta,
-                )
+            own = functools.partial(delta, adapter=next(adapters))
+            x = swin_block_by_hand(placement, x, block, own)
     return net.norm(x)
 
 
