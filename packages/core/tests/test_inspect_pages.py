@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 import torch
 
 from inlay.features import Features, Grid, Layout, Points
-from inlay.inspecting import Observation, Signal
-from inlay.pages import COLOURS, signals, write
+from inlay.inspecting import Observation, Picture, Signal
+from inlay.pages import COLOURS, differences, signals, write
 from inlay.task import Prediction
 
 PROMPT = [9.0, 9.0]
@@ -27,6 +28,24 @@ def of_block(
     return Signal(name, block, tokens, categories, layout)
 
 
+def observation(
+    name: str, found: tuple[Signal, ...] = (), kernels: Sequence[list[list[float]]] = ()
+) -> Observation:
+    """With kernels of 1 x 2, for each block as many as there are rows."""
+    grid = Grid(1, 2, prefix=3)
+    prediction = Prediction("<i>", 0.875, {"<i>": 0.875, "b": 0.125})
+    features = Features(None, torch.zeros(1, 0, 4), torch.zeros(1, 2, 4), grid)
+    pictures = tuple(
+        Picture("kernels", block, torch.tensor(rows)[:, None]) for block, rows in enumerate(kernels)
+    )
+    return Observation(Path(name), torch.zeros(1), features, prediction, found, {}, pictures)
+
+
+def written(folder: Path, seen: list[Observation], data: list[dict[str, Any]]) -> str:
+    write(seen, folder / "page.html", data=data, scripts=["start(draw);"])
+    return (folder / "page.html").read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def page(tmp_path: Path) -> str:
     grid = Grid(1, 2, prefix=3)
@@ -36,12 +55,8 @@ def page(tmp_path: Path) -> str:
         of_block(1, [[0.25, 1.25], [0, 3.0]], grid, None),
         of_block(1, [[0, 0], [0, 3]], grid),
     )
-    prediction = Prediction("<i>", 0.875, {"<i>": 0.875, "b": 0.125})
-    features = Features(None, torch.zeros(1, 0, 4), torch.zeros(1, 2, 4), grid)
-    seen = Observation(Path("a<b>&.png"), torch.zeros(1), features, prediction, found, {})
     data = {"end": "</script><b>&"}
-    write(seen, tmp_path / "page.html", data=data, scripts=["start(draw);"])
-    return (tmp_path / "page.html").read_text(encoding="utf-8")
+    return written(tmp_path, [observation("a<b>&.png", found)], [data])
 
 
 def data(page: str) -> dict[str, Any]:
@@ -51,7 +66,7 @@ def data(page: str) -> dict[str, Any]:
 
 
 def test_categories_come_first_block_by_block_without_other_tokens(page: str) -> None:
-    experts = data(page)["signals"][0]
+    experts = data(page)["inputs"][0]["signals"][0]
     assert (experts["name"], experts["categories"]) == ("expert", 4)
     first, second = experts["blocks"]
     assert (first["title"], first["grid"]) == ("block 0", [1, 2])
@@ -63,7 +78,7 @@ def test_categories_come_first_block_by_block_without_other_tokens(page: str) ->
 
 
 def test_numbers_have_one_range_and_their_mean_at_the_end(page: str) -> None:
-    scale = data(page)["signals"][1]
+    scale = data(page)["inputs"][0]["signals"][1]
     assert scale["range"] == [-1.0, 3.0]
     titles = [block["title"] for block in scale["blocks"]]
     assert titles == ["block 0", "block 1", "mean of the blocks"]
@@ -83,11 +98,60 @@ def test_groups_have_no_grid() -> None:
     assert "grid" not in record["blocks"][0]
 
 
+def test_numbers_of_several_inputs_have_one_range(tmp_path: Path) -> None:
+    grid = Grid(1, 2)
+    low = observation("low", (of_block(0, [[-1, 1], [0, 2]], grid, None),))
+    high = observation("high", (of_block(0, [[5, 1], [1, 2]], grid, None),))
+    found = data(written(tmp_path, [low, high], [{"n": 1}, {"n": 2}]))
+    assert [(one["name"], one["n"]) for one in found["inputs"]] == [("low", 1), ("high", 2)]
+    assert [one["signals"][0]["range"] for one in found["inputs"]] == [[-1, 5], [-1, 5]]
+    assert found["differ"] == {}
+
+
+KERNELS = [[[3.0, 0.0], [0.0, -4.0]], [[1.0, 0.0], [0.0, 0.0]]]
+"""Of two blocks, two each; the norms are 5 and 1."""
+
+
+def test_pictures_are_rows_of_numbers_by_block(tmp_path: Path) -> None:
+    found = data(written(tmp_path, [observation("a", (), KERNELS)], [{}]))
+    assert found["inputs"][0]["pictures"] == [
+        {
+            "name": "kernels",
+            "blocks": [
+                {"title": "block 0", "block": 0, "size": [1, 2], "values": KERNELS[0]},
+                {"title": "block 1", "block": 1, "size": [1, 2], "values": KERNELS[1]},
+            ],
+        }
+    ]
+    assert found["differ"] == {}
+
+
+def test_how_much_pictures_differ_is_relative_to_their_mean_norm(tmp_path: Path) -> None:
+    first = observation("a", (), KERNELS)
+    # The difference (0, 0, 0, 5) with norms 5 and (9 + 1) ** 0.5, and that of (1, 0, 0, -1).
+    second = observation("b", (), [[[3.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 1.0]]])
+    expected = {"block 0": 5 / ((5 + 10**0.5) / 2), "block 1": 2**0.5}
+    assert differences([first, second])["kernels"] == pytest.approx(expected)
+    shown = data(written(tmp_path, [first, second], [{}, {}]))["differ"]["kernels"]
+    assert shown == pytest.approx(expected)
+
+
+def test_of_three_inputs_the_mean_over_pairs_and_of_zeros_nothing() -> None:
+    one, minus, zero = (
+        observation(name, (), [[[value, 0.0]]])
+        for name, value in (("one", 1.0), ("minus", -1.0), ("zero", 0.0))
+    )
+    # 2 / 1 between the first two, 1 / 0.5 between each of them and zero.
+    assert differences([one, minus, zero])["kernels"]["block 0"] == pytest.approx(2)
+    assert differences([one, one, minus])["kernels"]["block 0"] == pytest.approx(4 / 3)
+    assert differences([zero, zero])["kernels"]["block 0"] == 0
+
+
 def test_names_and_data_are_no_markup(page: str) -> None:
     assert "<h1>a&lt;b&gt;&amp;.png <span>&lt;i&gt;, 88 %</span></h1>" in page
     assert "a<b>" not in page
     assert "<i>" not in page
-    assert data(page)["end"] == "</script><b>&"
+    assert data(page)["inputs"][0]["end"] == "</script><b>&"
     assert page.count("</script>") == 2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -95,6 +96,29 @@ def test_blocks_with_two_signals_of_a_name_say_the_site() -> None:
     assert titles([other, first, later]) == ["block 3, attn.out", "block 3, mlp.out", "block 4"]
 
 
+def test_a_picture_must_have_four_dimensions(host: PluginHost, monkeypatch: Any) -> None:
+    model = inlay.adapt("dots", {"name": "choosy", "kernels": True}, labels=["a"], host=host)
+    kernels = next(m for m in model.adapter.modules() if hasattr(m, "pictured"))
+    monkeypatch.setattr(type(kernels), "forward", lambda self, x: x[:, 0])
+    with pytest.raises(AnatomyError, match=r"`kernels` of block 0 has the shape \(1, 16\)"):
+        observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8))
+
+
+def test_pictures_are_recorded_beside_signals(host: PluginHost) -> None:
+    method = {"name": "choosy", "kernels": True}
+    model = inlay.adapt("dots", method, labels=["a", "b"], host=host)
+    seen = observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8))
+    places = [(p.name, p.block, p.site) for p in seen.pictures]
+    assert places == [("kernels", 0, "mlp.out"), ("kernels", 1, "mlp.out")]
+    assert len(seen.signals) == 4
+    for picture in seen.pictures:
+        unit = picture.values_nhw[0, 0, 0]
+        assert unit != 0
+        expected = unit * torch.arange(1.0, 7).view(2, 1, 3)
+        torch.testing.assert_close(picture.values_nhw, expected)
+    assert not any(m._forward_hooks for m in model.adapter.modules() if hasattr(m, "pictured"))
+
+
 @pytest.fixture
 def inspected(model: inlay.AdaptedModel, host: PluginHost, tmp_path: Path) -> Result:
     model.save_pretrained(tmp_path / "bundle")
@@ -117,7 +141,36 @@ def test_inspect_prints_a_line_for_each_block_and_writes_the_page(
     assert (tmp_path / "x.html").read_text() == "x.dots"
 
 
-def test_inspect_takes_one_file(tmp_path: Path) -> None:
+def test_two_files_are_on_one_page_and_their_kernels_are_compared(
+    host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    method = {"name": "choosy", "kernels": True}
+    model = inlay.adapt("dots", method, labels=["a", "b"], host=host)
+    model.save_pretrained("bundle")
+    units: list[list[float]] = []
+    for file, value in (("x.dots", 1.0), ("y.dots", -2.0)):
+        Path(file).write_text(str(value))
+        seen = observe(model, Path(file), torch.full((1, 3, 8, 8), value))
+        units.append([float(picture.values_nhw[0, 0, 0]) for picture in seen.pictures])
+    result = CliRunner().invoke(main, ["inspect", "bundle", "x.dots", "y.dots"], obj=host)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == [
+        "x.dots", "y.dots", "kernels, block 0", "kernels, block 1", "page x-y.html",
+    ]  # fmt: skip
+    # All kernels of a block are multiples of one another.
+    shares = [200 * abs(a - b) / (abs(a) + abs(b)) for a, b in zip(*units, strict=True)]
+    assert lines[-3:-1] == [
+        f"kernels, block {block}: differ by {share:.0f} %" for block, share in enumerate(shares)
+    ]
+    # Of 1 to 6 the mean square is 91 / 6.
+    sizes = ", ".join(f"{abs(unit) * (91 / 6) ** 0.5:.2g}" for unit in units[0])
+    assert f"  kernels: 2 of 1 x 3 in each block, root mean square {sizes}" in lines
+    assert Path("x-y.html").read_text() == "x.dots y.dots"
+
+
+def test_inspect_takes_files_and_no_folder(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["inspect", "bundle", str(tmp_path)])
     assert result.exit_code == 2
     assert "is a directory" in result.stderr

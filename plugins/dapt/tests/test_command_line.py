@@ -44,7 +44,7 @@ def test_inspect_shows_the_scale_of_every_block(folder: Path) -> None:
     assert "per-token scale: not zero in" in result.output
     page = out.read_text(encoding="utf-8")
     data = page.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
-    scale = json.loads(data)["signals"][0]
+    scale = json.loads(data)["inputs"][0]["signals"][0]
     titles = [*(f"block {block}" for block in range(6)), "mean of the blocks"]
     assert (scale["name"], scale["categories"]) == ("per-token scale", None)
     assert [block["title"] for block in scale["blocks"]] == titles

@@ -74,7 +74,7 @@ def data(page: Path) -> dict[str, Any]:
 
 
 def test_each_patch_has_its_experts_though_prompts_are_in_front(page: Path) -> None:
-    experts, strengths = data(page)["signals"]
+    experts, strengths = data(page)["inputs"][0]["signals"]
     assert (experts["name"], experts["categories"]) == ("expert", 4)
     assert [block["title"] for block in experts["blocks"]] == [f"block {b}" for b in range(6)]
     for block in experts["blocks"]:
@@ -89,7 +89,7 @@ def test_each_patch_has_its_experts_though_prompts_are_in_front(page: Path) -> N
 
 
 def test_the_picture_is_the_crop_that_the_network_saw(page: Path, photograph: Path) -> None:
-    kind, picture = data(page)["picture"].split(",")
+    kind, picture = data(page)["inputs"][0]["picture"].split(",")
     assert kind == "data:image/png;base64"
     facts = inlay.adapt("inlay_vit_64", "linear", num_classes=2).preprocessing
     drawn = np.asarray(Image.open(BytesIO(b64decode(picture))))
@@ -113,8 +113,8 @@ def test_maps_of_stages_and_registers(
 ) -> None:
     model = inlay.adapt(make(name), "choosy", num_classes=2, host=host)
     seen = observe(model, Path("x.png"), model.anatomy.example(1))
-    view(seen, tmp_path / "x.html")
-    strengths = data(tmp_path / "x.html")["signals"][-1]
+    view([seen], tmp_path / "x.html")
+    strengths = data(tmp_path / "x.html")["inputs"][0]["signals"][-1]
     blocks = [block for block in strengths["blocks"] if block["title"].startswith("block")]
     assert [block["grid"] for block in blocks] == grids
     for block, (height, width) in zip(blocks, grids, strict=True):
@@ -125,8 +125,8 @@ def test_maps_of_stages_and_registers(
 
 def test_an_adapter_that_shows_nothing_has_a_page(tmp_path: Path) -> None:
     model = inlay.adapt("inlay_vit_64", "linear", num_classes=2)
-    view(observe(model, Path("x.png"), torch.zeros(1, 3, 64, 64)), tmp_path / "x.html")
-    assert data(tmp_path / "x.html")["signals"] == []
+    view([observe(model, Path("x.png"), torch.zeros(1, 3, 64, 64))], tmp_path / "x.html")
+    assert data(tmp_path / "x.html")["inputs"][0]["signals"] == []
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -138,4 +138,4 @@ def test_a_browser_draws_every_block_and_a_legend(page: Path, tmp_path: Path) ->
     assert len(re.findall(r'<button class="tile"', drawn)) == 6
     assert re.findall(r'<button class="chip".*?<small>(.*?)</small>', drawn) == ["25 %"] * 4
     assert '<h2 id="heading">block 5</h2>' in drawn
-    assert re.search(r'<div id="large"><canvas [^>]*max-width: 616px', drawn)
+    assert re.search(r'<div class="large"><canvas [^>]*max-width: 616px', drawn)

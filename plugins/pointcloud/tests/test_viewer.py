@@ -44,7 +44,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Signal("expert", 1, later_TK, 4, layout),
     )
     out = tmp_path_factory.mktemp("page") / "a.html"
-    view(replace(seen, signals=signals), out)
+    view([replace(seen, signals=signals)], out)
     return out
 
 
@@ -55,7 +55,8 @@ def data(page: Path) -> dict[str, Any]:
         re.DOTALL,
     )
     assert found is not None
-    return json.loads(found[1])
+    (only,) = json.loads(found[1])["inputs"]
+    return only
 
 
 def test_there_are_signals_by_block_and_groups(page: Path) -> None:
@@ -87,7 +88,7 @@ def test_points_belong_to_the_group_of_the_nearest_centre(tmp_path: Path) -> Non
     network = PointMae(groups=2, group_size=4, width=24, depth=1, heads=2, embed=24)
     model = inlay.adapt(network, "linear", labels=["a", "b"])
     cloud_N3 = torch.cat([torch.rand(8, 3), torch.rand(24, 3) + 5])
-    view(observe(model, Path("x.ply"), cloud_N3[None]), tmp_path / "x.html")
+    view([observe(model, Path("x.ply"), cloud_N3[None])], tmp_path / "x.html")
     found = data(tmp_path / "x.html")
     assert torch.allclose(torch.tensor(found["points"]), cloud_N3, rtol=1e-3)
     near, far = set(found["nearest"][:8]), set(found["nearest"][8:])
@@ -110,7 +111,8 @@ def test_parts_are_a_colouring_of_points(tmp_path: Path) -> None:
     seen = observe(model, Path("chair.ply"), torch.randn(1, 32, 3))
     assert isinstance(seen.prediction, PartsPrediction)
     parts = ("seat", "leg", "seat", "seat") * 8
-    view(replace(seen, prediction=replace(seen.prediction, parts=parts)), tmp_path / "chair.html")
+    seen = replace(seen, prediction=replace(seen.prediction, parts=parts))
+    view([seen], tmp_path / "chair.html")
     part, group = data(tmp_path / "chair.html")["signals"]
     assert (part["name"], part["labels"], part["points"]) == (
         "predicted part", ["leg", "seat"], True,

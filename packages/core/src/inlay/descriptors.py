@@ -98,8 +98,8 @@ class Modality:
     suffixes: frozenset[str]
     summary: str
     viewer: str | None = None
-    """`view(observation: inlay.inspecting.Observation, out: Path) -> None`, which writes a page to
-    look at."""
+    """`view(observations: Sequence[inlay.inspecting.Observation], out: Path) -> None`, which writes
+    a page to look at, with several inputs side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)

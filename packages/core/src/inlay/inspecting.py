@@ -1,11 +1,14 @@
-"""What an adapter does to one input: the signals that its modules show.
+"""What an adapter does to one input: the signals and pictures that its modules show.
 
 A module that has something to show for each token has a class attribute `shown`, the signal's name
 for people, and gives (B, T), (B, T, 1) or, for K parts of every token, (B, T, K); maps (B, H, W, K)
 count as tokens row by row. With an attribute `categories` the values are indices below it (which
 expert a part chose), without it they are numbers.
 
-Shapes: B batch, T tokens, N patch or group tokens, K parts of a token.
+A module that makes something for the whole input has a class attribute `pictured`, a name in the
+plural, and gives (B, n, h, w): n small pictures of numbers, such as `kernels` for this input.
+
+Shapes: B batch, T tokens, N patch or group tokens, K parts of a token, n pictures of h by w.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +88,18 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """What a module made for one input: n small pictures of numbers, the same n for every input."""
+
+    name: str
+    """For people, in the plural: `kernels`."""
+    block: int
+    values_nhw: Tensor
+    site: str = ""
+    """Where in the block (`mlp.out`)."""
+
+
+@dataclass(frozen=True)
 class Observation:
     """One input and what became of it; what a modality's viewer draws."""
 
@@ -97,6 +112,7 @@ class Observation:
     signals: tuple[Signal, ...]
     preprocessing: Mapping[str, Any]
     """How `inputs` was made from the file, in the words of the modality (mean, deviation)."""
+    pictures: tuple[Picture, ...] = ()
 
 
 def observe(model: AdaptedModel, source: Path, inputs: Tensor) -> Observation:
@@ -108,9 +124,10 @@ def observe(model: AdaptedModel, source: Path, inputs: Tensor) -> Observation:
     with torch.no_grad(), _recorded(model.adapter, found):
         features = model.anatomy.encode(inputs, inserted=inserted, levels=levels)
         output = model.head(features)
-    signals = tuple(_signal(seen, model) for seen in found)
-    prediction = model.head.predict(output)[0]
-    return Observation(source, inputs, features, prediction, signals, model.preprocessing)
+    signals = tuple(_signal(seen, model) for seen in found if hasattr(seen.module, "shown"))
+    pictures = tuple(_picture(seen) for seen in found if hasattr(seen.module, "pictured"))
+    prediction, facts = model.head.predict(output)[0], model.preprocessing
+    return Observation(source, inputs, features, prediction, signals, facts, pictures)
 
 
 def observed(model: AdaptedModel, paths: Sequence[Path], host: PluginHost) -> Iterator[Observation]:
@@ -122,8 +139,10 @@ def observed(model: AdaptedModel, paths: Sequence[Path], host: PluginHost) -> It
         yield observe(model, file, read(file).unsqueeze(0).to(device))
 
 
-def view(model: AdaptedModel, observation: Observation, out: Path, host: PluginHost) -> None:
-    """Write the page of the modality.
+def view(
+    model: AdaptedModel, observations: Sequence[Observation], out: Path, host: PluginHost
+) -> None:
+    """Write the page of the modality, with several inputs side by side.
 
     Raises:
         ConfigError: the modality draws none.
@@ -132,14 +151,25 @@ def view(model: AdaptedModel, observation: Observation, out: Path, host: PluginH
     if modality.viewer is None:
         raise ConfigError(f"there is no page to look at for `{modality.name}` inputs yet")
     out.parent.mkdir(parents=True, exist_ok=True)
-    resolve(modality.viewer)(observation, out)
+    resolve(modality.viewer)(observations, out)
 
 
-def titles(same: Sequence[Signal]) -> list[str]:
-    """`block 3`; where a block has several signals of the name, `block 3, mlp.out`."""
-    blocks = [signal.block for signal in same]
+def titles(same: Sequence[Signal] | Sequence[Picture]) -> list[str]:
+    """`block 3`; where a block has several of the name, `block 3, mlp.out`."""
+    blocks = [one.block for one in same]
     sites = [f", {s.site}" if blocks.count(s.block) > 1 and s.site else "" for s in same]
     return [f"block {block}{site}" for block, site in zip(blocks, sites, strict=True)]
+
+
+Shown = TypeVar("Shown", Signal, Picture)
+
+
+def by_name(found: Sequence[Shown]) -> dict[str, list[Shown]]:
+    """In the order of the names' first appearance."""
+    kinds: dict[str, list[Shown]] = {}
+    for one in found:
+        kinds.setdefault(one.name, []).append(one)
+    return kinds
 
 
 @dataclass(frozen=True)
@@ -153,7 +183,7 @@ class _Seen:
 def _recorded(adapter: nn.Module, found: list[_Seen]) -> Iterator[None]:
     paths: dict[Any, list[str]] = {}
     for path, module in adapter.named_modules(remove_duplicate=False):
-        if hasattr(module, "shown"):
+        if hasattr(module, "shown") or hasattr(module, "pictured"):
             paths.setdefault(module, []).append(path)
     handles = [m.register_forward_hook(_Recorder(p, found).record) for m, p in paths.items()]
     try:
@@ -183,6 +213,17 @@ def _signal(seen: _Seen, model: AdaptedModel) -> Signal:
     layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
     categories = getattr(seen.module, "categories", None)
     return Signal(seen.module.shown, block, values_TK, categories, layout, site)
+
+
+def _picture(seen: _Seen) -> Picture:
+    block, site = _place_of(seen.path)
+    name, shape = seen.module.pictured, tuple(seen.output.shape)
+    if len(shape) != 4:
+        raise AnatomyError(
+            f"`{name}` of block {block} has the shape {shape}; a module that is `pictured` must"
+            " give (batch, pictures, height, width)"
+        )
+    return Picture(name, block, seen.output[0].float().cpu(), site)
 
 
 def _place_of(path: str) -> tuple[int, str]:

@@ -28,6 +28,8 @@ class ChoosyConfig(Config):
 
     name: Literal["choosy"] = "choosy"
     """This one."""
+    kernels: bool = False
+    """Whether blocks make kernels, too."""
 
 
 class DotsConfig(Config):
@@ -58,13 +60,24 @@ def behind_others(of_patches: Tensor, x_BTD: Tensor) -> Tensor:
     return whole.expand(len(x_BTD), *whole.shape)
 
 
+class Kernels(nn.Module):
+    """Two pictures of 1 x 3: the tokens' first feature, on average, times 1 to 6."""
+
+    pictured = "kernels"
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        return x_BTD[..., 0].mean(1).view(-1, 1, 1, 1) * torch.arange(1.0, 7).view(2, 1, 3)
+
+
 class Library(nn.Module):
-    def __init__(self, width: int, chosen: Chosen) -> None:
+    def __init__(self, width: int, chosen: Chosen, kernels: nn.Module) -> None:
         super().__init__()
         self.chosen, self.strength, self.up = chosen, Strength(), nn.Linear(width, width)
+        self.kernels = kernels
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         self.chosen(x_BTD)
+        self.kernels(x_BTD)
         return self.strength(x_BTD).unsqueeze(-1) * self.up(x_BTD)
 
 
@@ -77,7 +90,7 @@ def attach(place: Placement, config: ChoosyConfig) -> None:
     """One `Chosen` for all blocks; each block leaves one more prompt."""
     chosen = Chosen()
     for block in place.blocks:
-        library = Library(block.width, chosen)
+        library = Library(block.width, chosen, Kernels() if config.kernels else nn.Identity())
         branch = place.branch(block.site("mlp.in"), block.site("mlp.out"), library)
         place.insert(block, Mean(), source=branch, count=1)
 
@@ -95,8 +108,8 @@ def reader(preprocessing: Any) -> Callable[[Path], Tensor]:
     return lambda path: torch.full((3, 8, 8), float(path.read_text()))
 
 
-def view(observation: Any, out: Path) -> None:
-    out.write_text(observation.source.name)
+def view(observations: Any, out: Path) -> None:
+    out.write_text(" ".join(observation.source.name for observation in observations))
 
 
 @hookimpl

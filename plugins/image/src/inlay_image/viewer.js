@@ -1,17 +1,15 @@
 // Images: patches tinted over the picture in grey. The grid divides the picture evenly.
 
-const picture = new Image();
-const big = make("canvas");
 const LARGE = 616; // CSS pixels of the longer side
 
 function tint(block, n) {
   const found = shown(block, n);
   if (!found) return null;
   const strength = signal().categories === null ? 0.72 : 0.15 + 0.65 * found[1];
-  return colour(found[0]) + Math.round(255 * strength).toString(16).padStart(2, "0");
+  return colour(found[0], block) + Math.round(255 * strength).toString(16).padStart(2, "0");
 }
 
-function grey(canvas, longer) {
+function grey(canvas, picture, longer) {
   const scale = longer / Math.max(picture.width, picture.height);
   canvas.width = Math.round(picture.width * scale);
   canvas.height = Math.round(picture.height * scale);
@@ -26,8 +24,8 @@ function grey(canvas, longer) {
   return pen;
 }
 
-function tinted(canvas, block, longer) {
-  const pen = grey(canvas, longer), [rows, columns] = block.grid;
+function tinted(canvas, block, picture, longer) {
+  const pen = grey(canvas, picture, longer), [rows, columns] = block.grid;
   const x = (column) => Math.round(canvas.width * column / columns);
   const y = (row) => Math.round(canvas.height * row / rows);
   for (let n = 0; n < rows * columns; n++) {
@@ -41,8 +39,9 @@ function tinted(canvas, block, longer) {
 
 function lines(pen, x, y, [rows, columns]) {
   pen.fillStyle = "#ffffff50";
-  for (let row = 1; row < rows; row++) pen.fillRect(0, y(row), big.width, 1);
-  for (let column = 1; column < columns; column++) pen.fillRect(x(column), 0, 1, big.height);
+  const { width, height } = pen.canvas;
+  for (let row = 1; row < rows; row++) pen.fillRect(0, y(row), width, 1);
+  for (let column = 1; column < columns; column++) pen.fillRect(x(column), 0, 1, height);
 }
 
 function numbers(pen, x, y, block) {
@@ -59,40 +58,46 @@ function numbers(pen, x, y, block) {
 }
 
 function point(event, block) {
-  const box = big.getBoundingClientRect(), [rows, columns] = block.grid;
+  const box = event.target.getBoundingClientRect(), [rows, columns] = block.grid;
   const row = Math.floor((event.clientY - box.top) / box.height * rows);
   const column = Math.floor((event.clientX - box.left) / box.width * columns);
   const inside = row >= 0 && row < rows && column >= 0 && column < columns;
   at("tip").hidden = !inside;
   if (!inside) return;
   const [sentence, values] = words(block, row * columns + column);
-  at("tip").replaceChildren(make("b", { textContent: `row ${row}, column ${column}` }),
+  at("tip").className = "";
+  tip(event, make("b", { textContent: `row ${row}, column ${column}` }),
     make("div", { textContent: sentence }),
-    make("div", { className: "parts" }, ...values.map(swatch)));
-  at("tip").style.left = `${Math.min(event.clientX + 14, innerWidth - 350)}px`;
-  at("tip").style.top = `${Math.min(event.clientY + 14, innerHeight - 110)}px`;
+    make("div", { className: "parts" }, ...values.map((value) => swatch(value, block))));
 }
 
-function largePicture(block) {
-  const longer = LARGE * Math.max(devicePixelRatio, 1);
-  if (!block) {
-    at("heading").textContent = "this adapter shows nothing of its own";
-    const scale = LARGE / Math.max(picture.width, picture.height);
-    return at("large").replaceChildren(Object.assign(picture, { width: picture.width * scale }));
+function largePicture(element, block, { image }) {
+  const longer = LARGE * Math.max(devicePixelRatio, 1), canvas = make("canvas");
+  if (block) {
+    const [pen, x, y] = tinted(canvas, block, image, longer);
+    lines(pen, x, y, block.grid);
+    numbers(pen, x, y, block);
+    canvas.onmousemove = (event) => point(event, block);
+    canvas.onmouseleave = () => { at("tip").hidden = true; };
+  } else {
+    const scale = longer / Math.max(image.width, image.height);
+    Object.assign(canvas, { width: image.width * scale, height: image.height * scale });
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   }
-  const [pen, x, y] = tinted(big, block, longer);
-  lines(pen, x, y, block.grid);
-  numbers(pen, x, y, block);
-  Object.assign(big.style, { width: "100%", maxWidth: `${big.width * LARGE / longer}px` });
-  big.onmousemove = (event) => point(event, block);
-  big.onmouseleave = () => { at("tip").hidden = true; };
-  at("large").replaceChildren(big);
+  Object.assign(canvas.style, { width: "100%", maxWidth: `${canvas.width * LARGE / longer}px` });
+  element.replaceChildren(canvas);
 }
 
-picture.onload = () => {
-  if (data.signals.length)
-    data.first = make("figure", { className: "tile", style: "margin: 0" },
-      make("img", { src: data.picture, alt: "what the network saw" }), "picture");
-  start((canvas, block) => tinted(canvas, block, 300), largePicture);
-};
-picture.src = data.picture;
+function load(input) {
+  input.image = new Image();
+  return new Promise((resolve) => {
+    input.image.onload = resolve;
+    input.image.src = input.picture;
+  });
+}
+
+Promise.all(inputs.map(load)).then(() => start({
+  small: (canvas, block, { image }) => tinted(canvas, block, image, 300),
+  large: largePicture,
+  bare: ({ picture }) => make("img", { src: picture, alt: "what the network saw" }),
+}));

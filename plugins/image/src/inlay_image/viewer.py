@@ -1,4 +1,4 @@
-"""An image as one self-contained HTML page: what the adapter shows of each patch, block by block.
+"""Images as one self-contained HTML page: what the adapter shows of each patch, block by block.
 
 Shapes: H and W pixels.
 """
@@ -6,7 +6,7 @@ Shapes: H and W pixels.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -20,11 +20,16 @@ from inlay.inspecting import Observation
 from inlay.pages import write
 
 
-def view(observation: Observation, out: Path) -> None:
-    """Write the page: the crop that the network saw, tinted by each signal of each block."""
-    pixels_3HW = pixels(observation.inputs[0].float().cpu(), observation.preprocessing)
+def view(observations: Sequence[Observation], out: Path) -> None:
+    """Write the page: the crops that the network saw, tinted by each signal of each block."""
     script = files("inlay_image").joinpath("viewer.js").read_text("utf-8")
-    write(observation, out, data={"picture": _address(pixels_3HW)}, scripts=[script])
+    write(
+        observations, out, data=[{"picture": _picture(o)} for o in observations], scripts=[script]
+    )
+
+
+def _picture(observation: Observation) -> str:
+    return _address(pixels(observation.inputs[0].float().cpu(), observation.preprocessing))
 
 
 def pixels(normalized_3HW: Tensor, preprocessing: Mapping[str, Any]) -> Tensor:

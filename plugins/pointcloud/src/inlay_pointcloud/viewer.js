@@ -2,18 +2,19 @@
 
 const EYE = [1.6, 1.6, 1.0];
 const MARGIN = 0.06; // of a small picture
-const row = (i) => signal().points ? i : data.nearest[i];
+const row = (input, i) => signal().points ? i : input.nearest[i];
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
 // Where fewer parts agree a colour is paler; what is not chosen is light grey.
-function colours(block) {
-  return data.points.map((_, i) => {
-    const found = shown(block, row(i));
-    return found ? mixed(GREY, colour(found[0]), 0.25 + 0.75 * found[1]) : GREY;
+function colours(block, input) {
+  return input.points.map((_, i) => {
+    const found = block && shown(block, row(input, i));
+    return found ? mixed(GREY, colour(found[0], block), 0.25 + 0.75 * found[1]) : GREY;
   });
 }
 
-function hover(block) {
+function hovered(block, input) {
+  if (!block) return input.points.map((_, i) => `<b>group ${input.nearest[i]}</b>`);
   const said = block.values.map((_, n) => {
     const [sentence, values] = words(block, n), lines = [escaped(sentence)];
     for (let k = 0; k < values.length; k += 12)
@@ -21,14 +22,14 @@ function hover(block) {
     return lines.join("<br>");
   });
   const group = signal().points || signal().legend === false ? () => ""
-    : (i) => `<b>group ${data.nearest[i]}</b><br>`;
-  return data.points.map((_, i) => group(i) + said[row(i)]);
+    : (i) => `<b>group ${input.nearest[i]}</b><br>`;
+  return input.points.map((_, i) => group(i) + said[row(input, i)]);
 }
 
 // Right, up and depth as seen from the eye, fitted into a unit square; the farthest point first.
-const flat = (() => {
+function flat(points) {
   const [x, y, z] = EYE, across = Math.hypot(x, y), far = Math.hypot(x, y, z);
-  const seen = data.points.map(([a, b, c], i) => [(-y * a + x * b) / across,
+  const seen = points.map(([a, b, c], i) => [(-y * a + x * b) / across,
     (-z * x * a - z * y * b) / (across * far) + c * across / far, x * a + y * b + z * c, i]);
   const ends = [0, 1].map((axis) => seen.reduce(([low, high], p) =>
     [Math.min(low, p[axis]), Math.max(high, p[axis])], [Infinity, -Infinity]));
@@ -37,14 +38,15 @@ const flat = (() => {
   return seen.sort((p, q) => p[2] - q[2]).map(([right, up, , i]) =>
     [0.5 + (right - middle[0]) / size * (1 - 2 * MARGIN),
       0.5 - (up - middle[1]) / size * (1 - 2 * MARGIN), i]);
-})();
+}
 
-function smallCloud(canvas, block) {
+function smallCloud(canvas, block, input) {
   canvas.width = canvas.height = 280;
-  const pen = canvas.getContext("2d"), found = colours(block);
-  const radius = Math.max(2.2, 90 / Math.sqrt(flat.length));
+  input.flat ??= flat(input.points);
+  const pen = canvas.getContext("2d"), found = colours(block, input);
+  const radius = Math.max(2.2, 90 / Math.sqrt(input.flat.length));
   Object.assign(pen, { fillStyle: "#f7f7f7" }).fillRect(0, 0, 280, 280);
-  for (const [x, y, i] of flat) {
+  for (const [x, y, i] of input.flat) {
     pen.fillStyle = found[i];
     pen.beginPath();
     pen.arc(280 * x, 280 * y, radius, 0, 7);
@@ -52,17 +54,28 @@ function smallCloud(canvas, block) {
   }
 }
 
-function largeCloud(block) {
-  const change = { "marker.color": [colours(block)], text: [hover(block)] };
-  if (at("large").data) return Plotly.restyle("large", change);
-  const [x, y, z] = [0, 1, 2].map((axis) => data.points.map((point) => point[axis]));
+function largeCloud(element, block, input) {
+  const change = { "marker.color": [colours(block, input)], text: [hovered(block, input)] };
+  if (element.data) return Plotly.restyle(element, change);
+  const [x, y, z] = [0, 1, 2].map((axis) => input.points.map((point) => point[axis]));
   const none = { visible: false };
   const scene = { aspectmode: "data", xaxis: none, yaxis: none, zaxis: none,
     camera: { eye: { x: EYE[0], y: EYE[1], z: EYE[2] } } };
-  Plotly.newPlot("large", [{ type: "scatter3d", mode: "markers", x, y, z, hoverinfo: "text",
+  const height = inputs.length > 1 ? 420 : Math.max(420, innerHeight - 290);
+  Plotly.newPlot(element, [{ type: "scatter3d", mode: "markers", x, y, z, hoverinfo: "text",
     text: change.text[0], marker: { size: 4, color: change["marker.color"][0] } }],
-  { scene, margin: { l: 0, r: 0, t: 0, b: 0 }, height: Math.max(420, innerHeight - 290) },
-  { displaylogo: false, responsive: true });
+  { scene, margin: { l: 0, r: 0, t: 0, b: 0 }, height }, { displaylogo: false, responsive: true })
+    .then(() => element.on("plotly_relayout", (turn) => together(element, turn["scene.camera"])));
 }
 
-start(smallCloud, largeCloud);
+// Turning one cloud turns the others.
+let turning = false;
+async function together(element, camera) {
+  if (!camera || turning) return;
+  turning = true;
+  const others = inputs.map(({ drawn }) => drawn.large).filter((other) => other !== element);
+  await Promise.all(others.map((other) => Plotly.relayout(other, { "scene.camera": camera })));
+  turning = false;
+}
+
+start({ small: smallCloud, large: largeCloud });

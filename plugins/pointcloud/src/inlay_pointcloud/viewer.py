@@ -1,4 +1,4 @@
-"""A cloud in 3D as one self-contained HTML page, with a choice of what its colours mean.
+"""Clouds in 3D as one self-contained HTML page, with a choice of what its colours mean.
 
 Shapes: N points, G groups.
 """
@@ -17,21 +17,30 @@ from inlay.inspecting import Observation
 from inlay.pages import Record, write
 
 
-def view(observation: Observation, out: Path) -> None:
+def view(observations: Sequence[Observation], out: Path) -> None:
     """Write the page: coloured by each signal of each block, by predicted part and by group."""
-    cloud_N3 = observation.inputs[0, :, :3].float().cpu()
-    layout = observation.features.layout
-    assert isinstance(layout, Points)
-    nearest_N = _nearest(cloud_N3, layout.centres[0].float().cpu())
-    rows = [[float(f"{x:.4g}") for x in point] for point in cloud_N3.tolist()]
+    labels = sorted({part for seen in observations for part in _parts(seen)})
     script = files("inlay_pointcloud").joinpath("viewer.js").read_text("utf-8")
     write(
-        observation,
+        observations,
         out,
-        data={"points": rows, "nearest": nearest_N.tolist()},
+        data=[_points(seen) for seen in observations],
         scripts=[get_plotlyjs(), script],
-        more=[*_parts(observation), _groups(layout.centres.shape[1])],
+        more=[list(_more(seen, labels)) for seen in observations],
     )
+
+
+def _points(observation: Observation) -> Record:
+    cloud_N3 = observation.inputs[0, :, :3].float().cpu()
+    nearest_N = _nearest(cloud_N3, _layout(observation).centres[0].float().cpu())
+    rows = [[float(f"{x:.4g}") for x in point] for point in cloud_N3.tolist()]
+    return {"points": rows, "nearest": nearest_N.tolist()}
+
+
+def _layout(observation: Observation) -> Points:
+    layout = observation.features.layout
+    assert isinstance(layout, Points)
+    return layout
 
 
 def _nearest(cloud_N3: Tensor, centres_G3: Tensor) -> Tensor:
@@ -39,13 +48,16 @@ def _nearest(cloud_N3: Tensor, centres_G3: Tensor) -> Tensor:
     return (cloud_N3.unsqueeze(1) - centres_G3).square().sum(-1).argmin(1)
 
 
-def _parts(observation: Observation) -> Iterator[Record]:
-    """For a task that answers for each point."""
-    parts = getattr(observation.prediction, "parts", None)
-    if parts is not None:
-        labels = sorted(set(parts))
+def _parts(observation: Observation) -> Sequence[str]:
+    """Of a task that answers for each point, otherwise empty."""
+    return getattr(observation.prediction, "parts", None) or ()
+
+
+def _more(observation: Observation, labels: Sequence[str]) -> Iterator[Record]:
+    if parts := _parts(observation):
         values = [labels.index(part) for part in parts]
         yield _record("predicted part", values, len(labels)) | {"labels": labels, "points": True}
+    yield _groups(_layout(observation).centres.shape[1])
 
 
 def _groups(count: int) -> Record:

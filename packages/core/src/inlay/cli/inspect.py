@@ -1,8 +1,8 @@
-"""`inlay inspect`: what an adapter does to one file, as a page to look at."""
+"""`inlay inspect`: what an adapter does to files, as a page to look at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from inlay.cli.options import backbone_option, bundle_argument, with_host
 from inlay.host import PluginHost
 
 if TYPE_CHECKING:
-    from inlay.inspecting import Signal
+    from inlay.inspecting import Observation, Signal
 
 NAMED = 3
 """Categories of a block that its line names; the others, if several, are summed."""
@@ -20,49 +20,78 @@ NAMED = 3
 
 @click.command()
 @bundle_argument
-@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument(
+    "paths",
+    metavar="FILE...",
+    type=click.Path(path_type=Path, dir_okay=False),
+    nargs=-1,
+    required=True,
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The page; default: the file's name with `.html`, here.",
+    help="The page; default: the files' names with `.html`, here.",
 )
 @backbone_option
 @with_host
 def inspect(
-    host: PluginHost, bundle: Path, path: Path, out: Path | None, backbone: str | None
+    host: PluginHost,
+    bundle: Path,
+    paths: tuple[Path, ...],
+    out: Path | None,
+    backbone: str | None,
 ) -> None:
-    """Look at what the adapter of a run does to a file: inlay inspect RUN FILE
+    """Look at what the adapter of a run does to files: inlay inspect RUN FILE...
 
     Writes one self-contained HTML page with what the adapter shows of itself, block by block: which
-    expert each patch or group chose, how strongly each token is changed. An image is tinted patch
-    by patch; a cloud can be turned, and coloured by group and by prediction, too.
+    expert each patch or group chose, how strongly each token is changed, the kernels generated for
+    this input. An image is tinted patch by patch; a cloud can be turned, and coloured by group and
+    by prediction, too. Several files stand side by side, on the same colour scales.
     """
     from inlay.bundle import load
     from inlay.inspecting import observed, view
 
     model = load(bundle, backbone=backbone, host=host)
-    out = out or Path(path.name).with_suffix(".html")
-    for observation in observed(model, [path], host):
-        view(model, observation, out, host)
+    out = out or Path(_named(paths) + ".html")
+    observations = list(observed(model, paths, host))
+    view(model, observations, out, host)
+    for path, observation in zip(paths, observations, strict=True):
         click.echo(f"{path}: {next(iter(observation.prediction.ranked))}")
-        for line in _summary(observation.signals):
+        for line in _summary(observation):
             click.echo(f"  {line}")
-        click.echo(f"page {out}")
+    for line in _compared(observations):
+        click.echo(line)
+    click.echo(f"page {out}")
 
 
-def _summary(signals: Iterable[Signal]) -> Iterator[str]:
-    """A line for each block of categories and for each kind of number."""
-    from inlay.inspecting import titles
+def _named(paths: Sequence[Path]) -> str:
+    first, *others = (path.stem for path in paths)
+    return f"{first}-and-{len(others)}-more" if len(others) > 1 else "-".join([first, *others])
 
-    kinds: dict[str, list[Signal]] = {}
-    for signal in signals:
-        kinds.setdefault(signal.name, []).append(signal)
-    for name, same in kinds.items():
+
+def _summary(observation: Observation) -> Iterator[str]:
+    """A line for each block of categories, and for each kind of number or picture."""
+    from inlay.inspecting import by_name, titles
+
+    for name, same in by_name(observation.signals).items():
         if same[0].categories is None:
             yield f"{name}: not zero in {', '.join(map(_not_zero, same))} % of the patches"
         else:
             for title, signal in zip(titles(same), same, strict=True):
                 yield f"{name}, {title}: {_shares(signal)}"
+    for name, made in by_name(observation.pictures).items():
+        count, height, width = made[0].values_nhw.shape
+        sizes = ", ".join(f"{picture.values_nhw.square().mean() ** 0.5:.2g}" for picture in made)
+        yield f"{name}: {count} of {height} x {width} in each block, root mean square {sizes}"
+
+
+def _compared(observations: Sequence[Observation]) -> Iterator[str]:
+    """A line for each block with pictures, where there are several inputs."""
+    from inlay.pages import differences
+
+    for name, blocks in differences(observations).items():
+        for title, share in blocks.items():
+            yield f"{name}, {title}: differ by {_percent(share)}"
 
 
 def _not_zero(signal: Signal) -> str:

@@ -80,7 +80,7 @@ def predict(
         from inlay.inspecting import observed, view
 
         for number, observation in enumerate(observed(model, paths, host), 1):
-            view(model, observation, pages / f"{number:04d}-{observation.source.stem}.html", host)
+            view(model, [observation], pages / f"{number:04d}-{observation.source.stem}.html", host)
         click.echo(f"{len(answers)} pages in {pages}", err=True)
 
 

@@ -1,29 +1,27 @@
 """The frame of the pages that `inlay inspect` writes: title, choices, legend and small pictures.
 
-A modality's viewer adds the data to draw and a script. The script calls `start(small, large)` of
-`page.js`: `small(canvas, block)` draws one block on a canvas, `large(block)` draws the chosen one
-in the element `#large`. A page needs no network.
-
-Shapes: N patch or group tokens, K parts of a token.
+A modality's viewer adds the data to draw and a script. The script calls `start(viewer)` of
+`page.js` with functions: `small(canvas, block, input)` draws one block of an input on a canvas,
+`large(element, block, input)` the chosen one in an element, without a block the bare input;
+`bare(input)`, if there is one, makes an image of the input. A page needs no network.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from itertools import groupby
 from pathlib import Path
 from string import Template
 from typing import Any
 
-import torch
-from torch import Tensor
+from inlay.inspecting import Observation
+from inlay.pages.records import Record, differences, pictures, signals
 
-from inlay.features import Grid
-from inlay.inspecting import Observation, Signal, titles
+__all__ = ["COLOURS", "Record", "differences", "pictures", "signals", "write"]
 
+SCRIPTS = ("page.js", "legend.js", "pictures.js")
 COLOURS = (
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#871e3c",
     "#3c5a00", "#ffc3b4", "#78f0e1", "#871e96", "#005a5a", "#f0d2ff", "#4be187", "#f04b69",
@@ -34,86 +32,52 @@ COLOURS = (
 the muted colour that is farthest (CIEDE2000) from those before it, half of that for full colour
 vision and half for the worse of protanopia and deuteranopia (Machado 2009)."""
 
-Record = dict[str, Any]
-
 
 def write(
-    observation: Observation,
+    observations: Sequence[Observation],
     out: Path,
     *,
-    data: Mapping[str, Any],
+    data: Sequence[Mapping[str, Any]],
     scripts: Sequence[str],
-    more: Sequence[Record] = (),
+    more: Sequence[Sequence[Record]] = (),
 ) -> None:
-    """Write the page of an observation.
+    """Write one page of one or several inputs.
 
     Args:
-        data: what the scripts find in `data`, beside the observation's signals.
+        data: what the scripts find of each input, beside its signals and pictures.
         scripts: JavaScript source; the last one calls `start`.
-        more: records like those of `signals`, of what else there is to see.
+        more: for each input, records like those of `signals`, of what else there is to see.
     """
-    first, share = next(iter(observation.prediction.ranked.items()))
-    shown = [*signals(observation.signals), *more]
-    everything = {"colours": COLOURS, "signals": shown} | dict(data)
+    records = [_record(observations, index) for index in range(len(observations))]
+    for index, record in enumerate(records):
+        record["signals"] += more[index] if more else []
+        record |= data[index]
+    everything = {"colours": COLOURS, "differ": differences(observations), "inputs": records}
     here = files("inlay.pages")
+    sources = [here.joinpath(name).read_text("utf-8") for name in SCRIPTS]
     page = Template(here.joinpath("page.html").read_text("utf-8")).substitute(
-        name=escape(observation.source.name),
-        prediction=escape(f"{first}, {100 * share:.0f} %"),
+        title=escape("; ".join(f"{r['name']}: {r['prediction']}" for r in records)),
+        heading=", ".join(map(_heading, records)),
         data=_embedded(everything),
-        scripts="\n".join([here.joinpath("page.js").read_text("utf-8"), *scripts]),
+        scripts="\n".join([*sources, *scripts]),
     )
     out.write_text(page, encoding="utf-8")
 
 
-def signals(found: Sequence[Signal]) -> list[Record]:
-    """The signals as JSON-able records, one for each name, those of categories first."""
-    by_name = sorted(found, key=lambda signal: (signal.categories is None, signal.name))
-    return [_signal(list(same)) for _, same in groupby(by_name, key=lambda signal: signal.name)]
-
-
-def _signal(same: Sequence[Signal]) -> Record:
-    blocks = [_block(*pair) for pair in zip(titles(same), same, strict=True)]
-    categories = same[0].categories
-    record: Record = {"name": same[0].name, "categories": categories, "blocks": blocks}
-    if categories is None:
-        values = torch.cat([signal.patches_NK.flatten() for signal in same])
-        low, high = float(values.min()), float(values.max())
-        record["range"] = [_short(min(low, 0.0)), _short(max(high, 1e-6))]
-        blocks += _mean(same)
-    return record
-
-
-def _block(title: str, signal: Signal) -> Record:
-    categorical, layout = signal.categories is not None, signal.layout
-    summary_N, agreement_N = signal.summary()
-    record: Record = {
-        "title": title,
-        "values": _rows(signal.patches_NK, whole=categorical),
-        "summary": _rows(summary_N, whole=categorical),
-        "agreement": _rows(agreement_N),
-        "usage": _rows(signal.usage()) if categorical else None,
+def _record(observations: Sequence[Observation], index: int) -> Record:
+    seen = observations[index]
+    others = [other for other in observations if other is not seen]
+    first, share = next(iter(seen.prediction.ranked.items()))
+    return {
+        "name": seen.source.name,
+        "prediction": f"{first}, {100 * share:.0f} %",
+        "signals": signals(seen.signals, [s for other in others for s in other.signals]),
+        "pictures": pictures(seen.pictures),
     }
-    return record | ({"grid": [layout.height, layout.width]} if isinstance(layout, Grid) else {})
 
 
-def _mean(same: Sequence[Signal]) -> Iterator[Record]:
-    """Of the blocks of numbers, where there are several and all have the same patches and parts."""
-    shapes = {tuple(signal.patches_NK.shape) for signal in same}
-    if len(same) > 1 and len(shapes) == 1:
-        mean_NK = torch.stack([signal.patches_NK for signal in same]).mean(0)
-        first = same[0]
-        mean = Signal(first.name, first.block, mean_NK, None, first.layout)
-        yield _block("mean of the blocks", mean)
-
-
-def _rows(values: Tensor, *, whole: bool = False) -> list[Any]:
-    if values.ndim == 1:
-        return values.int().tolist() if whole else [_short(value) for value in values.tolist()]
-    return [_rows(row, whole=whole) for row in values]
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
+def _heading(record: Record) -> str:
+    return f"{escape(record['name'])} <span>{escape(record['prediction'])}</span>"
 
 
 def _embedded(data: Mapping[str, Any]) -> str:

@@ -1,13 +1,14 @@
-// What all pages share: what is chosen, colours, the legend, and one small picture for each block.
+// What all pages share: what is chosen, and pictures of each block, small, and of one, large.
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const chosen = { signal: 0, block: 0, part: -1, only: null }; // part -1: all of them
-const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779",
-  "#6ece58", "#b5de2b", "#fde725"];
+const inputs = data.inputs;
+const chosen = { kind: 0, block: -1, part: -1, only: null, own: 0, centred: 0 }; // part -1: all
 const GREY = "#d4d4d4";
 const at = (id) => document.getElementById(id);
-const signal = () => data.signals[chosen.signal];
+const kinds = (input) => [...input.signals, ...input.pictures];
+const signal = (input = inputs[0]) => kinds(input)[chosen.kind]; // or pictures
+const pictured = () => chosen.kind >= inputs[0].signals.length;
 const percent = (share) => share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
 const bytes = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const dark = (hex) => bytes(hex).reduce((sum, x, i) => sum + x * [0.3, 0.59, 0.11][i], 0) < 140;
@@ -16,20 +17,6 @@ function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
-}
-
-function mixed(from, to, share) {
-  const [a, b] = [bytes(from), bytes(to)];
-  return "#" + a.map((x, i) => Math.round(x + (b[i] - x) * share).toString(16).padStart(2, "0"))
-    .join("");
-}
-
-function colour(value) {
-  if (signal().categories !== null) return data.colours[value % data.colours.length];
-  const [low, high] = signal().range;
-  const place = Math.min(Math.max((value - low) / (high - low), 0), 1) * (VIRIDIS.length - 1);
-  const step = Math.min(Math.floor(place), VIRIDIS.length - 2);
-  return mixed(VIRIDIS[step], VIRIDIS[step + 1], place - step);
 }
 
 const label = (value) =>
@@ -55,45 +42,6 @@ function words(block, n) {
   return [`${name} ${label(value)} in ${count} of ${values.length} parts:`, values];
 }
 
-function swatch(value) {
-  const back = colour(value), box = make("span", { className: "swatch", textContent: label(value) });
-  box.style.background = back;
-  box.style.color = dark(back) ? "#fff" : "#000";
-  return box;
-}
-
-function usage(blocks) {
-  const total = Array(signal().categories).fill(0);
-  for (const block of blocks) block.usage.forEach((share, i) => total[i] += share / blocks.length);
-  return total;
-}
-
-function chip(value, share) {
-  const button = make("button", { className: share > 0 ? "chip" : "chip unused" },
-    swatch(value), make("small", { textContent: percent(share) }));
-  button.title = `show only ${signal().name} ${label(value)}`;
-  button.setAttribute("aria-pressed", chosen.only === value);
-  button.onclick = () => {
-    chosen.only = chosen.only === value ? null : value;
-    draw();
-    at("legend").querySelectorAll("button")[value].focus();
-  };
-  return button;
-}
-
-function legend() {
-  const { categories, blocks, range } = signal();
-  if (categories === null) {
-    const bar = make("span", { className: "scale" });
-    bar.style.background = `linear-gradient(to right, ${VIRIDIS})`;
-    return [signal().name + ": ", String(range[0]), bar, String(range[1])];
-  }
-  if (signal().legend === false) return [];
-  const text = blocks.length > 1 ? `How much each ${signal().name} is used, all blocks together:`
-    : `Share of each ${signal().name}:`;
-  return [make("p", { textContent: text }), ...usage(blocks).map((share, i) => chip(i, share))];
-}
-
 function select(text, options, value, change) {
   const box = make("select");
   options.forEach(([key, name]) => box.append(make("option", { value: key, textContent: name })));
@@ -101,44 +49,36 @@ function select(text, options, value, change) {
   box.name = text;
   box.onchange = () => {
     change(Number(box.value));
-    at("choices").querySelector(`select[name=${text}]`).focus();
+    at("choices").querySelector(`select[name="${text}"]`).focus();
   };
   return make("label", {}, text + " ", box);
 }
 
 function choices() {
-  const parts = signal().blocks[0].values[0].length, found = [];
+  const parts = pictured() ? 1 : signal().blocks[0].values[0].length, found = [];
   const all = signal().categories === null ? "mean of the parts" : "what most parts have";
-  if (data.signals.length > 1)
-    found.push(select("show", data.signals.map((s, i) => [i, s.name]), chosen.signal, show));
+  if (kinds(inputs[0]).length > 1)
+    found.push(select("show", kinds(inputs[0]).map((s, i) => [i, s.name]), chosen.kind, show));
   if (parts > 1)
     found.push(select("part", [[-1, all], ...Array.from({ length: parts }, (_, i) =>
       [i, `part ${i + 1} of ${parts}`])], chosen.part, (p) => { chosen.part = p; draw(); }));
+  if (inputs[0].pictures.length || signal().categories === null && signal().blocks.length > 1)
+    found.push(select("scale", [[0, "one for all blocks"], [1, "each block its own"]],
+      chosen.own, (own) => { chosen.own = own; draw(); }));
+  if (inputs.length > 1 && inputs[0].pictures.length)
+    found.push(select(inputs[0].pictures[0].name, [[0, "as they are"],
+      [1, "minus the mean of the inputs"]], chosen.centred,
+    (centred) => { chosen.centred = centred; draw(); }));
   return found;
 }
 
-function mostUsed(usage) {
-  const order = usage.map((share, i) => [share, i]).filter(([share]) => share > 0)
-    .sort((a, b) => b[0] - a[0]);
-  const named = order.length > 9 ? 8 : order.length;
-  const rest = order.slice(named).reduce((sum, [share]) => sum + share, 0);
-  return [["In this block"],
-    ...order.slice(0, named).map(([share, i]) => [swatch(i), percent(share)]),
-    ...(rest > 0 ? [[`${order.length - named} others ${percent(rest)}`]] : [])];
-}
-
-function facts(block) {
-  if (!block.usage) return [];
-  const found = signal().blocks.length > 1 ? mostUsed(block.usage) : [];
-  const what = chosen.only === null ? "agree" : `have ${signal().name} ${label(chosen.only)}`;
-  if (block.values[0].length > 1 && chosen.part < 0)
-    found.push([`The stronger a tint, the more parts ${what}.`]);
-  return found.map((words) => make("span", {}, ...words));
-}
-
 function show(index) {
-  Object.assign(chosen, { signal: index, part: -1, only: null });
-  chosen.block = signal().blocks.length - 1;
+  const number = signal().blocks[chosen.block]?.block;
+  Object.assign(chosen, { kind: index, part: -1, only: null });
+  const numbers = signal().blocks.map((block) => block.block);
+  const own = inputs[0].pictures.length ? numbers.findLastIndex((n) => n !== undefined) : -1;
+  chosen.block = number !== undefined && numbers.includes(number) ? numbers.indexOf(number)
+    : own < 0 ? numbers.length - 1 : own;
   draw();
 }
 
@@ -149,36 +89,81 @@ function choose(index) {
   if (focused) at("tiles").querySelectorAll("button")[index].focus();
 }
 
-let small, large;
+let viewer;
 
 function tile(block, index) {
-  const canvas = make("canvas"), button = make("button", { className: "tile" }, canvas, block.title);
+  const row = make("div", { className: "row" });
+  const button = make("button", { className: "tile" }, row, under(block));
   button.setAttribute("aria-pressed", index === chosen.block);
   button.onclick = () => choose(index);
-  small(canvas, block);
+  for (const input of inputs) {
+    const canvas = make("canvas");
+    row.append(canvas);
+    if (pictured()) thumbnail(canvas, input, index);
+    else viewer.small(canvas, signal(input).blocks[index], input);
+  }
   return button;
+}
+
+function bare() {
+  if (!viewer.bare) return [];
+  const row = make("div", { className: "row" }, ...inputs.map(viewer.bare));
+  return [make("figure", { className: "tile" }, row, inputs.length > 1 ? "pictures" : "picture")];
+}
+
+function column(input) {
+  const [large, facts, pictures] = ["large", "facts", "pictures"].map((className) =>
+    make("div", { className }));
+  input.drawn = { large, facts, pictures };
+  const name = make("h3", {}, `${input.name} `, make("span", { textContent: input.prediction }));
+  return make("article", { className: "input" }, ...(inputs.length > 1 ? [name] : []),
+    make("div", { className: "seen" }, large, facts), pictures);
+}
+
+function drawInput(input) {
+  const block = pictured() ? null : signal(input).blocks[chosen.block];
+  input.drawn.facts.replaceChildren(...facts(block));
+  input.drawn.pictures.replaceChildren(...panels(input, signal().blocks[chosen.block].block));
+  viewer.large(input.drawn.large, block, input);
 }
 
 function draw() {
   const blocks = signal().blocks, block = blocks[chosen.block];
   at("choices").replaceChildren(...choices());
   at("legend").replaceChildren(...legend());
-  at("tiles").replaceChildren(...(data.first ? [data.first] : []), ...blocks.map(tile));
-  at("heading").textContent = block.title;
-  at("facts").replaceChildren(...facts(block));
+  at("scale").replaceChildren(...scales(block));
+  at("tiles").replaceChildren(...bare(), ...blocks.map(tile));
+  at("heading").replaceChildren(block.title, ...differing(block));
   at("tip").hidden = true;
-  large(block);
+  inputs.forEach(drawInput);
 }
 
-function start(drawSmall, drawLarge) {
-  [small, large] = [drawSmall, drawLarge];
-  document.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const next = chosen.block + step;
-    if (!step || event.target.tagName === "SELECT" || !data.signals.length) return;
-    if (next >= 0 && next < signal().blocks.length) choose(next);
-  });
-  if (data.signals.length) return show(0);
+function tip(event, ...content) {
+  const box = at("tip");
+  box.replaceChildren(...content);
+  box.hidden = false;
+  const [right, bottom] = [innerWidth - box.offsetWidth - 8, innerHeight - box.offsetHeight - 8];
+  box.style.left = `${Math.max(Math.min(event.clientX + 14, right), 0)}px`;
+  box.style.top = `${Math.max(Math.min(event.clientY + 14, bottom), 0)}px`;
+}
+
+function step(event) {
+  const next = chosen.block + { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (event.target.tagName !== "SELECT" && next >= 0 && next < signal().blocks.length) choose(next);
+}
+
+function start(drawing) {
+  viewer = drawing;
+  at("inputs").replaceChildren(...inputs.map(column));
+  const main = document.querySelector("main");
+  main.classList.toggle("several", inputs.length > 1);
+  main.classList.toggle("pictured", inputs[0].pictures.length > 0);
+  chosen.own = Number(inputs[0].pictures.length > 0);
+  if (kinds(inputs[0]).length) {
+    document.addEventListener("keydown", step);
+    return show(0);
+  }
   at("tiles").hidden = true;
-  large(null);
+  at("heading").textContent = "this adapter shows nothing of its own";
+  for (const input of inputs) viewer.large(input.drawn.large, null, input);
 }
