@@ -40,15 +40,19 @@ class Neighbourhood(nn.Module):
         self.last: tuple[Tensor, Tensor] | None = None
 
     def forward(self, centres_BG3: Tensor) -> Tensor:
+        if torch.compiler.is_compiling():  # a program keeps nothing from one pass to the next
+            return self._indices(centres_BG3)
         if self.last is None or self.last[0] is not centres_BG3:
-            groups = centres_BG3.shape[1]
-            if self.neighbours > groups:
-                raise ConfigError(
-                    f"`method.neighbours` {self.neighbours} is more than the {groups} groups of a"
-                    " cloud"
-                )
-            self.last = centres_BG3, nearest_centres(centres_BG3.detach(), self.neighbours)
+            self.last = centres_BG3, self._indices(centres_BG3)
         return self.last[1]
+
+    def _indices(self, centres_BG3: Tensor) -> Tensor:
+        groups = centres_BG3.shape[1]
+        if self.neighbours > groups:
+            raise ConfigError(
+                f"`method.neighbours` {self.neighbours} is more than the {groups} groups of a cloud"
+            )
+        return nearest_centres(centres_BG3.detach(), self.neighbours)
 
 
 class InputConditioned(nn.Module):
@@ -86,7 +90,8 @@ class InputConditioned(nn.Module):
         tokens = math.prod(grid) if grid else self._centres().shape[1]
         first = h_BTd.shape[1] - tokens
         prefix_BPd, z_BSd = h_BTd[:, :first], h_BTd[:, first:]
-        kernels_Bdk = self.kernels(self.kernel_norm(self.generator(z_BSd, grid)))
+        kernels_Bdk = self.kernel_norm(self.generator(z_BSd, grid))
+        self.kernels(kernels_Bdk, grid)
         y_BSd = self._convolved(z_BSd, kernels_Bdk, grid)
         if self.centre is not None:
             tapped = prefix_BPd * kernels_Bdk[:, None, :, self.centre]
