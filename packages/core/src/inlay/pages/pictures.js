@@ -2,6 +2,7 @@
 
 const DIVERGING = ["#2166ac", "#67a9cf", "#d1e5f0", "#f7f7f7", "#fddbc7", "#ef8a62", "#b2182b"];
 const GAP = 0.7; // of a cell, between pictures
+const LEAST = 4; // CSS pixels of a cell
 const MOST = 100; // cells whose numbers a tip tells one by one
 const diverging = (value, range) => ramp(DIVERGING, 0.5 + value / (2 * range));
 const sum = (numbers) => numbers.reduce((total, x) => total + x, 0);
@@ -29,18 +30,21 @@ function rangeOf(name, index) {
 }
 
 // Columns that make a grid about `wide` times as wide as high, rather full than ragged.
-function columnsOf(count, [height, width], wide) {
+function columnsOf(count, [height, width], wide, most) {
   const cost = (columns) => {
     const rows = Math.ceil(count / columns);
     const ratio = columns * (width + GAP) / (rows * (height + GAP));
     return Math.abs(Math.log(ratio / wide)) + (count % columns ? 0.4 : 0);
   };
-  return Array.from({ length: count }, (_, i) => i + 1).reduce((a, b) => cost(b) < cost(a) ? b : a);
+  return Array.from({ length: Math.min(count, most) }, (_, i) => i + 1)
+    .reduce((a, b) => cost(b) < cost(a) ? b : a);
 }
 
-// Draws pictures on a canvas of about `across` pixels, the marked one framed.
-function mosaic(canvas, pictures, [height, width], range, wide, across, marked = null) {
-  const columns = columnsOf(pictures.length, [height, width], wide);
+// Draws pictures on a canvas of about `across` pixels, in cells of at least `least`, the marked one
+// framed; gives a function that finds a picture by where it is, as shares of width and height.
+function mosaic(canvas, pictures, [height, width], { range, wide, across, least = 1, marked }) {
+  const most = Math.max(Math.floor(across / (least * (width + GAP))), 1);
+  const columns = columnsOf(pictures.length, [height, width], wide, most);
   const rows = Math.ceil(pictures.length / columns);
   const cell = Math.max(Math.floor(across / (columns * (width + GAP))), 1);
   const gap = Math.max(Math.round(cell * GAP), 2), pad = Math.min(gap, 3);
@@ -66,9 +70,9 @@ function mosaic(canvas, pictures, [height, width], range, wide, across, marked =
 }
 
 function thumbnail(canvas, input, index) {
-  const { name, blocks } = signal(input);
-  mosaic(canvas, numbersOf(input, name, index), blocks[index].size, rangeOf(name, index)[0], 1,
-    300);
+  const { name, blocks } = signal(input), [range] = rangeOf(name, index);
+  mosaic(canvas, numbersOf(input, name, index), blocks[index].size,
+    { range, wide: 1, across: 300 });
 }
 
 // The pictures that belong to a block, with their name and their place among all of the name.
@@ -83,7 +87,8 @@ function panels(input, number) {
   const found = made(input, number);
   return found.flatMap(({ name, block, index }) => {
     const canvas = make("canvas"), [height, width] = block.size;
-    const flat = block.values.flat(), size = Math.sqrt(sum(flat.map((x) => x * x)) / flat.length);
+    const squares = numbersOf(input, name, index).flat().map((x) => x * x);
+    const size = Math.sqrt(sum(squares) / squares.length);
     const text = `${name}${found.length > 1 ? `, ${block.title}` : ""}: ${block.values.length} of `
       + `${height} \u00d7 ${width}, root mean square ${short(size)}`;
     canvas.dataset.pictures = `${name} ${index}`;
@@ -95,10 +100,11 @@ function panels(input, number) {
 }
 
 function large(canvas, input, name, index, marked = null) {
-  const density = Math.max(devicePixelRatio, 1);
+  const density = Math.max(devicePixelRatio, 1), [range] = rangeOf(name, index);
   const [wide, across] = inputs.length > 1 ? [4, 500] : [1, 380];
-  canvas.at = mosaic(canvas, numbersOf(input, name, index), record(input, name).blocks[index].size,
-    rangeOf(name, index)[0], wide, across * density, marked);
+  const { size } = record(input, name).blocks[index];
+  canvas.at = mosaic(canvas, numbersOf(input, name, index), size,
+    { range, wide, across: across * density, least: LEAST * density, marked });
   canvas.style.width = `${canvas.width / density}px`;
 }
 
@@ -122,8 +128,10 @@ function hover(event, canvas, name, index) {
   const tables = inputs.map((input) => make("div", {}, ...(inputs.length > 1 ? [input.name] : []),
     table(numbersOf(input, name, index)[i], size, rangeOf(name, index)[0])));
   at("tip").className = "wide";
-  tip(event, make("b", { textContent: `${name} of channel ${i}, ${title}` }),
+  tip(event, make("b", { textContent: `${name}, ${title}, channel ${i}` }),
     make("div", { className: "tables" }, ...tables));
+  const above = box.top - at("tip").offsetHeight - 6; // not over the pictures
+  at("tip").style.top = `${above < 0 ? box.bottom + 6 : above}px`;
 }
 
 function table(values, [, width], range) {
@@ -142,7 +150,7 @@ function table(values, [, width], range) {
 function scale({ name, block, index }) {
   const [range, largest] = rangeOf(name, index), bar = make("span", { className: "scale" });
   bar.style.background = `linear-gradient(to right, ${DIVERGING})`;
-  const ends = largest > range ? `the largest, ${short(largest)}, is drawn like the ends` : "";
+  const ends = largest > range ? `larger ones, up to ${short(largest)}, look like the ends` : "";
   const what = chosen.centred ? `${name} minus the mean of the inputs` : name;
   return [`${what}${ofBlock(block)}: `, short(-range), bar, short(range),
     make("small", { textContent: ends })];
