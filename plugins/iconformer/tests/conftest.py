@@ -83,7 +83,13 @@ def timm_model() -> Callable[..., nn.Module]:
     """`timm_model(name, img_size=32)`: a small form of a model of timm, no tensor at its start."""
     pytest.importorskip("inlay_image", reason="the backbones are timm's: inlay-image")
     timm = pytest.importorskip("timm", reason="comes with inlay-image")
-    swin = {"embed_dim": 24, "depths": (1, 2), "num_heads": (2, 4), "window_size": 4}
+    swin = {
+        "embed_dim": 24,
+        "depths": (1, 2),
+        "num_heads": (2, 4),
+        "window_size": 4,
+        "drop_path_rate": 0,
+    }
     sequence = {"embed_dim": 48, "num_heads": 3, "depth": 2}
 
     def make(name: str, **changes: Any) -> nn.Module:
