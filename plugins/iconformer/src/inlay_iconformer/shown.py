@@ -5,16 +5,19 @@ Shapes: B batch, T tokens, D width, d channels, k taps.
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 
 class Kernels(nn.Module):
-    """The generated kernels, as d small pictures: K x K, or one row of neighbours."""
+    """The generated kernels, as d small pictures: (B, d, K, K), or one row of neighbours each."""
 
     pictured = "kernels"
 
-    def forward(self, kernels_Bdk: Tensor) -> Tensor:
-        return kernels_Bdk
+    def forward(self, kernels_Bdk: Tensor, grid: tuple[int, int] | None) -> Tensor:
+        taps = kernels_Bdk.shape[-1]
+        return kernels_Bdk.unflatten(-1, (math.isqrt(taps), -1) if grid else (1, taps))
 
 
 class Change(nn.Module):
