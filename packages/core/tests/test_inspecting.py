@@ -141,6 +141,18 @@ def test_inspect_prints_a_line_for_each_block_and_writes_the_page(
     assert (tmp_path / "x.html").read_text() == "x.dots"
 
 
+def test_numbers_of_which_none_is_zero_are_told_by_their_mean(
+    host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = inlay.adapt("dots", "choosy", labels=["a", "b"], host=host)
+    monkeypatch.setattr(sys.modules["choosy"], "STRENGTHS", [0.5, 1.0, 1.0, 2.5])
+    model.save_pretrained(tmp_path / "bundle")
+    (tmp_path / "x.dots").write_text("1")
+    words = ["inspect", tmp_path / "bundle", tmp_path / "x.dots", "--out", tmp_path / "x.html"]
+    result = CliRunner().invoke(main, [str(word) for word in words], obj=host)
+    assert "  strength: on average 1.2, 1.2\n" in result.output
+
+
 def test_two_files_are_on_one_page_and_their_kernels_are_compared(
     host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,7 +75,7 @@ def _summary(observation: Observation) -> Iterator[str]:
 
     for name, same in by_name(observation.signals).items():
         if same[0].categories is None:
-            yield f"{name}: not zero in {', '.join(map(_not_zero, same))} % of the patches"
+            yield f"{name}: {_numbers(same)}"
         else:
             for title, signal in zip(titles(same), same, strict=True):
                 yield f"{name}, {title}: {_shares(signal)}"
@@ -94,8 +94,12 @@ def _compared(observations: Sequence[Observation]) -> Iterator[str]:
             yield f"{name}, {title}: differ by {_percent(share)}"
 
 
-def _not_zero(signal: Signal) -> str:
-    return f"{100 * float((signal.patches_NK != 0).float().mean()):.0f}"
+def _numbers(same: Sequence[Signal]) -> str:
+    """Where some are zero, how many are not; else the means."""
+    shares = [float((signal.patches_NK != 0).float().mean()) for signal in same]
+    if min(shares) < 1:
+        return f"not zero in {', '.join(f'{100 * share:.0f}' for share in shares)} % of the patches"
+    return f"on average {', '.join(f'{float(s.patches_NK.mean()):.2g}' for s in same)}"
 
 
 def _shares(signal: Signal) -> str:

@@ -17,13 +17,15 @@ function ramp(stops, share) {
 
 const ofBlock = (block) => chosen.own ? `, ${block.title}` : ""; // whose scale it is
 
-// Of a block's numbers, the same for all inputs: its own or that of all blocks.
+// The range of a block's numbers, the same for all inputs: its own or, from 0 on, that of all blocks.
 function limits(block) {
   if (!chosen.own) return signal().range;
+  if (block.range) return block.range;
   const index = inputs.map((input) => signal(input).blocks.indexOf(block)).find((i) => i >= 0);
-  block.range ??= inputs.flatMap((input) => signal(input).blocks[index].values.flat())
-    .reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [0, 1e-6]);
-  return block.range;
+  const [low, high] = inputs.flatMap((input) => signal(input).blocks[index].values.flat())
+    .reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+      [Infinity, -Infinity]);
+  return block.range = [low, high > low ? high : low + 1e-6];
 }
 
 function colour(value, block) {
