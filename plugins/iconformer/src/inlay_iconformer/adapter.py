@@ -50,7 +50,8 @@ class Neighbourhood(nn.Module):
         groups = centres_BG3.shape[1]
         if self.neighbours > groups:
             raise ConfigError(
-                f"`method.neighbours` {self.neighbours} is more than the {groups} groups of a cloud"
+                f"`method.neighbours` {self.neighbours} is more than the {groups} groups of a"
+                f" cloud; take {groups} or fewer"
             )
         return nearest_centres(centres_BG3.detach(), self.neighbours)
 
@@ -142,11 +143,12 @@ def on_cloud(config: IconformerConfig, anatomy: Anatomy) -> bool:
     Raises:
         AnatomyError: the backbone has no map or no groups, as `layout` or the generator demand.
     """
-    if config.layout != "auto" and config.layout not in anatomy.provides:
-        have = ", ".join(f"`{t}`" for t in ("grid", "points") if t in anatomy.provides)
+    kinds = [kind for kind in ("grid", "points") if kind in anatomy.provides]
+    if not kinds or config.layout not in ("auto", *kinds):
+        needed = "`grid` or `points`" if config.layout == "auto" else f"`{config.layout}`"
         raise AnatomyError(
-            f"`method.layout` `{config.layout}` needs a backbone that provides it, and this one"
-            f" provides {have or 'neither `grid` nor `points`'}"
+            f"`method.layout` `{config.layout}` needs a backbone that provides {needed}, and this"
+            f" one provides {f'`{kinds[0]}`; leave it at `auto`' if kinds else 'neither'}"
         )
     cloud = "points" in anatomy.provides and config.layout != "grid"
     if cloud and config.generator == "conv_pool":
