@@ -1,0 +1,119 @@
+"""iConFormer from the command line: mistakes in one sentence each, and what it explains."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from inlay.cli import main
+
+SWIN = {"name": "timm", "model": "swin_tiny_patch4_window7_224", "pretrained": False}
+CLOUDS = {"name": "shapes", "train_size": 40, "val_size": 0, "test_size": 20}
+
+
+def inlay(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay")
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Any:
+    """`train("method.rank=0", ...)`: what is said, and nothing else."""
+    pytest.importorskip("inlay_train", reason="`inlay train` comes with inlay-train")
+    pytest.importorskip("inlay_image", reason="the backbone is in inlay-image")
+    pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
+    file = tmp_path / "run.yaml"
+
+    def run(*overrides: str, backbone: Any = "inlay_vit_64", data: Any = "digits") -> str:
+        method, out = {"name": "iconformer"}, str(tmp_path / "out")
+        run = {"backbone": backbone, "method": method, "data": data, "out": out}
+        file.write_text(json.dumps(run))
+        result = inlay("train", file, *overrides, "--dry-run")
+        assert result.exit_code == 2, result.output
+        assert "Traceback" not in result.output
+        assert not (tmp_path / "out").exists()
+        (line,) = result.stderr.splitlines()
+        return line.removeprefix("Error: ")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        (
+            "method.kernel_size=4",
+            "method.kernel_size: must be odd, so that a kernel has a centre (got 4)",
+        ),
+        ("method.kernel_size=0", "method.kernel_size: must be greater than 0"),
+        ("method.rank=0", "method.rank: must be greater than 0"),
+        ("method.neighbours=0", "method.neighbours: must be greater than 0"),
+        ("method.bottleneck=8", "method.bottleneck: unknown key"),
+        (
+            "method.generator=linaer",
+            "method.generator: must be 'linear', 'conv_pool', 'se' or 'static' (got `linaer`)",
+        ),
+    ],
+)
+def test_bad_settings(train: Any, override: str, sentence: str) -> None:
+    assert train(override).startswith(sentence)
+
+
+@pytest.mark.parametrize("backbone", ["inlay_vit_64", SWIN])
+def test_groups_of_an_image(train: Any, backbone: Any) -> None:
+    assert train("method.layout=points", backbone=backbone) == (
+        "`method.layout` `points` needs a backbone that provides `points`, and this one provides"
+        " `grid`; leave it at `auto`"
+    )
+
+
+@pytest.fixture
+def train_points(train: Any) -> Any:
+    pytest.importorskip("inlay_pointcloud", reason="the backbone is in inlay-pointcloud")
+    return lambda *words: train(*words, backbone="inlay_points", data=CLOUDS)
+
+
+def test_a_map_of_a_cloud(train_points: Any) -> None:
+    assert train_points("method.layout=grid") == (
+        "`method.layout` `grid` needs a backbone that provides `grid`, and this one provides"
+        " `points`; leave it at `auto`"
+    )
+
+
+def test_more_neighbours_than_groups(train_points: Any) -> None:
+    assert train_points("method.neighbours=33") == (
+        "`method.neighbours` 33 is more than the 32 groups of a cloud; take 32 or fewer"
+    )
+
+
+def test_a_generator_that_needs_a_map(train_points: Any) -> None:
+    said = train_points("method.generator=conv_pool")
+    assert said.startswith("`method.generator` `conv_pool` convolves a map, and groups of points")
+
+
+def test_the_preset_is_for_images(train_points: Any) -> None:
+    said = train_points("preset=adaptformer")
+    assert said.startswith("preset `adaptformer` is for `image` data")
+
+
+def test_explain_tells_readings_and_the_preset() -> None:
+    result = inlay("explain", "iconformer")
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert "with 64, one adapter in each block and 3 x 3 kernels the counts on Swin-L and" in words
+    assert "The paper has no clouds: this is Inlay's own port" in words
+    assert "`parallel_ffn` or `after_ffn` or `after_attn` (default parallel_ffn)" in words
+    assert "presets: adaptformer" in words
+
+
+def test_there_is_nothing_to_import(tmp_path: Path) -> None:
+    """The authors published no code, so there are no files of theirs."""
+    (tmp_path / "model.pt").write_bytes(b"")
+    result = inlay("import", "iconformer", tmp_path / "model.pt", "--out", tmp_path / "bundle")
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: method `iconformer` reads no foreign checkpoints")
+    assert not (tmp_path / "bundle").exists()
