@@ -37,7 +37,7 @@ CLOUDS = {
     "point_bert": ("PointMae", {"embed": 16}),
     "recon": ("ReCon", {}),
 }
-GROUPED = {"groups": 8, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24}
+GROUPED = {"groups": 12, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24}
 COLUMN = {"embed_dim": 32, "depth": 2, "num_heads": 2}
 PYRAMID = {"embed_dim": 16, "depths": (2, 2), "num_heads": (2, 2)}
 
