@@ -181,11 +181,11 @@ def _nearest() -> Callable[[Tensor, int], list[list[int]]]:
 
 
 def written(
-    adapter: InputConditioned,
+    adapter: Any,
     x_BTD: Tensor,
     *,
     grid: tuple[int, int] | None = None,
-    centres: Tensor | None = None,
+    centres: Any = None,
     scale: float = 0.1,
     activation: Callable[[Tensor], Tensor] = F.relu,
 ) -> Tensor:

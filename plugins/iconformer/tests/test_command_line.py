@@ -11,7 +11,6 @@ from click.testing import CliRunner, Result
 
 from inlay.cli import main
 
-SWIN = {"name": "timm", "model": "swin_tiny_patch4_window7_224", "pretrained": False}
 CLOUDS = {"name": "shapes", "train_size": 40, "val_size": 0, "test_size": 20}
 
 
@@ -62,9 +61,8 @@ def test_bad_settings(train: Any, override: str, sentence: str) -> None:
     assert train(override).startswith(sentence)
 
 
-@pytest.mark.parametrize("backbone", ["inlay_vit_64", SWIN])
-def test_groups_of_an_image(train: Any, backbone: Any) -> None:
-    assert train("method.layout=points", backbone=backbone) == (
+def test_groups_of_an_image(train: Any) -> None:
+    assert train("method.layout=points") == (
         "`method.layout` `points` needs a backbone that provides `points`, and this one provides"
         " `grid`; leave it at `auto`"
     )

@@ -82,7 +82,7 @@ def test_presets_are_runs(preset: str, host: Any, tmp_path: Path) -> None:
         "backbone": "vit_base_patch16_224.orig_in21k", "method": "iconformer", "preset": preset,
         "data": own,
     }  # fmt: skip
-    run = RunConfig.model_validate(data, context={"host": host})
+    run: Any = RunConfig.model_validate(data, context={"host": host})
     assert run.method == IconformerConfig()
     assert (run.train.epochs, run.train.warmup_epochs, run.train.batch_size) == (100, 20, 128)
     assert (run.train.lr, run.train.weight_decay, run.train.clip_grad) == (1e-3, 0.01, None)

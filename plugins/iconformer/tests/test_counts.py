@@ -63,12 +63,12 @@ def test_the_specifications_numbers(kind: str, host: Any) -> None:
     assert count(IconformerConfig(), model.anatomy) == EXPECTED[kind]
 
 
-@pytest.mark.parametrize("kind", ["ViT-T", "Swin-T"])
-def test_they_are_alive(kind: str, host: Any) -> None:
+@pytest.mark.parametrize(("kind", "width"), [("ViT-T", 192), ("ViT-S", 384), ("Swin-T", 768)])
+def test_they_are_alive(kind: str, width: int, host: Any) -> None:
     """Attached to a network with values, which passes through every site."""
     model = inlay.adapt(timm_model(kind, "cpu"), "iconformer", num_classes=7, host=host)
     counted = model.trainable_report()
-    assert (counted.method, counted.head) == (EXPECTED[kind], 7 * ({"ViT-T": 193}.get(kind, 769)))
+    assert (counted.method, counted.head) == (EXPECTED[kind], 7 * (width + 1))
 
 
 def test_shares_as_published() -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from inlay.testing import tiny_backbone
+
 BATCHES = (1, 2, 7)
-SWIN = "swin_tiny_patch4_window7_224"
 
 
 def drawn(*shape: int) -> Tensor:
@@ -30,51 +30,62 @@ def check(run: Any, model: Any, *shape: int) -> None:
             torch.testing.assert_close(run(inputs), model(inputs), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"generator": "conv_pool", "kernel_norm": "filter", "kernel_size": 5},
-        {"generator": "se", "prefix_tokens": "centre_tap", "learnable_scale": True},
-    ],
-    ids=["linear", "conv_pool", "se"],
-)
-def test_an_image_model(fields: Any, vit: Any, adapt: Any, randomize: Any) -> None:
-    model = randomize(adapt(vit(depth=1), **fields))
+def convolutions(exported: Any) -> int:
+    called = [str(node.target) for node in exported.graph.nodes if node.op == "call_function"]
+    return sum("conv" in name for name in called)
+
+
+@pytest.fixture
+def model(adapt: Any, randomize: Any) -> Any:
+    """With the defaults, on one block; images are (B, 3, 8, 12)."""
+    return randomize(adapt(tiny_backbone(depth=1)))
+
+
+def test_an_image_model(model: Any) -> None:
+    """Its one convolution is the patch embedding: none has as many groups as the batch samples."""
     exported = program(model, drawn(3, 3, 8, 12))
-    called = [str(n.target) for n in exported.graph.nodes if n.op == "call_function"]
-    convolutions = [name for name in called if "conv" in name]
-    # of the patch embedding, and of that generator: none of as many groups as samples
-    assert len(convolutions) == (2 if fields.get("generator") == "conv_pool" else 1)
+    assert convolutions(exported) == 1
+    check(exported.module(), model, 3, 8, 12)
+
+
+def test_with_everything_else(adapt: Any, randomize: Any) -> None:
+    fields = {
+        "generator": "conv_pool", "kernel_norm": "filter", "kernel_size": 5,
+        "prefix_tokens": "centre_tap", "learnable_scale": True, "placement": "after_attn",
+    }  # fmt: skip
+    model = randomize(adapt(tiny_backbone(depth=1), **fields))
+    exported = program(model, drawn(3, 3, 8, 12))
+    assert convolutions(exported) == 2  # and the generator's own
     check(exported.module(), model, 3, 8, 12)
 
 
 def test_swin(timm_model: Any, adapt: Any, randomize: Any) -> None:
     """From rows to a map."""
-    model = randomize(adapt(timm_model(SWIN, depths=(1,), num_heads=(2,))))
+    net = timm_model("swin_tiny_patch4_window7_224", depths=(1,), num_heads=(2,))
+    model = randomize(adapt(net))
     check(program(model, drawn(3, 3, 32, 32)).module(), model, 3, 32, 32)
 
 
-def test_a_program_for_clouds(points: Any, adapt: Any, randomize: Any, tmp_path: Path) -> None:
-    """Neighbours are found in it; and the model itself is none the worse."""
+@pytest.mark.filterwarnings("error:The tensor attribute:UserWarning")
+def test_clouds(points: Any, adapt: Any, adapters: Any, randomize: Any) -> None:
+    """Neighbours are found in the program, and making it leaves nothing behind in the model."""
     model = randomize(adapt(points(depth=1, groups=4), neighbours=3))
-    from inlay_pointcloud.export import export
-
-    before = model(drawn(2, 64, 3)).detach()
-    export(model.merge(partial=True).eval(), tmp_path / "model.pt2")
-    check(torch.export.load(tmp_path / "model.pt2").module(), model, 64, 3)
+    (adapter,), before = adapters(model), model(drawn(2, 64, 3)).detach()
+    kept = adapter.near.last
+    check(program(model, drawn(3, 64, 3)).module(), model, 64, 3)
+    assert adapter.near.last is not kept
+    assert type(adapter.near.last[0]) is Tensor
     assert torch.equal(model(drawn(2, 64, 3)), before)
 
 
-def test_onnx(vit: Any, adapt: Any, randomize: Any) -> None:
+def test_onnx(model: Any) -> None:
     """Run by ONNX's own reference."""
     onnx = pytest.importorskip("onnx", reason="writes and runs the file")
     pytest.importorskip("onnxscript", reason="`torch.onnx.export` builds the graph with it")
     from onnx.reference import ReferenceEvaluator
 
-    model = randomize(adapt(vit(depth=1)))
     batch = torch.export.Dim("batch", min=1, max=64)
-    written = torch.onnx.export(
+    written: Any = torch.onnx.export(
         model, (drawn(3, 3, 8, 12),), dynamo=True, dynamic_shapes=({0: batch},), verbose=False
     )
     proto = written.model_proto

@@ -52,7 +52,8 @@ def test_se_has_a_narrow_layer_in_between() -> None:
 
 def test_conv_pool_of_a_map_by_hand() -> None:
     """A map of 3 x 6 is pooled to 3 x 3 by pairs of columns."""
-    generator, z = ConvPoolGenerator(2, 9).double(), feature(2, 18, 2)
+    generator: Any = ConvPoolGenerator(2, 9).double()
+    z = feature(2, 18, 2)
     weight, bias = generator.convolution.weight, generator.convolution.bias
     assert weight.shape == (2, 2, 3, 3)
     padded = torch.zeros(2, 5, 8, 2, dtype=torch.float64)
@@ -142,6 +143,7 @@ def test_the_norm_of_equal_taps_has_a_gradient(taps: int) -> None:
     norm(kernels).sum().backward()
     assert kernels.grad is not None
     assert kernels.grad.isfinite().all()
+    assert norm.deviation.grad is not None
     assert norm.deviation.grad.isfinite().all()
 
 

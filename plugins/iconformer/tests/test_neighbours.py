@@ -55,11 +55,11 @@ def test_the_sum_against_a_loop_with_gradients() -> None:
     z, kernels = drawn(2, 5, 3).requires_grad_(), drawn(2, 3, 4).requires_grad_()
     near = nearest_centres(drawn(2, 5, 3).float(), 4)
     rows = [
-        sum(kernels[b, :, j] * z[b, near[b, g, j]] for j in range(4))
+        torch.stack([kernels[b, :, j] * z[b, near[b, g, j]] for j in range(4)]).sum(0)
         for b in range(2)
         for g in range(5)
     ]
-    looped: Any = torch.stack(rows).view(2, 5, 3)
+    looped = torch.stack(rows).view(2, 5, 3)
     found, weight = on_points(z, kernels, near), drawn(2, 5, 3)
     torch.testing.assert_close(found, looped, rtol=0, atol=1e-12)
     ours = torch.autograd.grad((found * weight).sum(), [z, kernels])

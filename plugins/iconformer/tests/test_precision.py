@@ -38,7 +38,7 @@ def step(model: Any, inputs: Tensor) -> list[Tensor]:
     return [loss.detach(), *(p.grad.clone() for p in model.trained_parameters().values())]
 
 
-def assert_same(ours: list[Tensor], theirs: list[Tensor]) -> None:
+def assert_same(ours: list[Any], theirs: list[Any]) -> None:
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 

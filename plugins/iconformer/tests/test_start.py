@@ -67,7 +67,7 @@ def test_point_backbones(
 
 def test_how_an_adapter_starts() -> None:
     torch.manual_seed(0)
-    adapter = InputConditioned(9, IconformerConfig(rank=200), lambda: Grid(2, 3), None)
+    adapter: Any = InputConditioned(9, IconformerConfig(rank=200), lambda: Grid(2, 3), None)
     assert 0.33 < adapter.down.weight.abs().max() <= 1 / 3  # Kaiming, a = sqrt(5): 1 / sqrt(9)
     assert not any(t.any() for t in (adapter.down.bias, adapter.up.weight, adapter.up.bias))
     narrow = adapter.generator.kernels.weight.abs().max()
