@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -96,11 +95,29 @@ def test_blocks_with_two_signals_of_a_name_say_the_site() -> None:
     assert titles([other, first, later]) == ["block 3, attn.out", "block 3, mlp.out", "block 4"]
 
 
-def test_a_picture_must_have_four_dimensions(host: PluginHost, monkeypatch: Any) -> None:
+def test_a_picture_must_have_four_dimensions(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = inlay.adapt("dots", {"name": "choosy", "kernels": True}, labels=["a"], host=host)
     kernels = next(m for m in model.adapter.modules() if hasattr(m, "pictured"))
     monkeypatch.setattr(type(kernels), "forward", lambda self, x: x[:, 0])
     with pytest.raises(AnatomyError, match=r"`kernels` of block 0 has the shape \(1, 16\)"):
+        observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("name", ["strength", "kernels"])
+def test_an_adapter_that_diverged_is_refused(
+    name: str, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = inlay.adapt("dots", {"name": "choosy", "kernels": True}, labels=["a"], host=host)
+    (kind,) = {
+        type(module)
+        for module in model.adapter.modules()
+        if name in (getattr(module, "shown", ""), getattr(module, "pictured", ""))
+    }
+    made = kind.forward
+    monkeypatch.setattr(kind, "forward", lambda self, x: made(self, x) * float("nan"))
+    with pytest.raises(AnatomyError, match=f"`{name}` of block 0 is not a finite number"):
         observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8))
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from torch import nn
 import inlay
 from inlay import PluginHost
 from inlay.cli import main
-from inlay.inspecting import observe
+from inlay.inspecting import Picture, observe
 from inlay_image.data.preprocess import geometry
 from inlay_image.viewer import view
 
@@ -123,6 +124,72 @@ def test_maps_of_stages_and_registers(
     assert blocks[0]["summary"][0] == (0 if "swin" in name else 4)
 
 
+@pytest.fixture
+def two(host: PluginHost, tmp_path: Path) -> Path:
+    """Two inputs whose kernels, 16 of 3 x 3, are all 1 and all -1 in block 0, 1 and 0.5 after."""
+    model = inlay.adapt("inlay_vit_64", "choosy", labels=["cat", "dog"], host=host)
+    seen = [
+        replace(
+            observe(model, Path(name), torch.full((1, 3, 64, 64), shade)),
+            pictures=tuple(
+                Picture("kernels", block, torch.full((16, 3, 3), value))
+                for block, value in enumerate(values)
+            ),
+        )
+        for name, shade, values in (
+            ("a.png", 0.5, [1.0, 1.0, 1.0]),
+            ("b.png", -0.5, [-1.0, 0.5, 0.5]),
+        )
+    ]
+    view(seen, tmp_path / "two.html")
+    return tmp_path / "two.html"
+
+
+def test_each_of_two_inputs_has_its_picture(two: Path) -> None:
+    shades = []
+    for record in data(two)["inputs"]:
+        png = b64decode(record["picture"].partition(",")[2])
+        shades.append(np.unique(np.asarray(Image.open(BytesIO(png)))).tolist())
+    assert shades == [[191], [64]]  # 255 (0.5 + 0.25) and 255 (0.5 - 0.25)
+    assert data(two)["differ"]["kernels"] == pytest.approx(
+        {"block 0": 2, "block 1": 0.5 / 0.75, "block 2": 0.5 / 0.75}
+    )
+
+
+def browsed(page: Path, *flags: str) -> bytes:
+    common = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
+    command = [CHROMIUM, *common, *flags, page.as_uri()]
+    return subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_draws_two_inputs_side_by_side(two: Path, tmp_path: Path) -> None:
+    drawn = browsed(two, "--dump-dom").decode().partition('<script type="application/json"')[0]
+    assert re.findall(r"<h3>(\S+)", drawn) == ["a.png", "b.png"]
+    shares = re.findall(r"<small>differ (.*?)</small>", drawn)
+    assert shares == ["200 %", "67 %", "67 %"]
+    assert re.findall(r'data-pictures="(.*?)"', drawn) == ["kernels 2"] * 2
+    assert '<h2 id="heading">block 2<span> \u2014 kernels differ by 67 %' in drawn
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_positive_is_red_and_negative_blue(two: Path, tmp_path: Path) -> None:
+    first = two.read_text(encoding="utf-8").replace("kind: 0, block: -1", "kind: 0, block: 0")
+    two.write_text(first, encoding="utf-8")
+    picture = tmp_path / "two.png"
+    browsed(
+        two, f"--screenshot={picture}", "--window-size=1500,950", "--force-device-scale-factor=1"
+    )
+    pixels = np.asarray(Image.open(picture).convert("RGB"))[250:]
+    count = {
+        (side, name): int((part == colour).all(-1).sum())
+        for side, part in (("left", pixels[:, 500:1000]), ("right", pixels[:, 1000:]))
+        for name, colour in (("red", [178, 24, 43]), ("blue", [33, 102, 172]))
+    }
+    assert min(count["left", "red"], count["right", "blue"]) > 16 * 9 * 16
+    assert (count["left", "blue"], count["right", "red"]) == (0, 0)
+
+
 def test_an_adapter_that_shows_nothing_has_a_page(tmp_path: Path) -> None:
     model = inlay.adapt("inlay_vit_64", "linear", num_classes=2)
     view([observe(model, Path("x.png"), torch.zeros(1, 3, 64, 64))], tmp_path / "x.html")
@@ -131,10 +198,8 @@ def test_an_adapter_that_shows_nothing_has_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_a_browser_draws_every_block_and_a_legend(page: Path, tmp_path: Path) -> None:
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
-    flags += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()]
-    done = subprocess.run([CHROMIUM, *flags], check=True, capture_output=True, timeout=120)
-    drawn = done.stdout.decode().partition("</script>")[0]
+    drawn = browsed(page, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom").decode()
+    drawn = drawn.partition("</script>")[0]
     assert len(re.findall(r'<button class="tile"', drawn)) == 6
     assert re.findall(r'<button class="chip".*?<small>(.*?)</small>', drawn) == ["25 %"] * 4
     assert '<h2 id="heading">block 5</h2>' in drawn

@@ -208,7 +208,7 @@ class _Recorder:
 
 def _signal(seen: _Seen, model: AdaptedModel) -> Signal:
     block, site = _place_of(seen.path)
-    each = seen.output[0].float().cpu()
+    each = _finite(seen.output[0], seen.module.shown, block)
     values_TK = each.unsqueeze(-1) if each.ndim == 1 else each.flatten(0, -2)
     layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
     categories = getattr(seen.module, "categories", None)
@@ -223,7 +223,16 @@ def _picture(seen: _Seen) -> Picture:
             f"`{name}` of block {block} has the shape {shape}; a module that is `pictured` must"
             " give (batch, pictures, height, width)"
         )
-    return Picture(name, block, seen.output[0].float().cpu(), site)
+    return Picture(name, block, _finite(seen.output[0], name, block), site)
+
+
+def _finite(values: Tensor, name: str, block: int) -> Tensor:
+    if not values.isfinite().all():
+        raise AnatomyError(
+            f"`{name}` of block {block} is not a finite number for this input: the training of this"
+            " adapter diverged; train it again with a lower `train.lr`"
+        )
+    return values.float().cpu()
 
 
 def _place_of(path: str) -> tuple[int, str]:

@@ -76,9 +76,9 @@ function show(index) {
   const number = signal().blocks[chosen.block]?.block;
   Object.assign(chosen, { kind: index, part: -1, only: null });
   const numbers = signal().blocks.map((block) => block.block);
-  const own = inputs[0].pictures.length ? numbers.findLastIndex((n) => n !== undefined) : -1;
+  const last = numbers.findLastIndex((n) => made(inputs[0], n).length);
   chosen.block = number !== undefined && numbers.includes(number) ? numbers.indexOf(number)
-    : own < 0 ? numbers.length - 1 : own;
+    : last < 0 ? numbers.length - 1 : last;
   draw();
 }
 

@@ -82,9 +82,8 @@ const made = (input, number) => input.pictures.flatMap(({ name, blocks }) =>
 
 function panels(input, number) {
   if (!input.pictures.length) return [];
-  if (number === undefined)
-    return [make("p", { textContent: `Choose a block to see its ${input.pictures[0].name}.` })];
-  const found = made(input, number);
+  const found = made(input, number), { name } = input.pictures[0];
+  if (!found.length) return [`Choose a block with ${name} to see them.`];
   return found.flatMap(({ name, block, index }) => {
     const canvas = make("canvas"), [height, width] = block.size;
     const squares = numbersOf(input, name, index).flat().map((x) => x * x);
