@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from PIL import Image
 
 import inlay
-from inlay.inspecting import Signal, observe
+from inlay.inspecting import Observation, Picture, Signal, observe
 from inlay.task import PartsPrediction
 from inlay_pointcloud.network.point_mae import PointMae
 from inlay_pointcloud.viewer import view
@@ -57,6 +58,16 @@ def data(page: Path) -> dict[str, Any]:
     assert found is not None
     (only,) = json.loads(found[1])["inputs"]
     return only
+
+
+def of_parts(name: str, parts: Sequence[str]) -> Observation:
+    torch.manual_seed(0)
+    network = PointMae(groups=8, group_size=4, width=24, depth=3, heads=2, embed=24)
+    task = {"name": "part_segmentation", "categories": 0, "levels": [0, 1, 2]}
+    model = inlay.adapt(network, "linear", task=task, labels=["arm", "leg", "seat"])
+    seen = observe(model, Path(name), torch.randn(1, len(parts), 3))
+    assert isinstance(seen.prediction, PartsPrediction)
+    return replace(seen, prediction=replace(seen.prediction, parts=tuple(parts)))
 
 
 def test_there_are_signals_by_block_and_groups(page: Path) -> None:
@@ -104,14 +115,7 @@ def test_nothing_is_fetched_and_names_are_no_markup(page: Path) -> None:
 
 
 def test_parts_are_a_colouring_of_points(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = PointMae(groups=8, group_size=4, width=24, depth=3, heads=2, embed=24)
-    task = {"name": "part_segmentation", "categories": 0, "levels": [0, 1, 2]}
-    model = inlay.adapt(network, "linear", task=task, labels=["leg", "seat"])
-    seen = observe(model, Path("chair.ply"), torch.randn(1, 32, 3))
-    assert isinstance(seen.prediction, PartsPrediction)
-    parts = ("seat", "leg", "seat", "seat") * 8
-    seen = replace(seen, prediction=replace(seen.prediction, parts=parts))
+    seen = of_parts("chair.ply", ("seat", "leg", "seat", "seat") * 8)
     view([seen], tmp_path / "chair.html")
     part, group = data(tmp_path / "chair.html")["signals"]
     assert (part["name"], part["labels"], part["points"]) == (
@@ -120,6 +124,42 @@ def test_parts_are_a_colouring_of_points(tmp_path: Path) -> None:
     assert part["blocks"][0]["summary"] == [1, 0, 1, 1] * 8
     assert part["blocks"][0]["usage"] == [0.25, 0.75]
     assert "points" not in group
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """A chair with legs and a seat, a sofa with arms and a seat; kernels over 3 neighbours."""
+    seen = []
+    for number, parts in enumerate((("leg", "seat"), ("seat", "arm"))):
+        one = of_parts(f"{number}.ply", parts * 16)
+        kernels = torch.tensor([3.0, 4.0, 0.0]).roll(number).expand(5, 1, 3)
+        seen.append(replace(one, pictures=(Picture("kernels", 0, kernels),)))
+    view(seen, tmp_path / "two.html")
+    return tmp_path / "two.html"
+
+
+def test_parts_of_two_clouds_have_the_same_colours(two: Path) -> None:
+    text = two.read_text(encoding="utf-8").partition('id="data">')[2].partition("</script>")[0]
+    records = json.loads(text)["inputs"]
+    for record, (even, odd) in zip(records, ((1, 2), (2, 0)), strict=True):
+        part = record["signals"][0]
+        assert (part["labels"], part["categories"]) == (["arm", "leg", "seat"], 3)
+        assert part["blocks"][0]["summary"] == [even, odd] * 16
+        assert record["pictures"][0]["blocks"][0]["size"] == [1, 3]
+    # (3, 4, 0) and (0, 3, 4): 26 ** 0.5 over 5.
+    assert json.loads(text)["differ"]["kernels"]["block 0"] == pytest.approx(26**0.5 / 5, rel=1e-3)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_draws_two_clouds_and_their_kernels(two: Path) -> None:
+    kernels = two.read_text(encoding="utf-8").replace("return show(0)", "return show(2)")
+    two.write_text(kernels, encoding="utf-8")
+    drawn = browsed(two, "--dump-dom").decode().rpartition('<div id="choices">')[2]
+    drawn = drawn.partition("<script")[0]
+    assert re.findall(r"<h3>(\S+)", drawn) == ["0.ply", "1.ply"]
+    assert len(re.findall(r'<div class="large js-plotly-plot"', drawn)) == 2
+    assert drawn.count("kernels: 5 of 1 \u00d7 3, root mean square 2.89") == 2  # (25 / 3) ** 0.5
+    assert re.findall(r"<small>(differ.*?)</small>", drawn) == ["differ 102 %"]
 
 
 def browsed(page: Path, *flags: str) -> bytes:
