@@ -89,6 +89,7 @@ def test_presets_are_runs(preset: str, host: Any, tmp_path: Path) -> None:
     assert run.task.head_norm == "batch"
     changed = data | {"method": {"name": "iconformer", "rank": 8}, "train": {"lr": 0.01}}
     run = RunConfig.model_validate(changed, context={"host": host})
+    assert isinstance(run.method, IconformerConfig)
     assert (run.method.rank, run.train.lr, run.train.epochs) == (8, 0.01, 100)
 
 
