@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from inlay.anatomy import BLOCK_SITES, Site
+from inlay.anatomy import BLOCK_SITES, InputOf, Site
 from inlay.anatomy.pipe import Branch, SitePipe
 from inlay.errors import AnatomyError
 
@@ -224,7 +224,7 @@ def test_a_branch_may_lead_from_a_map_to_its_rows_or_back(made, given):
     """(B, H, W, D) and (B, H W, D) are the same tokens, row by row."""
 
     def site(name):
-        return Site(name, f"blocks.0.{name}", 5, port=None)
+        return Site(name, f"blocks.0.{name}", 5, InputOf(nn.Identity()))
 
     x, added = torch.randn(given), torch.randn(made)
     branch = Branch(site("mlp.res"), site("block.out"), nn.Identity())
