@@ -114,7 +114,7 @@ def shaken(model: nn.Module) -> None:
                 tensor.add_(shift if "var" in name else shift - 0.1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
     """`adapt(built, pool="cls", rank=4, ...)`: three classes; further keywords are iConFormer's."""
 
@@ -136,7 +136,7 @@ def adapters() -> Callable[[AdaptedModel], list[InputConditioned]]:
     return lambda model: [m for m in model.adapter.modules() if isinstance(m, InputConditioned)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def randomize() -> Callable[[nn.Module], Any]:
     """Put every parameter of a module, or of a model's adapter, away from where it starts."""
 

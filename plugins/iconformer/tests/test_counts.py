@@ -21,7 +21,6 @@ NAMES = {
     "Swin-T": "swin_tiny_patch4_window7_224",
     "Swin-B": "swin_base_patch4_window7_224",
     "Swin-L": "swin_large_patch4_window7_224",
-    "SwinV2-B": "swinv2_base_window16_256",
 }
 EXPECTED = {
     "ViT-T": 747_264,
@@ -31,7 +30,6 @@ EXPECTED = {
     "Swin-T": 1_019_712,
     "Swin-B": 2_452_224,
     "Swin-L": 3_228_288,
-    "SwinV2-B": 2_452_224,
 }
 
 

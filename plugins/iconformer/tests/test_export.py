@@ -35,15 +35,16 @@ def convolutions(exported: Any) -> int:
     return sum("conv" in name for name in called)
 
 
-@pytest.fixture
-def model(adapt: Any, randomize: Any) -> Any:
-    """With the defaults, on one block; images are (B, 3, 8, 12)."""
-    return randomize(adapt(tiny_backbone(depth=1)))
+@pytest.fixture(scope="module")
+def made(adapt: Any, randomize: Any) -> tuple[Any, Any]:
+    """A model with the defaults, on one block, and its program; images are (B, 3, 8, 12)."""
+    model = randomize(adapt(tiny_backbone(depth=1)))
+    return model, program(model, drawn(3, 3, 8, 12))
 
 
-def test_an_image_model(model: Any) -> None:
+def test_an_image_model(made: Any) -> None:
     """Its one convolution is the patch embedding: none has as many groups as the batch samples."""
-    exported = program(model, drawn(3, 3, 8, 12))
+    model, exported = made
     assert convolutions(exported) == 1
     check(exported.module(), model, 3, 8, 12)
 
@@ -78,16 +79,14 @@ def test_clouds(points: Any, adapt: Any, adapters: Any, randomize: Any) -> None:
     assert torch.equal(model(drawn(2, 64, 3)), before)
 
 
-def test_onnx(model: Any) -> None:
+def test_onnx(made: Any) -> None:
     """Run by ONNX's own reference."""
     onnx = pytest.importorskip("onnx", reason="writes and runs the file")
     pytest.importorskip("onnxscript", reason="`torch.onnx.export` builds the graph with it")
     from onnx.reference import ReferenceEvaluator
 
-    batch = torch.export.Dim("batch", min=1, max=64)
-    written: Any = torch.onnx.export(
-        model, (drawn(3, 3, 8, 12),), dynamo=True, dynamic_shapes=({0: batch},), verbose=False
-    )
+    model, exported = made
+    written: Any = torch.onnx.export(exported, dynamo=True, verbose=False)
     proto = written.model_proto
     onnx.checker.check_model(proto)
     evaluator, (given,) = ReferenceEvaluator(proto), proto.graph.input
