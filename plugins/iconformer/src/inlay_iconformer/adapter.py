@@ -72,6 +72,8 @@ class InputConditioned(nn.Module):
         rank, taps = config.rank, taps_of(config, points=near is not None)
         self.down, self.up = nn.Linear(width, rank), nn.Linear(rank, width)
         self.generator = GENERATORS[config.generator](rank, taps)
+        if config.generator == "static":
+            self.unfoldable = "an activation stands between its projections"
         norm = FilterNorm(rank, taps) if config.kernel_norm == "filter" else nn.Identity()
         self.kernel_norm = norm
         self.activation = nn.ReLU() if config.activation == "relu" else nn.GELU()
