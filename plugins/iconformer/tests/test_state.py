@@ -53,6 +53,20 @@ def test_a_bundle_gives_the_model_back(
 
 
 @WHERE
+def test_a_backbone_called_by_itself_knows_where_tokens_lie(
+    where: str, case: Any, adapt: Any, randomize: Any
+) -> None:
+    make, inputs = case(where)
+    model = randomize(adapt(make()))
+    other = torch.randn_like(inputs.transpose(-1, -2) if where == "map" else inputs)
+    with torch.no_grad():
+        model(inputs[:1])  # another size or other centres
+        alone = model.backbone(other)
+        model(other)
+        assert torch.equal(model.backbone(other), alone)
+
+
+@WHERE
 def test_a_copy_goes_its_own_way(where: str, case: Any, adapt: Any, adapters: Any) -> None:
     make, inputs = case(where)
     model = adapt(make())
@@ -116,17 +130,19 @@ def test_detaching_gives_the_backbone_back_bit_for_bit(
 
 
 @WHERE
-@pytest.mark.parametrize("generator", ["linear", "static"])
+@pytest.mark.parametrize(
+    ("generator", "reason"),
+    [("linear", REASON), ("static", "an activation stands between its projections")],
+)
 def test_cannot_be_merged(
-    where: str, generator: str, case: Any, adapt: Any, randomize: Any
+    where: str, generator: str, reason: str, case: Any, adapt: Any, randomize: Any
 ) -> None:
-    """Nor with static kernels: there is ReLU."""
     make, inputs = case(where)
     model = randomize(adapt(make(), generator=generator))
-    with pytest.raises(CannotFold, match=rf"`iconformer` cannot be merged at `blocks\.0.*{REASON}"):
+    with pytest.raises(CannotFold, match=rf"`iconformer` cannot be merged at `blocks\.0.*{reason}"):
         model.merge()
     merged = model.merge(partial=True)
-    assert [refusal.reason for refusal in merged.merge_refusals] == [REASON, REASON]
+    assert [refusal.reason for refusal in merged.merge_refusals] == [reason, reason]
     with torch.no_grad():
         torch.testing.assert_close(merged(inputs), model(inputs))
 

@@ -81,6 +81,7 @@ class Adapter(nn.Module):
 
     def engage(self) -> None:
         """Install every hook and let the trainable copies stand in."""
+        self.undos += self.anatomy.follow()
         ranks = {site.path: rank for rank, site in enumerate(self.anatomy.all_sites())}
         for path in sorted(self.pipes, key=ranks.__getitem__):
             pipe = self.pipes[path]

@@ -147,6 +147,11 @@ class Anatomy(ABC):
     def layout(self, block: int, *, inserted: int = 0) -> Layout:
         """Where tokens lie at the entry of a block during the current (or last) `encode`."""
 
+    def follow(self) -> list[Undo]:
+        """Hooks that note where tokens lie while an adapter is active, so that `layout` is right
+        also where the backbone is called by itself and not through `encode`."""
+        return []
+
     @abstractmethod
     def example(self, batch: int = 1) -> Tensor:
         """Random inputs of the size that the backbone expects, on its device."""

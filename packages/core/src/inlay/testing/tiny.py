@@ -106,6 +106,12 @@ class TinyAnatomy(Anatomy):
         prompts = tokens[:, 1 : 1 + inserted]
         return Features(tokens[:, 0], prompts, patches, layout, pooled=tokens[:, 0])
 
+    def follow(self) -> list[Undo]:
+        return [self.model.get_submodule("embed").register_forward_pre_hook(self._see)]
+
+    def _see(self, embed: nn.Module, args: tuple[Tensor, ...]) -> None:
+        self._grid = (args[0].shape[-2] // 4, args[0].shape[-1] // 4)
+
     def layout(self, block: int, *, inserted: int = 0) -> Grid:
         return Grid(*self._grid, prefix=1 + inserted)
 

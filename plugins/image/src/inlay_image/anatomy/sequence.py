@@ -109,6 +109,12 @@ class SequenceAnatomy(Anatomy):
         maps = [self._map(outputs[level]) for level in levels]
         return self._features(x_BTD, inserted, maps)
 
+    def follow(self) -> list[Undo]:
+        return [self.model.patch_embed.register_forward_pre_hook(self._see)]
+
+    def _see(self, patch_embed: TimmModule, args: tuple[Tensor, ...]) -> None:
+        self.grid = patch_embed.dynamic_feat_size(args[0].shape[-2:])
+
     def layout(self, block: int, *, inserted: int = 0) -> Grid:
         return Grid(*self.grid, prefix=self.prefix + inserted)
 

@@ -87,6 +87,12 @@ class SwinAnatomy(Anatomy):
         maps = [outputs[level].permute(0, 3, 1, 2).contiguous() for level in levels]
         return self._features(x_BHWC, maps)
 
+    def follow(self) -> list[Undo]:
+        return [self.model.patch_embed.register_forward_pre_hook(self._see)]
+
+    def _see(self, patch_embed: TimmModule, args: tuple[Tensor, ...]) -> None:
+        self.grid = patch_embed.dynamic_feat_size(args[0].shape[-2:])
+
     def layout(self, block: int, *, inserted: int = 0) -> Grid:
         ends = [stage.blocks[-1].index for stage in self.stages]
         halvings = min(sum(block > end for end in ends), len(ends) - 1)

@@ -89,6 +89,14 @@ class PointAnatomy(Anatomy):
             x_BTD = self.model.forward_groups(patches_BGK3, self.centres)
         return self._features(x_BTD, inserted, inputs, [outputs[level] for level in levels])
 
+    def follow(self) -> list[Undo]:
+        return [self.model.group.register_forward_hook(self._see)]
+
+    def _see(
+        self, group: nn.Module, args: tuple[Tensor, ...], found: tuple[Tensor, Tensor]
+    ) -> None:
+        self.centres = found[1]
+
     def layout(self, block: int, *, inserted: int = 0) -> Points:
         assert self.centres is not None, "nothing was encoded yet"
         return Points(self.centres, prefix=self.prefix + inserted)
