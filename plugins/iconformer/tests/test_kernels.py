@@ -42,6 +42,8 @@ def test_se_has_a_narrow_layer_in_between() -> None:
     generator, z = SeGenerator(8, 9).double(), feature(2, 6, 8)
     first, second = generator.squeeze, generator.kernels
     assert first.out_features == 2
+    with torch.no_grad():
+        first.bias.copy_(torch.tensor([-9.0, 9.0]))  # one is closed, the other open
     hidden = (z.sum(1) / 6 @ first.weight.T + first.bias).clamp(min=0)
     assert (hidden == 0).any()
     assert (hidden > 0).any()
