@@ -1,5 +1,83 @@
-"""For all tests: one thread. Their tensors are tiny, and threads only get in each other's way."""
+"""For all tests: one thread. Their tensors are tiny, and threads only get in each other's way.
+
+And small networks of the two modalities, for the tests of methods.
+"""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the first import of torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    import inlay
+    from inlay.anatomy import BuiltBackbone
+
+SMALL: dict[str, Any] = {
+    "groups": 16, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24,
+    "hidden": (8, 16, 32),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def host() -> inlay.PluginHost:
+    import inlay
+
+    return inlay.PluginHost.discover()
+
+
+@pytest.fixture
+def clouds() -> Tensor:
+    import torch
+
+    return torch.randn(2, 64, 3, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def vit() -> Callable[..., BuiltBackbone]:
+    """`vit(depth=3)`: core's small transformer, no tensor at zeros and ones."""
+    from inlay.testing import tiny_backbone
+
+    def make(**changes: Any) -> BuiltBackbone:
+        built = tiny_backbone(**changes)
+        shaken(built.module)
+        return built
+
+    return make
+
+
+@pytest.fixture
+def points() -> Callable[..., BuiltBackbone]:
+    """`points(kind="ReCon", depth=3)`: a small network of Point-MAE's layout, likewise."""
+    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
+    import torch
+
+    from inlay_pointcloud.backbones.build import adopt
+    from inlay_pointcloud.network import point_mae
+
+    def make(kind: str = "PointMae", **changes: Any) -> BuiltBackbone:
+        torch.manual_seed(0)
+        model = getattr(point_mae, kind)(**(SMALL | changes))
+        shaken(model)
+        built = adopt(model.eval())
+        assert built is not None
+        return built
+
+    return make
+
+
+def shaken(model: nn.Module) -> None:
+    import torch
+
+    g = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.ndim < 2 and tensor.is_floating_point():
+                shift = 0.2 * torch.rand(tensor.shape, generator=g)
+                tensor.add_(shift if "var" in name else shift - 0.1)

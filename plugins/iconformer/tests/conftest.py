@@ -15,16 +15,9 @@ from torch.nn import functional as F
 
 import inlay
 from inlay.adapted import AdaptedModel
-from inlay.anatomy import BuiltBackbone
 from inlay.features import Grid
-from inlay.testing import tiny_backbone
 from inlay_iconformer.adapter import InputConditioned, Neighbourhood
 from inlay_iconformer.config import IconformerConfig
-
-SMALL: dict[str, Any] = {
-    "groups": 16, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24,
-    "hidden": (8, 16, 32),
-}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -33,50 +26,10 @@ def same_every_time() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture(scope="session")
-def host() -> inlay.PluginHost:
-    return inlay.PluginHost.discover()
-
-
 @pytest.fixture
 def images() -> Tensor:
     """(2, 3, 8, 12): a map of two rows and three columns for core's small transformer."""
     return torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(1))
-
-
-@pytest.fixture
-def clouds() -> Tensor:
-    return torch.randn(2, 64, 3, generator=torch.Generator().manual_seed(1))
-
-
-@pytest.fixture
-def vit() -> Callable[..., BuiltBackbone]:
-    """`vit(depth=3)`: core's small transformer, no tensor at zeros and ones."""
-
-    def make(**changes: Any) -> BuiltBackbone:
-        built = tiny_backbone(**changes)
-        shaken(built.module)
-        return built
-
-    return make
-
-
-@pytest.fixture
-def points() -> Callable[..., BuiltBackbone]:
-    """`points(kind="ReCon", depth=3)`: a small network of Point-MAE's layout, likewise."""
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
-    from inlay_pointcloud.backbones.build import adopt
-    from inlay_pointcloud.network import point_mae
-
-    def make(kind: str = "PointMae", **changes: Any) -> BuiltBackbone:
-        torch.manual_seed(0)
-        model = getattr(point_mae, kind)(**(SMALL | changes))
-        shaken(model)
-        built = adopt(model.eval())
-        assert built is not None
-        return built
-
-    return make
 
 
 @pytest.fixture
@@ -104,15 +57,6 @@ def timm_model() -> Callable[..., nn.Module]:
         return model
 
     return make
-
-
-def shaken(model: nn.Module) -> None:
-    g = torch.Generator().manual_seed(4)
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if tensor.ndim < 2 and tensor.is_floating_point():
-                shift = 0.2 * torch.rand(tensor.shape, generator=g)
-                tensor.add_(shift if "var" in name else shift - 0.1)
 
 
 @pytest.fixture(scope="session")
