@@ -94,6 +94,7 @@ function facts(block) {
   const found = signal().blocks.length > 1 ? mostUsed(block.usage) : [];
   const what = chosen.only === null ? "agree" : `have ${signal().name} ${label(chosen.only)}`;
   if (block.values[0].length > 1 && chosen.part < 0)
-    found.push([`The stronger a tint, the more parts ${what}.`]);
+    found.push([`The stronger a tint, the more parts ${what}.`
+      + (chosen.only === null ? " Of equally frequent ones the lowest is shown." : "")]);
   return found.map((words) => make("span", {}, ...words));
 }
