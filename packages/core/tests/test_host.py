@@ -11,11 +11,12 @@ from types import ModuleType
 import pytest
 from pydantic import create_model
 
-from inlay import PluginHost, hookimpl, hooks
+from inlay import PluginHost, adapt, hookimpl, hooks
 from inlay.config.base import Config
-from inlay.descriptors import Method, resolve
+from inlay.descriptors import Method, Task, resolve
 from inlay.errors import AnatomyError, ConfigError, PluginError, UnknownName
 from inlay.methods.config import LinearConfig
+from inlay.testing import tiny_backbone
 
 HOOKS = {name: f for name, f in vars(hooks).items() if hasattr(f, "inlay_spec")}
 
@@ -490,3 +491,26 @@ def test_what_a_method_needs_and_refuses():
         check_fit(picky, frozenset(), {"grid": "clouds have no rows"}, "points")
     with pytest.raises(AnatomyError, match="`picky` cannot run on `swin`: widths differ"):
         check_fit(picky, frozenset({"grid", "hierarchical"}), {}, "swin")
+
+
+def points_task():
+    config, needs = method("parts").config, frozenset({"points"})
+    return Task(name="parts", config=config, build="nowhere:build", summary="x", needs=needs)
+
+
+def test_what_a_task_needs():
+    from inlay.fit import check_fit
+
+    check_fit(points_task(), frozenset({"points", "sequence"}), {}, "cloud")
+    with pytest.raises(
+        AnatomyError,
+        match="task `parts` needs a backbone that provides `points`, and `vit` provides `grid`",
+    ):
+        check_fit(points_task(), frozenset({"grid"}), {}, "vit")
+
+
+def test_a_task_that_does_not_fit_is_refused_before_its_head_is_built():
+    host = PluginHost.discover(only="")
+    host.add(plugin(register_tasks=lambda: [points_task()]), name="parts")
+    with pytest.raises(AnatomyError, match="task `parts` needs a backbone that provides `points`"):
+        adapt(tiny_backbone(), "linear", task="parts", num_classes=2, host=host)

@@ -62,9 +62,7 @@ def adapt(
     built = _as_built(backbone, host)
     method_config = parse("method", method, host)
     task_config = parse("task", task, host)
-    head = resolve(host.find("task", task_config.name).build)(
-        task_config, built.anatomy, _labels(labels, num_classes)
-    )
+    head = build_head(task_config, built, _labels(labels, num_classes), host)
     return attach(
         built,
         method_config,
@@ -127,14 +125,21 @@ def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:
     return built
 
 
+def build_head(
+    config: Config, built: BuiltBackbone, labels: Sequence[str], host: PluginHost
+) -> Any:
+    """A task's fresh head (`inlay.task.TaskHead`), if the backbone provides what the task needs."""
+    task = host.find("task", config.name)
+    check_fit(task, built.anatomy.provides, built.anatomy.unfit, built.label)
+    return resolve(task.build)(config, built.anatomy, labels)
+
+
 def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]:
     """Backbone, data, adapter and head of a run."""
     built = build_backbone(config.backbone, host)
     dataset = host.find("dataset", config.data.name)
     splits = resolve(dataset.build)(config.data, built.input_spec, config.train.seed)
-    head = resolve(host.find("task", config.task.name).build)(
-        config.task, built.anatomy, splits.labels
-    )
+    head = build_head(config.task, built, splits.labels, host)
     head.prepare(splits)
     model = attach(
         built,

@@ -113,6 +113,8 @@ class Task:
     config: ConfigClass = ConfigClass()
     build: str
     summary: str
+    needs: frozenset[str] = frozenset()
+    """What the backbone must provide."""
 
 
 @dataclass(frozen=True, kw_only=True)

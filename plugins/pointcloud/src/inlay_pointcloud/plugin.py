@@ -52,6 +52,7 @@ def register_tasks() -> Iterable[Task]:
         config="inlay_pointcloud.tasks.config:PartSegmentationConfig",
         build="inlay_pointcloud.tasks.segmentation:build",
         summary="a part for each point of a cloud, with Point-MAE's decoder",
+        needs=frozenset({"points"}),
     )
 
 

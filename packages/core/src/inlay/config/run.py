@@ -73,11 +73,11 @@ class RunConfig(Config):
         host = (info.context or {}).get("host")
         if host is None:
             return self
-        method = host.find("method", self.method.name)
         backbone = host.find("backbone", self.backbone.name)
-        label = backbone_label(self.backbone, host)
+        label, provides = backbone_label(self.backbone, host), resolve(backbone.provides)
         try:
-            check_fit(method, resolve(backbone.provides)(self.backbone), {}, label)
+            for kind, wanted in (("method", self.method), ("task", self.task)):
+                check_fit(host.find(kind, wanted.name), provides(self.backbone), {}, label)
         except AnatomyError as error:
             raise PydanticCustomError("fit", "{text}", {"text": str(error)}) from error
         modality = host.find("dataset", self.data.name).modality
