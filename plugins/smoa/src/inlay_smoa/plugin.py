@@ -9,8 +9,8 @@ from inlay.hooks import hookimpl
 from inlay_smoa.presets import PRESETS
 
 CITATION = (
-    "Adapter-X: A Novel General Parameter-Efficient Fine-Tuning Framework for Vision. 2024."
-    " arXiv:2406.03051"
+    "Li, Ye, Huang, Zhang, Chen, He, Fan, Ouyang: Adapter-X: A Novel General Parameter-Efficient"
+    " Fine-Tuning Framework for Vision. 2024. arXiv:2406.03051"
 )
 
 
