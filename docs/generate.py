@@ -92,6 +92,14 @@ def presets(method: str, *begin: str) -> Iterator[str]:
     )
 
 
+def citation(method: str) -> Iterator[str]:
+    """Whom to cite for a method, with its number as a link and where to get BibTeX."""
+    text = HOST.find("method", method).citation
+    yield "> " + re.sub(r"arXiv:([\d.]+)", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+    if number := re.search(r"arXiv:([\d.]+)", text):
+        yield f">\n> [BibTeX of the preprint](https://arxiv.org/bibtex/{number[1]})"
+
+
 def command(name: str) -> Iterator[str]:
     """Usage, description, options and subcommands of a command of `inlay`."""
     yield from usage(resolve(HOST.find("command", name).command), f"inlay {name}")
@@ -155,6 +163,7 @@ PARTS: dict[str, Callable[..., Iterable[str]]] = {
     "fields": fields,
     "names": names,
     "presets": presets,
+    "citation": citation,
     "command": command,
     "errors": failures,
     "documented": documented,
