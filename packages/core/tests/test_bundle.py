@@ -162,6 +162,29 @@ def test_a_method_that_is_not_installed_says_what_to_install(bundle):
         inlay.load(bundle, backbone=tiny_backbone(), host=alone)
 
 
+@pytest.mark.parametrize(
+    ("distribution", "version", "advice"),
+    [
+        ("acme-lora", "1.2", "it comes with `acme-lora 1.2`: pip install acme-lora"),
+        ("lora.py", "", "it comes with a plugin file, `inlay --plugin lora.py`"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["method", "task", "backbone"])
+def test_a_name_of_others_that_is_not_installed(bundle, host, kind, distribution, version, advice):
+    manifest = json.loads((bundle / "adapter_config.json").read_text())
+    unknown = {"name": "theirs", "rank": 3}
+    made = {**manifest["packages"], kind: {"distribution": distribution, "version": version}}
+    change(bundle, packages=made)
+    if kind == "backbone":
+        change(bundle, backbone={**manifest["backbone"], "source": unknown})
+    else:
+        change(bundle, **{kind: unknown})
+    with pytest.raises(UnknownName) as caught:
+        inlay.load(bundle, host=host)
+    needs = f"needs the {kind} `theirs`, which is not installed: {advice}"
+    assert str(caught.value) == f"the bundle `{bundle}` {needs}"
+
+
 def test_a_folder_without_a_bundle(tmp_path):
     with pytest.raises(BundleError, match="no bundle and no finished run"):
         inlay.load(tmp_path)

@@ -474,6 +474,44 @@ def test_a_file_that_is_not_there(tmp_path):
         PluginHost.discover(files=[tmp_path / "nothing.py"])
 
 
+# --- import paths
+
+
+def lazy(path):
+    """A host with a method whose `attach` is at an import path."""
+    host = PluginHost.discover(only="")
+    one = plugin(register_methods=lambda: [method("late", attach=path)])
+    host.add(one, name="late", distribution="acme-late", version="2.0")
+    return host
+
+
+def test_an_import_path_is_followed_when_it_is_used():
+    assert lazy("math:hypot").load("method", "late", "attach")(3, 4) == 5
+
+
+def test_an_import_that_fails_names_the_plugin_and_has_its_traceback_as_the_cause():
+    host = lazy("a_module_that_nobody_has:attach")
+    with pytest.raises(PluginError) as caught:
+        adapt(tiny_backbone(), "late", num_classes=2, host=host)
+    assert str(caught.value).startswith(
+        "plugin `acme-late 2.0` failed in `a_module_that_nobody_has:attach`: ModuleNotFoundError"
+    )
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+def test_an_adapter_that_a_plugin_refuses_is_taken_off():
+    class Refuses:
+        @hookimpl
+        def adapter_attached(self, model):
+            raise ValueError("not this one")
+
+    host, backbone = PluginHost.discover(only=""), tiny_backbone()
+    host.add(Refuses(), name="refuses")
+    with pytest.raises(PluginError, match="plugin `refuses` failed in `adapter_attached`"):
+        adapt(backbone, "bitfit", num_classes=2, host=host)
+    assert adapt(backbone, "bitfit", num_classes=2, host=PluginHost.discover(only=""))
+
+
 # --- fit
 
 

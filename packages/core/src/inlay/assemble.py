@@ -97,7 +97,7 @@ def attach(
     try:
         if not built.anatomy.freeze_bn:
             place.thaw_statistics()
-        resolve(method.attach)(place, config)
+        host.load("method", method.name, "attach")(place, config)
         place.adapter.to(next(built.module.parameters()).device)
         attachments.add(name, place.adapter)
         model = AdaptedModel(
@@ -111,16 +111,16 @@ def attach(
             packages=_packages(built, config, task, host),
         )
         _check(model, method, verify)
+        host.adapter_attached(model)
     except BaseException:
         attachments.remove(name, built.module)
         raise
-    host.adapter_attached(model)
     return model
 
 
 def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:
     """Build the backbone that a config describes, weights and all."""
-    built = resolve(host.find("backbone", config.name).build)(config)
+    built = host.load("backbone", config.name, "build")(config)
     host.backbone_built(built)
     return built
 
@@ -131,14 +131,14 @@ def build_head(
     """A task's fresh head (`inlay.task.TaskHead`), if the backbone provides what the task needs."""
     task = host.find("task", config.name)
     check_fit(task, built.anatomy.provides, built.anatomy.unfit, built.label)
-    return resolve(task.build)(config, built.anatomy, labels)
+    return host.load("task", task.name, "build")(config, built.anatomy, labels)
 
 
 def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]:
     """Backbone, data, adapter and head of a run."""
     built = build_backbone(config.backbone, host)
-    dataset = host.find("dataset", config.data.name)
-    splits = resolve(dataset.build)(config.data, built.input_spec, config.train.seed)
+    read = host.load("dataset", config.data.name, "build")
+    splits = read(config.data, built.input_spec, config.train.seed)
     head = build_head(config.task, built, splits.labels, host)
     head.prepare(splits)
     model = attach(

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inlay.descriptors import resolve
 from inlay.discovery import Candidate, PluginRecord, from_file, in_words, installed
 from inlay.errors import InlayError, PluginError
 from inlay.registry import KINDS, Registry
@@ -118,6 +119,14 @@ class PluginHost:
         """
         return self._registry.claim(kind, name).descriptor
 
+    def load(self, kind: str, name: str, part: str) -> Any:
+        """What the import path in a descriptor's `part` leads to (`attach`, `build`); fails as
+        `find` does, and as a `PluginError` where the import fails."""
+        claim = self._registry.claim(kind, name)
+        path = getattr(claim.descriptor, part)
+        with _charged_to(claim.record, path):
+            return resolve(path)
+
     def owner(self, kind: str, name: str) -> PluginRecord:
         """The plugin that brings the name; fails as `find` does."""
         return self._registry.claim(kind, name).record
@@ -196,10 +205,10 @@ class PluginHost:
 
 
 @contextmanager
-def _charged_to(record: PluginRecord, hook: str) -> Iterator[None]:
+def _charged_to(record: PluginRecord, what: str) -> Iterator[None]:
     try:
         yield
     except InlayError:
         raise
-    except Exception as error:
-        raise PluginError(f"plugin `{record}` failed in `{hook}`: {in_words(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"plugin `{record}` failed in `{what}`: {in_words(error)}") from error

@@ -17,7 +17,8 @@ from inlay.bundle.fingerprint import fingerprint
 from inlay.bundle.hub import PREFIX, download
 from inlay.bundle.manifest import FORMAT_VERSION, Manifest
 from inlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
-from inlay.errors import BundleError
+from inlay.errors import BundleError, UnknownName
+from inlay.firstparty import distribution_of
 from inlay.host import PluginHost
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def load(
     manifest = read_manifest(folder)
     tensors = read_tensors(folder, manifest)
     host = host or PluginHost.discover()
-    host.find("method", manifest.method["name"])  # before minutes go into building a backbone
+    check_installed(manifest, folder, host, backbone=backbone is None)
     model = adapt(
         backbone if backbone is not None else _source(manifest, folder),
         manifest.method,
@@ -123,6 +124,31 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
             raise BundleError(f"`{path}` is truncated or no safetensors file: {error}") from error
         raise BundleError(f"`{path}` is not the file that was written beside `{CONFIG}`")
     return from_safetensors(content)
+
+
+def check_installed(manifest: Manifest, folder: Path, host: PluginHost, *, backbone: bool) -> None:
+    """Raise an `UnknownName` that says which distribution the bundle needs; asked before minutes go
+    into building a backbone."""
+    wanted = {"method": manifest.method, "task": manifest.task}
+    if backbone and manifest.backbone.source:
+        wanted["backbone"] = manifest.backbone.source
+    for kind, config in wanted.items():
+        try:
+            host.find(kind, config["name"])
+        except UnknownName as error:
+            made = manifest.packages.get(kind)
+            if made is None or distribution_of(kind, config["name"]):
+                raise  # it says what to install where the name is one of ours
+            raise UnknownName(
+                f"the bundle `{folder}` needs the {kind} `{config['name']}`,"
+                f" which is not installed: {_to_install(**made)}"
+            ) from error
+
+
+def _to_install(distribution: str, version: str) -> str:
+    if distribution.endswith(".py"):
+        return f"it comes with a plugin file, `inlay --plugin {distribution}`"
+    return f"it comes with `{distribution} {version}`: pip install {distribution}"
 
 
 def _source(manifest: Manifest, folder: Path) -> Mapping[str, Any]:

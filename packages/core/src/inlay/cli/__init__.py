@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from inlay.descriptors import resolve
 from inlay.errors import InlayError
 from inlay.host import PluginHost
 
@@ -39,7 +38,7 @@ class LazyGroup(click.Group):
         return list(_host(ctx).commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        return resolve(_host(ctx).find("command", cmd_name).command)
+        return _host(ctx).load("command", cmd_name, "command")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the summaries, so that no command is imported."""
