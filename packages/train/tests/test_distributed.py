@@ -16,6 +16,7 @@ import inlay
 from inlay.config import parse
 from inlay.descriptors import resolve as find
 from inlay.host import PluginHost
+from inlay_train.checkpoint import load_checkpoint
 
 WITNESS = '''
 """Every process writes down the weights it ends with."""
@@ -37,6 +38,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def launched(*words: str) -> subprocess.CompletedProcess[str]:
+    """`inlay` in two processes."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    launch += ["--master-port", str(free_port()), "-m", "inlay", *words]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(launch, env=env, capture_output=True, text=True, timeout=300)
+
+
 def test_two_processes_end_with_the_same_weights_and_one_bundle(
     small_run: list[str], tmp_path: Path, host: PluginHost
 ) -> None:
@@ -44,11 +53,7 @@ def test_two_processes_end_with_the_same_weights_and_one_bundle(
     witness.write_text(WITNESS)
     words = [*small_run, "--plugin", str(witness), "data.held_out=9", "train.grad_accum_steps=2"]
     words += ["method=counting", "method.wanted=20"]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    launch += ["--master-port", str(free_port()), "-m", "inlay", *words]
-    done = subprocess.run(
-        launch, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
-    )
+    done = launched(*words)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "run"
     assert (folder / "rank0").read_text() == (folder / "rank1").read_text()
@@ -64,6 +69,29 @@ def test_two_processes_end_with_the_same_weights_and_one_bundle(
     part = stripes(host, held_out=9)
     right = sum(int(model(part[i][0][None]).argmax() == part[i][1]) for i in range(9))
     assert summary["metrics"]["test_top1"] * 9 == pytest.approx(right, abs=1e-4)
+
+
+FAILS_ELSEWHERE = """
+import os
+import inlay
+
+@inlay.hookimpl
+def step_finished(step):
+    if step == 2 and os.environ["RANK"] == "1":
+        raise ValueError("only here")
+"""
+
+
+def test_a_plugin_that_fails_in_the_second_process_stops_both(
+    small_run: list[str], tmp_path: Path
+) -> None:
+    plugin = tmp_path / "elsewhere.py"
+    plugin.write_text(FAILS_ELSEWHERE)
+    done = launched(*small_run, "--plugin", str(plugin), "train.log_every=1")
+    assert done.returncode != 0
+    sentence = "Error: plugin `elsewhere.py` failed in `step_finished`: ValueError: only here"
+    assert done.stderr.count(sentence) == 1
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["progress"]["step"] == 2
 
 
 def stripes(host: PluginHost, *, held_out: int) -> Any:

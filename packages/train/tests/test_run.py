@@ -213,6 +213,46 @@ def test_a_misbehaving_plugin_stops_the_run_and_loses_nothing(
     assert scores[0] == scores[1]
 
 
+def test_a_plugin_that_fails_at_the_end_has_lost_nothing(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    told, config = Told(fails_in="run_finished"), configure("train.epochs=1")
+    host.add(told, name="told")
+    with pytest.raises(PluginError, match=r"plugin `told.*` failed in `run_finished`: ValueError"):
+        train(config, host, console=quiet)
+    assert inlay.load(config.out, host=host).method.name == "noisy"
+    assert train(config, host, console=quiet).epochs == 1, "the run is finished all the same"
+
+
+def test_a_plugin_that_cannot_read_a_checkpoint_leaves_it_as_it_was(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    told, config = Told(fails_in="evaluated"), configure()
+    host.add(told, name="told")
+    with pytest.raises(PluginError, match="evaluated"):
+        train(config, host, console=quiet)
+    before = (config.out / "last.pt").read_bytes()
+    told.fails_in = "checkpoint_loaded"
+    with pytest.raises(PluginError, match=r"plugin `told.*` failed in `checkpoint_loaded`"):
+        train(config, host, console=quiet)
+    assert (config.out / "last.pt").read_bytes() == before
+    told.fails_in = ""
+    assert train(config, host, console=quiet).epochs == 3
+
+
+def test_a_plugin_that_leaves_the_program_is_named(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    class Leaves:
+        @inlay.hookimpl
+        def step_finished(self) -> None:
+            raise SystemExit(3)
+
+    host.add(Leaves(), name="leaves")
+    with pytest.raises(PluginError, match=r"plugin `leaves` failed in `step_finished`: SystemExit"):
+        train(configure("train.log_every=1"), host, console=quiet)
+
+
 def test_a_loss_that_is_not_finite_keeps_the_checkpoint(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:

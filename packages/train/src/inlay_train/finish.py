@@ -16,6 +16,7 @@ from inlay_train.loop import Trainer
 from inlay_train.memory import peak_bytes
 from inlay_train.plot import plot_run
 from inlay_train.summary import Summary
+from inlay_train.telling import tell
 
 
 def finish(trainer: Trainer, config: RunConfig) -> Summary:
@@ -36,7 +37,7 @@ def finish(trainer: Trainer, config: RunConfig) -> Summary:
     accelerator.log({f"final/{name}": value for name, value in metrics.items()})
     for tracker in accelerator.trackers:
         tracker.finish()
-    trainer.host.run_finished(model, folder.path, summary.dump())
+    tell(accelerator, trainer.host.run_finished, model, folder.path, summary.dump())
     return summary
 
 
@@ -47,7 +48,7 @@ def final_metrics(trainer: Trainer, chosen: int) -> dict[str, float]:
     metrics = {f"{trainer.judged}_{name}": value for name, value in judged.items()}
     if trainer.judged != "test" and "test" in trainer.parts.evaluations:
         found = trainer.evaluate("test")
-        trainer.host.evaluated(trainer.plain, "test", found)
+        tell(trainer.accelerator, trainer.host.evaluated, trainer.plain, "test", found)
         metrics |= {f"test_{name}": value for name, value in found.items()}
     return metrics
 

@@ -22,6 +22,7 @@ from inlay_train.parts import Parts
 from inlay_train.selection import judged_split
 from inlay_train.signals import Stopped, StopRequests
 from inlay_train.state import TrainingState
+from inlay_train.telling import tell
 
 if TYPE_CHECKING:
     from inlay.adapted import AdaptedModel
@@ -93,8 +94,7 @@ class Trainer:
     def finished(self) -> bool:
         """Are all epochs done, or did early stopping end the run?"""
         progress = self.state.progress
-        stale = progress.stale(self.config.early_stopping)
-        return stale or progress.epoch >= self.config.epochs
+        return progress.stale(self.config.early_stopping) or progress.epoch >= self.config.epochs
 
     def train_epoch(self) -> None:
         """The steps of the epoch that are not yet done."""
@@ -157,7 +157,7 @@ class Trainer:
             best = state.progress.judge(metrics, self.plain.head.main_metric)
             if best and self.config.selection != "last":
                 state.best = state.trained()
-        self.host.evaluated(self.plain, split, metrics)
+        tell(self.accelerator, self.host.evaluated, self.plain, split, metrics)
         return {f"{split}_{name}": value for name, value in metrics.items()}
 
     def evaluate(self, split: str) -> dict[str, float]:
@@ -210,18 +210,19 @@ class Trainer:
         self.display.loss(metrics["loss"])
         own = {f"train/{name}": value for name, value in metrics.items()}
         self.accelerator.log({**own, **figures}, step=step)
-        self.host.step_finished(self.plain, step, {**metrics, **figures})
+        tell(self.accelerator, self.host.step_finished, self.plain, step, {**metrics, **figures})
 
     def save(self) -> None:
         """Write the checkpoint, also when a plugin fails over it; all processes take part."""
         self.tick()
-        content = self.state.dump()
+        tell(self.accelerator, self._write, self.state.dump())
+
+    def _write(self, content: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
             try:
                 self.host.checkpoint_saving(content, self.folder.checkpoint)
             finally:
                 save_checkpoint(content, self.folder.checkpoint)
-        self.accelerator.wait_for_everyone()
 
     def resume(self) -> bool:
         """Take up the folder's checkpoint, if there is one."""
