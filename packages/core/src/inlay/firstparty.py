@@ -7,6 +7,7 @@ BROUGHT_BY = {
     "inlay-smoa": {"method": ("smoa",)},
     "inlay-dapt": {"method": ("dapt",)},
     "inlay-iconformer": {"method": ("iconformer",)},
+    "inlay-peft": {"method": ("peft",), "command": ("peft",)},
     "inlay-image": {
         "backbone": ("timm", "inlay_vit_64"),
         "modality": ("image",),

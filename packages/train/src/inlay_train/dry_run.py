@@ -13,7 +13,7 @@ from inlay_train.sampler import Plan
 def describe(config: RunConfig, host: PluginHost) -> str:
     """The adapted sites, the three parameter counts and the data's."""
     model, splits = assemble(config, host)
-    sites = list(model.adapter.pipes)
+    sites = model.adapter.sites
     plan = Plan(
         size=size(splits.train),
         batch_size=config.train.batch_size,

@@ -12,6 +12,7 @@ from inlay.anatomy.parts import (
 )
 from inlay.anatomy.placement import Placement
 from inlay.anatomy.ports import InputOf, OutputOf, Override, ResidualInto, Undo
+from inlay.anatomy.replacing import FrozenMap
 from inlay.anatomy.targets import FoldTarget, ModuleTarget
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Block",
     "BuiltBackbone",
     "FoldTarget",
+    "FrozenMap",
     "InputOf",
     "ModuleTarget",
     "OutputOf",

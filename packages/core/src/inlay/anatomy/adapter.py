@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from inlay.anatomy.parts import Anatomy, Site
 from inlay.anatomy.pipe import SitePipe
 from inlay.anatomy.ports import Override, Undo
+from inlay.anatomy.replacing import FrozenMap, Replacement
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -48,7 +49,7 @@ class Thawed(nn.Module):
 
 class Adapter(nn.Module):
     """Registered children only: `blocks.3.attn_in.rewrites.0...`,
-    `thawed.blocks.0.norm2.weight`."""
+    `thawed.blocks.0.norm2.weight`, `replaced.blocks.0.attn.qkv...`."""
 
     def __init__(self, anatomy: Anatomy) -> None:
         super().__init__()
@@ -61,6 +62,26 @@ class Adapter(nn.Module):
         self.inserted: list[tuple[int, int]] = []
         """(first block that sees them, how many) of every insertion."""
         self.thawed = Thawed()
+        self.replacements: list[Replacement] = []
+        self.replaced = nn.Module()
+
+    @property
+    def sites(self) -> list[str]:
+        """Where the adapter acts, in the order in which data meets the sites."""
+        acting = {*self.pipes, *(r.map.site.path for r in self.replacements)}
+        return [site.path for site in self.anatomy.all_sites() if site.path in acting]
+
+    def replace(self, map: FrozenMap, module: nn.Module) -> None:
+        """Let `module` stand in for a map; registered under the map's own name in `replaced`."""
+        home, name = _descend(self.replaced, map.path)
+        home.add_module(name, module)
+        self.replacements.append(Replacement(map, module))
+
+    def end_replacement(self, replacement: Replacement) -> None:
+        """Forget a module whose work is done by the map itself."""
+        self.replacements.remove(replacement)
+        home, name = _descend(self.replaced, replacement.map.path)
+        del home._modules[name]
 
     def pipe(self, site: Site) -> SitePipe:
         """The pipe at a site, made when it is first asked for."""
@@ -83,6 +104,8 @@ class Adapter(nn.Module):
         """Install every hook and let the trainable copies stand in."""
         self.undos += self.anatomy.follow()
         ranks = {site.path: rank for rank, site in enumerate(self.anatomy.all_sites())}
+        for replacement in self.replacements:
+            self.undos += replacement.install()
         for path in sorted(self.pipes, key=ranks.__getitem__):
             pipe = self.pipes[path]
             self.undos += pipe.site.port.install(pipe.through)

@@ -5,6 +5,7 @@ y = x W^T + c is a frozen map, x' = x M^T + b a rewrite, x L^T + l a branch:
 - a rewrite of what a map writes:   W <- M W,      c <- M c + b
 - a rewrite of what maps read:      W <- W M,      c <- c + W b
 - a branch along a map:             W <- W + L,    c <- c + l
+- a module in a map's place:        W <- M,        c <- b
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from torch import Tensor, nn
 
 from inlay.anatomy.adapter import Adapter
 from inlay.anatomy.pipe import Branch, SitePipe
-from inlay.anatomy.targets import FoldTarget, wide
+from inlay.anatomy.replacing import FrozenMap
+from inlay.anatomy.targets import FoldTarget, ModuleTarget, wide
 from inlay.errors import CannotFold
 
 
@@ -55,7 +57,11 @@ def fold(adapter: Adapter) -> list[Refusal]:
     tensors which it was derived for.
     """
     pipes = [adapter.pipes[s.path] for s in adapter.anatomy.all_sites() if s.path in adapter.pipes]
-    refusals: dict[str, Refusal] = {}
+    refusals = _fold_replacements(adapter)
+    if refusals:  # what else is there acts around maps that stay
+        rest = "a module that stays stands in for a map of this adapter"
+        refusals |= {p.site.path: Refusal(p.site.path, rest) for p in pipes}
+        return list(refusals.values())
     for pipe in pipes:
         _fold_into_writer(pipe)
     for pipe in pipes:
@@ -82,6 +88,27 @@ def affine_of(module: nn.Module) -> Affine:
         affine = copy.deepcopy(module).float().affine  # its own products, too, in float32
     weight, shift = affine()
     return Affine(None if weight is None else wide(weight), None if shift is None else wide(shift))
+
+
+def _fold_replacements(adapter: Adapter) -> dict[str, Refusal]:
+    refusals: dict[str, Refusal] = {}
+    for replacement in list(adapter.replacements):
+        path = replacement.map.path
+        try:
+            _in_place(replacement.map, affine_of(replacement.module))
+        except CannotFold as refusal:
+            refusals[path] = Refusal(path, str(refusal))
+        else:
+            adapter.end_replacement(replacement)
+    return refusals
+
+
+def _in_place(map: FrozenMap, affine: Affine) -> None:
+    weight, own = ModuleTarget(map.module).read()
+    elsewhere = map.target.read()[1] - own  # a bias that the network adds by itself
+    if affine.weight is not None:
+        weight = affine.weight
+    map.target.write(weight, elsewhere + (own if affine.shift is None else affine.shift))
 
 
 def _fold_into_writer(pipe: SitePipe) -> None:

@@ -24,6 +24,8 @@ def prove_alive(adapter: Adapter) -> None:
     """
     for pipe in adapter.pipes.values():
         pipe.met = False
+    for replacement in adapter.replacements:
+        replacement.met = False
     model = adapter.anatomy.model
     modes = {module: module.training for module in [*model.modules(), *adapter.modules()]}
     for module in modes:
@@ -40,6 +42,7 @@ def prove_alive(adapter: Adapter) -> None:
 
 def _check_met(adapter: Adapter) -> None:
     missed = [path for path, pipe in adapter.pipes.items() if not pipe.met]
+    missed += [r.map.path for r in adapter.replacements if not r.met]
     if missed:
         raise AnatomyError(
             f"the adapter at {_listed(missed)} would do nothing: the backbone never passes there"

@@ -53,6 +53,9 @@ class Site:
     """The frozen linear maps that read this tensor, if nothing else does; else empty."""
     unfoldable: str = ""
     """Why a fold into the readers would not be exact here, if so."""
+    map: FoldTarget | None = None
+    """The frozen map behind this tensor where it is no `writer`, as it also computes what no
+    adapter at the site sees (padding)."""
 
     @property
     def order(self) -> int:

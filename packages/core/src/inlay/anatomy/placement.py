@@ -1,4 +1,4 @@
-"""The one object that a method is handed: a backbone's places, and four verbs."""
+"""The one object that a method is handed: a backbone's places, and what it can do there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from inlay.anatomy.adapter import BATCH_NORMS, Adapter, Swap
 from inlay.anatomy.parts import Anatomy, Block, Site, Stage
 from inlay.anatomy.pipe import Branch, Insertion, Tap
+from inlay.anatomy.replacing import FrozenMap
+from inlay.anatomy.targets import Replaceable
 from inlay.errors import AnatomyError
 from inlay.features import Layout
 
@@ -27,7 +29,8 @@ class LayoutAt:
 
 
 class Placement:
-    """Places of one backbone, and the verbs `rewrite`, `branch`, `insert`, `thaw`."""
+    """Places of one backbone, and the verbs `rewrite`, `branch`, `insert`, `thaw`; beside them
+    `replace`, for methods that need the weights themselves."""
 
     def __init__(self, anatomy: Anatomy) -> None:
         self.anatomy = anatomy
@@ -102,6 +105,32 @@ class Placement:
         position = self.anatomy.insertion_point
         pipe.insertions.append(Insertion(module, self._tap(source, target), position, count))
         self.adapter.inserted.append((first, count))
+
+    def maps(self, site: Site) -> list[FrozenMap]:
+        """The layers that write a site's tensor: one, or q, k and v where they are apart.
+
+        Raises:
+            AnatomyError: no linear or convolution layer alone writes it.
+        """
+        target = site.writer or site.map
+        parts = target.parts() if isinstance(target, Replaceable) else []
+        if not parts:
+            raise AnatomyError(
+                f"no linear or convolution layer alone writes `{site.path}`;"
+                " choose a site such as `qkv.out` or `mlp.out`"
+            )
+        return [FrozenMap(site, self._paths[id(part.module)], part) for part in parts]
+
+    def replace(self, map: FrozenMap, module: nn.Module) -> None:
+        """`map` computes module(x), x being the layer's input; each map once.
+
+        The module computes with `map.twin()`, which it must not register as a child. It folds if it
+        has `affine()`: the matrix (out, in) and the shift (out,) that stand for map and adapter
+        together.
+        """
+        if any(r.map.path == map.path for r in self.adapter.replacements):
+            raise AnatomyError(f"`{map.path}` is replaced already")
+        self.adapter.replace(map, module)
 
     def thaw(self, what: nn.Module | nn.Parameter) -> None:
         """A trainable copy stands in for a parameter, or for all tensors of a module.

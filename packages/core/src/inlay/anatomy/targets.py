@@ -5,10 +5,13 @@ A target reads and writes its own tensors; the arithmetic of folding is in `fold
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from inlay.anatomy.ports import Undo
 
 
 class FoldTarget(Protocol):
@@ -27,6 +30,25 @@ class FoldTarget(Protocol):
     def write(self, weight: Tensor, shift: Tensor) -> None:
         """Store both, cast to the map's own dtype; makes a bias where there was none and it is not
         zero."""
+        ...
+
+
+class CalledTarget(FoldTarget, Protocol):
+    """A map that one linear or convolution layer computes."""
+
+    module: Any
+
+    def make_called(self) -> list[Undo]:
+        """Let the network call the layer, where it would read the weight itself."""
+        ...
+
+
+@runtime_checkable
+class Replaceable(Protocol):
+    """A map of which the layers are known, so that a module can stand in for each."""
+
+    def parts(self) -> Sequence[CalledTarget]:
+        """The map itself, or the maps whose outputs it joins, in that order."""
         ...
 
 
@@ -56,6 +78,12 @@ class ModuleTarget:
             self.module.bias.data.copy_(shift)
         elif shift.any():
             self.module.bias = nn.Parameter(shift.to(own.dtype), requires_grad=own.requires_grad)
+
+    def parts(self) -> Sequence[CalledTarget]:
+        return [] if self.diagonal else [self]
+
+    def make_called(self) -> list[Undo]:
+        return []
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ModuleTarget) and self.module is other.module

@@ -62,7 +62,7 @@ def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> 
         ),
         labels=list(model.head.labels),
         preprocessing=model.preprocessing,
-        sites=list(model.adapter.pipes),
+        sites=model.adapter.sites,
         parameters={"method": report.method, "head": report.head, "other": report.other},
         packages=model.packages,
         data={key: str(record[key]) for key in ("dataset", "split") if record.get(key)},

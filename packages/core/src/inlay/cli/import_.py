@@ -37,7 +37,7 @@ def import_(
         raise ConfigError(f"method `{method}` reads no foreign checkpoints (have: {_have(host)})")
     if out.exists():
         raise RunError(f"`{out}` is there already: give another name or remove it")
-    if not file.is_file():
+    if not file.exists():
         raise DataError(f"there is no file `{file}`")
     frozen = out.with_name(f"{out.name}-backbone.safetensors")
     model = resolve(found.importer)(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from inlay.anatomy import FoldTarget, ModuleTarget, OutputOf, Override, Undo
 from inlay.anatomy.ports import Pipe, Port
-from inlay.anatomy.targets import wide
+from inlay.anatomy.targets import CalledTarget, wide
 from inlay.errors import AnatomyError, CannotFold
 from inlay_image.timm_types import TimmModule
 
@@ -89,6 +89,13 @@ class SeparateBiasTarget:
 
     def __init__(self, attn: TimmModule, *, keys_cancel: bool) -> None:
         self.attn, self.keys_cancel = attn, keys_cancel
+        self.module = attn.qkv
+
+    def parts(self) -> list[CalledTarget]:
+        return [self]
+
+    def make_called(self) -> list[Undo]:
+        return [Override(self.attn, "qkv_bias_separate", True)]
 
     def read(self) -> tuple[Tensor, Tensor]:
         return wide(self.attn.qkv.weight), wide(separate_bias(self.attn))
@@ -150,14 +157,17 @@ class SplitTarget:
     diagonal, pooled = False, False
 
     def __init__(self, attn: TimmModule) -> None:
-        self.parts = [ModuleTarget(part) for part in (attn.q_proj, attn.k_proj, attn.v_proj)]
+        self.own = [ModuleTarget(part) for part in (attn.q_proj, attn.k_proj, attn.v_proj)]
+
+    def parts(self) -> list[ModuleTarget]:
+        return self.own
 
     def read(self) -> tuple[Tensor, Tensor]:
-        weights, shifts = zip(*(part.read() for part in self.parts), strict=True)
+        weights, shifts = zip(*(part.read() for part in self.own), strict=True)
         return torch.cat(weights), torch.cat(shifts)
 
     def write(self, weight: Tensor, shift: Tensor) -> None:
-        sizes = [part.module.weight.shape[0] for part in self.parts]
-        pieces = zip(self.parts, weight.split(sizes), shift.split(sizes), strict=True)
+        sizes = [part.module.weight.shape[0] for part in self.own]
+        pieces = zip(self.own, weight.split(sizes), shift.split(sizes), strict=True)
         for part, own_weight, own_shift in pieces:
             part.write(own_weight, own_shift)

@@ -60,7 +60,9 @@ def _attention(
     padding = _padding(module)
     yield Site("attn.in", at + "attn.in", width, ins, norm, [qkv.target], unfoldable=padding)
     port, writer = OnMap(module, qkv.port), None if padding else qkv.target
-    yield Site("qkv.out", at + "qkv.out", qkv.width, port, writer, unfoldable=padding)
+    yield Site(
+        "qkv.out", at + "qkv.out", qkv.width, port, writer, unfoldable=padding, map=qkv.target
+    )
     yield Site("attn.out", at + "attn.out", width, outs, writer=ModuleTarget(module.attn.proj))
 
 

@@ -1,0 +1,36 @@
+"""Adapters of usual sizes for `preset:`; they set nothing but the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+EVERY_LAYER = ["qkv.out", "attn.out", "fc1.out", "mlp.out"]
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "lora": {"method": {"tuner": "lora", "options": {"r": 8, "lora_alpha": 16}}},
+    "dora": {
+        "method": {
+            "tuner": "lora",
+            "sites": EVERY_LAYER,
+            "options": {"r": 8, "lora_alpha": 16, "use_dora": True},
+        }
+    },
+    "ia3": {
+        "method": {
+            "tuner": "ia3",
+            "sites": ["qkv.out", "mlp.out"],
+            "options": {"feedforward_modules": ["mlp.out"]},
+        }
+    },
+    "oft": {
+        "method": {
+            "tuner": "oft",
+            "sites": EVERY_LAYER,
+            "options": {"r": 0, "oft_block_size": 32},
+        }
+    },
+}
+"""LoRA of rank 8 on q, k, v (294,912 parameters on ViT-B); DoRA and OFT on every layer of a block;
+IA3 as its paper has it for one attention: keys and values by q, k, v's outputs, and the MLP's
+hidden units."""
