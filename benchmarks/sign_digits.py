@@ -81,8 +81,9 @@ CHOSEN = {
     "scratch": Recipe("scratch", lr=5e-4, epochs=15, weight_decay=0.05, fields={"name": "full"}),
 }
 """Compared on validation, one seed each: ARC's rate (5e-3, 1e-2, 2e-2); SMoA's rate (1e-3, 4e-3 and
-1e-2 at scale 1) and scale (1, 4 and 10 at 4e-3); iConFormer's rate and scale (1e-3 and 4e-3, each at
-0.1 and 1; at 4e-3 the training collapses). The others were set by hand, DAPT's rate after SMoA's."""
+1e-2 at scale 1) and scale (1, 4 and 10 at 4e-3); iConFormer's rate and scale (1e-3 and 4e-3, each
+at 0.1 and 1; at 4e-3 the training collapses). The others were set by hand, DAPT's rate after
+SMoA's."""
 
 
 def candidates(recipes: Mapping[str, Recipe]) -> Iterator[Recipe]:

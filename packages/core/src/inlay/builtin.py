@@ -15,18 +15,21 @@ def register_methods() -> Iterable[Method]:
         name="full",
         config="inlay.methods.config:FullConfig",
         attach="inlay.methods.attach:full",
+        traits=frozenset({"identity", "foldable"}),
         summary="every parameter of the backbone is trained",
     )
     yield Method(
         name="linear",
         config="inlay.methods.config:LinearConfig",
         attach="inlay.methods.attach:linear",
+        traits=frozenset({"identity", "foldable"}),
         summary="only the head is trained",
     )
     yield Method(
         name="bitfit",
         config="inlay.methods.config:BitFitConfig",
         attach="inlay.methods.attach:bitfit",
+        traits=frozenset({"identity", "foldable"}),
         summary="only biases are trained",
         citation="Ben-Zaken, Ravfogel, Goldberg: BitFit. ACL 2022. arXiv:2106.10199",
     )

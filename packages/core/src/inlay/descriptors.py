@@ -5,7 +5,7 @@ An import path is `"package.module:attribute"`; the host resolves it when the th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,15 @@ class Method:
     words."""
     count: str | None = None
     """`count(config, anatomy) -> int`: how many parameters the method trains, from its formula."""
+    traits: frozenset[str] | str = frozenset()
+    """What the method promises, for `inlay plugins check`: `identity` (starts as the bare
+    backbone), `foldable` (merges exactly); or, where that depends on the settings or on what the
+    backbone provides, the import path of `traits(config, provides) -> frozenset[str]`, answered
+    without importing torch."""
+    examples: Sequence[Mapping[str, Any]] = ({},)
+    """Settings to check the method with, the usual ones first; widths are 8 to 32 there."""
+    idle: Mapping[str, str] = field(default_factory=dict)
+    """Patterns (`*.experts.*`) of parameters that may stay without a gradient -> why."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Named recipes: overrides of a whole run, such as `{"method": {...}, "train": {...}}`, and if
     it is for one `modality` alone, its name."""
@@ -64,6 +73,12 @@ class Method:
     checkpoint of the authors' code on the named `backbone`, or on the file's own one, whose weights
     are then written to `backbone_out`; `labels` are the class names, if known."""
     citation: str = ""
+
+    def promised(self, config: Config, provides: frozenset[str]) -> frozenset[str]:
+        """The traits with these settings on a backbone that provides this."""
+        if isinstance(self.traits, str):
+            return resolve(self.traits)(config, provides)
+        return self.traits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +99,8 @@ class Backbone:
     adopt: str | None = None
     catch_all: str | None = None
     """The config field that takes a short form which is no registered name."""
+    examples: Sequence[Mapping[str, Any]] = ()
+    """Settings of small networks without pretrained weights, for `inlay plugins check`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +130,12 @@ class Task:
     config: ConfigClass = ConfigClass()
     build: str
     summary: str
+    examples: Sequence[Mapping[str, Any]] = ({},)
+    """Settings to check the task with."""
+    example: str | None = None
+    """`example(anatomy, batch) -> (labels, inputs, targets)` for `inlay plugins check`: names, a
+    tensor for the backbone and what `loss` takes. Without it: three classes, any inputs, class
+    indices (B,)."""
     needs: frozenset[str] = frozenset()
     """What the backbone must provide."""
 
@@ -129,6 +152,9 @@ class Dataset:
     build: str
     modality: str
     summary: str
+    example: str | None = None
+    """`example(folder: Path) -> Mapping`: writes a small data set of this layout into an empty
+    folder and gives the settings that read it, for `inlay plugins check`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,3 +46,12 @@ class ArcConfig(Config):
         if not sites or len(set(sites)) < len(sites):
             raise ValueError("name `attn.in`, `mlp.in` or both, each once")
         return sites
+
+
+def traits(config: ArcConfig, provides: frozenset[str]) -> frozenset[str]:
+    """What ARC promises: the site of Swin's residual stream does not fold, and `xavier` moves the
+    MLP's site from the start."""
+    on_the_stream = "hierarchical" in provides and config.swin_mlp_site == "residual_stream"
+    mlp = "mlp.in" in config.sites
+    found = set() if mlp and on_the_stream else {"foldable"}
+    return frozenset(found if mlp and config.mlp_rescale_init == "xavier" else found | {"identity"})

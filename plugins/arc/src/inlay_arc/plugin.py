@@ -22,6 +22,8 @@ def register_methods() -> Iterable[Method]:
         config="inlay_arc.config:ArcConfig",
         attach="inlay_arc.adapter:attach",
         count="inlay_arc.adapter:count",
+        traits="inlay_arc.config:traits",
+        examples=({"rank": 4}, {"rank": 2, "sites": ["attn.in"], "last_blocks": 1}),
         importer="inlay_arc.importer:read",
         presets=PRESETS,
         summary="one low-rank projection for all blocks, rescaled in each; merges away",

@@ -27,6 +27,11 @@ def register_methods() -> Iterable[Method]:
         config="inlay_dapt.config:DaptConfig",
         attach="inlay_dapt.adapter:attach",
         count="inlay_dapt.adapter:count",
+        examples=(
+            {"rank": 4},
+            {"rank": 4, "prompts": False},
+            {"rank": 4, "scale_and_shift": False, "prompt_pooling": "max", "dropout": 0.1},
+        ),
         importer="inlay_dapt.importer:read",
         presets=PRESETS,
         needs=frozenset({"sequence", "insertion"}),

@@ -22,6 +22,13 @@ def register_methods() -> Iterable[Method]:
         config="inlay_iconformer.config:IconformerConfig",
         attach="inlay_iconformer.adapter:attach",
         count="inlay_iconformer.adapter:count",
+        traits=frozenset({"identity"}),
+        examples=(
+            {"rank": 4},
+            {"rank": 16, "generator": "se", "kernel_norm": "filter", "placement": "after_ffn"},
+            {"rank": 4, "generator": "conv_pool", "prefix_tokens": "centre_tap"},
+            {"rank": 4, "generator": "static", "placement": "after_attn", "learnable_scale": True},
+        ),
         presets=PRESETS,
         summary="adapters whose convolution kernels are generated from the input",
         citation=CITATION,

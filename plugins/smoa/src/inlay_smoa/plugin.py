@@ -22,6 +22,11 @@ def register_methods() -> Iterable[Method]:
         config="inlay_smoa.config:SmoaConfig",
         attach="inlay_smoa.adapter:attach",
         count="inlay_smoa.adapter:count",
+        examples=(
+            {"rank": 2, "experts": 4},
+            {"rank": 2, "experts": 4, "base": "adapter", "jitter": 0.1, "prompts": False},
+            {"rank": 2, "experts": 4, "base": "dapt", "sharing": "none"},
+        ),
         presets=PRESETS,
         summary="one routed library of small adapters for all blocks, with norms and prompts",
         citation=CITATION,

@@ -25,7 +25,8 @@ from inlay.anatomy import (
     Undo,
 )
 from inlay.anatomy.examples import normal_like
-from inlay.features import Features, Grid
+from inlay.anatomy.levels import recorded
+from inlay.features import Features, Grid, Layout
 
 
 class _Attention(nn.Module):
@@ -53,7 +54,9 @@ class _Mlp(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))
 
 
-class _Block(nn.Module):
+class TinyBlock(nn.Module):
+    """Pre-norm attention and MLP on tokens (B, T, D)."""
+
     def __init__(self, width: int, heads: int, qkv_bias: bool) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -75,15 +78,19 @@ class TinyBackbone(nn.Module):
         super().__init__()
         self.embed = nn.Conv2d(3, width, 4, 4)
         self.cls_token = nn.Parameter(torch.randn(1, 1, width))
-        self.blocks = nn.ModuleList(_Block(width, heads, qkv_bias) for _ in range(depth))
+        self.blocks = nn.ModuleList(TinyBlock(width, heads, qkv_bias) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.grad_checkpointing = False
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         self.grad_checkpointing = enable
 
-    def forward(self, images: Tensor) -> Tensor:
-        x = self.embed(images).flatten(2).transpose(1, 2)
+    def patches(self, images: Tensor) -> Tensor:
+        """(B, N, D)."""
+        return self.embed(images).flatten(2).transpose(1, 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        x = self.patches(inputs)
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         for block in self.blocks:
             if self.grad_checkpointing:
@@ -93,26 +100,38 @@ class TinyBackbone(nn.Module):
         return self.norm(x)
 
 
+def as_map(patches_BND: Tensor, height: int, width: int) -> Tensor:
+    """(B, D, H, W)."""
+    return patches_BND.transpose(1, 2).unflatten(2, (height, width))
+
+
 class TinyAnatomy(Anatomy):
     """The anatomy of a `TinyBackbone`; the shortest example of how a backbone is described."""
 
     _grid: tuple[int, int] = (2, 2)
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
-        self._grid = (inputs.shape[-2] // 4, inputs.shape[-1] // 4)
-        tokens = self.model(inputs)
+        self._see(inputs)
+        with recorded(self.blocks, levels) as seen:
+            tokens = self.model(inputs)
         layout = self.layout(len(self.blocks), inserted=inserted)
-        patches = tokens[:, layout.prefix :]
-        prompts = tokens[:, 1 : 1 + inserted]
-        return Features(tokens[:, 0], prompts, patches, layout, pooled=tokens[:, 0])
+        patches, prompts = tokens[:, layout.prefix :], tokens[:, 1 : 1 + inserted]
+        maps = [self._level(seen[block][:, -patches.shape[1] :]) for block in levels]
+        return Features(tokens[:, 0], prompts, patches, layout, tokens[:, 0], maps, inputs)
+
+    def _level(self, patches_BND: Tensor) -> Tensor:
+        return as_map(patches_BND, *self._grid)
 
     def follow(self) -> list[Undo]:
-        return [self.model.get_submodule("embed").register_forward_pre_hook(self._see)]
+        return [self.model.get_submodule("embed").register_forward_pre_hook(self._enter)]
 
-    def _see(self, embed: nn.Module, args: tuple[Tensor, ...]) -> None:
-        self._grid = (args[0].shape[-2] // 4, args[0].shape[-1] // 4)
+    def _enter(self, embed: nn.Module, args: tuple[Tensor, ...]) -> None:
+        self._see(args[0])
 
-    def layout(self, block: int, *, inserted: int = 0) -> Grid:
+    def _see(self, inputs: Tensor) -> None:
+        self._grid = (inputs.shape[-2] // 4, inputs.shape[-1] // 4)
+
+    def layout(self, block: int, *, inserted: int = 0) -> Layout:
         return Grid(*self._grid, prefix=1 + inserted)
 
     def example(self, batch: int = 1) -> Tensor:
@@ -130,28 +149,44 @@ def tiny_backbone(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = TinyBackbone(**kwargs)
-    blocks = [_block(i, module) for i, module in enumerate(model.blocks)]
+    spec = {"img_size": 8, "mean": [0.5] * 3, "std": [0.5] * 3}
+    return built(model, TinyAnatomy, "tiny", "image", "grid", spec)
+
+
+def built(
+    model: TinyBackbone,
+    anatomy: type[TinyAnatomy],
+    label: str,
+    modality: str,
+    layout: str,
+    spec: dict[str, Any],
+) -> BuiltBackbone:
+    """What a plugin's `build` gives: sites, traits, and how inputs are prepared."""
     width = model.norm.normalized_shape[0]
     norm = ModuleTarget(model.norm, diagonal=True)
-    sites = {
-        "tokens.in": Site("tokens.in", "tokens.in", width, InputOf(model.blocks[0])),
-        "norm.out": Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),
-    }
-    anatomy = TinyAnatomy(
+    described_whole = anatomy(
         model=model,
-        stages=[Stage(0, width, blocks)],
-        sites=sites,
-        provides=frozenset({"sequence", "grid", "class_token", "insertion"}),
+        stages=[Stage(0, width, [described(i, block) for i, block in enumerate(model.blocks)])],
+        sites={
+            "tokens.in": Site("tokens.in", "tokens.in", width, InputOf(model.blocks[0])),
+            "norm.out": Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),
+        },
+        provides=frozenset({"sequence", layout, "class_token", "insertion"}),
         prefix=1,
         class_token=(model, "cls_token"),
     )
-    spec = {"img_size": 8, "mean": [0.5] * 3, "std": [0.5] * 3}
     return BuiltBackbone(
-        module=model, anatomy=anatomy, modality="image", input_spec=spec, source={}, label="tiny"
+        module=model,
+        anatomy=described_whole,
+        modality=modality,
+        input_spec=spec,
+        source={},
+        label=label,
     )
 
 
-def _block(index: int, block: Any) -> Block:
+def described(index: int, block: Any) -> Block:
+    """The sites of a `TinyBlock`."""
     width = block.norm1.normalized_shape[0]
     qkv, proj = ModuleTarget(block.attn.qkv), ModuleTarget(block.attn.proj)
     fc1, fc2 = ModuleTarget(block.mlp.fc1), ModuleTarget(block.mlp.fc2)

@@ -1,0 +1,169 @@
+"""What a method's checks are given: one of its examples on one small backbone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inlay.adapted import AdaptedModel
+from inlay.anatomy import BuiltBackbone
+from inlay.assemble import attach, build_backbone, build_head
+from inlay.config import parse
+from inlay.config.base import Config
+from inlay.descriptors import Method
+from inlay.errors import AnatomyError, InlayError
+from inlay.fit import check_fit
+from inlay.host import PluginHost
+from inlay.testing.tiny import tiny_backbone
+from inlay.testing.tiny_points import tiny_points
+from inlay.testing.tiny_pyramid import tiny_pyramid
+
+LABELS = ("a", "b", "c")
+TINY: Mapping[str, Callable[[], BuiltBackbone]] = {
+    "a tiny ViT": tiny_backbone,
+    "a tiny network for points": tiny_points,
+    "a tiny pyramid": tiny_pyramid,
+}
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class MethodCase:
+    """An example of a method on a backbone of which a fresh copy is made for each use."""
+
+    host: PluginHost
+    method: Method
+    settings: Mapping[str, Any]
+    label: str
+    """The backbone, in words."""
+    build: Callable[[], BuiltBackbone]
+
+    def __str__(self) -> str:
+        chosen = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
+        return f"`{self.method.name}` ({chosen or 'defaults'}) on {self.label}"
+
+    @property
+    def first(self) -> bool:
+        """Whether these are the method's usual settings."""
+        return self.settings == self.method.examples[0]
+
+    @cached_property
+    def config(self) -> Config:
+        return parse("method", {"name": self.method.name, **self.settings}, self.host)
+
+    @cached_property
+    def traits(self) -> frozenset[str]:
+        """What the method promises with these settings."""
+        return self.method.promised(self.config, self.bare().anatomy.provides)
+
+    @cached_property
+    def pool(self) -> str:
+        """Every kind of token that there is, so that the head leaves no parameter idle."""
+        built = self.bare()
+        tokens = self._attached(built, "mean").adapter.tokens
+        cls = ["cls"] if "class_token" in built.anatomy.provides else []
+        return "+".join([*cls, "mean", *(["prompts"] if tokens else [])])
+
+    def bare(self) -> BuiltBackbone:
+        """The backbone in evaluation mode, its norms and biases away from ones and zeros."""
+        built = self.build()
+        _shake(built.module.state_dict().values(), 0.1)
+        built.module.eval()
+        return built
+
+    def model(
+        self, built: BuiltBackbone | None = None, *, name: str = "default", seed: int = 0
+    ) -> AdaptedModel:
+        """A freshly attached adapter, in evaluation mode."""
+        torch.manual_seed(seed)
+        return self._attached(built or self.bare(), self.pool, name).eval()
+
+    def moved(self, built: BuiltBackbone | None = None, **given: Any) -> AdaptedModel:
+        """One whose trained tensors are away from where they start, so that it does something."""
+        model = self.model(built, **given)
+        _shake(model.trained_parameters().values(), 0.05)
+        return model
+
+    def batch(self, model: AdaptedModel, size: int = 4) -> Batch:
+        """Random inputs and targets, always the same."""
+        inputs = model.anatomy.example(size)
+        return inputs, torch.arange(size, device=inputs.device) % len(LABELS)
+
+    def _attached(self, built: BuiltBackbone, pool: str, name: str = "default") -> AdaptedModel:
+        task = parse("task", {"name": "classification", "pool": pool}, self.host)
+        head = build_head(task, built, LABELS, self.host)
+        return attach(
+            built,
+            self.config,
+            self.method,
+            head,
+            task=task,
+            name=name,
+            host=self.host,
+            verify=False,
+        )
+
+
+def method_cases(name: str, host: PluginHost) -> list[MethodCase]:
+    """Every example on every small backbone that fits; an example may refuse one in a sentence,
+    the first may not."""
+    method = host.find("method", name)
+    backbones = {label: build for label, build in _backbones(host, method) if _fits(method, build)}
+    cases = [
+        MethodCase(host, method, settings, label, build)
+        for settings in method.examples
+        for label, build in backbones.items()
+    ]
+    if not cases:
+        raise InlayError(
+            f"no small backbone is at hand that the method `{name}` runs on: it needs"
+            f" {', '.join(f'`{t}`' for t in sorted(method.needs)) or 'nothing'}"
+        )
+    return [case for case in cases if case.first or _takes(case)]
+
+
+def _backbones(
+    host: PluginHost, method: Method
+) -> Iterator[tuple[str, Callable[[], BuiltBackbone]]]:
+    """The tiny ones; those of installed plugins only if none of the tiny ones fits."""
+    yield from TINY.items()
+    if any(_fits(method, build) for build in TINY.values()):
+        return
+    for backbone in host.backbones.values():
+        for settings in backbone.examples:
+            config = parse("backbone", {"name": backbone.name, **settings}, host)
+            built = build_backbone(config, host)
+            yield f"`{built.label}`", lambda built=built: copy.deepcopy(built)
+
+
+def _fits(method: Method, build: Callable[[], BuiltBackbone]) -> bool:
+    anatomy = build().anatomy
+    try:
+        check_fit(method, anatomy.provides, anatomy.unfit, "")
+    except AnatomyError:
+        return False
+    return True
+
+
+def _takes(case: MethodCase) -> bool:
+    try:
+        case.model()
+    except AnatomyError:
+        return False
+    return True
+
+
+def _shake(tensors: Iterable[Tensor], size: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for tensor in tensors:
+            if tensor.is_floating_point():
+                noise = 2 * torch.rand(tensor.shape, generator=generator) - 1
+                tensor.add_(size * noise.to(tensor))

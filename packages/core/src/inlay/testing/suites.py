@@ -1,0 +1,55 @@
+"""Which contracts there are for each kind of thing that a plugin registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inlay.errors import ConfigError
+from inlay.host import PluginHost
+from inlay.testing.case import method_cases
+from inlay.testing.checking import Check, Outcome, outcomes
+from inlay.testing.methods import METHOD_CHECKS
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The checks of one kind, and how to make their cases."""
+
+    checks: Sequence[Check]
+    cases: Callable[[str, PluginHost], Sequence[Any]]
+
+
+SUITES: Mapping[str, Suite] = {
+    "method": Suite(METHOD_CHECKS, method_cases),
+}
+"""By kind: `method`, `backbone`, `task`, `dataset`."""
+
+
+def suite_of(kind: str) -> Suite:
+    """The suite, or an error that lists the kinds."""
+    if kind not in SUITES:
+        raise ConfigError(f"a {kind} has no checks (have: {', '.join(SUITES)})")
+    return SUITES[kind]
+
+
+def run_checks(
+    kind: str,
+    name: str,
+    *,
+    host: PluginHost | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+) -> Iterator[Outcome]:
+    """Check one registered thing against the contract of its kind; outcomes as they come.
+
+    Args:
+        kind: `method`, `backbone`, `task` or `dataset`.
+        expected_failures: name of a check -> why it fails; one that passes all the same is broken.
+
+    >>> from inlay.testing import run_checks
+    >>> all(outcome.good for outcome in run_checks("method", "bitfit"))  # doctest: +SKIP
+    True
+    """
+    suite, host = suite_of(kind), host or PluginHost.discover()
+    yield from outcomes(suite.checks, suite.cases(name, host), expected_failures or {})
