@@ -1,35 +1,93 @@
-"""Build every wheel, install them into a fresh environment, run the integration tests against them.
+"""Build every wheel, install sets of them into fresh environments, run the integration tests there.
 
-`hatch run wheels:run`; arguments are handed to pytest.
+`hatch run wheels:run --sets none,all`; what is not an option of this program is handed to pytest.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "integration_tests" / "example_plugin"
+SETS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("sets.toml").read_text())
+PROJECTS = [
+    tomllib.loads(path.read_text())["project"] for path in sorted(ROOT.glob("p*/*/pyproject.toml"))
+]
+SETS["all"] = [project["name"] for project in PROJECTS if project["name"] != "inlay"]
 
 
-def main(pytest_args: list[str]) -> int:
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", default=",".join(SETS), help=f"of {', '.join(SETS)}")
+    parser.add_argument(
+        "--versions",
+        choices=["lowest", "newest"],
+        default="newest",
+        help="of what the packages depend on: the lower bounds, or what the index has today",
+    )
+    options, pytest_args = parser.parse_known_args(words)
+    sets = options.sets.split(",")
+    if unknown := set(sets) - set(SETS):
+        parser.error(f"no set {', '.join(sorted(unknown))} (have: {', '.join(SETS)})")
     with tempfile.TemporaryDirectory() as folder:
-        wheels, venv = Path(folder, "wheels"), Path(folder, "venv")
-        run("hatch", "--env", "default", "build", "--all", "--target", "wheel", str(wheels))
-        python = install(sorted(wheels.glob("*.whl")), venv)
-        env = {**os.environ, "INLAY_EXPECT": "all", "INLAY_WHEELS": "1"}
-        tests = [python, "-m", "pytest", "integration_tests", *pytest_args]
-        return subprocess.run(tests, cwd=ROOT, env=env, check=False).returncode
+        wheels = build(Path(folder, "wheels"))
+        codes = [
+            test(name, options.versions, wheels, Path(folder, name), pytest_args) for name in sets
+        ]
+    return max(codes)
 
 
-def install(wheels: list[Path], venv: Path) -> str:
-    """The Python of a new environment that holds the wheels and what the tests need."""
+def build(folder: Path) -> dict[str, Path]:
+    """The wheel of every distribution, the example plugin's too."""
+    run("hatch", "--env", "default", "build", "--all", "--target", "wheel", str(folder))
+    run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(EXAMPLE))
+    return {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
+
+
+def test(
+    name: str, versions: str, wheels: dict[str, Path], venv: Path, pytest_args: list[str]
+) -> int:
+    """Pytest's exit status in a new environment that holds the set and none of the sources."""
+    print(f"\n--- set {name}, {versions} versions", flush=True)
+    chosen = [str(wheels[distribution]) for distribution in ["inlay", *SETS[name]]]
     python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
-    run("uv", "venv", "--quiet", "--python", sys.executable, str(venv))
-    run("uv", "pip", "install", "--quiet", "--python", python, "--group", "test", *map(str, wheels))
-    return python
+    run("uv", "venv", "--quiet", "--python", interpreter(versions), str(venv))
+    install = ["uv", "pip", "install", "--quiet", "--python", python, "--group", "test"]
+    if versions == "lowest":
+        bounds = venv / "lowest.txt"
+        bounds.write_text("\n".join(lower_bounds()))
+        install += ["--constraints", str(bounds)]
+    run(*install, *chosen)
+    env = os.environ | {"INLAY_EXPECT": name, "INLAY_VERSIONS": versions}
+    env["INLAY_WHEELS"] = str(wheels["inlay"].parent)
+    tests = [python, "-m", "pytest", "integration_tests", *pytest_args]
+    return subprocess.run(tests, cwd=ROOT, env=env, check=False).returncode
+
+
+def interpreter(versions: str) -> str:
+    """The oldest Python that the packages allow, or the one that runs this."""
+    if versions == "newest":
+        return sys.executable
+    return PROJECTS[0]["requires-python"].removeprefix(">=")
+
+
+def lower_bounds() -> list[str]:
+    """`torch==2.6` for every `torch>=2.6` that a package asks for."""
+    asked = {Requirement(text) for project in PROJECTS for text in project["dependencies"]}
+    return [
+        f"{requirement.name}=={bound.version}"
+        for requirement in asked
+        for bound in requirement.specifier
+        if bound.operator == ">=" and not requirement.name.startswith("inlay")
+    ]
 
 
 def run(*command: str) -> None:

@@ -1,36 +1,24 @@
-"""The method that the tutorial writes: the very file that its page quotes."""
+"""LoRA by its formula: what it adds, how it starts, what it merges into."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 import inlay
-from inlay import PluginHost
 from inlay.adapted import AdaptedModel
 from inlay.testing import tiny_backbone
-
-FILE = Path(__file__).parents[3] / "docs" / "tutorial" / "my_lora.py"
-
-
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[PluginHost]:
-    """Core and the tutorial's file, as `--plugin ./my_lora.py` loads it."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield PluginHost.discover(files=[FILE])
-    sys.modules.pop("my_lora", None)
+from inlay_example_lora import method
 
 
 @pytest.fixture
-def model(host: PluginHost) -> AdaptedModel:
+def model() -> AdaptedModel:
     """Two blocks of width 16, rank 2, alpha 6: the update is multiplied by 3."""
     torch.manual_seed(0)
-    method = {"name": "my_lora", "rank": 2, "alpha": 6}
-    return inlay.adapt(tiny_backbone(), method, num_classes=3, host=host)
+    lora = {"name": "lora", "rank": 2, "alpha": 6}
+    return inlay.adapt(tiny_backbone(), lora, num_classes=3)
 
 
 def train(model: AdaptedModel, steps: int) -> None:
@@ -42,9 +30,8 @@ def train(model: AdaptedModel, steps: int) -> None:
         optimizer.step()
 
 
-def test_it_is_at_most_forty_lines() -> None:
-    lines = [line for line in FILE.read_text().splitlines() if line.strip()]
-    assert len(lines) <= 40
+def test_the_method_is_at_most_forty_lines() -> None:
+    assert len(Path(method.__file__).read_text().splitlines()) <= 40
 
 
 def test_it_adds_rank_times_inputs_and_outputs_to_every_block(model: AdaptedModel) -> None:
@@ -79,9 +66,9 @@ def test_merging_writes_w_plus_three_times_b_a(model: AdaptedModel) -> None:
     assert all(torch.equal(t, before[n]) for n, t in model.backbone.state_dict().items())
 
 
-def test_it_is_saved_and_loaded(model: AdaptedModel, host: PluginHost, tmp_path: Path) -> None:
+def test_it_is_saved_and_loaded(model: AdaptedModel, tmp_path: Path) -> None:
     train(model, steps=2)
     folder = model.eval().save_pretrained(tmp_path / "bundle")
-    again = inlay.load(folder, backbone=tiny_backbone(), host=host)
+    again = inlay.load(folder, backbone=tiny_backbone())
     inputs = model.anatomy.example(2)
     assert torch.equal(again(inputs), model(inputs))
