@@ -1,0 +1,276 @@
+"""Methods that each break one sentence of the contract, and `DEFECTS`, which check names it.
+
+What is wrong is in one place of each: the module, how it is placed, or what is declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import planted_modules as modules
+from pydantic import create_model, field_validator
+from torch import nn
+
+from inlay import hookimpl
+from inlay.anatomy import Placement
+from inlay.config.base import Config
+from inlay.descriptors import Method
+
+
+def beside(place: Placement, make: Callable[[int, Any], nn.Module]) -> None:
+    for block in place.blocks:
+        target: Any = block.site("qkv.out")
+        branch = make(block.width, target.writer.module)
+        place.branch(block.site("attn.in"), target, branch)
+
+
+def left_behind(place: Placement, config: Config) -> None:
+    beside(place, modules.LowRank)
+    place.blocks[0].module.register_forward_hook(lambda module, args, output: None)
+
+
+def left_attribute(place: Placement, config: Config) -> None:
+    beside(place, modules.LowRank)
+    place.anatomy.model.adapted_by = "planted"
+
+
+def class_token_only(place: Placement, config: Config) -> None:
+    """It needs insertion and does not say so."""
+    beside(place, modules.LowRank)
+    place.insert(place.blocks[0], nn.Module())
+
+
+def one_projection(config: Config, anatomy: Any) -> int:
+    """The formula of a method whose `down` is shared by all blocks of a stage."""
+    shared = sum(2 * stage.width for stage in anatomy.stages)
+    return shared + sum(9 * block.width for block in anatomy.blocks)
+
+
+class Drifting(Config):
+    """Its `rank` grows whenever it is read."""
+
+    name: Literal["drifting"] = "drifting"
+    rank: int = 1
+    """Inner width."""
+
+    @field_validator("rank")
+    @classmethod
+    def _more(cls, rank: int) -> int:
+        return rank + 1
+
+
+class Undescribed(Config):
+    """A field without a docstring."""
+
+    name: Literal["undescribed"] = "undescribed"
+    rank: int = 2
+
+
+@dataclass(frozen=True)
+class Defect:
+    """How a broken method is registered, and the check that has to name it."""
+
+    check: str
+    clue: str
+    """What the failure must say."""
+    module: type[nn.Module] | None = None
+    attach: str = ""
+    config: type[Config] | None = None
+    declared: Mapping[str, Any] = field(default_factory=dict)
+
+
+BOTH = frozenset({"identity", "foldable"})
+IDENTITY = {"traits": frozenset({"identity"})}
+ONE_PROJECTION = {"count": "planted:one_projection"}
+MAPS = {"needs": frozenset({"class_token", "grid"})}
+DEFECTS: dict[str, Defect] = {
+    "leaked_gradient": Defect(
+        "trains_exactly_what_it_declares",
+        "attn.qkv.weight",
+        modules.Leaking,
+    ),
+    "moved_backbone": Defect(
+        "backbone_is_untouched_by_a_step",
+        "of the backbone changed",
+        modules.Moving,
+    ),
+    "unshared_projection": Defect(
+        "counts_its_parameters",
+        "says that it trains 320 parameters but trains 352",
+        modules.LowRank,
+        declared=ONE_PROJECTION,
+    ),
+    "unsaved_buffer": Defect(
+        "bundle_reloads_to_the_same_outputs",
+        "after reloading",
+        modules.Averaging,
+    ),
+    "forgotten_bias": Defect(
+        "folds_exactly",
+        "outputs move",
+        modules.ForgetfulMerge,
+    ),
+    "bent_fold": Defect(
+        "folds_exactly",
+        "outputs move",
+        modules.SecretlyBent,
+    ),
+    "modest": Defect(
+        "folding_is_refused_with_a_reason",
+        "promise `foldable`",
+        modules.LowRank,
+        declared=IDENTITY,
+    ),
+    "left_behind": Defect(
+        "detach_restores_the_backbone",
+        "`blocks.0` is left with other hooks",
+        attach="left_behind",
+    ),
+    "left_attribute": Defect(
+        "detach_restores_the_backbone",
+        "`the backbone` is left",
+        attach="left_attribute",
+    ),
+    "dropping": Defect(
+        "evaluation_draws_no_random_number",
+        "two passes in evaluation differ",
+        modules.AlwaysDropping,
+    ),
+    "python_start": Defect(
+        "is_the_same_under_a_seed",
+        "down.weight",
+        modules.PythonStart,
+    ),
+    "numpy_noise": Defect(
+        "trains_alike_under_a_seed",
+        "between two equal trainings",
+        modules.NumpyNoise,
+    ),
+    "mixing": Defect(
+        "inputs_of_a_batch_do_not_touch",
+        "an input alone and in a batch",
+        modules.Mixing,
+        declared=IDENTITY,
+    ),
+    "square": Defect(
+        "takes_inputs_that_are_not_square",
+        "unflatten",
+        modules.SquareMap,
+        declared=MAPS,
+    ),
+    "loud_start": Defect(
+        "starts_as_identity",
+        "before any step",
+        modules.LoudStart,
+    ),
+    "silenced": Defect(
+        "every_parameter_gets_a_gradient",
+        "branches.0.gate`",
+        modules.Silenced,
+    ),
+    "unplugged": Defect(
+        "every_site_is_met_and_every_parameter_connected",
+        "branches.0.spare`",
+        modules.Unplugged,
+    ),
+    "detached": Defect(
+        "every_site_is_met_and_every_parameter_connected",
+        "would never train",
+        modules.DetachedInside,
+    ),
+    "many_penalties": Defect(
+        "auxiliary_loss_is_a_finite_scalar",
+        "the shape (2,)",
+        modules.ManyPenalties,
+    ),
+    "endless_penalty": Defect(
+        "auxiliary_loss_is_a_finite_scalar",
+        "is nan",
+        modules.EndlessPenalty,
+    ),
+    "rounding": Defect(
+        "is_finite_in_bfloat16",
+        "not finite",
+        modules.Rounding,
+    ),
+    "counting": Defect(
+        "recomputes_to_the_same_gradients",
+        "recomputed gradient",
+        modules.Counting,
+    ),
+    "compiled": Defect(
+        "compiles",
+        "compiled and plain outputs",
+        modules.OtherWhenCompiled,
+    ),
+    "closed": Defect(
+        "copies_are_independent",
+        "acts through the first",
+        modules.Closed,
+    ),
+    "sometimes": Defect(
+        "two_processes_agree",
+        "parameters that were not used",
+        modules.Sometimes,
+    ),
+    "of_the_process": Defect(
+        "two_adapters_do_not_touch",
+        "training the second changes the first",
+        modules.OfTheProcess,
+    ),
+    "hoarding": Defect(
+        "bundle_holds_the_adapter_alone",
+        "a tensor of the backbone",
+        modules.Hoarding,
+    ),
+    "undeclared_need": Defect(
+        "fits_where_its_needs_are_met",
+        "tokens cannot be inserted",
+        attach="class_token_only",
+    ),
+    "drifting": Defect(
+        "settings_round_trip",
+        "is read back as",
+        modules.LowRank,
+        config=Drifting,
+    ),
+    "undescribed": Defect(
+        "settings_are_described",
+        "no docstring under `rank`",
+        modules.LowRank,
+        config=Undescribed,
+    ),
+}
+HEALTHY = Defect("", "", modules.LowRank)
+
+
+def attach(place: Placement, config: Config) -> None:
+    """The module of the defect that the settings name."""
+    beside(place, (DEFECTS | {"healthy": HEALTHY})[config.name].module)
+
+
+def _config(name: str) -> type[Config]:
+    return create_model(
+        name, __base__=Config, __doc__="Nothing to set.", name=(Literal[name], name)
+    )
+
+
+@hookimpl
+def register_methods() -> Iterable[Method]:
+    for name, defect in (DEFECTS | {"healthy": HEALTHY}).items():
+        yield Method(
+            name=name,
+            config=defect.config or _config(name),
+            attach=f"planted:{defect.attach or 'attach'}",
+            summary=f"breaks `{defect.check}`",
+            **{"traits": BOTH, **defect.declared},
+        )
+    yield Method(
+        name="needy",
+        config=_config("needy"),
+        attach="planted:attach",
+        summary="needs what no tiny backbone has",
+        needs=frozenset({"frequency"}),
+    )

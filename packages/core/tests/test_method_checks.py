@@ -1,0 +1,115 @@
+"""The kit is no rubber stamp: each planted defect is named by its check, and healthy methods by
+none."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from inlay import PluginHost
+from inlay.errors import ConfigError, InlayError, UnknownName
+from inlay.testing import method_checks, run_checks
+from inlay.testing.case import method_cases
+from inlay.testing.checking import outcomes
+from inlay.testing.methods import METHOD_CHECKS
+
+pytest_plugins = ["pytester"]
+PLANTED = Path(__file__).parent / "data" / "planted.py"
+HOST = PluginHost.discover(files=[PLANTED])
+DEFECTS = sys.modules["planted"].DEFECTS
+
+
+def only(name: str, *checks: str) -> dict[str, str]:
+    """Reasons of the broken ones among the named checks."""
+    chosen = [check for check in METHOD_CHECKS if check.name in checks]
+    found = outcomes(chosen, method_cases(name, HOST), {})
+    return {o.check.name: o.reason for o in found if not o.good}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_planted_defect_is_caught_by_the_check_that_names_it(name):
+    check = f"check_{DEFECTS[name].check}"
+    assert DEFECTS[name].clue in only(name, check)[check]
+
+
+def test_a_defect_breaks_no_other_check():
+    """A failure points at its cause."""
+    for name in ("mixing", "left_behind"):
+        broken = {o.check.name for o in run_checks("method", name, host=HOST) if not o.good}
+        assert broken == {f"check_{DEFECTS[name].check}"}
+
+
+@method_checks("healthy", host=HOST)
+def test_no_alarm_on_the_healthy_one(check):
+    check()
+
+
+@pytest.mark.parametrize("name", ["full", "linear", "bitfit"])
+def test_no_alarm_on_the_built_in_methods(name):
+    assert [o for o in run_checks("method", name, host=HOST) if not o.good] == []
+
+
+def test_an_expected_failure_needs_a_reason_and_a_known_name():
+    with pytest.raises(UnknownName, match="did you mean `check_folds_exactly`"):
+        method_checks("healthy", host=HOST, expected_failures={"check_fold_exactly": "why"})
+    with pytest.raises(ConfigError, match="needs a reason"):
+        method_checks("healthy", host=HOST, expected_failures={"check_folds_exactly": " "})
+
+
+def test_an_expected_failure_is_told_and_one_that_passes_is_a_failure():
+    expected = {
+        "check_folds_exactly": "the bias is forgotten",
+        "check_copies_are_independent": "by mistake",
+    }
+    checks = [check for check in METHOD_CHECKS if check.name in expected]
+    cases = method_cases("forgotten_bias", HOST)
+    found = {o.check.name: o for o in outcomes(checks, cases, expected)}
+    assert found["check_folds_exactly"].verdict == "expected"
+    assert found["check_copies_are_independent"].verdict == "broken"
+    assert "passes, but was expected to fail" in found["check_copies_are_independent"].reason
+
+
+def test_a_method_that_no_small_backbone_carries_is_told_in_a_sentence():
+    with pytest.raises(InlayError, match="needs `frequency`"):
+        method_cases("needy", HOST)
+
+
+def test_every_contract_is_one_sentence():
+    for check in METHOD_CHECKS:
+        assert check.contract.endswith("."), check.name
+        assert ". " not in check.contract, check.name
+
+
+def test_marks_turn_into_passing_failing_and_strict_tests(pytester):
+    """As a third party has it: one decorator, in a pytest of its own."""
+    pytester.makepyfile(
+        f"""
+        from pathlib import Path
+        from inlay import PluginHost
+        from inlay.testing import method_checks
+
+        HOST = PluginHost.discover(files=[Path({str(PLANTED)!r})])
+
+        @method_checks("forgotten_bias", host=HOST, expected_failures={{
+            "check_folds_exactly": "the bias is forgotten",
+            "check_copies_are_independent": "by mistake",
+        }})
+        def test_contract(check):
+            check()
+
+        @method_checks("mixing", host=HOST)
+        def test_other(check):
+            check()
+        """
+    )
+    result = pytester.runpytest("-q", "-k", "folds_exactly or copies or batch")
+    result.assert_outcomes(passed=2, failed=2, xfailed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*XPASS(strict)*",
+            "*an input alone and in a batch differ*",
+            "*with `mixing` (defaults) on*",
+        ]
+    )
