@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,8 @@ from inlay.descriptors import Method
 from inlay.errors import AnatomyError, InlayError
 from inlay.fit import check_fit
 from inlay.host import PluginHost
+from inlay.testing.registered import in_words
+from inlay.testing.states import shake
 from inlay.testing.tiny import tiny_backbone
 from inlay.testing.tiny_points import tiny_points
 from inlay.testing.tiny_pyramid import tiny_pyramid
@@ -46,8 +48,7 @@ class MethodCase:
     build: Callable[[], BuiltBackbone]
 
     def __str__(self) -> str:
-        chosen = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
-        return f"`{self.method.name}` ({chosen or 'defaults'}) on {self.label}"
+        return f"{in_words(self.method.name, self.settings)} on {self.label}"
 
     @property
     def first(self) -> bool:
@@ -74,7 +75,7 @@ class MethodCase:
     def bare(self) -> BuiltBackbone:
         """The backbone in evaluation mode, its norms and biases away from ones and zeros."""
         built = self.build()
-        _shake(built.module.state_dict().values(), 0.1)
+        shake(built.module.state_dict().values(), 0.1)
         built.module.eval()
         return built
 
@@ -88,7 +89,7 @@ class MethodCase:
     def moved(self, built: BuiltBackbone | None = None, **given: Any) -> AdaptedModel:
         """One whose trained tensors are away from where they start, so that it does something."""
         model = self.model(built, **given)
-        _shake(model.trained_parameters().values(), 0.05)
+        shake(model.trained_parameters().values(), 0.05)
         return model
 
     def batch(self, model: AdaptedModel, size: int = 4) -> Batch:
@@ -158,12 +159,3 @@ def _takes(case: MethodCase) -> bool:
     except AnatomyError:
         return False
     return True
-
-
-def _shake(tensors: Iterable[Tensor], size: float) -> None:
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for tensor in tensors:
-            if tensor.is_floating_point():
-                noise = 2 * torch.rand(tensor.shape, generator=generator) - 1
-                tensor.add_(size * noise.to(tensor))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from inlay.adapted import AdaptedModel
@@ -58,6 +59,25 @@ def _facts(module: nn.Module) -> tuple[object, ...]:
 
 def _is_table(name: str) -> bool:
     return name.endswith("hooks") or name in ("_parameters", "_buffers", "_modules", "training")
+
+
+def shake(tensors: Iterable[Tensor], size: float) -> None:
+    """Move every value by up to `size`, always in the same way, away from ones and zeros."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for tensor in tensors:
+            if tensor.is_floating_point():
+                noise = 2 * torch.rand(tensor.shape, generator=generator) - 1
+                tensor.add_(size * noise.to(tensor))
+
+
+def apart(got: Tensor, expected: Tensor) -> float:
+    """The largest difference, as a part of the largest value that is expected, or of one."""
+    if got.shape != expected.shape:
+        return float("inf")
+    if not got.numel():
+        return 0.0
+    return ((got - expected).abs().max() / expected.abs().max().clamp(min=1)).item()
 
 
 def step(model: AdaptedModel, batch: tuple[Tensor, Tensor], steps: int = 1) -> None:

@@ -1,0 +1,63 @@
+"""What every registered thing says of itself before anything is built."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from inlay.config import parse
+from inlay.config.base import Config
+from inlay.config.explain import explained
+from inlay.host import PluginHost
+from inlay.testing.checking import require
+
+_PROBE = """
+import json, sys
+from inlay import PluginHost
+from inlay.descriptors import resolve
+kind, name, settings = sys.argv[1:]
+registered = PluginHost.discover().find(kind, name)
+config = registered.config.model_validate({"name": name, **json.loads(settings)})
+if kind == "method":
+    registered.promised(config, frozenset())
+if kind == "backbone":
+    resolve(registered.provides)(config)
+print(", ".join({"torch", "timm", "peft", "transformers"} & set(sys.modules)))
+"""
+
+
+def in_words(name: str, settings: Mapping[str, Any]) -> str:
+    """A registered thing with its settings, for a message."""
+    chosen = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+    return f"`{name}` ({chosen or 'defaults'})"
+
+
+def not_installed(kind: str, name: str, host: PluginHost) -> str:
+    """Why another process does not list it, if so: only what is installed is listed by every
+    command."""
+    installed = all(part.isidentifier() for part in host.owner(kind, name).source.split("."))
+    return "" if installed else "the plugin is a file or an object, and not installed"
+
+
+def listing_imports_no_torch(kind: str, name: str, settings: Mapping[str, Any]) -> None:
+    """Read its settings, and what it says of them, in a fresh process."""
+    command = [sys.executable, "-c", _PROBE, kind, name, json.dumps(settings, default=str)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    require(found.returncode == 0, f"listing fails: {found.stderr.strip().splitlines()[-1:]}")
+    require(not found.stdout.strip(), f"listing imports {found.stdout.strip()}")
+
+
+def settings_round_trip(kind: str, config: Config, host: PluginHost) -> None:
+    """Read back what was written as JSON."""
+    dumped = json.loads(config.model_dump_json())
+    again = parse(kind, dumped, host)
+    require(again == config, f"{dumped} is read back as {again!r}")
+
+
+def settings_are_described(config: Config) -> None:
+    """Look for fields without a description."""
+    bare = [field.name for field in explained(type(config)) if not field.description]
+    require(not bare, f"no docstring under {', '.join(f'`{name}`' for name in bare)}")
