@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -147,3 +149,15 @@ def adapt_with() -> Callable[..., AdaptedModel]:
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def generate() -> ModuleType:
+    """The script that makes the documentation's tables while the site is built."""
+    file = Path(__file__).parents[3] / "docs" / "generate.py"
+    spec = importlib.util.spec_from_file_location("docs_generate", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import re
 import textwrap
@@ -32,17 +31,6 @@ HOOKS = [name for name, hook in vars(hooks).items() if hasattr(hook, "inlay_spec
 @pytest.fixture(scope="module")
 def host() -> PluginHost:
     return PluginHost.discover()
-
-
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    """The script that makes tables while the site is built."""
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", HOOKS)
