@@ -18,6 +18,10 @@ ROOT = Path(__file__).parent.parent
 collect_ignore = [] if find_spec("inlay_example_lora") else ["example_plugin"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-matrix", action="store_true", help="write docs/reference/matrix.json")
+
+
 @pytest.fixture(scope="session")
 def ours() -> set[str]:
     """The distributions of this repository."""

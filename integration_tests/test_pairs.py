@@ -1,27 +1,35 @@
-"""Every installed method on every installed family of backbones.
+"""Every installed method on every installed family of backbones, for every installed task.
 
-Either the two declare that they do not fit, or the pair learns, saves, is the same in another
-process, and comes off without a trace. Backbones are tiny: what is tested is that the pieces meet.
+Either the three declare that they do not fit, in the sentence that a user would see, or they learn,
+save, are the same in another process, merge or say why not, and come off without a trace.
+Backbones are tiny: what is tested is that the pieces meet. The documentation shows the outcomes.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from runpy import run_path
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import inlay
 from inlay import PluginHost
-from inlay.descriptors import Method
-from inlay.errors import AnatomyError
+from inlay.adapted import AdaptedModel
+from inlay.anatomy import BuiltBackbone
+from inlay.assemble import as_built
+from inlay.descriptors import Method, Task, resolve
+from inlay.errors import AnatomyError, CannotFold
+from inlay.fit import check_fit
 
 ELSEWHERE = Path(__file__).with_name("predict_elsewhere.py")
+TABLE = Path(__file__).parent.parent / "docs" / "reference" / "matrix.json"
 made = run_path(str(ELSEWHERE))["made"]
 HOST = PluginHost.discover()
 TIMM = {
@@ -40,34 +48,27 @@ CLOUDS = {
 GROUPED = {"groups": 12, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24}
 COLUMN = {"embed_dim": 32, "depth": 2, "num_heads": 2}
 PYRAMID = {"embed_dim": 16, "depths": (2, 2), "num_heads": (2, 2)}
+Outcomes = dict[tuple[str, str, str], dict[str, Any]]
 
 
-def families() -> dict[str, str | tuple[str, dict]]:
+def families() -> dict[str, str | dict[str, Any]]:
     """Small models of every kind that the installed backbones take, and the bundled ones by
     name."""
     found = {name: name for name in HOST.backbones if name.startswith("inlay_")}
-    if "timm" in HOST.backbones:
-        found |= TIMM
-    if "point_mae" in HOST.backbones:
-        found |= CLOUDS
-    return found
+    small = TIMM if "timm" in HOST.backbones else {}
+    small = small | (CLOUDS if "point_mae" in HOST.backbones else {})
+    return found | {name: recipe(*family) for name, family in small.items()}
 
 
-def recipe(family: tuple[str, dict]) -> dict:
+def recipe(architecture: str, sizes: dict[str, Any]) -> dict[str, Any]:
     """Class and arguments; the other process makes the same model from them."""
-    architecture, sizes = family
     if architecture in ("PointMae", "ReCon"):
         return {"cloud": architecture, **GROUPED, **sizes}
     shape = PYRAMID if "window_size" in sizes else COLUMN
     return {"model_name": architecture, **shape, **sizes}
 
 
-def make(family: str | tuple[str, dict]) -> str | nn.Module:
-    """A name is built by its plugin; another model is made here, as a user would hold it."""
-    return family if isinstance(family, str) else made(recipe(family))
-
-
-def bits(module: nn.Module) -> dict[str, torch.Tensor]:
+def bits(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
 
@@ -79,7 +80,7 @@ def elsewhere():
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
 
-        def predict(folder: Path, backbone: dict | None) -> torch.Tensor:
+        def predict(folder: Path, backbone: dict | None) -> Tensor:
             print(json.dumps([str(folder), backbone]), file=process.stdin, flush=True)
             answer = process.stdout.readline()
             assert answer, "the other process died; its traceback is above"
@@ -89,35 +90,44 @@ def elsewhere():
         process.stdin.close()
 
 
+@pytest.fixture(scope="session")
+def outcomes() -> Outcomes:
+    """What became of each (task, family, method) so far."""
+    return {}
+
+
 @pytest.mark.skipif(not HOST.backbones, reason="core alone brings no backbone")
 def test_there_are_pairs():
     assert families()
     assert {"full", "linear", "bitfit"} <= set(HOST.methods)
 
 
+@pytest.mark.parametrize("task", HOST.tasks)
 @pytest.mark.parametrize("method", HOST.methods)
-@pytest.mark.parametrize("family", families().values(), ids=families())
-def test_pair(family, method, elsewhere, tmp_path):
-    backbone = make(family)
+@pytest.mark.parametrize("family", families())
+def test_pair(family, method, task, elsewhere, outcomes, tmp_path):
+    source, key = families()[family], (task, family, method)
+    built = as_built(source if isinstance(source, str) else made(source), HOST)
     torch.manual_seed(1)
     try:
-        model = inlay.adapt(backbone, method, num_classes=3)
+        (model, inputs, targets), refusal = adapted(built, method, HOST.tasks[task]), None
     except AnatomyError as error:
-        model, refusal = None, str(error)
-    if model is None:
-        assert declared(HOST.methods[method], refusal)
+        refusal = str(error)
+    if refusal is not None:
+        assert declared(refusal, HOST.methods[method], HOST.tasks[task])
+        outcomes[key] = {"works": False, "reason": refusal}
         return
-    inputs = model.anatomy.example(4)
     with model.disabled() as bare, torch.no_grad():
         before = bits(bare), bare.eval()(inputs).clone()
 
-    learn(model, inputs)
+    learn(model, (inputs, targets))
     with torch.no_grad():
         expected = model.eval()(inputs)
     folder = model.save_pretrained(tmp_path / "bundle")
     torch.save(inputs, tmp_path / "inputs.pt")
-    spec = None if isinstance(backbone, str) else recipe(family)
-    torch.testing.assert_close(elsewhere(folder, spec), expected, rtol=0, atol=1e-6)
+    again = elsewhere(folder, None if isinstance(source, str) else source)
+    torch.testing.assert_close(again, expected, rtol=0, atol=1e-6)
+    outcomes[key] = {"works": True, **merged(model, inputs, expected)}
 
     bare = model.detach()
     after = bits(bare)
@@ -127,15 +137,25 @@ def test_pair(family, method, elsewhere, tmp_path):
         assert torch.equal(bare.eval()(inputs), before[1])
 
 
-def declared(method: Method, refusal: str) -> bool:
-    """Whether the refusal is one that the method's descriptor announces."""
-    needs = any(f"`{trait}`" in refusal for trait in method.needs)
+def adapted(built: BuiltBackbone, method: str, task: Task) -> tuple[AdaptedModel, Tensor, Tensor]:
+    """The model, and a small batch for it."""
+    check_fit(task, built.anatomy.provides, built.anatomy.unfit, built.label)
+    labels, inputs = ("a", "b", "c"), built.anatomy.example(4)
+    targets = torch.tensor([0, 1, 2, 0])
+    if task.example is not None:
+        labels, inputs, targets = resolve(task.example)(built.anatomy, 2)
+    config = {"name": task.name, **task.examples[0]}
+    return inlay.adapt(built, method, task=config, labels=labels), inputs, targets
+
+
+def declared(refusal: str, method: Method, task: Task) -> bool:
+    """Whether the refusal is one that the descriptors announce."""
+    needs = any(f"`{trait}`" in refusal for trait in method.needs | task.needs)
     return needs or any(reason in refusal for reason in method.refuses.values())
 
 
-def learn(model: nn.Module, inputs: torch.Tensor) -> None:
+def learn(model: AdaptedModel, batch: tuple[Tensor, Tensor]) -> None:
     """Two steps lower the loss."""
-    batch = inputs, torch.tensor([0, 1, 2, 0])
     optimizer = torch.optim.AdamW(model.trained_parameters().values(), lr=1e-3, weight_decay=0)
     start = loss_of(model, batch)
     model.train()
@@ -146,6 +166,40 @@ def learn(model: nn.Module, inputs: torch.Tensor) -> None:
     assert loss_of(model, batch) < start
 
 
-def loss_of(model: nn.Module, batch: tuple) -> float:
+def loss_of(model: AdaptedModel, batch: tuple[Tensor, Tensor]) -> float:
     with torch.no_grad():
         return model.eval().loss(batch).item()
+
+
+def merged(model: AdaptedModel, inputs: Tensor, expected: Tensor) -> dict[str, Any]:
+    """A plain network that computes the same, or the reason why there is none."""
+    try:
+        plain = model.merge()
+    except CannotFold as refusal:
+        return {"merges": False, "reason": str(refusal)}
+    assert not list(plain.adapter.parameters())
+    with torch.no_grad():
+        torch.testing.assert_close(plain(inputs), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(model(inputs), expected, rtol=0, atol=0)
+    return {"merges": True}
+
+
+@pytest.mark.skipif(not HOST.backbones, reason="core alone brings no backbone")
+def test_the_documentation_shows_what_was_seen(request, outcomes, ours):
+    """`hatch run +plugins=all integration:matrix` writes it."""
+    seen: dict[str, dict[str, dict[str, Any]]] = {}
+    for (task, family, method), outcome in outcomes.items():
+        if HOST.owner("method", method).distribution in ours:
+            seen.setdefault(task, {}).setdefault(family, {})[method] = outcome
+    whole = os.environ.get("INLAY_EXPECT") == "all"
+    if whole and len(outcomes) < len(HOST.tasks) * len(families()) * len(HOST.methods):
+        pytest.skip("not every pair was tried")
+    if request.config.getoption("--write-matrix"):
+        assert whole, "only the environment `all` has every pair"
+        TABLE.write_text(json.dumps(seen, indent=1) + "\n")
+    shown = json.loads(TABLE.read_text())
+    if whole:
+        assert seen == shown
+    for task, rows in seen.items():
+        for family, cells in rows.items():
+            assert cells.items() <= shown[task][family].items(), (task, family)

@@ -53,6 +53,7 @@ def register_tasks() -> Iterable[Task]:
         build="inlay_pointcloud.tasks.segmentation:build",
         summary="a part for each point of a cloud, with Point-MAE's decoder",
         needs=frozenset({"points"}),
+        example="inlay_pointcloud.tasks.example:example",
     )
 
 
