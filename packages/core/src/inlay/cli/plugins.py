@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from inlay.cli.check import check
 from inlay.discovery import PluginRecord
 from inlay.errors import unknown
 from inlay.host import PluginHost
@@ -28,6 +29,9 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
     _print_columns([("plugin", "distribution", "status", "brings"), *rows])
     for clash in host.clashes():
         click.echo(f"\nclash: {clash}", err=True)
+
+
+plugins.add_command(check)
 
 
 @plugins.command()
