@@ -10,6 +10,9 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,7 +23,9 @@ from inlay.config.explain import explained
 from inlay.descriptors import resolve
 from inlay.errors import InlayError
 
+NOUNS = {"dataset": "data set"}
 LINE = re.compile(r"^<!-- (\w+):? ?(.*?) -->$", re.MULTILINE)
+MATRIX = Path(__file__).parent / "reference" / "matrix.json"
 HOST = PluginHost.discover()
 
 
@@ -117,6 +122,41 @@ def usage(what: click.Command, path: str) -> Iterator[str]:
         yield from usage(sub, f"{path} {name}")
 
 
+def contracts() -> Iterator[str]:
+    """Every check of `inlay.testing`, with its docstring, in the groups of the modules."""
+    from inlay.testing.suites import SUITES
+
+    for kind, suite in SUITES.items():
+        yield f"## The contract of a {NOUNS.get(kind, kind)}\n"
+        for module, checks in groupby(suite.checks, key=lambda c: c.function.__module__):
+            yield f"**{one_line(import_module(module).__doc__).rstrip('.')}**\n"
+            yield from table(("check", "contract"), ((f"`{c.name}`", c.contract) for c in checks))
+            yield ""
+
+
+def matrix(task: str) -> Iterator[str]:
+    """Which method works on which family of backbones for a task, and the reasons where not."""
+    rows: dict[str, dict[str, dict[str, Any]]] = json.loads(MATRIX.read_text())[task]
+    reasons: dict[str, str] = {}
+    columns = list(next(iter(rows.values())))
+    yield from table(
+        ("backbone", *(f"`{method}`" for method in columns)),
+        [(f"`{family}`", *(met(rows[family][m], reasons) for m in columns)) for family in rows],
+    )
+    yield ""
+    yield from (f"{number}. {reason}" for number, reason in enumerate(reasons.values(), 1))
+
+
+def met(outcome: dict[str, Any], reasons: dict[str, str]) -> str:
+    """A cell of the matrix; reasons that name another backbone or block alone are one."""
+    reason = outcome.get("reason")
+    if reason is None:
+        return "merges"
+    alike = re.sub(r"`(?!method|task)[\w.]*[._\d][\w.]*`( provides( `\w+`,?)+)?", "", reason)
+    number = list(reasons).index(alike) + 1 if reasons.setdefault(alike, reason) else 0
+    return f"{'works' if outcome['works'] else 'no'} <sup>{number}</sup>"
+
+
 def documented(*names: str) -> Iterator[str]:
     """What mkdocstrings says of objects below `inlay` (`hooks.config_resolved`), one by one."""
     for name in names:
@@ -165,6 +205,8 @@ PARTS: dict[str, Callable[..., Iterable[str]]] = {
     "presets": presets,
     "citation": citation,
     "command": command,
+    "contracts": contracts,
     "errors": failures,
     "documented": documented,
+    "matrix": matrix,
 }

@@ -15,6 +15,7 @@ from inlay import PluginHost, errors, hooks
 from inlay.config import resolve
 from inlay.config.files import read
 from inlay.config.run import BLOCKS
+from inlay.testing.suites import SUITES
 
 DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = DOCS / "reference"
@@ -94,6 +95,18 @@ def test_every_error_has_a_row(generate: ModuleType) -> None:
     kinds = [e for e in vars(errors).values() if inspect.isclass(e) and issubclass(e, Exception)]
     assert kinds
     assert all(f"| `{kind.__name__}` |" in text for kind in kinds)
+
+
+def test_every_check_stands_in_the_contracts_with_its_docstring(generate: ModuleType) -> None:
+    text = generate.on_page_markdown((REFERENCE / "contracts.md").read_text(encoding="utf-8"))
+    assert SUITES
+    for kind, suite in SUITES.items():
+        title = f"## The contract of a {kind}".replace("dataset", "data set")
+        section = text.partition(title + "\n")[2].partition("\n## ")[0]
+        rows = re.findall(r"^\| `(check_\w+)` \| (.+) \|$", section, re.MULTILINE)
+        docs = [(c.name, " ".join((c.function.__doc__ or "").split())) for c in suite.checks]
+        assert rows == docs
+        assert all(sentence.endswith(".") for _, sentence in rows)
 
 
 def test_an_unknown_part_or_name_fails_the_build(generate: ModuleType) -> None:
