@@ -84,3 +84,8 @@ def register_commands() -> Iterable[Command]:
         command="inlay.cli.import_:import_",
         summary="Turn a checkpoint of a method's authors into a bundle",
     )
+    yield Command(
+        name="new",
+        command="inlay.cli.new:new",
+        summary="Write a package to begin a method, backbone, task or data set with",
+    )

@@ -1,0 +1,49 @@
+"""What becomes of a file, on numbers worked out by hand; and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from inlay.errors import DataError
+
+from inlay_my_dataset.config import MyDatasetConfig
+from inlay_my_dataset.data import Arrays, build
+
+SPEC = {"img_size": [4, 4], "mean": [0.5, 0.0, 0.0], "std": [0.5, 1.0, 2.0]}
+
+
+def write(folder: Path, pixels: np.ndarray, count: int = 8) -> MyDatasetConfig:
+    """The same image `count` times, cats and dogs in turn."""
+    lines = [f"{n}.npy,{('cat', 'dog')[n % 2]}" for n in range(count)]
+    for n in range(count):
+        np.save(folder / f"{n}.npy", pixels)
+    table = "\n".join(["file,label", *lines])
+    (folder / "labels.csv").write_text(table, encoding="utf-8")
+    return MyDatasetConfig(path=folder, test_size=2, val_size=2)
+
+
+def test_pixels_are_resized_and_normalised(tmp_path: Path) -> None:
+    config = write(tmp_path, np.full((8, 6, 3), (255, 51, 0), dtype=np.uint8))
+    splits = build(config, SPEC, 0)
+    assert splits.labels == ("cat", "dog")
+    assert isinstance(splits.train, Arrays)
+    assert len(splits.train) == 4  # of 8: two for the test, two to validate on
+    image, target = splits.train[0]
+    # (255 / 255 - 0.5) / 0.5 = 1, (51 / 255 - 0) / 1 = 0.2, (0 - 0) / 2 = 0
+    expected = torch.tensor([1.0, 0.2, 0.0])[:, None, None].expand(3, 4, 4)
+    torch.testing.assert_close(image, expected)
+    assert target in (0, 1)
+
+
+def test_an_image_without_colours_is_refused(tmp_path: Path) -> None:
+    config = write(tmp_path, np.zeros((8, 6), dtype=np.uint8))
+    with pytest.raises(DataError, match=r"npy` is uint8 \(8, 6\)"):
+        build(config, SPEC, 0).train[0]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    config = write(tmp_path, np.zeros((8, 6, 3), dtype=np.uint8))
+    (tmp_path / "3.npy").unlink()
+    with pytest.raises(DataError, match=r"names `3.npy`, which is not there"):
+        build(config, SPEC, 0)
