@@ -59,7 +59,7 @@ def adapt(
     >>> model = inlay.adapt("inlay_vit_64", "arc", num_classes=10)  # doctest: +SKIP
     """
     host = host or PluginHost.discover()
-    built = _as_built(backbone, host)
+    built = as_built(backbone, host)
     method_config = parse("method", method, host)
     task_config = parse("task", task, host)
     head = build_head(task_config, built, _labels(labels, num_classes), host)
@@ -153,7 +153,12 @@ def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]
     return model, splits
 
 
-def _as_built(backbone: Any, host: PluginHost) -> BuiltBackbone:
+def as_built(backbone: Any, host: PluginHost) -> BuiltBackbone:
+    """What `adapt` takes as a backbone: a name, a config, a model object or what is built already.
+
+    Raises:
+        AnatomyError: a model object of which no installed plugin knows the anatomy.
+    """
     if isinstance(backbone, BuiltBackbone):
         return backbone
     if not isinstance(backbone, nn.Module):

@@ -8,15 +8,13 @@ STARTS_ELSEWHERE = frozenset({"c3a", "fourierft", "unilora", "vblora"})
 """Tuners that by default start away from the frozen network."""
 UNMERGEABLE = {"lily": (), "lora": ("alora_invocation_tokens", "arrow_config")}
 """Tuners that peft cannot merge, at all or with one of these options."""
-_ROUNDED = frozenset({"deft", "frod", "hra"})
-"""They start as the frozen network but for rounding, beyond what `identity` allows."""
 
 
 def traits(config: PeftMethodConfig) -> frozenset[str]:
     """`identity` unless an option asks for another start, `foldable` if peft can merge it."""
     found = set()
     restarted = any(name.startswith("init") for name in config.options)
-    if config.tuner not in STARTS_ELSEWHERE | _ROUNDED and not restarted:
+    if config.tuner not in STARTS_ELSEWHERE and not restarted:
         found.add("identity")
     if _mergeable(config):
         found.add("foldable")

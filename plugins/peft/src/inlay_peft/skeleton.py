@@ -1,10 +1,13 @@
 """A backbone as peft sees it: the same names, the same values, nothing that computes.
 
-peft replaces layers by wrappers of its own; it is given this tree, and never the backbone itself.
+peft replaces layers by wrappers of its own, and some of its initialisations (PiSSA, OLoRA) write to
+the layer that they wrap. So it is given this tree of copies for as long as it works, and never the
+backbone itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from torch import nn
@@ -13,13 +16,16 @@ from inlay.anatomy.replacing import twin_of
 
 
 class Skeleton(nn.Module):
-    """Every module without children, under the name that it has in a network."""
+    """Every module without children, under the name that it has in a network.
 
-    def __init__(self, model: nn.Module) -> None:
+    `wrapped` names those that peft will wrap, if that is known; the others share their memory.
+    """
+
+    def __init__(self, model: nn.Module, wrapped: Container[str] | None = None) -> None:
         super().__init__()
         for path, module in model.named_modules():
             if path and not module._modules:
-                put(self, path, guarded(module))
+                put(self, path, guarded(module, copied=wrapped is None or path in wrapped))
 
 
 def put(root: nn.Module, path: str, module: nn.Module) -> None:
@@ -32,11 +38,12 @@ def put(root: nn.Module, path: str, module: nn.Module) -> None:
     root.add_module(name, module)
 
 
-def guarded(module: nn.Module) -> Any:
-    """The same memory under parameters of its own, so that nobody can exchange the network's."""
+def guarded(module: nn.Module, *, copied: bool) -> Any:
+    """A twin whose parameters are its own, so that nobody can exchange the network's."""
     twin = twin_of(module)
-    twin._parameters = {
-        name: None if p is None else nn.Parameter(p.detach(), requires_grad=False)
-        for name, p in module._parameters.items()
-    }
+    twin._parameters = dict.fromkeys(module._parameters)
+    for name, parameter in module._parameters.items():
+        if parameter is not None:
+            tensor = parameter.detach().clone() if copied else parameter.detach()
+            twin._parameters[name] = nn.Parameter(tensor, requires_grad=False)
     return twin

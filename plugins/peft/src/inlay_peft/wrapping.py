@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_type_hints
 
 import peft
+import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from torch import nn
@@ -14,27 +15,45 @@ from inlay.anatomy import Anatomy
 from inlay.errors import AnatomyError, ConfigError
 from inlay_peft.config import PeftMethodConfig
 from inlay_peft.places import by_module, layers
-from inlay_peft.skeleton import Skeleton
+from inlay_peft.skeleton import Skeleton, put
 
 REFUSALS = (ValueError, TypeError, KeyError, IndexError, RuntimeError, NotImplementedError)
 """What peft raises at settings that do not suit a layer."""
 
 
-def wrapped(anatomy: Anatomy, config: PeftMethodConfig, **more: Any) -> peft.PeftModel:
-    """A `PeftModel` over a skeleton of the backbone; `more` are options of peft's configuration.
+def wrapped(
+    anatomy: Anatomy, config: PeftMethodConfig, head: tuple[str, nn.Linear] | None = None
+) -> peft.PeftModel:
+    """A `PeftModel` over a skeleton of the backbone; `head` is name and layer of a classifier.
 
     Raises:
         ConfigError: a value that peft does not take, or that changes the frozen weights.
         AnatomyError: a site that the backbone has not.
     """
     paths = list(layers(anatomy, config.sites))
-    made = configuration(config, by_module(config, anatomy), target_modules=paths, **more)
-    skeleton = Skeleton(anatomy.model)
+    skeleton, saved = Skeleton(anatomy.model, paths), None
+    if head is not None:
+        put(skeleton, *head)
+        saved = [head[0]]
+    more: dict[str, Any] = {"target_modules": paths, "modules_to_save": saved}
+    return wrap(skeleton, configuration(config, by_module(config, anatomy), **more), anatomy)
+
+
+def wrap(skeleton: Skeleton, config: peft.PeftConfig, anatomy: Anatomy) -> peft.PeftModel:
+    """Let peft put its layers into the skeleton of a backbone, and see that it does."""
+    tuner = tuner_of(config)
     try:
-        model = peft.get_peft_model(skeleton, made)
+        model = peft.get_peft_model(skeleton, config)
     except REFUSALS as error:
-        raise ConfigError(f"peft cannot make `{config.tuner}` here: {_said(error)}") from error
-    _check(anatomy.model, skeleton, paths, config)
+        raise ConfigError(f"peft cannot make `{tuner}` here: {_said(error)}") from error
+    for path in targets_of(model):
+        layer: Any = skeleton.get_submodule(path)
+        own: Any = anatomy.model.get_submodule(path)
+        if not torch.equal(layer.get_base_layer().weight, own.weight):
+            raise ConfigError(
+                f"`{tuner}` with these options starts by changing the frozen weights, which"
+                " adapters share: choose another initialisation"
+            )
     return model
 
 
@@ -55,39 +74,36 @@ def configuration(
         ) from error
 
 
+def tuner_of(config: Any) -> str:
+    """`lora` for peft's `LoraConfig`."""
+    return peft.PeftType(config.peft_type).value.lower()
+
+
+def targets_of(model: Any) -> list[str]:
+    """Names in the network of the layers that peft has wrapped."""
+    return list(model.base_model.targeted_module_names)
+
+
 def layers_of(model: peft.PeftModel, paths: Iterable[str]) -> dict[str, Any]:
     """peft's layer for each name in the network."""
     tree = model.get_base_model()
-    return {path: tree.get_submodule(path) for path in paths}
+    found: dict[str, Any] = {path: tree.get_submodule(path) for path in paths}
+    for path, layer in found.items():
+        if not isinstance(layer, BaseTunerLayer):
+            raise AnatomyError(f"peft passes over the layer `{path}`; leave its site out")
+    return found
 
 
 def _typed(hint: Any, name: str, value: Any) -> Any:
     try:
         adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
-    except PydanticSchemaGenerationError:
+    except PydanticSchemaGenerationError:  # a class of peft's own: peft checks it
         return value
-    except Exception:
-        raise
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         said = error.errors(include_url=False)[0]["msg"]
         raise ConfigError(f"method.options.{name}: {said} (got `{value}`)") from error
-
-
-def _check(
-    model: nn.Module, skeleton: Skeleton, paths: Iterable[str], config: PeftMethodConfig
-) -> None:
-    """peft warns and goes on where it finds nothing to do; and some inits move frozen weights."""
-    for path in paths:
-        layer, own = skeleton.get_submodule(path), model.get_submodule(path)
-        if not isinstance(layer, BaseTunerLayer):
-            raise AnatomyError(f"peft's `{config.tuner}` passes over `{path}`")
-        if layer.get_base_layer().weight.data_ptr() != own.weight.data_ptr():
-            raise ConfigError(
-                f"`{config.tuner}` with these options starts by changing the frozen weights, which"
-                " adapters share: choose another initialisation"
-            )
 
 
 def _said(error: Exception) -> str:

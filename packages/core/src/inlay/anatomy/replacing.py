@@ -31,6 +31,11 @@ class FrozenMap:
         """The layer itself."""
         return self.target.module
 
+    @property
+    def called(self) -> bool:
+        """Whether the bare network calls the layer; some read its weight, and no wrapper acts."""
+        return not self.target.calling()
+
     def twin(self) -> Any:
         """The layer under another module object: the same tensors, not the same call.
 
@@ -47,7 +52,8 @@ class Replacement:
         self.met = False
 
     def install(self) -> list[Undo]:
-        return [*self.map.target.make_called(), Override(self.map.module, "forward", self.forward)]
+        calling = [Override(*setting) for setting in self.map.target.calling()]
+        return [*calling, Override(self.map.module, "forward", self.forward)]
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.met:

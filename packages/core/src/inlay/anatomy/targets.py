@@ -11,8 +11,6 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from inlay.anatomy.ports import Undo
-
 
 class FoldTarget(Protocol):
     """A frozen map; `read` and `write` are inverse to one another."""
@@ -38,8 +36,9 @@ class CalledTarget(FoldTarget, Protocol):
 
     module: Any
 
-    def make_called(self) -> list[Undo]:
-        """Let the network call the layer, where it would read the weight itself."""
+    def calling(self) -> Sequence[tuple[object, str, object]]:
+        """(owner, attribute, value) to set so that the network calls the layer, where by itself it
+        reads the weight and calls nothing."""
         ...
 
 
@@ -82,8 +81,8 @@ class ModuleTarget:
     def parts(self) -> Sequence[CalledTarget]:
         return [] if self.diagonal else [self]
 
-    def make_called(self) -> list[Undo]:
-        return []
+    def calling(self) -> Sequence[tuple[object, str, object]]:
+        return ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ModuleTarget) and self.module is other.module

@@ -94,8 +94,8 @@ class SeparateBiasTarget:
     def parts(self) -> list[CalledTarget]:
         return [self]
 
-    def make_called(self) -> list[Undo]:
-        return [Override(self.attn, "qkv_bias_separate", True)]
+    def calling(self) -> list[tuple[object, str, object]]:
+        return [(self.attn, "qkv_bias_separate", True)]
 
     def read(self) -> tuple[Tensor, Tensor]:
         return wide(self.attn.qkv.weight), wide(separate_bias(self.attn))

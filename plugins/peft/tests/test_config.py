@@ -1,0 +1,78 @@
+"""What a user may ask for, and the sentence that answers a slip."""
+
+from __future__ import annotations
+
+import sys
+from subprocess import run
+
+import pytest
+
+import inlay
+from inlay.config import parse
+from inlay.errors import ConfigError
+from inlay_peft.catalogue import tuners
+from inlay_peft.config import PeftMethodConfig
+
+
+def test_defaults_are_lora_on_q_k_v(host: inlay.PluginHost) -> None:
+    config = parse("method", "peft", host)
+    assert config == PeftMethodConfig(tuner="lora", sites=("qkv.out",), options={})
+
+
+def test_a_tuner_is_named_as_peft_names_it(host: inlay.PluginHost) -> None:
+    assert parse("method", {"name": "peft", "tuner": "LoHa"}, host).tuner == "loha"
+    assert parse("method", {"name": "peft", "tuner": "BOFT"}, host).tuner == "boft"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"tuner": "lorra"}, r"no tuner `lorra` .*, did you mean `lora`\? \(have: .*oft, .*vera"),
+        ({"tuner": "prompt_tuning"}, r"no tuner `prompt_tuning` for linear layers"),
+        (
+            {"tuner": "dora"},
+            r"`dora` cannot be used: it is LoRA with `options: \{use_dora: true\}`",
+        ),
+        ({"tuner": "adalora"}, "its ranks are shared out anew by a call between the steps"),
+        ({"options": {"rank": 8}}, r"`lora` has no option `rank`.* \(have: r, lora_alpha, "),
+        ({"options": {"lora_alhpa": 8}}, "did you mean `lora_alpha`"),
+        ({"options": {"target_modules": ["qkv"]}}, "`sites` says where the adapter acts"),
+        ({"options": {"bias": "all"}}, "as the method `bitfit` does"),
+        ({"options": {"rank_pattern": {"qkv": 4}}}, "`rank_pattern`: no single layer writes"),
+        ({"sites": ["qkv.ou"]}, r"a site `qkv\.ou`, did you mean `qkv\.out`\?"),
+        ({"sites": ["mlp.in"]}, r"no single layer writes a site `mlp\.in`"),
+        ({"sites": ["blocks.1.embed.out"]}, "no single layer writes"),
+        ({"sites": ["qkv.out", "qkv.out"]}, "name each site once"),
+        ({"sites": []}, "must have at least 1 item"),
+    ],
+)
+def test_a_slip_is_told_in_one_sentence(
+    fields: dict[str, object], told: str, host: inlay.PluginHost
+) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        parse("method", {"name": "peft", **fields}, host)
+    assert "\n" not in str(caught.value)
+
+
+def test_reads_of_the_installed_source_what_peft_says_itself() -> None:
+    peft = pytest.importorskip("peft")
+    from dataclasses import fields
+
+    found = tuners()
+    assert {"lora", "ia3", "oft", "boft", "vera", "loha", "lokr", "fourierft"} <= found.keys()
+    for name, options in found.items():
+        kind = peft.PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(name.upper())]
+        assert set(options) <= {field.name for field in fields(kind)}, name
+    assert "init_lora_weights" in found["lora"]
+    assert found["ia3"] == ("feedforward_modules", "init_ia3_weights")
+
+
+def test_configuring_imports_neither_torch_nor_peft() -> None:
+    code = (
+        "import sys; from inlay_peft.config import PeftMethodConfig as C;"
+        "from inlay_peft.promises import traits; C.model_json_schema();"
+        "traits(C(tuner='vera', options={'r': 4}));"
+        "print({'torch', 'peft', 'transformers'} & set(sys.modules))"
+    )
+    found = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
