@@ -50,6 +50,15 @@ def inlay():
     return run
 
 
+@pytest.fixture(scope="session")
+def tiny_run() -> tuple[str, ...]:
+    """A run of a second, without its folder: 8 steps in each of 2 epochs."""
+    plugin = ROOT / "packages" / "train" / "tests" / "data" / "tiny_plugin.py"
+    parts = ("backbone=tiny", "method=noisy", "data=stripes")
+    short = ("train.epochs=2", "train.batch_size=4", "train.trackers=[]", "train.log_every=3")
+    return ("--plugin", str(plugin), "train", *parts, *short)
+
+
 @dataclass
 class FakePlugins:
     """Distributions on a folder of the import path, as an installer would leave them."""

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 
 import pytest
+import torch
+
+import inlay as library
+from inlay import PluginHost
+from inlay.errors import PluginError
+from inlay.testing import tiny_backbone
+
+trains = pytest.mark.skipif(not find_spec("inlay_train"), reason="`inlay-train` is not installed")
 
 HEALTHY = """
     from inlay import hookimpl
@@ -113,6 +122,63 @@ def test_a_plugin_for_another_core_is_incompatible(inlay, fake_plugins):
     asked = inlay("explain", "later")
     assert asked.exit_code == 2
     assert "`inlay>=7`" in asked.stderr
+
+
+@pytest.fixture
+def all_kinds(fake_plugins):
+    """Every broken plugin, one for another core, and two that claim one name."""
+    for name, (code, _) in MISBEHAVING.items():
+        fake_plugins.install(name, code)
+    later = HEALTHY.format(cls="Later", method="later")
+    fake_plugins.install("later", later, requires="inlay>=7")
+    for name in ("one", "two"):
+        fake_plugins.install(name, HEALTHY.format(cls=name.title(), method="contested"))
+
+
+def test_what_needs_none_of_them_works(all_kinds):
+    model = library.adapt(tiny_backbone(), "bitfit", num_classes=2, host=PluginHost.discover())
+    model.loss((model.anatomy.example(2), torch.tensor([0, 1]))).backward()
+    assert all(p.grad is not None for p in model.trained_parameters().values())
+
+
+@trains
+def test_a_run_that_needs_none_of_them_is_trained(inlay, all_kinds, tiny_run, tmp_path):
+    done = inlay(*tiny_run, f"out={tmp_path / 'run'}")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "run" / "bundle" / "adapter_model.safetensors").exists()
+
+
+CAUSES = {
+    "import_error": ModuleNotFoundError,
+    "syntax_error": SyntaxError,
+    "exits": SystemExit,
+    "wrong_signature": Exception,
+    "unknown_hook": TypeError,
+    "raises": RuntimeError,
+    "wrong_thing": TypeError,
+    "later": type(None),
+    "contested": type(None),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_what_needs_one_of_them_fails_with_its_traceback_as_the_cause(all_kinds, name):
+    host = PluginHost.discover()
+    with pytest.raises(PluginError) as caught:
+        library.adapt(tiny_backbone(), name, num_classes=2, host=host)
+    assert isinstance(caught.value.__cause__, CAUSES[name])
+    culprits = {"contested": ["inlay-one", "inlay-two"]}.get(name, [f"inlay-{name}"])
+    assert all(f"`{culprit} 1.0`" in str(caught.value) for culprit in culprits)
+
+
+@trains
+@pytest.mark.parametrize("name", CAUSES)
+def test_a_run_that_needs_one_of_them_is_one_sentence(inlay, all_kinds, name, tiny_run, tmp_path):
+    done = inlay(*tiny_run, f"method={name}", f"out={tmp_path / 'run'}")
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+    assert "inlay-one" in done.stderr or f"inlay-{name}" in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_broken_plugin_that_is_asked_for_is_named(inlay, fake_plugins):

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 import inlay
 from inlay import builtin
-from inlay.errors import BundleError, ConfigError, UnknownName
+from inlay.errors import BundleError, ConfigError, PluginError, UnknownName
 from inlay.host import PluginHost
 from inlay.testing import tiny_backbone
 
@@ -165,7 +165,7 @@ def test_a_method_that_is_not_installed_says_what_to_install(bundle):
 @pytest.mark.parametrize(
     ("distribution", "version", "advice"),
     [
-        ("acme-lora", "1.2", "it comes with `acme-lora 1.2`: pip install acme-lora"),
+        ("acme-lora", "1.2", "it comes with `acme-lora 1.2`: pip install acme-lora==1.2"),
         ("lora.py", "", "it comes with a plugin file, `inlay --plugin lora.py`"),
     ],
 )
@@ -183,6 +183,21 @@ def test_a_name_of_others_that_is_not_installed(bundle, host, kind, distribution
         inlay.load(bundle, host=host)
     needs = f"needs the {kind} `theirs`, which is not installed: {advice}"
     assert str(caught.value) == f"the bundle `{bundle}` {needs}"
+
+
+def test_a_package_of_others_that_is_broken_is_not_to_be_installed_again(bundle, host):
+    class Broken:
+        @inlay.hookimpl
+        def register_methods(self):
+            raise OSError("disk on fire")
+
+    host.add(Broken(), name="acme", distribution="acme-lora", version="1.2")
+    change(bundle, method={"name": "theirs"})
+    change(bundle, packages={"method": {"distribution": "acme-lora", "version": "1.2"}})
+    message = "method `theirs` needs the plugin `acme-lora 1.2`, which is broken: OSError: disk on"
+    with pytest.raises(PluginError, match=message) as caught:
+        inlay.load(bundle, host=host)
+    assert isinstance(caught.value.__cause__, OSError)
 
 
 def test_a_folder_without_a_bundle(tmp_path):

@@ -21,7 +21,7 @@ def missing(
     for record in records:
         suspect = name in record.brings.get(kind, ()) or record.distribution == ours
         if record.status != "ok" and (suspect or record.name == name):
-            return _unusable(kind, name, record)
+            return unusable(kind, name, record)
     if ours:
         return _to_install(kind, name, ours, known)
     near = get_close_matches(name, {*known, *names_of(kind)}, n=1)
@@ -29,7 +29,8 @@ def missing(
     return unknown(kind, name, known, hint)
 
 
-def _unusable(kind: str, name: str, record: PluginRecord) -> PluginError:
+def unusable(kind: str, name: str, record: PluginRecord) -> PluginError:
+    """The error for a name whose plugin is there and not in use, its failure chained."""
     if record.status == "off":
         return PluginError(f"{kind} `{name}` comes with `{record}`, which is {record.reason}")
     error = PluginError(

@@ -20,6 +20,7 @@ from inlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
 from inlay.errors import BundleError, UnknownName
 from inlay.firstparty import distribution_of
 from inlay.host import PluginHost
+from inlay.missing import unusable
 
 if TYPE_CHECKING:
     from inlay.adapted import AdaptedModel
@@ -139,6 +140,9 @@ def check_installed(manifest: Manifest, folder: Path, host: PluginHost, *, backb
             made = manifest.packages.get(kind)
             if made is None or distribution_of(kind, config["name"]):
                 raise  # it says what to install where the name is one of ours
+            there = [r for r in host.plugins if r.distribution == made["distribution"]]
+            if there and there[0].status != "ok":
+                raise unusable(kind, config["name"], there[0]) from there[0].error
             raise UnknownName(
                 f"the bundle `{folder}` needs the {kind} `{config['name']}`,"
                 f" which is not installed: {_to_install(**made)}"
@@ -148,7 +152,7 @@ def check_installed(manifest: Manifest, folder: Path, host: PluginHost, *, backb
 def _to_install(distribution: str, version: str) -> str:
     if distribution.endswith(".py"):
         return f"it comes with a plugin file, `inlay --plugin {distribution}`"
-    return f"it comes with `{distribution} {version}`: pip install {distribution}"
+    return f"it comes with `{distribution} {version}`: pip install {distribution}=={version}"
 
 
 def _source(manifest: Manifest, folder: Path) -> Mapping[str, Any]:
