@@ -136,25 +136,27 @@ def contracts() -> Iterator[str]:
 
 def matrix(task: str) -> Iterator[str]:
     """Which method works on which family of backbones for a task, and the reasons where not."""
-    rows: dict[str, dict[str, dict[str, Any]]] = json.loads(MATRIX.read_text())[task]
+    families: dict[str, dict[str, dict[str, Any]]] = json.loads(MATRIX.read_text())[task]
+    methods = list(next(iter(families.values())))
     reasons: dict[str, str] = {}
-    columns = list(next(iter(rows.values())))
-    yield from table(
-        ("backbone", *(f"`{method}`" for method in columns)),
-        [(f"`{family}`", *(met(rows[family][m], reasons) for m in columns)) for family in rows],
-    )
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for family, outcomes in families.items():
+        cells = tuple(met(outcomes[method], reasons) for method in methods)
+        rows.setdefault(cells, []).append(f"`{family}`")
+    head = ("backbone", *(f"`{method}`" for method in methods))
+    yield from table(head, ((", ".join(alike), *cells) for cells, alike in rows.items()))
     yield ""
     yield from (f"{number}. {reason}" for number, reason in enumerate(reasons.values(), 1))
 
 
 def met(outcome: dict[str, Any], reasons: dict[str, str]) -> str:
-    """A cell of the matrix; reasons that name another backbone or block alone are one."""
-    reason = outcome.get("reason")
-    if reason is None:
+    """A cell of the matrix; reasons that differ in the names of blocks or backbones are one."""
+    if outcome.get("reason") is None:
         return "merges"
-    alike = re.sub(r"`(?!method|task)[\w.]*[._\d][\w.]*`( provides( `\w+`,?)+)?", "", reason)
-    number = list(reasons).index(alike) + 1 if reasons.setdefault(alike, reason) else 0
-    return f"{'works' if outcome['works'] else 'no'} <sup>{number}</sup>"
+    reason = re.sub(r" \(and \d+ more\)$", "", outcome["reason"])
+    alike = re.sub(r"`[\w.]*[.\d][\w.]*`( provides( `\w+`,?)+)?", "", reason)
+    reasons.setdefault(alike, reason)
+    return f"{'works' if outcome['works'] else 'no'} <sup>{list(reasons).index(alike) + 1}</sup>"
 
 
 def documented(*names: str) -> Iterator[str]:
