@@ -71,7 +71,7 @@ def test_configuring_imports_neither_torch_nor_peft() -> None:
     code = (
         "import sys; from inlay_peft.config import PeftMethodConfig as C;"
         "from inlay_peft.promises import traits; C.model_json_schema();"
-        "traits(C(tuner='vera', options={'r': 4}));"
+        "traits(C(tuner='vera', options={'r': 4}), frozenset());"
         "print({'torch', 'peft', 'transformers'} & set(sys.modules))"
     )
     found = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,7 +17,6 @@ EXAMPLES = (
         "options": {"feedforward_modules": ["mlp.out"]},
     },
     {"tuner": "oft", "options": {"r": 0, "oft_block_size": 4}},
-    {"tuner": "boft", "options": {"boft_block_size": 4}},
     {"tuner": "vera", "sites": ["qkv.out", "mlp.out"], "options": {"r": 4}},
     {"tuner": "loha", "options": {"r": 2}},
     {"tuner": "lokr", "options": {"r": 2}, "sites": ["fc1.out", "mlp.out"]},

@@ -10,7 +10,7 @@ UNMERGEABLE = {"lily": (), "lora": ("alora_invocation_tokens", "arrow_config")}
 """Tuners that peft cannot merge, at all or with one of these options."""
 
 
-def traits(config: PeftMethodConfig) -> frozenset[str]:
+def traits(config: PeftMethodConfig, provides: frozenset[str]) -> frozenset[str]:
     """`identity` unless an option asks for another start, `foldable` if peft can merge it."""
     found = set()
     restarted = any(name.startswith("init") for name in config.options)

@@ -1,0 +1,8 @@
+"""The contract of a method, as every author of one checks it."""
+
+from inlay.testing import method_checks
+
+
+@method_checks("peft")
+def test_contract(check):
+    check()
