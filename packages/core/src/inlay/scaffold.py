@@ -128,12 +128,14 @@ def write(kind: str, names: Names, into: Path) -> Path:
 
 
 def _template(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Path and text of every file; what Python leaves beside the templates is none of them."""
+    """Path and text of every file; what Python and other tools leave there is none of them."""
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         path = prefix + entry.name
-        if entry.is_dir() and entry.name != "__pycache__":
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        if entry.is_dir():
             yield from _template(entry, f"{path}/")
-        elif entry.is_file():
+        else:
             yield path, entry.read_text(encoding="utf-8")
 
 

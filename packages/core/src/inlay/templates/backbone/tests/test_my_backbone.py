@@ -6,10 +6,10 @@ import pytest
 import torch
 from inlay.errors import BundleError
 
+from inlay_my_backbone import config
 from inlay_my_backbone.build import adopt, build
-from inlay_my_backbone.config import MyBackboneConfig
 
-SMALL = MyBackboneConfig(img_size=16, width=16, depth=2, heads=2)
+SMALL = config.MyBackboneConfig(img_size=16, width=16, depth=2, heads=2)
 
 
 def test_features_are_the_networks_own_tokens() -> None:

@@ -5,7 +5,7 @@ from math import log
 import pytest
 import torch
 
-from inlay_my_task.config import MyTaskConfig
+from inlay_my_task import config
 from inlay_my_task.head import Head
 
 THREE = log(3)  # the logit of 3/4; -THREE is that of 1/4
@@ -13,7 +13,7 @@ THREE = log(3)  # the logit of 3/4; -THREE is that of 1/4
 
 @pytest.fixture
 def head() -> Head:
-    return Head(MyTaskConfig(), 8, ["cat", "dog"])
+    return Head(config.MyTaskConfig(), 8, ["cat", "dog"])
 
 
 def test_the_loss_is_binary_cross_entropy(head: Head) -> None:

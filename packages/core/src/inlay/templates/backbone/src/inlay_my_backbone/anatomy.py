@@ -29,7 +29,7 @@ from .config import TRAITS
 
 def dissect(model: network.SmallVit) -> "SmallVitAnatomy":
     """The anatomy of a network; a hierarchical one would have several stages."""
-    width = model.cls_token.shape[-1]
+    width = model.norm.normalized_shape[0]
     blocks = [_block(index, block, width) for index, block in enumerate(model.blocks)]
     return SmallVitAnatomy(
         model,
@@ -37,7 +37,7 @@ def dissect(model: network.SmallVit) -> "SmallVitAnatomy":
         sites={site.name: site for site in _sites_of_the_whole(model, width)},
         provides=TRAITS,
         prefix=1,
-        class_token=(model, "cls_token"),
+        class_token=(model.tokens, "cls_token"),
     )
 
 
@@ -45,7 +45,7 @@ def _sites_of_the_whole(model: network.SmallVit, width: int) -> list[Site]:
     """`writer` is the one frozen map that puts out the tensor: what merging changes."""
     norm = ModuleTarget(model.norm, diagonal=True)
     proj = ModuleTarget(model.patches.proj)
-    embed, tokens = OutputOf(model.patches), InputOf(model.blocks[0])
+    embed, tokens = OutputOf(model.patches), OutputOf(model.tokens)
     return [
         Site("embed.out", "embed.out", width, embed, writer=proj),
         Site("tokens.in", "tokens.in", width, tokens),
@@ -121,7 +121,7 @@ class SmallVitAnatomy(Anatomy):
 
     def example(self, batch: int = 1) -> Tensor:
         size = self.model.img_size
-        return normal_like(self.model.cls_token, batch, 3, size, size)
+        return normal_like(self.model.norm.weight, batch, 3, size, size)
 
     def make_room(self, block: int, count: int) -> list[Undo]:
         return []  # attention takes any number of tokens; a rotary one would not

@@ -63,6 +63,19 @@ class Patches(nn.Module):
         return self.proj(images).flatten(2).transpose(1, 2)
 
 
+class Tokens(nn.Module):
+    """Patches (B, N, D) at their positions, behind the class token: (B, 1 + N, D)."""
+
+    def __init__(self, patches: int, width: int) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(0.02 * torch.randn(1, patches, width))
+        self.cls_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
+
+    def forward(self, patches_BND: Tensor) -> Tensor:
+        cls_B1D = self.cls_token.expand(len(patches_BND), -1, -1)
+        return torch.cat([cls_B1D, patches_BND + self.positions], dim=1)
+
+
 class SmallVit(nn.Module):
     """Images (B, 3, img_size, img_size) to tokens (B, 1 + N, D), the class token first."""
 
@@ -72,8 +85,7 @@ class SmallVit(nn.Module):
         super().__init__()
         self.img_size, self.side = img_size, img_size // patch
         self.patches = Patches(patch, width)
-        self.positions = nn.Parameter(0.02 * torch.randn(1, self.side**2, width))
-        self.cls_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
+        self.tokens = Tokens(self.side**2, width)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.grad_checkpointing = False
@@ -83,9 +95,7 @@ class SmallVit(nn.Module):
         self.grad_checkpointing = enable
 
     def forward(self, images: Tensor) -> Tensor:
-        patches_BND = self.patches(images) + self.positions
-        cls_B1D = self.cls_token.expand(len(images), -1, -1)
-        x = torch.cat([cls_B1D, patches_BND], dim=1)
+        x = self.tokens(self.patches(images))
         for block in self.blocks:
             if self.grad_checkpointing:
                 x = checkpoint(block, x, use_reentrant=False)

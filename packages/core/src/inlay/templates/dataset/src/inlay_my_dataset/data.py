@@ -28,7 +28,11 @@ from torch.utils.data import Dataset
 from .config import MyDatasetConfig
 
 
-def build(config: MyDatasetConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
+def build(
+    config: MyDatasetConfig,
+    input_spec: Mapping[str, Any],
+    seed: int,
+) -> Splits:
     """The parts, as the backbone wants them (`input_spec`: size, mean, deviation).
 
     `seed` is that of training, for augmentation; the split has a seed of its own, so that

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
 
-def build(config: MyTaskConfig, anatomy: Anatomy, labels: Sequence[str]) -> "Head":
+def build(
+    config: MyTaskConfig,
+    anatomy: Anatomy,
+    labels: Sequence[str],
+) -> "Head":
     """A head for the width that the backbone gives out."""
     if len(labels) < 2:
-        raise ConfigError(f"`my_task` needs two classes, and there is {len(labels)}")
+        raise ConfigError(f"the task needs two classes, and there is {len(labels)}")
     if config.pool == "cls" and "class_token" not in anatomy.provides:
         raise AnatomyError("`task.pool: cls` needs a class token: take `mean`")
     return Head(config, anatomy.stages[-1].width, labels)
@@ -34,7 +38,12 @@ class Head(nn.Module):
 
     main_metric = "mean_f1"  # of `metrics`, higher is better: picks the best epoch
 
-    def __init__(self, config: MyTaskConfig, width: int, labels: Sequence[str]) -> None:
+    def __init__(
+        self,
+        config: MyTaskConfig,
+        width: int,
+        labels: Sequence[str],
+    ) -> None:
         super().__init__()
         self.config, self.labels = config, tuple(labels)
         self.dropout = nn.Dropout(config.dropout)
