@@ -10,7 +10,7 @@ import torch
 import inlay
 from inlay.adapted import AdaptedModel
 from inlay.testing import tiny_backbone
-from inlay_example_lora import method
+from inlay_example_lora import adapter
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def train(model: AdaptedModel, steps: int) -> None:
 
 
 def test_the_method_is_at_most_forty_lines() -> None:
-    assert len(Path(method.__file__).read_text().splitlines()) <= 40
+    assert len(Path(adapter.__file__).read_text().splitlines()) <= 40
 
 
 def test_it_adds_rank_times_inputs_and_outputs_to_every_block(model: AdaptedModel) -> None:

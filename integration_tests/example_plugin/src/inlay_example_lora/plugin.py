@@ -11,8 +11,8 @@ def register_methods() -> Iterable[Method]:
     yield Method(
         name="lora",
         config="inlay_example_lora.config:LoraConfig",
-        attach="inlay_example_lora.method:attach",
-        count="inlay_example_lora.method:count",
+        attach="inlay_example_lora.adapter:attach",
+        count="inlay_example_lora.adapter:count",
         traits=frozenset({"identity", "foldable"}),
         summary="low-rank updates of q, k and v",
     )
