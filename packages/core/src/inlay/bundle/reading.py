@@ -23,13 +23,14 @@ from inlay.host import PluginHost
 from inlay.missing import unusable
 
 if TYPE_CHECKING:
+    from inlay.anatomy import BuiltBackbone
     from inlay.adapted import AdaptedModel
 
 
 def load(
     folder: str | Path,
     *,
-    backbone: str | Mapping[str, Any] | nn.Module | None = None,
+    backbone: str | Mapping[str, Any] | nn.Module | BuiltBackbone | None = None,
     host: PluginHost | None = None,
     name: str = "default",
     device: str = "cpu",

@@ -113,21 +113,23 @@ class MethodCase:
 
 
 def method_cases(name: str, host: PluginHost) -> list[MethodCase]:
-    """Every example on every small backbone that fits; an example may refuse one in a sentence,
-    the first may not."""
+    """The usual settings on every small backbone that fits, and each other example on one: there
+    it may be refused in a sentence, if another backbone takes it."""
     method = host.find("method", name)
-    backbones = {label: build for label, build in _backbones(host, method) if _fits(method, build)}
-    cases = [
-        MethodCase(host, method, settings, label, build)
-        for settings in method.examples
-        for label, build in backbones.items()
-    ]
-    if not cases:
+    fitting = [(label, build) for label, build in _backbones(host, method) if _fits(method, build)]
+    if not fitting:
         raise InlayError(
             f"no small backbone is at hand that the method `{name}` runs on: it needs"
             f" {', '.join(f'`{t}`' for t in sorted(method.needs)) or 'nothing'}"
         )
-    return [case for case in cases if case.first or _takes(case)]
+    usual, *others = method.examples
+    cases = [MethodCase(host, method, usual, *backbone) for backbone in fitting]
+    for turn, settings in enumerate(others, 1):
+        start = turn % len(fitting)  # so that all backbones get their share
+        turned = [*fitting[start:], *fitting[:start]]
+        tried = [MethodCase(host, method, settings, *backbone) for backbone in turned]
+        cases.append(next((case for case in tried if _takes(case)), tried[0]))
+    return cases
 
 
 def _backbones(

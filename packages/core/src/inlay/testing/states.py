@@ -20,7 +20,8 @@ def bits(module: nn.Module) -> dict[str, Tensor]:
 
 def changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> str:
     """The names whose tensors are not bit for bit the same; empty if all are."""
-    names = [name for name in before | after if not _same(before.get(name), after.get(name))]
+    both = {**before, **after}
+    names = [name for name in both if not _same(before.get(name), after.get(name))]
     return listed(names)
 
 

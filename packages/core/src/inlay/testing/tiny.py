@@ -76,7 +76,7 @@ class TinyBackbone(nn.Module):
         self, width: int = 16, depth: int = 2, heads: int = 2, *, qkv_bias: bool = True
     ) -> None:
         super().__init__()
-        self.embed = nn.Conv2d(3, width, 4, 4)
+        self.embed: nn.Module = nn.Conv2d(3, width, 4, 4)
         self.cls_token = nn.Parameter(torch.randn(1, 1, width))
         self.blocks = nn.ModuleList(TinyBlock(width, heads, qkv_bias) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
@@ -85,9 +85,9 @@ class TinyBackbone(nn.Module):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         self.grad_checkpointing = enable
 
-    def patches(self, images: Tensor) -> Tensor:
+    def patches(self, inputs: Tensor) -> Tensor:
         """(B, N, D)."""
-        return self.embed(images).flatten(2).transpose(1, 2)
+        return self.embed(inputs).flatten(2).transpose(1, 2)
 
     def forward(self, inputs: Tensor) -> Tensor:
         x = self.patches(inputs)

@@ -41,9 +41,9 @@ class TinyPoints(TinyBackbone):
         super().__init__(width, depth, heads)
         self.embed = _Groups(width)
 
-    def patches(self, clouds: Tensor) -> Tensor:
+    def patches(self, inputs: Tensor) -> Tensor:
         """(B, G, D)."""
-        return self.embed(clouds)
+        return self.embed(inputs)
 
 
 class TinyPointsAnatomy(TinyAnatomy):
