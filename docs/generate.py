@@ -86,7 +86,8 @@ def presets(method: str, *begin: str) -> Iterator[str]:
     keys = list(dict.fromkeys(key for recipe in recipes.values() for key in recipe))
     shared = [k for k in keys if len({repr(r.get(k)) for r in recipes.values()}) == 1]
     first = next(iter(recipes.values()))
-    yield "All set " + ", ".join(f"`{k}={json.dumps(first[k])}`" for k in shared) + ".\n"
+    if shared:
+        yield "All set " + ", ".join(f"`{k}={json.dumps(first[k])}`" for k in shared) + ".\n"
     differing = [key for key in keys if key not in shared]
     yield from table(
         ("preset", *(f"`{key}`" for key in differing)),

@@ -31,6 +31,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         }
     },
 }
-"""LoRA of rank 8 on q, k, v (294,912 parameters on ViT-B); DoRA and OFT on every layer of a block;
-IA3 as its paper has it for one attention: keys and values by q, k, v's outputs, and the MLP's
-hidden units."""
+"""LoRA of rank 8 on q, k and v (294,912 parameters on ViT-B), DoRA and OFT on every layer of a
+block, IA3 on the outputs of q, k and v and on the MLP's hidden units: its paper scales keys and
+values alone, and timm keeps the three in one layer."""
