@@ -23,8 +23,8 @@ from inlay.host import PluginHost
 from inlay.missing import unusable
 
 if TYPE_CHECKING:
-    from inlay.anatomy import BuiltBackbone
     from inlay.adapted import AdaptedModel
+    from inlay.anatomy import BuiltBackbone
 
 
 def load(
