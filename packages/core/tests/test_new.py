@@ -1,0 +1,281 @@
+"""`inlay new`: what it writes is installed, discovered, and passes its own tests."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from packaging.requirements import Requirement
+
+from inlay import PluginHost, scaffold
+from inlay.cli import main
+from inlay.scaffold import KINDS, Names
+
+MADE = {
+    "method": ("MySway", "my_sway"),
+    "backbone": ("narrow-net", "narrow_net"),
+    "task": ("many_tags", "many_tags"),
+    "dataset": ("inlay-shelf", "shelf"),
+}
+"""The name given, in each spelling that is taken, and the name that is registered."""
+
+
+def new(*args: Any) -> Result:
+    return CliRunner().invoke(main, ["new", *map(str, args)], prog_name="inlay")
+
+
+def refusal(result: Result) -> str:
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (sentence,) = result.stderr.strip().splitlines()
+    return sentence.removeprefix("Error: ")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A package of each kind."""
+    into = tmp_path_factory.mktemp("new")
+    for kind, (given, _) in MADE.items():
+        result = new(kind, given, "--into", into)
+        assert result.exit_code == 0, result.output
+    assert len(list(into.iterdir())) == len(MADE)  # nothing else is left behind
+    return {kind: into / f"inlay-{name.replace('_', '-')}" for kind, (_, name) in MADE.items()}
+
+
+@pytest.fixture(scope="module")
+def site(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of them as an installer would leave them in one folder of the import path."""
+    site = tmp_path_factory.mktemp("site")
+    for folder in folders.values():
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        shutil.copytree(folder / "src", site, dirs_exist_ok=True)
+        info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir()
+        head = {"Metadata-Version": "2.1", "Name": project["name"], "Version": project["version"]}
+        needs = [("Requires-Dist", each) for each in project["dependencies"]]
+        lines = [f"{key}: {value}\n" for key, value in (*head.items(), *needs)]
+        (info / "METADATA").write_text("".join(lines))
+        points = [f"{k} = {v}\n" for k, v in project["entry-points"]["inlay"].items()]
+        (info / "entry_points.txt").write_text("".join(["[inlay]\n", *points]))
+    return site
+
+
+@pytest.fixture
+def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Put a folder on the import path for one test."""
+    before = set(sys.modules)
+
+    def prepend(folder: Path) -> None:
+        monkeypatch.syspath_prepend(str(folder))
+        importlib.invalidate_caches()
+
+    yield prepend
+    packages = {f"inlay_{name}" for _, name in MADE.values()} | {"plugin"}
+    for module in set(sys.modules) - before:
+        if module.split(".")[0] in packages:
+            del sys.modules[module]
+
+
+def test_what_was_written_is_discovered(site: Path, importable: Callable[[Path], None]) -> None:
+    importable(site)
+    host = PluginHost.discover()
+    for kind, (_, name) in MADE.items():
+        descriptor, owner = host.find(kind, name), host.owner(kind, name)
+        assert descriptor.config.model_fields["name"].default == name
+        assert (owner.status, owner.name) == ("ok", name)
+        assert callable(host.load(kind, name, "attach" if kind == "method" else "build"))
+
+
+def test_its_own_tests_pass_as_they_are(
+    folders: dict[str, Path], site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one process, for each would import torch anew."""
+    pytest.importorskip("torchmetrics", reason="the task's metrics need it")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    command = [sys.executable, "-m", "pytest", *options, *map(str, folders.values())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    passed = re.search(r"(\d+) passed in", done.stdout)
+    assert passed is not None
+    assert "skipped" not in done.stdout
+    assert int(passed[1]) > 60  # a method alone is asked for nearly thirty things
+
+
+@pytest.mark.skipif(find_spec("ruff") is None, reason="ruff is not installed")
+@pytest.mark.parametrize("name", ["k", "a_name_of_thirty_characters_000"])
+def test_ruff_has_nothing_to_say_with_its_own_settings(name: str, tmp_path: Path) -> None:
+    """Whatever the length of the name: lines that hold it are neither too long nor broken."""
+    for kind in KINDS:
+        (tmp_path / kind).mkdir()
+        assert new(kind, name, "--into", tmp_path / kind).exit_code == 0
+    for what in (["check"], ["check", "--extend-select=I"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *what, "--no-cache", "."]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_no_name_of_the_templates_is_left(folders: dict[str, Path]) -> None:
+    for kind, folder in folders.items():
+        written = [path for path in folder.rglob("*") if path.is_file()]
+        texts = [f"{path.relative_to(folder)}\n{path.read_text()}" for path in written]
+        assert not re.search(rf"my[_-]?{kind}", "\n".join(texts), re.IGNORECASE)
+        assert MADE[kind][1] in "\n".join(texts)
+
+
+def test_it_asks_for_the_core_that_wrote_it(folders: dict[str, Path]) -> None:
+    for folder in folders.values():
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        (requirement,) = map(Requirement, project["dependencies"])
+        assert requirement.name == "inlay"
+        assert requirement.specifier.contains(version("inlay"), prereleases=True)
+
+
+def test_it_says_what_to_do_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, importable: Callable[[Path], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = new("method", "my-sway").stdout.splitlines()
+    assert told[0] == "inlay-my-sway: the method `my_sway` and its tests"
+    assert [line.strip() for line in told[3:7]] == [
+        "uv pip install -e 'inlay-my-sway[test]'",
+        "pytest inlay-my-sway",
+        "inlay explain my_sway",
+        "inlay plugins check my_sway",
+    ]
+    found = re.fullmatch(r"  PYTHONPATH=(\S+) inlay (.+)", told[-1])
+    assert found is not None
+    importable(Path(found[1]).absolute())
+    explained = CliRunner().invoke(main, found[2].split(), prog_name="inlay")
+    assert "rank: int, > 0 (default 4)" in explained.stdout
+
+
+def test_an_empty_folder_of_that_name_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "inlay-sway").mkdir()
+    assert new("method", "sway", "--into", tmp_path).exit_code == 0
+    assert (tmp_path / "inlay-sway" / "README.md").is_file()
+
+
+def test_it_imports_no_torch() -> None:
+    code = "import sys, inlay.cli.new; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    ("given", "registered", "classes"),
+    [
+        ("my-method", "my_method", "MyMethod"),
+        ("my_method", "my_method", "MyMethod"),
+        ("MyMethod", "my_method", "MyMethod"),
+        ("MY__METHOD_", "my_method", "MyMethod"),
+        ("LoRA", "lora", "Lora"),
+        ("LoRAPlus", "lora_plus", "LoraPlus"),
+        ("IA3", "ia3", "Ia3"),
+        ("vit-64", "vit_64", "Vit64"),
+        ("inlay-tilt", "tilt", "Tilt"),
+        ("inlay_tilt", "tilt", "Tilt"),
+    ],
+)
+def test_spellings(given: str, registered: str, classes: str) -> None:
+    names = Names.of(given)
+    assert (names.registered, names.classes) == (registered, classes)
+    assert names.distribution == f"inlay-{registered.replace('_', '-')}"
+    assert names.package == f"inlay_{registered}"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("metod", "sway"), "no kind `metod` of plugin to write (have: `method`, `backbone`,"),
+        (("metod", "sway"), "; did you mean `method`?"),
+        (("method", "2fast"), "`2fast` cannot name a package: use letters, digits, `-` and `_`"),
+        (("method", "inlay-2fast"), "`inlay-2fast` cannot name a package"),
+        (("method", "a/b"), "`a/b` cannot name a package"),
+        (("method", "größe"), "`größe` cannot name a package"),
+        (("method", "lambda"), "`lambda` is a word of Python or YAML"),
+        (("method", "None"), "`None` is a word of Python or YAML"),
+        (("method", "null"), "`null` is a word of Python or YAML"),
+        (("method", "arc"), "`arc` is a name of `inlay-arc`: choose another"),
+        (("task", "arc"), "`arc` is a name of `inlay-arc`"),
+        (("backbone", "point-bert"), "`point_bert` is a name of `inlay-pointcloud`"),
+        (("method", "inlay"), "`inlay` is a name of `inlay`"),
+        (("method", "bitfit"), "there is a method `bitfit` already, in `inlay 0.1.0`"),
+    ],
+)
+def test_a_name_that_cannot_be(given: tuple[str, str], sentence: str, tmp_path: Path) -> None:
+    assert sentence in refusal(new(*given, "--into", tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_installed(
+    site: Path, importable: Callable[[Path], None], tmp_path: Path
+) -> None:
+    importable(site)
+    again = refusal(new("method", "my-sway", "--into", tmp_path))
+    assert again.startswith("there is a method `my_sway` already, in `inlay-my-sway 0.1.0`")
+    other = refusal(new("dataset", "my-sway", "--into", tmp_path))
+    assert other.startswith("there is a plugin `my_sway` already, `inlay-my-sway 0.1.0`")
+
+
+# --- places
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "inlay-sway"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    sentence = refusal(new("method", "sway", "--into", tmp_path))
+    assert sentence == f"`{folder}` is there already: give another name or remove it"
+    assert [path.name for path in tmp_path.rglob("*")] == ["inlay-sway", "thesis.tex"]
+
+
+def test_a_file_of_that_name_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "inlay-sway").write_text("mine")
+    assert "is there already" in refusal(new("method", "sway", "--into", tmp_path))
+    assert (tmp_path / "inlay-sway").read_text() == "mine"
+
+
+def test_a_place_that_is_not_there(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    assert refusal(new("task", "tags", "--into", gone)).startswith(f"there is no folder `{gone}`")
+    assert not gone.exists()
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    """No system takes a file name of so many letters."""
+    sentence = refusal(new("method", "x" * 300, "--into", tmp_path))
+    assert re.search(r"inlay-x+` cannot be written: ", sentence)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_nothing_half_written_is_left(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def filled(names: Names, text: str, kind: str) -> str:
+        written.append(text)
+        if len(written) > 6:
+            raise error
+        return text
+
+    monkeypatch.setattr(scaffold.Names, "filled", filled)
+    result = new("method", "sway", "--into", tmp_path)
+    assert result.exit_code == (2 if isinstance(error, OSError) else 130)
+    assert len(written) == 7
+    assert not list(tmp_path.iterdir())
