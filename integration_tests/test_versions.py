@@ -33,6 +33,16 @@ def test_one_version():
     assert len(set(versions.values())) == 1, versions
 
 
+@pytest.mark.parametrize("place", PROJECTS)
+def test_every_dependency_has_a_lower_bound(place):
+    """The lane of oldest versions installs exactly these (`built_wheels.py --versions lowest`)."""
+    bounds = {
+        req.name: [spec.version for spec in req.specifier if spec.operator == ">="]
+        for req in requirements(PROJECTS[place])
+    }
+    assert {name: found for name, found in bounds.items() if len(found) != 1} == {}
+
+
 @pytest.mark.parametrize("place", [place for place in PROJECTS if place != CORE])
 def test_a_member_depends_on_core_alone(place):
     ours = {project["name"] for project in PROJECTS.values()}
