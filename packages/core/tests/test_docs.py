@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -107,6 +108,31 @@ def test_every_check_stands_in_the_contracts_with_its_docstring(generate: Module
         docs = [(c.name, " ".join((c.function.__doc__ or "").split())) for c in suite.checks]
         assert rows == docs
         assert all(sentence.endswith(".") for _, sentence in rows)
+
+
+def test_the_matrix_has_a_cell_for_every_outcome(generate: ModuleType) -> None:
+    page = (REFERENCE / "matrix.md").read_text(encoding="utf-8")
+    for task, families in json.loads(generate.MATRIX.read_text(encoding="utf-8")).items():
+        assert f"<!-- matrix: {task} -->" in page
+        text = generate.part("matrix", [task])
+        for family, outcomes in families.items():
+            row = re.search(rf"^\| .*`{family}`.*$", text, re.MULTILINE)
+            assert row is not None
+            cells = [cell.strip() for cell in row[0].split("|")[2:-1]]
+            for outcome, cell in zip(outcomes.values(), cells, strict=True):
+                merges = "merges" if outcome.get("merges") else "works"
+                assert cell.split()[0] == (merges if outcome["works"] else "no")
+                assert reason_of(cell, text) in outcome.get("reason", "")
+
+
+def reason_of(cell: str, text: str) -> str:
+    """The end of the sentence whose number a cell of the matrix has."""
+    number = re.search(r"\d+", cell)
+    if number is None:
+        return ""
+    found = re.search(rf"^{number[0]}\. .*: (.*)$", text, re.MULTILINE)
+    assert found is not None
+    return found[1]
 
 
 def test_an_unknown_part_or_name_fails_the_build(generate: ModuleType) -> None:
