@@ -17,6 +17,7 @@ from inlay_peft.promises import traits
 
 SMALL: dict[str, dict[str, Any]] = {
     "boft": {"boft_block_size": 4},
+    "bone": {"r": 4},
     "c3a": {"block_size": 16},
     "fourierft": {"n_frequency": 16},
     "glora": {"r": 4},
@@ -110,7 +111,7 @@ def test_every_tuner_keeps_what_it_promises(
     assert torch.equal(model.detach()(images), bare)
 
 
-@pytest.mark.parametrize("tuner", ["lora", "vera", "randlora", "oft"])
+@pytest.mark.parametrize("tuner", tuners())
 def test_a_bundle_is_the_adapter_alone(
     tuner: str, adapt: Any, move: Any, images: Tensor, host: Any, tmp_path: Any
 ) -> None:
@@ -135,6 +136,25 @@ def test_shared_projections_of_vera_are_held_once(adapt: Any) -> None:
     assert len(names) == 2
     shapes = {tuple(model.trained_state()[name].shape) for name in names}
     assert shapes == {(4, 32), (48, 4)}  # the widest input, the widest output
+
+
+def test_what_a_tuner_keeps_fixed_is_in_the_bundle_and_does_not_train(
+    adapt: Any, move: Any, images: Tensor, host: Any, tmp_path: Any
+) -> None:
+    """MiCA trains A alone; B is drawn once from the frozen weight."""
+    options = {"r": 2, "init_lora_weights": "mica"}
+    try:
+        model = adapt(options=options)
+    except ConfigError:
+        pytest.skip("this version of peft has no MiCA")
+    assert [n for n in model.trained_parameters() if "lora_B" in n] == []
+    assert len([n for n in model.trained_state() if "lora_B" in n]) == 2
+    move(model)
+    again = inlay.load(
+        model.save_pretrained(tmp_path / "bundle"), backbone=tiny_backbone(), host=host
+    )
+    with torch.no_grad():
+        assert torch.equal(again(images), model(images))
 
 
 def test_dora_folds_in_bfloat16(adapt: Any, move: Any, images: Tensor) -> None:

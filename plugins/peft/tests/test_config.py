@@ -38,6 +38,8 @@ def test_a_tuner_is_named_as_peft_names_it(host: inlay.PluginHost) -> None:
         ({"options": {"lora_alhpa": 8}}, "did you mean `lora_alpha`"),
         ({"options": {"target_modules": ["qkv"]}}, "`sites` says where the adapter acts"),
         ({"options": {"bias": "all"}}, "as the method `bitfit` does"),
+        ({"options": {"eva_config": {}}}, "starts from data that a program of peft's own"),
+        ({"options": {"init_lora_weights": "eva"}}, "`init_lora_weights: eva`: it starts from"),
         ({"options": {"rank_pattern": {"qkv": 4}}}, "`rank_pattern`: no single layer writes"),
         ({"sites": ["qkv.ou"]}, r"a site `qkv\.ou`, did you mean `qkv\.out`\?"),
         ({"sites": ["mlp.in"]}, r"no single layer writes a site `mlp\.in`"),

@@ -31,6 +31,8 @@ class Tuned(nn.Module):
         super().__init__()
         del layer._modules["base_layer"]
         vars(layer)["base_layer"] = frozen
+        for part in layer.modules():
+            _fix(part)
         self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,6 +57,15 @@ class Tuned(nn.Module):
         if (merged(x) - expected).abs().max() > TOLERANCE * expected.abs().max().clamp(min=1):
             raise CannotFold("what peft merges is not what the adapter computes")
         return Affine(merged.weight.flatten(1), merged.bias)
+
+
+def _fix(module: nn.Module) -> None:
+    """What a tuner keeps as it draws it (MiCA's B) is a buffer, so that what trains is what is a
+    parameter."""
+    for name, parameter in list(module._parameters.items()):
+        if parameter is not None and not parameter.requires_grad:
+            del module._parameters[name]
+            module.register_buffer(name, parameter.detach())
 
 
 def attach(place: Placement, config: PeftMethodConfig) -> None:

@@ -28,17 +28,25 @@ UNFIT = {
 }
 """Tuners that make nothing of a linear layer in a vision backbone, and what is none: why."""
 
-_PLACES = frozenset(
-    {
-        *("target_modules", "exclude_modules", "target_parameters", "modules_to_save"),
-        *("layers_to_transform", "layers_pattern", "layer_replication"),
-    }
+_PLACES = (
+    *("target_modules", "exclude_modules", "target_parameters", "modules_to_save"),
+    *("layers_to_transform", "layers_pattern", "layer_replication"),
 )
+_FROM_DATA = "it starts from data that a program of peft's own goes through"
+_OWN_LOSS = "it adds a loss that only peft's own model collects"
 ELSEWHERE = {
     **dict.fromkeys(_PLACES, "`sites` says where the adapter acts"),
+    **dict.fromkeys(("corda_config", "eva_config", "lora_ga_config"), _FROM_DATA),
+    **dict.fromkeys(("kasa_config", "monteclora_config"), _OWN_LOSS),
+    "alora_invocation_tokens": "it looks for words in a text",
+    "arrow_config": "it routes between adapters that are trained already",
     "bias": "it would train biases of the frozen network, as the method `bitfit` does",
+    "loftq_config": "it quantises the frozen weights",
 }
-"""Options of peft that mean something else here -> why."""
+"""Options of peft that have no place here -> why."""
+
+STARTS_FROM_DATA = {"corda": _FROM_DATA, "eva": _FROM_DATA, "lora_ga": _FROM_DATA}
+"""Values of `init_lora_weights` that cannot be had here -> why."""
 
 _OF_LIBRARIES = frozenset(
     {

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from inlay.config.base import Config
-from inlay_peft.catalogue import ELSEWHERE, UNFIT, tuners
+from inlay_peft.catalogue import ELSEWHERE, STARTS_FROM_DATA, UNFIT, tuners
 
 SITES = ("qkv.out", "attn.out", "fc1.out", "mlp.out")
 """Sites of a block that one linear layer writes, or q, k and v apart."""
@@ -72,6 +72,9 @@ class PeftMethodConfig(Config):
                     f"`{self.tuner}` has no option `{option}`"
                     f"{_near(option, have)} (have: {', '.join(have)})"
                 )
+        start = str(self.options.get("init_lora_weights"))
+        if start in STARTS_FROM_DATA:
+            raise ValueError(f"`init_lora_weights: {start}`: {STARTS_FROM_DATA[start]}")
         for option in BY_SITE:
             for site in self.options.get(option) or ():
                 _check_site(site, within=f"`{option}`: ")

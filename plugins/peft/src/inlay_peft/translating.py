@@ -67,7 +67,7 @@ def _options(model: peft.PeftModel, anatomy: Anatomy) -> dict[str, Any]:
     options = {
         name: value
         for name, value in values.items()
-        if name not in BY_SITE and value != defaults.get(name)
+        if name not in BY_SITE and value != defaults.get(name) and not name.startswith("init")
     }
     for name in ("rank_pattern", "alpha_pattern"):
         if values.get(name):

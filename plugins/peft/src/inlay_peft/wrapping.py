@@ -17,7 +17,7 @@ from inlay_peft.config import PeftMethodConfig
 from inlay_peft.places import by_module, layers
 from inlay_peft.skeleton import Skeleton, put
 
-REFUSALS = (ValueError, TypeError, KeyError, IndexError, RuntimeError, NotImplementedError)
+REFUSALS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 """What peft raises at settings that do not suit a layer."""
 
 
