@@ -246,7 +246,10 @@ class WarpConfig(Config):
 
 @hookimpl
 def register_methods():
-    yield Method(name="warp", config=WarpConfig, attach=f"{__name__}:attach", summary="warps")
+    yield Method(
+        name="warp", config=WarpConfig, attach=f"{__name__}:attach", summary="warps",
+        unimportable="nobody made one",
+    )
 """
 
 
@@ -264,7 +267,8 @@ def test_a_plugin_file_behind_the_command(tmp_path, monkeypatch):
     path = tmp_path / "warp_method.py"
     path.write_text(FILE)
     args = ["import", "warp", "x.pt", "--out", str(tmp_path / "x"), "--plugin", str(path)]
-    assert "method `warp` reads no foreign" in refusal(CliRunner().invoke(main, args))
+    sentence = refusal(CliRunner().invoke(main, args))
+    assert "method `warp` reads no foreign checkpoints: nobody made one (have: " in sentence
     del sys.modules["warp_method"]
 
 

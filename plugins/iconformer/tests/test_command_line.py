@@ -113,5 +113,5 @@ def test_there_is_nothing_to_import(tmp_path: Path) -> None:
     result = inlay("import", "iconformer", tmp_path / "model.pt", "--out", tmp_path / "bundle")
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: method `iconformer` reads no foreign checkpoints")
+    assert "reads no foreign checkpoints: its authors published neither code nor" in line
     assert not (tmp_path / "bundle").exists()

@@ -62,6 +62,17 @@ def test_autocast(where: str, norm: str, case: Any, adapt: Any, randomize: Any) 
         assert (one - other).norm() <= 0.2 * other.norm() + 0.01 * whole
 
 
+def test_kernels_before_a_norm_are_made_in_float32(case: Any, adapt: Any, randomize: Any) -> None:
+    """A norm of nine taps magnifies what bfloat16 rounds: under autocast it must not round."""
+    built, _ = case("vit")
+    model = randomize(adapt(built, kernel_norm="filter"), 0.1)
+    adapter = next(m for m in model.adapter.modules() if hasattr(m, "kernel_norm"))
+    z_BSd = torch.randn(2, 4, adapter.down.out_features)
+    exact = adapter._generated(z_BSd, (2, 2))
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(adapter._generated(z_BSd, (2, 2)), exact, rtol=0, atol=0)
+
+
 @WHERE
 def test_double(where: str, case: Any, adapt: Any, randomize: Any) -> None:
     built, inputs = case(where)

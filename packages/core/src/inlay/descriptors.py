@@ -72,6 +72,8 @@ class Method:
     """`read(path, *, backbone, backbone_out, labels, host) -> AdaptedModel`, for `inlay import`: a
     checkpoint of the authors' code on the named `backbone`, or on the file's own one, whose weights
     are then written to `backbone_out`; `labels` are the class names, if known."""
+    unimportable: str = ""
+    """Why there is no checkpoint of the authors to read, in words."""
     citation: str = ""
 
     def promised(self, config: Config, provides: frozenset[str]) -> frozenset[str]:
@@ -134,8 +136,8 @@ class Task:
     """Settings to check the task with."""
     example: str | None = None
     """`example(anatomy, batch) -> (labels, inputs, targets)` for `inlay plugins check`: names, a
-    tensor for the backbone and what `loss` takes. Without it: three classes, any inputs, class
-    indices (B,)."""
+    tensor for the backbone and what `loss` takes; behind them the data's `facts`, where the task
+    reads them. Without it: three classes, any inputs, class indices (B,)."""
     needs: frozenset[str] = frozenset()
     """What the backbone must provide."""
 

@@ -93,7 +93,7 @@ class InputConditioned(nn.Module):
         tokens = math.prod(grid) if grid else self._centres().shape[1]
         first = h_BTd.shape[1] - tokens
         prefix_BPd, z_BSd = h_BTd[:, :first], h_BTd[:, first:]
-        kernels_Bdk = self.kernel_norm(self.generator(z_BSd, grid))
+        kernels_Bdk = self._generated(z_BSd, grid)
         self.kernels(kernels_Bdk, grid)
         y_BSd = self._convolved(z_BSd, kernels_Bdk, grid)
         if self.centre is not None:
@@ -103,6 +103,13 @@ class InputConditioned(nn.Module):
         out = (self.scale * self.up(a_BTd)).view(x.shape)
         self.change(out, x)
         return out
+
+    def _generated(self, z_BSd: Tensor, grid: tuple[int, int] | None) -> Tensor:
+        normed, device = isinstance(self.kernel_norm, FilterNorm), z_BSd.device.type
+        if not (normed and torch.is_autocast_enabled(device)):
+            return self.kernel_norm(self.generator(z_BSd, grid))
+        with torch.autocast(device, enabled=False):  # a norm of few taps magnifies rounding
+            return self.kernel_norm(self.generator(z_BSd.to(self.down.weight.dtype), grid))
 
     def _convolved(
         self, z_BSd: Tensor, kernels_Bdk: Tensor, grid: tuple[int, int] | None

@@ -29,6 +29,7 @@ def register_methods() -> Iterable[Method]:
             {"rank": 4, "generator": "conv_pool", "prefix_tokens": "centre_tap"},
             {"rank": 4, "generator": "static", "placement": "after_attn", "learnable_scale": True},
         ),
+        unimportable="its authors published neither code nor checkpoints",
         presets=PRESETS,
         summary="adapters whose convolution kernels are generated from the input",
         citation=CITATION,

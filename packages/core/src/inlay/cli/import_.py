@@ -34,7 +34,10 @@ def import_(
     """
     found = host.find("method", method)
     if found.importer is None:
-        raise ConfigError(f"method `{method}` reads no foreign checkpoints (have: {_have(host)})")
+        why = f": {found.unimportable}" if found.unimportable else ""
+        raise ConfigError(
+            f"method `{method}` reads no foreign checkpoints{why} (have: {_have(host)})"
+        )
     if out.exists():
         raise RunError(f"`{out}` is there already: give another name or remove it")
     if not file.exists():
