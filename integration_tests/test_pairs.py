@@ -143,7 +143,7 @@ def adapted(built: BuiltBackbone, method: str, task: Task) -> tuple[AdaptedModel
     labels, inputs = ("a", "b", "c"), built.anatomy.example(4)
     targets = torch.tensor([0, 1, 2, 0])
     if task.example is not None:
-        labels, inputs, targets = resolve(task.example)(built.anatomy, 2)
+        labels, inputs, targets, *_ = resolve(task.example)(built.anatomy, 2)
     config = {"name": task.name, **task.examples[0]}
     return inlay.adapt(built, method, task=config, labels=labels), inputs, targets
 

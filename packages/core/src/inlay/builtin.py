@@ -43,6 +43,13 @@ def register_tasks() -> Iterable[Task]:
         config="inlay.tasks.config:ClassificationConfig",
         build="inlay.tasks.classification:build",
         summary="one class for each input",
+        examples=(
+            {},
+            {"pool": "cls+mean"},
+            {"pool": "max", "head_norm": "batch"},
+            {"hidden": [8], "hidden_norm": "batch", "dropout": 0.5, "zero_head": True},
+            {"class_weights": "balanced", "label_smoothing": 0.1},
+        ),
     )
 
 

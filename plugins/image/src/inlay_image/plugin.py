@@ -7,6 +7,24 @@ from collections.abc import Iterable
 from inlay.descriptors import Backbone, Dataset, Exporter, Modality
 from inlay.hooks import hookimpl
 
+_PLAIN = {"embed_dim": 24, "num_heads": 2, "depth": 2}
+_SWIN = {"embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
+_EXAMPLES = tuple(
+    {"model": model, "pretrained": False, "model_kwargs": own, **size}
+    for model, own, size in (
+        ("vit_tiny_patch16_224", _PLAIN, {"img_size": [32, 48]}),
+        ("vit_base_patch16_siglip_224", _PLAIN, {"img_size": 32}),
+        ("beit_base_patch16_224", _PLAIN, {"img_size": [32, 48]}),
+        ("eva02_tiny_patch14_224", _PLAIN, {"img_size": 28, "dynamic_img_size": True}),
+        ("eva02_base_patch14_224", _PLAIN, {"img_size": 28}),
+        ("vit_small_patch16_dinov3", _PLAIN, {"img_size": 32, "dynamic_img_size": True}),
+        ("swin_tiny_patch4_window7_224", _SWIN, {"img_size": [32, 64]}),
+        ("swinv2_tiny_window8_256", _SWIN, {"img_size": 40, "dynamic_img_size": True}),
+    )
+)
+"""One of each kind of block: with and without class token, q, k, v read from a weight or in three
+layers, rotated, in windows."""
+
 
 @hookimpl
 def register_modalities() -> Iterable[Modality]:
@@ -34,6 +52,7 @@ def register_backbones() -> Iterable[Backbone]:
         provides="inlay_image.backbones.traits:provides",
         adopt="inlay_image.backbones.build:adopt",
         catch_all="model",
+        examples=_EXAMPLES,
     )
     yield Backbone(
         name="inlay_vit_64",
@@ -42,6 +61,7 @@ def register_backbones() -> Iterable[Backbone]:
         modality="image",
         summary="a small ViT for 64 pixels, pretrained, inside this wheel",
         provides="inlay_image.backbones.traits:provides",
+        examples=({},),
     )
 
 
@@ -61,6 +81,7 @@ def register_datasets() -> Iterable[Dataset]:
             build=f"inlay_image.data.{module}:build",
             modality="image",
             summary=summary,
+            example=None if name == "digits" else f"inlay_image.data.samples:{name}",
         )
 
 

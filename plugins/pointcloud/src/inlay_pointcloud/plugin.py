@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from inlay.descriptors import Backbone, Dataset, Exporter, Modality, Task
 from inlay.hooks import hookimpl
 
+_FEW = {"npoints": 64, "groups": 8, "group_size": 8}
+
 
 @hookimpl
 def register_modalities() -> Iterable[Modality]:
@@ -41,6 +43,7 @@ def register_backbones() -> Iterable[Backbone]:
             summary=summary,
             provides="inlay_pointcloud.backbones.traits:provides",
             adopt="inlay_pointcloud.backbones.build:adopt",
+            examples=({**_FEW, **({} if name == "inlay_points" else {"pretrained": False})},),
         )
 
 
@@ -53,6 +56,7 @@ def register_tasks() -> Iterable[Task]:
         build="inlay_pointcloud.tasks.segmentation:build",
         summary="a part for each point of a cloud, with Point-MAE's decoder",
         needs=frozenset({"points"}),
+        examples=({"categories": 2}, {"categories": 0}),
         example="inlay_pointcloud.tasks.example:example",
     )
 
@@ -74,6 +78,7 @@ def register_datasets() -> Iterable[Dataset]:
             build=f"inlay_pointcloud.data.{name}:build",
             modality="points",
             summary=summary,
+            example=f"inlay_pointcloud.data.samples:{name}",
         )
 
 

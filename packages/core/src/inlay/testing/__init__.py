@@ -4,7 +4,7 @@
 """
 
 from inlay.testing.checking import Broken, Outcome
-from inlay.testing.marks import method_checks
+from inlay.testing.marks import backbone_checks, dataset_checks, method_checks, task_checks
 from inlay.testing.suites import run_checks
 from inlay.testing.tiny import TinyAnatomy, TinyBackbone, tiny_backbone
 from inlay.testing.tiny_points import tiny_points
@@ -15,8 +15,11 @@ __all__ = [
     "Outcome",
     "TinyAnatomy",
     "TinyBackbone",
+    "backbone_checks",
+    "dataset_checks",
     "method_checks",
     "run_checks",
+    "task_checks",
     "tiny_backbone",
     "tiny_points",
     "tiny_pyramid",

@@ -32,6 +32,36 @@ def method_checks(
     return _marked("method", name, expected_failures, host)
 
 
+def backbone_checks(
+    name: str,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    host: PluginHost | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same for a backbone, on each of its `examples`."""
+    return _marked("backbone", name, expected_failures, host)
+
+
+def task_checks(
+    name: str,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    host: PluginHost | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same for a task, with each of its `examples` on every small backbone that fits."""
+    return _marked("task", name, expected_failures, host)
+
+
+def dataset_checks(
+    name: str,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    host: PluginHost | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same for a data set, on the small one that its `example` writes."""
+    return _marked("dataset", name, expected_failures, host)
+
+
 def _marked(
     kind: str, name: str, expected: Mapping[str, str] | None, host: PluginHost | None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

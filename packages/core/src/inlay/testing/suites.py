@@ -8,9 +8,15 @@ from typing import Any
 
 from inlay.errors import ConfigError
 from inlay.host import PluginHost
+from inlay.testing.backbones import BACKBONE_CHECKS
+from inlay.testing.backbones.case import backbone_cases
 from inlay.testing.case import method_cases
 from inlay.testing.checking import Check, Outcome, outcomes
+from inlay.testing.datasets import DATASET_CHECKS
+from inlay.testing.datasets.case import dataset_cases
 from inlay.testing.methods import METHOD_CHECKS
+from inlay.testing.tasks import TASK_CHECKS
+from inlay.testing.tasks.case import task_cases
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,9 @@ class Suite:
 
 SUITES: Mapping[str, Suite] = {
     "method": Suite(METHOD_CHECKS, method_cases),
+    "backbone": Suite(BACKBONE_CHECKS, backbone_cases),
+    "task": Suite(TASK_CHECKS, task_cases),
+    "dataset": Suite(DATASET_CHECKS, dataset_cases),
 }
 """By kind: `method`, `backbone`, `task`, `dataset`."""
 

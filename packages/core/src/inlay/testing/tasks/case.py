@@ -1,0 +1,149 @@
+"""What a task's checks are given: one of its examples on one small backbone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inlay.anatomy import BuiltBackbone
+from inlay.assemble import build_backbone, build_head
+from inlay.config import parse
+from inlay.config.base import Config
+from inlay.data import Splits
+from inlay.descriptors import Task, resolve
+from inlay.errors import InlayError
+from inlay.features import Features
+from inlay.fit import check_fit
+from inlay.host import PluginHost
+from inlay.testing.case import LABELS, TINY
+from inlay.testing.registered import in_words
+from inlay.testing.states import shake
+
+BATCH = 4
+
+
+@dataclass(frozen=True, eq=False)
+class TaskCase:
+    """An example of a task on a small backbone."""
+
+    host: PluginHost
+    task: Task
+    settings: Mapping[str, Any]
+    label: str
+    """The backbone, in words."""
+    make: Callable[[], BuiltBackbone]
+
+    def __str__(self) -> str:
+        return f"{in_words(self.task.name, self.settings)} on {self.label}"
+
+    @property
+    def first(self) -> bool:
+        """Whether these are the task's usual settings."""
+        return self.settings == self.task.examples[0]
+
+    @cached_property
+    def config(self) -> Config:
+        return parse("task", {"name": self.task.name, **self.settings}, self.host)
+
+    @cached_property
+    def built(self) -> BuiltBackbone:
+        built = self.make()
+        built.module.eval().requires_grad_(False)
+        return built
+
+    @cached_property
+    def data(self) -> tuple[tuple[str, ...], Tensor, Any, Mapping[str, Any]]:
+        """Labels, inputs, targets and what the data set tells of itself."""
+        if self.task.example is None:
+            targets = torch.arange(BATCH) % len(LABELS)
+            counts = {label: 1 + n for n, label in enumerate(LABELS)}
+            facts = {"counts": {"train": counts}}
+            return LABELS, self.built.anatomy.example(BATCH), targets, facts
+        labels, inputs, targets, *facts = resolve(self.task.example)(self.built.anatomy, BATCH)
+        return tuple(labels), inputs, targets, facts[0] if facts else {}
+
+    @property
+    def targets(self) -> Any:
+        return self.data[2]
+
+    def head(self, seed: int = 0) -> Any:
+        """A fresh one that has seen the data, in evaluation mode."""
+        labels, inputs, targets, facts = self.data
+        torch.manual_seed(seed)
+        head = build_head(self.config, self.built, labels, self.host)
+        items: Any = [(inputs[n], targets[n]) for n in range(BATCH)]
+        head.prepare(
+            Splits(
+                train=items,
+                validation=None,
+                test=None,
+                labels=labels,
+                preprocessing={},
+                facts=facts,
+            )
+        )
+        return head.eval()
+
+    def moved(self) -> Any:
+        """One whose parameters are away from where they start."""
+        head = self.head()
+        shake(head.parameters(), 0.1)
+        return head
+
+    def features(self, head: Any, inputs: Tensor | None = None) -> Features:
+        """What the backbone gives to this head."""
+        inputs = self.data[1] if inputs is None else inputs
+        levels = getattr(head, "levels", ())
+        with torch.no_grad():
+            return self.built.anatomy.encode(inputs, levels=levels)
+
+
+def task_cases(name: str, host: PluginHost) -> list[TaskCase]:
+    """Every example on every small backbone that provides what the task needs; an example may
+    refuse one in a sentence, the first may not."""
+    task = host.find("task", name)
+    cases = [
+        TaskCase(host, task, settings, label, make)
+        for settings in task.examples
+        for label, make in _backbones(host, task)
+    ]
+    if not cases:
+        needs = ", ".join(f"`{trait}`" for trait in sorted(task.needs))
+        raise InlayError(f"no small backbone is at hand that provides what `{name}` needs: {needs}")
+    return [case for case in cases if case.first or _takes(case)]
+
+
+def _backbones(host: PluginHost, task: Task) -> Iterator[tuple[str, Callable[[], BuiltBackbone]]]:
+    """The tiny ones; those of installed plugins only if none of the tiny ones fits."""
+    tiny = {label: make for label, make in TINY.items() if fits(task, make())}
+    yield from tiny.items()
+    for backbone in () if tiny else host.backbones.values():
+        for settings in backbone.examples:
+            config = parse("backbone", {"name": backbone.name, **settings}, host)
+            built = build_backbone(config, host)
+            if fits(task, built):
+                yield f"`{built.label}`", lambda built=built: copy.deepcopy(built)
+
+
+def fits(task: Task, built: BuiltBackbone) -> bool:
+    """Whether the backbone provides what the task needs."""
+    try:
+        check_fit(task, built.anatomy.provides, built.anatomy.unfit, built.label)
+    except InlayError:
+        return False
+    return True
+
+
+def _takes(case: TaskCase) -> bool:
+    try:
+        head = case.head()
+        head(case.features(head))
+    except InlayError:
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""What this plugin registers keeps its contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from inlay.testing import backbone_checks, dataset_checks, task_checks
+
+Check = Callable[[], None]
+
+
+@backbone_checks("inlay_points")
+def test_inlay_points(check: Check) -> None:
+    check()
+
+
+@backbone_checks("recon")
+def test_recon(check: Check) -> None:
+    check()
+
+
+@task_checks("part_segmentation")
+def test_part_segmentation(check: Check) -> None:
+    check()
+
+
+@dataset_checks("cloud_folder")
+def test_cloud_folder(check: Check) -> None:
+    check()
+
+
+@dataset_checks("shapes")
+def test_shapes(check: Check) -> None:
+    check()
+
+
+@dataset_checks("scanobjectnn")
+def test_scanobjectnn(check: Check) -> None:
+    check()
+
+
+@dataset_checks("modelnet40")
+def test_modelnet40(check: Check) -> None:
+    check()
+
+
+@dataset_checks("modelnet_fewshot")
+def test_modelnet_fewshot(check: Check) -> None:
+    check()
+
+
+@dataset_checks("shapenet_part")
+def test_shapenet_part(check: Check) -> None:
+    check()
