@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 from inlay import hookimpl
 from inlay.config.data import SplitConfig
@@ -22,14 +23,7 @@ class NumpyImagesConfig(SplitConfig):
 
 def build(config: NumpyImagesConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
     """The parts by a stratified split; images as the backbone wants them."""
-    import numpy as np
-
-    if not config.path.is_file():
-        raise DataError(f"there is no file `{config.path}`; `data.path` is a `.npz`")
-    with np.load(config.path) as file:
-        images, names = file["images"], file["labels"]
-    if len(images) != len(names):
-        raise DataError(f"`{config.path}` has {len(images)} images and {len(names)} labels")
+    images, names = read(config.path)
     items = [Item(images[n], str(name), str(n)) for n, name in enumerate(names)]
     rest, test = stratified(items, config.test_size, config.split_seed, noun="image")
     listing = Listing(*stratified(rest, config.val_size, config.split_seed, noun="image"), test)
@@ -45,6 +39,22 @@ def build(config: NumpyImagesConfig, input_spec: Mapping[str, Any], seed: int) -
     )
 
 
+def read(path: Path) -> tuple[Any, Any]:
+    """The two arrays, or one sentence that names the file."""
+    import numpy as np
+
+    if not path.is_file():
+        raise DataError(f"there is no file `{path}`; `data.path` is a `.npz`")
+    try:
+        with np.load(path) as file:
+            images, names = file["images"], file["labels"]
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise DataError(f"`{path}` cannot be read: {error}") from error
+    if len(images) != len(names):
+        raise DataError(f"`{path}` has {len(images)} images and {len(names)} labels")
+    return images, names
+
+
 def tensors(items: Any, labels: tuple[str, ...], input_spec: Mapping[str, Any]) -> Any:
     """Pairs of an image (3, H, W), resized and normalised, and the place of its class."""
     import numpy as np
@@ -58,6 +68,15 @@ def tensors(items: Any, labels: tuple[str, ...], input_spec: Mapping[str, Any]) 
     return TensorDataset((images - mean) / std, torch.tensor(targets(items, labels)))
 
 
+def example(folder: Path) -> Mapping[str, Any]:
+    """A small file to check the data set with: thirty images of two classes."""
+    import numpy as np
+
+    images = np.random.default_rng(0).integers(0, 256, (30, 12, 12, 3), dtype=np.uint8)
+    np.savez(folder / "small.npz", images=images, labels=["cat", "dog"] * 15)
+    return {"path": str(folder / "small.npz")}
+
+
 @hookimpl
 def register_datasets() -> Iterable[Dataset]:
     yield Dataset(
@@ -66,4 +85,5 @@ def register_datasets() -> Iterable[Dataset]:
         build="numpy_images:build",
         modality="image",
         summary="images in one numpy file",
+        example="numpy_images:example",
     )

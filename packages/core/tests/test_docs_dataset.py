@@ -14,16 +14,22 @@ import torch
 from inlay import PluginHost
 from inlay.descriptors import resolve
 from inlay.errors import DataError
+from inlay.testing import run_checks
 
 FILE = Path(__file__).parents[3] / "docs" / "examples" / "numpy_images.py"
 SPEC = {"img_size": [8, 8], "mean": [0.5, 0.0, 0.0], "std": [0.5, 1.0, 1.0]}
 
 
 @pytest.fixture
-def dataset(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[PluginHost]:
     monkeypatch.setattr(sys, "path", [*sys.path])
-    yield PluginHost.discover(files=[FILE]).find("dataset", "numpy_images")
+    yield PluginHost.discover(files=[FILE])
     sys.modules.pop("numpy_images", None)
+
+
+@pytest.fixture
+def dataset(host: PluginHost) -> Any:
+    return host.find("dataset", "numpy_images")
 
 
 def test_every_image_is_in_one_part_with_its_own_label(dataset: Any, tmp_path: Path) -> None:
@@ -44,6 +50,17 @@ def test_every_image_is_in_one_part_with_its_own_label(dataset: Any, tmp_path: P
     torch.testing.assert_close(red, 2 * green - 1)
 
 
+def test_it_keeps_the_contract_of_a_data_set(dataset: Any, host: PluginHost) -> None:
+    broken = [o for o in run_checks("dataset", "numpy_images", host=host) if not o.good]
+    assert not broken
+
+
 def test_a_missing_file_is_named(dataset: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no file `.*gone.npz`"):
         resolve(dataset.build)(dataset.config(path=tmp_path / "gone.npz"), SPEC, 0)
+
+
+def test_labels_that_are_too_few_are_counted(dataset: Any, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((3, 4, 4, 3), np.uint8), labels=["cat", "dog"])
+    with pytest.raises(DataError, match=r"`.*a.npz` has 3 images and 2 labels"):
+        resolve(dataset.build)(dataset.config(path=tmp_path / "a.npz"), SPEC, 0)
