@@ -101,7 +101,8 @@ def test_its_own_tests_pass_as_they_are(
     folders: dict[str, Path], site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one process, for each would import torch anew."""
-    pytest.importorskip("torchmetrics", reason="the task's metrics need it")
+    for needed in ("torchmetrics", "inlay_image"):  # by the task's metrics, and for the modality
+        pytest.importorskip(needed)
     monkeypatch.setenv("PYTHONPATH", str(site))
     options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
     command = [sys.executable, "-m", "pytest", *options, *map(str, folders.values())]
