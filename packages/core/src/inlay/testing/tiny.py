@@ -149,7 +149,7 @@ def tiny_backbone(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = TinyBackbone(**kwargs)
-    spec = {"img_size": 8, "mean": [0.5] * 3, "std": [0.5] * 3}
+    spec = {"img_size": [8, 8], "mean": [0.5] * 3, "std": [0.5] * 3}
     return built(model, TinyAnatomy, "tiny", "image", "grid", spec)
 
 

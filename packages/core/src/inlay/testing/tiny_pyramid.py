@@ -100,7 +100,7 @@ def tiny_pyramid(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
         sites={"norm.out": Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm)},
         provides=frozenset({"sequence", "grid", "hierarchical"}),
     )
-    spec = {"img_size": 16, "mean": [0.5] * 3, "std": [0.5] * 3}
+    spec = {"img_size": [16, 16], "mean": [0.5] * 3, "std": [0.5] * 3}
     return BuiltBackbone(
         module=model,
         anatomy=anatomy,

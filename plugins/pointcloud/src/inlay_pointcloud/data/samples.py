@@ -44,7 +44,7 @@ def scanobjectnn(folder: Path) -> dict[str, Any]:
     for part, start, each in (("training", 0, 4), ("test", 1000, 1)):
         numbers = np.arange(15 * each)
         with h5py.File(home / f"{part}_objectdataset.h5", "w") as file:
-            file["data"] = np.stack([cloud(start + number) for number in numbers])
+            file["data"] = np.stack([cloud(start + int(number)) for number in numbers])
             file["label"] = (numbers % 15).astype(np.int32)
     return {"path": folder, "variant": "obj_only", "val_size": 0.25}
 

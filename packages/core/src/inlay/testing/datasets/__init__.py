@@ -22,7 +22,7 @@ DATASET_CHECKS: tuple[Check, ...] = (
     Check(reading.check_training_seed_changes_no_split),
     Check(reading.check_split_seed_changes_the_split, reading.no_seed),
     Check(reading.check_preprocessing_is_plain),
-    Check(reading.check_reader_prepares_files_alike, reading.no_files),
+    Check(reading.check_reader_prepares_files_alike, reading.no_reader),
     Check(reading.check_absent_files_are_one_sentence, reading.no_files),
     Check(reading.check_truncated_files_are_named, reading.no_files),
 )

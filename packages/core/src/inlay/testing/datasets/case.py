@@ -20,6 +20,7 @@ from inlay.data import Splits
 from inlay.descriptors import Dataset, resolve
 from inlay.errors import InlayError
 from inlay.host import PluginHost
+from inlay.testing.case import TINY
 
 SEEN = 12
 """Items of a part that are looked at, over its whole length."""
@@ -54,7 +55,8 @@ class DatasetCase:
 
     @cached_property
     def backbone(self) -> BuiltBackbone:
-        """A small one of the modality, the plugin's own first."""
+        """A small one of the modality: the plugin's own before others, and the kit's where none is
+        installed."""
         own = self.host.owner("dataset", self.dataset.name).name
         for backbone in sorted(
             self.host.backbones.values(),
@@ -65,6 +67,9 @@ class DatasetCase:
                 built = build_backbone(parse("backbone", settings, self.host), self.host)
                 built.module.eval()
                 return built
+        for tiny in (make() for make in TINY.values()):
+            if tiny.modality == self.dataset.modality:
+                return tiny
         raise InlayError(
             f"no installed backbone of the modality `{self.dataset.modality}` has `examples`, and a"
             " data set is prepared for a backbone"

@@ -1,0 +1,103 @@
+"""The tiny backbone and its anatomy, each with one thing wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from inlay.anatomy import Undo
+from inlay.features import Features, Grid, Layout
+from inlay.testing import TinyAnatomy, TinyBackbone
+
+
+class SquareLayout(TinyAnatomy):
+    def layout(self, block: int, *, inserted: int = 0) -> Layout:
+        side = int((self._grid[0] * self._grid[1]) ** 0.5)
+        return Grid(side, side, prefix=1 + inserted)
+
+
+class NoPrefix(TinyAnatomy):
+    def layout(self, block: int, *, inserted: int = 0) -> Layout:
+        return Grid(*self._grid, prefix=inserted)
+
+
+class DeafLayout(TinyAnatomy):
+    def layout(self, block: int, *, inserted: int = 0) -> Layout:
+        return Grid(*self._grid, prefix=1)
+
+
+class BlindFollow(TinyAnatomy):
+    def follow(self) -> list[Undo]:
+        return []
+
+
+class OtherTrunk(TinyAnatomy):
+    def trunk(self) -> dict[str, Tensor]:
+        return {f"backbone.{name}": tensor for name, tensor in super().trunk().items()}
+
+
+class ChanceExample(TinyAnatomy):
+    def example(self, batch: int = 1) -> Tensor:
+        return torch.randn(batch, 3, 8, 8)
+
+
+class Encoding(TinyAnatomy):
+    """Changes what `encode` gives."""
+
+    def given(self, features: Features) -> Features:
+        return features
+
+    def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
+        return self.given(super().encode(inputs, inserted=inserted, levels=levels))
+
+
+class EarlyLevels(Encoding):
+    def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
+        return super().encode(inputs, inserted=inserted, levels=[max(i - 1, 0) for i in levels])
+
+
+class DoubledInputs(Encoding):
+    def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
+        return super().encode(2 * inputs, inserted=inserted, levels=levels)
+
+
+class OldestFirst(Encoding):
+    def given(self, features: Features) -> Features:
+        return replace(features, prompts=features.prompts.flip(1))
+
+
+class NoClassToken(Encoding):
+    def given(self, features: Features) -> Features:
+        return replace(features, cls=None)
+
+
+class MeanAsClass(Encoding):
+    def given(self, features: Features) -> Features:
+        return replace(features, cls=features.patches.mean(1))
+
+
+class BatchCentred(Encoding):
+    def given(self, features: Features) -> Features:
+        patches = features.patches - features.patches.mean(0)
+        return replace(features, patches=patches, pooled=patches.mean(1))
+
+
+class ThawedEncoding(Encoding):
+    def given(self, features: Features) -> Features:
+        self.model.get_submodule("norm").requires_grad_(True)
+        return features
+
+
+class Counting(TinyBackbone):
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.seen += 1
+        return super().forward(inputs)
+
+
+class Hasty(TinyBackbone):
+    def forward(self, inputs: Tensor) -> Tensor:
+        x = super().forward(inputs)
+        return x.detach() + 2 * (x - x.detach()) if self.grad_checkpointing else x

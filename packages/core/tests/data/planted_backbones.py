@@ -1,0 +1,224 @@
+"""Backbones that each break one sentence of the contract, and `DEFECTS`, which check names it.
+
+All are the tiny one with one thing wrong: a site, the anatomy, the network, or what is declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import planted_anatomies as kinds
+import torch
+from pydantic import create_model
+from torch import Tensor, nn
+
+from inlay import hookimpl
+from inlay.anatomy import Anatomy, BuiltBackbone, InputOf, OutputOf, Undo
+from inlay.config.base import Config
+from inlay.descriptors import Backbone
+from inlay.testing import TinyBackbone, tiny_backbone
+
+TRAITS = frozenset({"sequence", "grid", "class_token", "insertion"})
+
+
+class PlainConfig(Config):
+    """A tiny backbone."""
+
+    name: str
+    """Its name."""
+
+
+# --- sites ----------------------------------------------------------------------------------------
+
+
+def changed(built: BuiltBackbone, block: int, name: str, **changes: Any) -> None:
+    sites: Any = built.anatomy.blocks[block].sites
+    sites[name] = replace(sites[name], **changes)
+
+
+def late_site(built: BuiltBackbone) -> None:
+    changed(built, 0, "attn.in", port=InputOf(built.module.blocks[1].attn))
+
+
+def one_path(built: BuiltBackbone) -> None:
+    changed(built, 1, "mlp.in", path="blocks.0.mlp.in")
+
+
+def fused_width(built: BuiltBackbone) -> None:
+    changed(built, 1, "qkv.out", width=16)
+
+
+def inner_out(built: BuiltBackbone) -> None:
+    changed(built, 1, "block.out", port=OutputOf(built.module.blocks[1].mlp))
+
+
+def one_sided(built: BuiltBackbone) -> None:
+    changed(built, 0, "mlp.res", port=InputOf(built.module.blocks[0].norm2))
+
+
+def other_writer(built: BuiltBackbone) -> None:
+    changed(built, 1, "attn.out", writer=built.anatomy.blocks[1].sites["mlp.out"].writer)
+
+
+class Rounded(OutputOf):
+    def install(self, pipe: Callable[[Tensor], Tensor]) -> list[Undo]:
+        return super().install(lambda x: pipe(x.bfloat16().float()))
+
+
+class Sticky(OutputOf):
+    def install(self, pipe: Callable[[Tensor], Tensor]) -> list[Undo]:
+        self.module.register_forward_hook(lambda module, args, output: None)
+        return super().install(pipe)
+
+
+def rounded_port(built: BuiltBackbone) -> None:
+    changed(built, 1, "mlp.out", port=Rounded(built.module.blocks[1].mlp))
+
+
+def sticky_port(built: BuiltBackbone) -> None:
+    changed(built, 1, "mlp.out", port=Sticky(built.module.blocks[1].mlp))
+
+
+def unread_site(built: BuiltBackbone) -> None:
+    module: Any = built.module
+    module.embed.echo = nn.Identity()
+    module.embed.register_forward_hook(lambda m, args, output: (m.echo(output), None)[1])
+    site = built.anatomy.sites["tokens.in"]
+    sites: Any = built.anatomy.sites
+    sites["embed.out"] = replace(
+        site, name="embed.out", path="embed.out", port=Transposed(module.embed.echo)
+    )
+
+
+class Transposed(OutputOf):
+    def install(self, pipe: Callable[[Tensor], Tensor]) -> list[Undo]:
+        return super().install(lambda x: pipe(x.flatten(2).mT).mT.view(x.shape))
+
+
+# --- the network ----------------------------------------------------------------------------------
+
+
+def counting(built: BuiltBackbone) -> None:
+    built.module.register_buffer("seen", torch.zeros(()))
+    built.module.__class__ = kinds.Counting
+
+
+def hasty(built: BuiltBackbone) -> None:
+    built.module.__class__ = kinds.Hasty
+
+
+def random_weights(built: BuiltBackbone) -> None:
+    nn.init.normal_(built.module.get_parameter("norm.weight"))
+
+
+def tuple_spec(built: BuiltBackbone) -> None:
+    built.input_spec = {**built.input_spec, "img_size": (8, 8)}
+
+
+# --- what is wrong with which ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is wrong, the check that says so, and a part of what it says."""
+
+    change: type[Anatomy] | Callable[[BuiltBackbone], None]
+    """Another kind of anatomy, or what is done to what was built."""
+    check: str
+    clue: str
+
+
+DEFECTS: Mapping[str, Defect] = {
+    "late_site": Defect(late_site, "sites_are_met_in_order", "`blocks.0.attn.in` is met should be"),
+    "one_path": Defect(one_path, "sites_are_named", "`blocks.1.mlp.in` has the path"),
+    "fused_width": Defect(fused_width, "widths_are_those_of_the_tensors", "says 16 and is 48"),
+    "inner_out": Defect(inner_out, "block_in_and_out_are_the_blocks_own", "`blocks.1.block.out`"),
+    "one_sided": Defect(one_sided, "branches_and_streams_are_told_apart", "its branches alone"),
+    "other_writer": Defect(other_writer, "folds_where_it_says", "folding at `blocks.1.attn.out`"),
+    "rounded_port": Defect(rounded_port, "passing_on_changes_nothing", "moves by"),
+    "sticky_port": Defect(sticky_port, "ports_leave_nothing_behind", "`blocks.1.mlp` is left"),
+    "unread_site": Defect(unread_site, "every_site_acts_on_the_features", "`embed.out` changes"),
+    "square_layout": Defect(kinds.SquareLayout, "layout_of_wide_inputs", "5 places for 9 tokens"),
+    "no_prefix": Defect(kinds.NoPrefix, "layout_is_where_tokens_lie", "4 places for 5 tokens"),
+    "deaf_layout": Defect(
+        kinds.DeafLayout,
+        "later_blocks_see_inserted_tokens",
+        "5 places for 8 tokens",
+    ),
+    "blind_follow": Defect(kinds.BlindFollow, "layout_follows_the_module", "width=2"),
+    "other_trunk": Defect(kinds.OtherTrunk, "trunk_is_part_of_the_state", "backbone.cls"),
+    "chance_example": Defect(
+        kinds.ChanceExample, "example_is_of_the_networks_kind", "torch's generator"
+    ),
+    "early_levels": Defect(
+        kinds.EarlyLevels,
+        "levels_are_what_blocks_put_out",
+        "not what block 1 puts out",
+    ),
+    "doubled_inputs": Defect(
+        kinds.DoubledInputs,
+        "encodes_with_its_own_forward_pass",
+        "block 0 is given another",
+    ),
+    "oldest_first": Defect(
+        kinds.OldestFirst, "inserted_tokens_come_out_as_prompts", "prompt 0 is not"
+    ),
+    "no_class_token": Defect(kinds.NoClassToken, "features_have_their_shapes", "disagree"),
+    "mean_as_class": Defect(kinds.MeanAsClass, "features_leave_the_last_norm", "`cls`"),
+    "batch_centred": Defect(
+        kinds.BatchCentred, "inputs_of_a_batch_do_not_touch", "of input 0 moves"
+    ),
+    "thawed": Defect(kinds.ThawedEncoding, "lends_itself_to_an_adapter", "`norm.weight`"),
+    "counting": Defect(counting, "encoding_leaves_no_trace", "`seen` changed"),
+    "hasty": Defect(hasty, "recomputes_to_the_same_gradients", "when blocks are recomputed"),
+    "random_weights": Defect(
+        random_weights, "builds_the_same_weights_again", "its weights are others"
+    ),
+    "tuple_spec": Defect(tuple_spec, "facts_are_plain", "input specification"),
+    "lying": Defect(lambda built: None, "provides_what_it_says", "`hierarchical`"),
+    "adopts_all": Defect(lambda built: None, "adopts_what_it_built", "adopts a linear layer"),
+    "healthy": Defect(lambda built: None, "", ""),
+}
+
+
+def build(config: Any) -> BuiltBackbone:
+    """The tiny one, with the defect of that name."""
+    built = tiny_backbone()
+    change = DEFECTS[config.name].change
+    if isinstance(change, type):
+        built.anatomy.__class__ = change
+    else:
+        change(built)
+    return replace(built, source=config.model_dump(mode="json"), label=config.name)
+
+
+def provides(config: Any) -> frozenset[str]:
+    return TRAITS | ({"hierarchical"} if config.name == "lying" else set())
+
+
+def adopt_own(module: nn.Module) -> BuiltBackbone | None:
+    return adopt_all(module) if isinstance(module, TinyBackbone) else None
+
+
+def adopt_all(module: nn.Module) -> BuiltBackbone:
+    built = tiny_backbone()
+    return replace(built, module=module)
+
+
+@hookimpl
+def register_backbones() -> Iterable[Backbone]:
+    for name in DEFECTS:
+        kind = Literal[name]  # type: ignore[valid-type]
+        adopt = {"adopts_all": "adopt_all", "healthy": "adopt_own"}.get(name)
+        yield Backbone(
+            name=name,
+            config=create_model(name, __base__=PlainConfig, name=(kind, name)),
+            build="planted_backbones:build",
+            modality="image",
+            summary=DEFECTS[name].check or "nothing is wrong with it",
+            provides="planted_backbones:provides",
+            adopt=f"planted_backbones:{adopt}" if adopt else None,
+            examples=({},),
+        )
