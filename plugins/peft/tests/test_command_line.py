@@ -33,6 +33,7 @@ def test_there_and_back(host: Any, move: Any, tmp_path: Any) -> None:
     assert "`num_classes=3`" in out.output
     written = json.loads((tmp_path / "theirs" / "adapter_config.json").read_text())
     assert (written["peft_type"], written["modules_to_save"]) == ("LORA", ["head"])
+    assert written["auto_mapping"]["base_model_class"] == "VisionTransformer"
     with torch.no_grad():
         built = inlay.adapt(NAME, "linear", num_classes=3, host=host).backbone
         built.reset_classifier(3)
@@ -50,6 +51,11 @@ def test_there_and_back(host: Any, move: Any, tmp_path: Any) -> None:
     assert again.head.labels == ("ant", "bee", "cat")
     with torch.no_grad():
         assert (again(images) - model(images)).abs().max() < 1e-6
+
+    named = written | {"base_model_name_or_path": f"timm/{NAME}"}  # as a hub says it
+    (tmp_path / "theirs" / "adapter_config.json").write_text(json.dumps(named))
+    out = call("import", "peft", tmp_path / "theirs", "--out", tmp_path / "unnamed")
+    assert out.exit_code == 0, out.output
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -47,4 +48,15 @@ def export(model: AdaptedModel, folder: str | Path) -> str:
         assert not layer.load_state_dict(own.layer.state_dict(), strict=False).unexpected_keys
     theirs.peft_config["default"].base_model_name_or_path = model.built.source.get("model")
     theirs.save_pretrained(str(folder), save_embedding_layers=False)
+    _tell_class(folder / "adapter_config.json", type(model.backbone))
     return name if head is None else ""
+
+
+def _tell_class(path: Path, kind: type) -> None:
+    """peft notes the class that it wrapped: here the network's, and not its skeleton's."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["auto_mapping"] = {
+        "base_model_class": kind.__name__,
+        "parent_library": kind.__module__,
+    }
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
