@@ -29,6 +29,7 @@ MADE = {
     "dataset": ("inlay-shelf", "shelf"),
 }
 """The name given, in each spelling that is taken, and the name that is registered."""
+SHOWN = Path(__file__).parents[3] / "docs" / "how-to" / "output" / "new.txt"
 
 
 def new(*args: Any) -> Result:
@@ -81,7 +82,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Non
         importlib.invalidate_caches()
 
     yield prepend
-    packages = {f"inlay_{name}" for _, name in MADE.values()} | {"plugin"}
+    packages = {f"inlay_{name}" for _, name in MADE.values()} | {"plugin", "inlay_my_tilt"}
     for module in set(sys.modules) - before:
         if module.split(".")[0] in packages:
             del sys.modules[module]
@@ -146,16 +147,11 @@ def test_it_asks_for_the_core_that_wrote_it(folders: dict[str, Path]) -> None:
 def test_it_says_what_to_do_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, importable: Callable[[Path], None]
 ) -> None:
+    """As the documentation shows it; the last command, which installs nothing, is tried."""
     monkeypatch.chdir(tmp_path)
-    told = new("method", "my-sway").stdout.splitlines()
-    assert told[0] == "inlay-my-sway: the method `my_sway` and its tests"
-    assert [line.strip() for line in told[3:7]] == [
-        "uv pip install -e 'inlay-my-sway[test]'",
-        "pytest inlay-my-sway",
-        "inlay explain my_sway",
-        "inlay plugins check my_sway",
-    ]
-    found = re.fullmatch(r"  PYTHONPATH=(\S+) inlay (.+)", told[-1])
+    told = new("method", "my-tilt").stdout
+    assert told == SHOWN.read_text(encoding="utf-8")
+    found = re.fullmatch(r"  PYTHONPATH=(\S+) inlay (.+)", told.splitlines()[-1])
     assert found is not None
     importable(Path(found[1]).absolute())
     explained = CliRunner().invoke(main, found[2].split(), prog_name="inlay")
