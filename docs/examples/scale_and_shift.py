@@ -50,4 +50,5 @@ def register_methods() -> Iterable[Method]:
         attach="scale_and_shift:attach",
         summary="a learnt scale and shift before attention and MLP",
         needs=frozenset({"sequence"}),
+        traits=frozenset({"identity", "foldable"}),
     )
