@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
-SENTENCE_END = re.compile(r"(?<=\.)\s(?=[A-Z])")
+SENTENCE_END = re.compile(r"(?<=\.)\s(?!\d)")
 
 
 def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
