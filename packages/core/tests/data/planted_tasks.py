@@ -1,0 +1,203 @@
+"""Tasks that each break one sentence of the contract, and `DEFECTS`, which check names it.
+
+All are one linear layer on the mean of the patches, with one thing wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import create_model
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inlay import hookimpl
+from inlay.anatomy import Anatomy
+from inlay.config.base import Config
+from inlay.data import Splits
+from inlay.descriptors import Task
+from inlay.features import Features
+from inlay.task import Prediction
+
+
+class PlainConfig(Config):
+    """A linear head."""
+
+    name: str
+    """Its name."""
+
+
+class Healthy(nn.Module):
+    main_metric = "accuracy"
+
+    def __init__(self, width: int, labels: Sequence[str]) -> None:
+        super().__init__()
+        self.labels = tuple(labels)
+        self.fc = nn.Linear(width, len(labels))
+
+    def prepare(self, splits: Splits) -> None:
+        pass
+
+    def forward(self, features: Features) -> Tensor:
+        return self.fc(features.patches.mean(1))
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(output, targets)
+
+    def metrics(self) -> nn.Module:
+        return Share()
+
+    def predict(self, output: Tensor) -> list[Prediction]:
+        return [self._prediction(row) for row in output.detach().softmax(-1)]
+
+    def _prediction(self, row: Tensor) -> Prediction:
+        ranked = {self.labels[i]: row[i].item() for i in row.argsort(descending=True).tolist()}
+        label, probability = next(iter(ranked.items()))
+        return Prediction(label, probability, ranked)
+
+
+class Share(nn.Module):
+    """The share of right answers, and of wrong ones, over all updates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reset()
+
+    def reset(self) -> None:
+        self.right, self.all = 0, 0
+
+    def update(self, output: Tensor, targets: Tensor) -> None:
+        self.right += int((output.argmax(-1) == targets).sum())
+        self.all += len(targets)
+
+    def compute(self) -> dict[str, Tensor]:
+        share = torch.tensor(self.right / self.all)
+        return {"accuracy": share, "error": 1 - share}
+
+
+class OfTheLastBatch(Share):
+    def update(self, output: Tensor, targets: Tensor) -> None:
+        self.reset()
+        super().update(output, targets)
+
+
+class SpareLayer(Healthy):
+    def __init__(self, width: int, labels: Sequence[str]) -> None:
+        super().__init__(width, labels)
+        self.spare = nn.Linear(width, width)
+
+
+class SortedLabels(Healthy):
+    def __init__(self, width: int, labels: Sequence[str]) -> None:
+        super().__init__(width, sorted(labels, reverse=True))
+
+
+class NumpyStart(Healthy):
+    def __init__(self, width: int, labels: Sequence[str]) -> None:
+        super().__init__(width, labels)
+        start = np.random.default_rng().normal(size=(len(labels), width))
+        self.fc.weight.data = torch.from_numpy(start).float()
+
+
+class HiddenState(Healthy):
+    def __init__(self, width: int, labels: Sequence[str]) -> None:
+        super().__init__(width, labels)
+        self.offset = torch.randn(len(labels))
+
+    def forward(self, features: Features) -> Tensor:
+        return super().forward(features) + self.offset
+
+
+class LossOfEach(Healthy):
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(output, targets, reduction="none")
+
+
+class UpsideDown(Healthy):
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Its gradient leads away from the targets."""
+        loss = F.cross_entropy(output, targets)
+        return 2 * loss.detach() - loss
+
+
+class AlwaysDropping(Healthy):
+    def forward(self, features: Features) -> Tensor:
+        return self.fc(F.dropout(features.patches.mean(1), 0.5))
+
+
+class BatchNormal(Healthy):
+    def forward(self, features: Features) -> Tensor:
+        x = features.patches.mean(1)
+        return self.fc(x - x.mean(0))
+
+
+class OneAnswer(Healthy):
+    def predict(self, output: Tensor) -> list[Prediction]:
+        return super().predict(output.mean(0, keepdim=True))
+
+
+class Unranked(Healthy):
+    def _prediction(self, row: Tensor) -> Prediction:
+        own = super()._prediction(row)
+        return replace(own, probabilities=dict(reversed(own.probabilities.items())))
+
+
+class NamelessMetric(Healthy):
+    main_metric = "top1"
+
+
+class ErrorAsMain(Healthy):
+    main_metric = "error"
+
+
+class Forgetting(Healthy):
+    def metrics(self) -> nn.Module:
+        return OfTheLastBatch()
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is wrong, the check that says so, and a part of what it says."""
+
+    head: type[Healthy]
+    check: str = ""
+    clue: str = ""
+
+
+DEFECTS: Mapping[str, Defect] = {
+    "spare_layer": Defect(SpareLayer, "every_parameter_gets_a_gradient", "`spare.weight`"),
+    "sorted_labels": Defect(SortedLabels, "keeps_its_labels", "('c', 'b', 'a')"),
+    "numpy_start": Defect(NumpyStart, "is_the_same_under_a_seed", "`fc.weight` differ"),
+    "hidden_state": Defect(HiddenState, "state_round_trips", "after loading"),
+    "loss_of_each": Defect(LossOfEach, "output_and_loss_are_finite", "the shape (4,)"),
+    "upside_down": Defect(UpsideDown, "steps_lower_the_loss", "the loss goes from"),
+    "always_dropping": Defect(AlwaysDropping, "evaluation_draws_no_random_number", "differ"),
+    "batch_normal": Defect(BatchNormal, "inputs_of_a_batch_do_not_touch", "of input 0 moves"),
+    "one_answer": Defect(OneAnswer, "predicts_an_answer_for_each_input", "get 1 answers"),
+    "unranked": Defect(Unranked, "predicts_an_answer_for_each_input", "not sorted"),
+    "nameless_metric": Defect(NamelessMetric, "metrics_hold_the_main_one", "`top1` is not among"),
+    "error_as_main": Defect(ErrorAsMain, "higher_is_better", "good outputs reach 0, bad ones 1"),
+    "forgetting": Defect(Forgetting, "metrics_add_up", "in halves"),
+    "healthy": Defect(Healthy),
+}
+
+
+def build(config: Any, anatomy: Anatomy, labels: Sequence[str]) -> nn.Module:
+    """The head, with the defect of that name."""
+    return DEFECTS[config.name].head(anatomy.sites["norm.out"].width, labels)
+
+
+@hookimpl
+def register_tasks() -> Iterable[Task]:
+    for name, defect in DEFECTS.items():
+        kind = Literal[name]  # type: ignore[valid-type]
+        yield Task(
+            name=name,
+            config=create_model(name, __base__=PlainConfig, name=(kind, name)),
+            build="planted_tasks:build",
+            summary=defect.check or "nothing is wrong with it",
+        )

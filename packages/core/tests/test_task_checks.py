@@ -1,0 +1,61 @@
+"""Each planted defect of a task or of a data set is named by its check, and the healthy ones by
+none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inlay import PluginHost
+from inlay.errors import InlayError
+from inlay.testing import dataset_checks, task_checks
+from inlay.testing.checking import outcomes
+from inlay.testing.datasets import DATASET_CHECKS
+from inlay.testing.datasets.case import dataset_cases
+from inlay.testing.suites import SUITES
+from inlay.testing.tasks import TASK_CHECKS
+
+DATA = Path(__file__).parent / "data"
+HOST = PluginHost.discover(files=[DATA / "planted_tasks.py", DATA / "planted_datasets.py"])
+DEFECTS = {
+    (kind, name): defect
+    for kind, module in (("task", "planted_tasks"), ("dataset", "planted_datasets"))
+    for name, defect in sys.modules[module].DEFECTS.items()
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [key for key in DEFECTS if key[1] != "healthy"])
+def test_a_planted_defect_is_caught_by_the_check_that_names_it(kind: str, name: str) -> None:
+    defect, suite = DEFECTS[kind, name], SUITES[kind]
+    checks = [check for check in suite.checks if check.name == f"check_{defect.check}"]
+    if defect.check.startswith(("metrics", "higher")):
+        pytest.importorskip("torchmetrics")
+    (outcome,) = outcomes(checks, suite.cases(name, HOST), {})
+    assert not outcome.good
+    assert defect.clue in outcome.reason
+
+
+@task_checks("healthy", host=HOST)
+def test_no_alarm_on_a_healthy_task(check: Callable[[], None]) -> None:
+    check()
+
+
+@dataset_checks("healthy", host=HOST)
+def test_no_alarm_on_a_healthy_data_set(check: Callable[[], None]) -> None:
+    check()
+
+
+def test_a_data_set_without_example_is_told_in_a_sentence() -> None:
+    host = PluginHost.discover(files=[DATA / "planted_datasets.py"])
+    object.__setattr__(host.find("dataset", "healthy"), "example", None)
+    with pytest.raises(InlayError, match=r"`healthy` declares no `example`.* need `path`"):
+        dataset_cases("healthy", host)
+
+
+@pytest.mark.parametrize("check", [*TASK_CHECKS, *DATASET_CHECKS], ids=lambda check: check.name)
+def test_every_contract_is_one_sentence(check) -> None:
+    assert check.contract.endswith(".")
+    assert ". " not in check.contract
