@@ -1,7 +1,4 @@
-"""peft's layers at sites of a backbone.
-
-Shapes: B batch, T tokens.
-"""
+"""peft's layers at sites of a backbone."""
 
 from __future__ import annotations
 
