@@ -21,7 +21,8 @@ from inlay.scaffold import KINDS, Names, refuse_taken, write
     "--into",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="The folder in which the package's own is made; default: the current one.",
+    show_default=True,
+    help="The folder in which the package's own is made.",
 )
 @click.pass_obj
 def new(host: PluginHost, kind: str, name: str, into: Path) -> None:
