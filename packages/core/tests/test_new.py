@@ -130,7 +130,7 @@ def test_ruff_has_nothing_to_say_with_its_own_settings(name: str, tmp_path: Path
 
 def test_no_name_of_the_templates_is_left(folders: dict[str, Path]) -> None:
     for kind, folder in folders.items():
-        written = [path for path in folder.rglob("*") if path.is_file()]
+        written = [*folder.glob("*.*"), *folder.rglob("*.py")]
         texts = [f"{path.relative_to(folder)}\n{path.read_text()}" for path in written]
         assert not re.search(rf"my[_-]?{kind}", "\n".join(texts), re.IGNORECASE)
         assert MADE[kind][1] in "\n".join(texts)
