@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from inlay_dapt.frugal import normed_linear, scaled_linear
 from inlay_dapt.scale_and_shift import ScaleAndShift
+from inlay_dapt.token_scale import TokenScale
 
 if TYPE_CHECKING:
     from inlay.anatomy import Anatomy, Block, Placement
@@ -25,22 +26,16 @@ READER_KEEPS = ("qkv.out", "mlp.in", "fc1.out")
 """Sites whose tensor attention, the adapter's norm and GELU keep for the backward pass."""
 
 
-class TokenScale(nn.ReLU):
-    """How much of the adapter's update a token gets, (B, T, 1); 0 leaves it alone."""
-
-    shown = "per-token scale"
-
-
 class DynamicAdapter(nn.Module):
     """s * (up(dropout(GELU(down(u)))) with u = LN(z) and s = ReLU(w u + b), one for each token
     ; s multiplies the up-projection's bias, too."""
 
     unfoldable = "its scale differs from token to token"
 
-    def __init__(self, width: int, rank: int, dropout: float) -> None:
+    def __init__(self, width: int, rank: int, dropout: float, block: int = 0) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.score, self.scale = nn.Linear(width, 1), TokenScale()
+        self.score, self.scale = nn.Linear(width, 1), TokenScale(block)
         self.down, self.up = nn.Linear(width, rank), nn.Linear(rank, width)
         self.dropout = nn.Dropout(dropout)
         for linear in (self.score, self.down):
@@ -95,7 +90,7 @@ def adapt_block(place: Placement, block: Block, config: DaptConfig) -> None:
         for name in BLOCK_SITES:
             site = block.site(name)
             place.rewrite(site, ScaleAndShift(site.width, keeps_output=name in READER_KEEPS))
-    adapter = DynamicAdapter(block.width, config.rank, config.dropout)
+    adapter = DynamicAdapter(block.width, config.rank, config.dropout, block.index)
     branch = place.branch(block.site("mlp.in"), block.site("mlp.out"), adapter)
     if config.prompts:
         transform = ScaleAndShift(block.width) if config.scale_and_shift else nn.Identity()
