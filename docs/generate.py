@@ -140,12 +140,12 @@ def matrix(task: str) -> Iterator[str]:
     families: dict[str, dict[str, dict[str, Any]]] = json.loads(MATRIX.read_text())[task]
     methods = list(next(iter(families.values())))
     reasons: dict[str, str] = {}
-    rows: dict[tuple[str, ...], list[str]] = {}
+    columns: dict[tuple[str, ...], list[str]] = {}
     for family, outcomes in families.items():
         cells = tuple(met(outcomes[method], reasons) for method in methods)
-        rows.setdefault(cells, []).append(f"`{family}`")
-    head = ("backbone", *(f"`{method}`" for method in methods))
-    yield from table(head, ((", ".join(alike), *cells) for cells, alike in rows.items()))
+        columns.setdefault(cells, []).append(f"`{family}`")
+    head = ("method", *(" ".join(alike) for alike in columns.values()))
+    yield from table(head, zip((f"`{method}`" for method in methods), *columns, strict=True))
     yield ""
     yield from (f"{number}. {reason}" for number, reason in enumerate(reasons.values(), 1))
 
