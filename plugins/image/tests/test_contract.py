@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from inlay.testing import backbone_checks, dataset_checks
+import pytest
+
+from inlay.data import Splits
+from inlay.testing import backbone_checks, dataset_checks, run_checks
+from inlay_image.data import folder
 
 Check = Callable[[], None]
 
@@ -42,3 +48,17 @@ def test_fgvc(check: Check) -> None:
 @dataset_checks("digits")
 def test_digits(check: Check) -> None:
     check()
+
+
+def test_a_data_set_that_is_prepared_otherwise_than_by_its_reader_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    build = folder.build
+
+    def lying(*given: Any) -> Splits:
+        splits = build(*given)
+        return replace(splits, preprocessing={**splits.preprocessing, "resize": "squash"})
+
+    monkeypatch.setattr(folder, "build", lying)
+    broken = [o.check.name for o in run_checks("dataset", "image_folder") if not o.good]
+    assert broken == ["check_reader_prepares_files_alike"]

@@ -124,6 +124,13 @@ class UpsideDown(Healthy):
         return 2 * loss.detach() - loss
 
 
+class Halved(Healthy):
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Steep, in half precision, where the output is not in single precision."""
+        scale = 1 if output.dtype == torch.float32 else 1e6
+        return F.cross_entropy(output, targets) * torch.tensor(scale, dtype=torch.float16)
+
+
 class AlwaysDropping(Healthy):
     def forward(self, features: Features) -> Tensor:
         return self.fc(F.dropout(features.patches.mean(1), 0.5))
@@ -175,6 +182,7 @@ DEFECTS: Mapping[str, Defect] = {
     "hidden_state": Defect(HiddenState, "state_round_trips", "after loading"),
     "loss_of_each": Defect(LossOfEach, "output_and_loss_are_finite", "the shape (4,)"),
     "upside_down": Defect(UpsideDown, "steps_lower_the_loss", "the loss goes from"),
+    "halved": Defect(Halved, "is_finite_in_bfloat16", "the loss is inf"),
     "always_dropping": Defect(AlwaysDropping, "evaluation_draws_no_random_number", "differ"),
     "batch_normal": Defect(BatchNormal, "inputs_of_a_batch_do_not_touch", "of input 0 moves"),
     "one_answer": Defect(OneAnswer, "predicts_an_answer_for_each_input", "get 1 answers"),

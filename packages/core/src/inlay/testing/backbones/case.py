@@ -13,6 +13,7 @@ from torch import Tensor
 
 from inlay.anatomy import Anatomy, Block, BuiltBackbone
 from inlay.assemble import build_backbone
+from inlay.bundle.fingerprint import fingerprint
 from inlay.config import parse
 from inlay.config.base import Config
 from inlay.descriptors import Backbone, resolve
@@ -43,13 +44,23 @@ class BackboneCase:
         return parse("backbone", {"name": self.backbone.name, **self.settings}, self.host)
 
     @cached_property
+    def _made(self) -> tuple[BuiltBackbone, str]:
+        built = self.again()
+        made = fingerprint(built.anatomy.trunk())
+        shake(built.module.parameters(), 0.1)
+        built.module.eval().requires_grad_(False)
+        return built, made
+
+    @property
     def built(self) -> BuiltBackbone:
         """In evaluation mode, parameters away from ones and zeros; whoever changes it takes a
         `copied` one."""
-        built = self.again()
-        shake(built.module.parameters(), 0.1)
-        built.module.eval().requires_grad_(False)
-        return built
+        return self._made[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights as they were built."""
+        return self._made[1]
 
     @property
     def anatomy(self) -> Anatomy:

@@ -69,6 +69,7 @@ class DatasetCase:
                 return built
         for tiny in (make() for make in TINY.values()):
             if tiny.modality == self.dataset.modality:
+                tiny.module.eval()
                 return tiny
         raise InlayError(
             f"no installed backbone of the modality `{self.dataset.modality}` has `examples`, and a"

@@ -16,6 +16,7 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(heads.check_output_and_loss_are_finite),
     Check(heads.check_every_parameter_gets_a_gradient),
     Check(heads.check_steps_lower_the_loss),
+    Check(heads.check_is_finite_in_bfloat16),
     Check(heads.check_evaluation_draws_no_random_number),
     Check(heads.check_inputs_of_a_batch_do_not_touch),
     Check(heads.check_state_round_trips),

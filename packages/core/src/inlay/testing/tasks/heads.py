@@ -70,6 +70,19 @@ def check_steps_lower_the_loss(case: TaskCase) -> None:
     require(after < before, f"the loss goes from {before:.4g} to {after:.4g}")
 
 
+def check_is_finite_in_bfloat16(case: TaskCase) -> None:
+    """Under bfloat16 autocast the loss and the gradients of the head are finite."""
+    head = case.moved().train()
+    features = case.features(head)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = head.loss(head(features), case.targets)
+    require(bool(loss.isfinite()), f"the loss is {loss.item()}")
+    loss.backward()
+    named = [(n, p.grad) for n, p in head.named_parameters() if p.grad is not None]
+    bad = [name for name, gradient in named if not bool(gradient.isfinite().all())]
+    require(not bad, f"gradients of {listed(bad)} are not finite")
+
+
 @torch.no_grad()
 def check_evaluation_draws_no_random_number(case: TaskCase) -> None:
     """In evaluation two passes agree bit for bit, draw no random number and move no buffer."""
