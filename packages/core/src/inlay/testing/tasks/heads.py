@@ -61,11 +61,9 @@ def check_steps_lower_the_loss(case: TaskCase) -> None:
     features = case.features(head)
     torch.manual_seed(0)
     before = head.loss(head(features), case.targets).item()
-    optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
+    parameters = list(head.parameters())
     for _ in range(STEPS):
-        optimizer.zero_grad()
-        head.train().loss(head(features), case.targets).backward()
-        optimizer.step()
+        _step_down(head.train().loss(head(features), case.targets), parameters, 0.01)
     after = head.eval().loss(head(features), case.targets).item()
     require(after < before, f"the loss goes from {before:.4g} to {after:.4g}")
 
@@ -147,9 +145,14 @@ def _is_ranked(ranked: dict[Any, Any], labels: tuple[str, ...]) -> None:
 def as_wished(head: Any, output: Tensor, targets: Any, direction: float) -> Tensor:
     """The output that the loss likes best (1) or least (-1), found by following its gradient."""
     wished = output.detach().clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([wished], lr=0.5)
     for _ in range(STEPS):
-        optimizer.zero_grad()
-        (direction * head.loss(wished, targets)).backward()
-        optimizer.step()
+        _step_down(direction * head.loss(wished, targets), [wished], 0.5)
     return wished.detach()
+
+
+def _step_down(loss: Tensor, tensors: list[Tensor], size: float) -> None:
+    """Move every value by `size` against its gradient's sign."""
+    found = torch.autograd.grad(loss, tensors, allow_unused=True)
+    for tensor, gradient in zip(tensors, found, strict=True):
+        if gradient is not None:
+            tensor.data.sub_(size * gradient.sign())
