@@ -180,6 +180,7 @@ DEFECTS: Mapping[str, Defect] = {
     "lying": Defect(lambda built: None, "provides_what_it_says", "`hierarchical`"),
     "adopts_all": Defect(lambda built: None, "adopts_what_it_built", "adopts a linear layer"),
     "healthy": Defect(lambda built: None, "", ""),
+    "without_example": Defect(lambda built: None, "", ""),
 }
 
 
@@ -220,5 +221,5 @@ def register_backbones() -> Iterable[Backbone]:
             summary=DEFECTS[name].check or "nothing is wrong with it",
             provides="planted_backbones:provides",
             adopt=f"planted_backbones:{adopt}" if adopt else None,
-            examples=({},),
+            examples=() if name == "without_example" else ({},),
         )

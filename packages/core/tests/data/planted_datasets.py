@@ -205,6 +205,7 @@ DEFECTS: Mapping[str, Defect] = {
     "unguarded": Defect(unguarded, "absent_files_are_one_sentence", "FileNotFoundError"),
     "silent": Defect(silent, "truncated_files_are_named", "nothing is said"),
     "healthy": Defect(healthy),
+    "without_example": Defect(healthy),
 }
 
 
@@ -229,5 +230,5 @@ def register_datasets() -> Iterable[Dataset]:
             build="planted_datasets:build",
             modality="image",
             summary=defect.check or "nothing is wrong with it",
-            example="planted_datasets:example",
+            example=None if name == "without_example" else "planted_datasets:example",
         )
