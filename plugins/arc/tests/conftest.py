@@ -84,11 +84,6 @@ def images() -> Tensor:
 
 
 @pytest.fixture(scope="session")
-def host() -> inlay.PluginHost:
-    return inlay.PluginHost.discover()
-
-
-@pytest.fixture(scope="session")
 def adapt(host: inlay.PluginHost) -> Adapt:
     """`adapt(built, rank=4, ...)`: an adapted model of three classes; keywords are ARC's fields."""
 

@@ -23,42 +23,10 @@ from inlay_dapt.config import DaptConfig
 
 State = dict[str, Tensor]
 
-SMALL: dict[str, Any] = {
-    "groups": 16, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24,
-    "hidden": (8, 16, 32),
-}  # fmt: skip
-
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def host() -> inlay.PluginHost:
-    return inlay.PluginHost.discover()
-
-
-@pytest.fixture
-def points() -> Callable[..., BuiltBackbone]:
-    """`points(depth=3)`: a small network of Point-MAE's layout, no tensor at zeros and ones."""
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
-    from inlay_pointcloud.backbones.build import adopt
-    from inlay_pointcloud.network.point_mae import PointMae
-
-    def make(**changes: Any) -> BuiltBackbone:
-        torch.manual_seed(0)
-        model = PointMae(**(SMALL | changes))
-        with torch.no_grad():
-            for name, tensor in model.state_dict().items():
-                if tensor.ndim < 2 and tensor.is_floating_point():
-                    shift = 0.2 * torch.rand_like(tensor)
-                    tensor.add_(shift if "var" in name else shift - 0.1)
-        built = adopt(model.eval())
-        assert built is not None
-        return built
-
-    return make
 
 
 @pytest.fixture

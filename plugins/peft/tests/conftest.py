@@ -22,11 +22,6 @@ def images() -> Tensor:
 
 
 @pytest.fixture(scope="session")
-def host() -> inlay.PluginHost:
-    return inlay.PluginHost.discover()
-
-
-@pytest.fixture(scope="session")
 def move() -> Callable[[nn.Module], None]:
     """Put every tensor that trains away from where it starts."""
 

@@ -58,7 +58,8 @@ class Method:
     """`count(config, anatomy) -> int`: how many parameters the method trains, from its formula."""
     traits: frozenset[str] | str = frozenset()
     """What the method promises, for `inlay plugins check`: `identity` (starts as the bare
-    backbone), `foldable` (merges exactly); or, where that depends on the settings or on what the
+    backbone), `foldable` (merges exactly into a backbone that can store the result; a few of timm's
+    have no bias where one is needed); or, where that depends on the settings or on what the
     backbone provides, the import path of `traits(config, provides) -> frozenset[str]`, answered
     without importing torch."""
     examples: Sequence[Mapping[str, Any]] = ({},)
