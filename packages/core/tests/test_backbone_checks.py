@@ -15,7 +15,7 @@ from inlay.testing.backbones import BACKBONE_CHECKS
 from inlay.testing.backbones.case import backbone_cases
 from inlay.testing.checking import outcomes
 
-HOST = PluginHost.discover(files=[Path(__file__).parent / "data" / "planted_backbones.py"])
+HOST = PluginHost.discover(files=[Path(__file__).parent / "planted" / "planted_backbones.py"])
 DEFECTS = sys.modules["planted_backbones"].DEFECTS
 
 

@@ -12,7 +12,7 @@ from inlay.cli import main
 from inlay.testing import suites
 from inlay.testing.methods import METHOD_CHECKS
 
-PLANTED = str(Path(__file__).parent / "data" / "planted.py")
+PLANTED = str(Path(__file__).parent / "planted" / "planted.py")
 FEW = {"check_settings_are_described", "check_folds_exactly", "check_counts_its_parameters"}
 
 

@@ -16,7 +16,7 @@ from inlay.testing.checking import outcomes
 from inlay.testing.methods import METHOD_CHECKS
 
 pytest_plugins = ["pytester"]
-PLANTED = Path(__file__).parent / "data" / "planted.py"
+PLANTED = Path(__file__).parent / "planted" / "planted.py"
 HOST = PluginHost.discover(files=[PLANTED])
 DEFECTS = sys.modules["planted"].DEFECTS
 

@@ -18,7 +18,7 @@ from inlay.testing.datasets.case import dataset_cases
 from inlay.testing.suites import SUITES
 from inlay.testing.tasks import TASK_CHECKS
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent / "planted"
 HOST = PluginHost.discover(files=[DATA / "planted_tasks.py", DATA / "planted_datasets.py"])
 DEFECTS = {
     (kind, name): defect
