@@ -84,9 +84,10 @@ class PointAnatomy(Anatomy):
         return self.prefix
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
-        patches_BGK3, self.centres = self.model.group(inputs[..., :3])
+        patches_BGK3, centres_BG3 = self.model.group(inputs[..., :3])
+        self._note(centres_BG3)
         with recorded(self.blocks, levels) as outputs:
-            x_BTD = self.model.forward_groups(patches_BGK3, self.centres)
+            x_BTD = self.model.forward_groups(patches_BGK3, centres_BG3)
         return self._features(x_BTD, inserted, inputs, [outputs[level] for level in levels])
 
     def follow(self) -> list[Undo]:
@@ -95,7 +96,10 @@ class PointAnatomy(Anatomy):
     def _see(
         self, group: nn.Module, args: tuple[Tensor, ...], found: tuple[Tensor, Tensor]
     ) -> None:
-        self.centres = found[1]
+        self._note(found[1])
+
+    def _note(self, centres_BG3: Tensor) -> None:
+        self.centres = centres_BG3.detach()  # with a graph behind it no model could be copied
 
     def layout(self, block: int, *, inserted: int = 0) -> Points:
         assert self.centres is not None, "nothing was encoded yet"

@@ -14,9 +14,10 @@ from inlay.testing.states import bits, changed, step, tree
 
 def check_copies_are_independent(case: MethodCase) -> None:
     """`copy.deepcopy` gives a model with the same outputs that shares no tensor and no hook with
-    the first."""
+    the first, also behind a pass whose inputs require a gradient."""
     model = case.moved()
     inputs, _ = case.batch(model)
+    model(inputs.clone().requires_grad_())
     with torch.no_grad():
         before = model(inputs)
         twin = copy.deepcopy(model)
