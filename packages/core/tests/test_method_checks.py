@@ -4,13 +4,15 @@ none."""
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import torch
 
 from inlay import PluginHost
 from inlay.errors import ConfigError, InlayError, UnknownName
-from inlay.testing import method_checks, run_checks
+from inlay.testing import method_checks, ranks, run_checks
 from inlay.testing.case import method_cases
 from inlay.testing.checking import outcomes
 from inlay.testing.methods import METHOD_CHECKS
@@ -69,6 +71,18 @@ def test_an_expected_failure_is_told_and_one_that_passes_is_a_failure():
     assert found["check_folds_exactly"].verdict == "expected"
     assert found["check_copies_are_independent"].verdict == "broken"
     assert "passes, but was expected to fail" in found["check_copies_are_independent"].reason
+
+
+def test_two_processes_end_where_torch_has_threads(monkeypatch):
+    """A forked process has none of its parent's threads, and must not wait for them."""
+    monkeypatch.setattr(ranks, "PATIENCE", timedelta(seconds=5))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        torch.randn(400, 400) @ torch.randn(400, 400)
+        assert only("healthy", "check_two_processes_agree") == {}
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_method_that_no_small_backbone_carries_is_told_in_a_sentence():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import time
 import traceback
 from datetime import timedelta
 from pathlib import Path
@@ -25,9 +27,23 @@ def in_two_processes(
     """The gradients of both ranks after two passes of DDP on halves of the batch."""
     with tempfile.TemporaryDirectory() as folder:
         children = [_forked(rank, model, batch, Path(folder)) for rank in range(2)]
-        for child in children:
-            os.waitpid(child, 0)
+        ended = [
+            _ended(child, time.monotonic() + 2 * PATIENCE.total_seconds()) for child in children
+        ]
+        if not all(ended):
+            raise Broken("a process does not come to an end")
         return _answer(folder, 0), _answer(folder, 1)
+
+
+def _ended(child: int, deadline: float) -> bool:
+    """Wait for a process; one that hangs is killed."""
+    while time.monotonic() < deadline:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return True
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
 
 
 def _answer(folder: str, rank: int) -> dict[str, Tensor]:
@@ -41,6 +57,7 @@ def _forked(rank: int, model: AdaptedModel, batch: tuple[Tensor, Tensor], folder
     if child := os.fork():
         return child
     try:
+        torch.set_num_threads(1)  # the parent's threads are not there, and one would wait for them
         torch.save(_gradients(rank, model, batch, folder), folder / f"{rank}.pt")
     except BaseException as error:
         last = traceback.format_exception_only(error)[-1].strip()
