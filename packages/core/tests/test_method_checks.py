@@ -3,6 +3,7 @@ none."""
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from inlay import PluginHost
 from inlay.errors import ConfigError, InlayError, UnknownName
-from inlay.testing import method_checks, ranks, run_checks
+from inlay.testing import method_checks, ranks, registered, run_checks
 from inlay.testing.case import method_cases
 from inlay.testing.checking import outcomes
 from inlay.testing.methods import METHOD_CHECKS
@@ -71,6 +72,40 @@ def test_an_expected_failure_is_told_and_one_that_passes_is_a_failure():
     assert found["check_folds_exactly"].verdict == "expected"
     assert found["check_copies_are_independent"].verdict == "broken"
     assert "passes, but was expected to fail" in found["check_copies_are_independent"].reason
+
+
+HEAVY = """
+import torch
+from typing import Literal
+from inlay import hookimpl
+from inlay.config.base import Config
+from inlay.descriptors import Method
+
+class HeavyConfig(Config):
+    name: Literal["heavy"] = "heavy"
+
+@hookimpl
+def register_methods():
+    yield Method(name="heavy", config=HeavyConfig, attach="nowhere:attach", summary="a test's own")
+"""
+
+
+def test_an_installed_plugin_that_imports_torch_to_register_is_named(tmp_path, monkeypatch):
+    (tmp_path / "heavy_plugin.py").write_text(HEAVY)
+    info = tmp_path / "inlay_heavy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: inlay-heavy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[inlay]\nheavy = heavy_plugin\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.setattr(registered, "_all_import_no_torch", lambda: False)  # remembered before
+    check = METHOD_CHECKS[0]
+    assert check.name == "check_registering_imports_no_torch"
+    (found,) = outcomes([check], method_cases("heavy", PluginHost.discover()), {})
+    sys.modules.pop("heavy_plugin", None)
+    assert found.verdict == "broken"
+    assert "listing imports torch" in found.reason
 
 
 def test_two_processes_end_where_torch_has_threads(monkeypatch):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,25 +12,17 @@ from torch import Tensor
 
 from inlay.adapted import AdaptedModel
 from inlay.anatomy import BuiltBackbone
-from inlay.assemble import attach, build_backbone, build_head
+from inlay.assemble import attach, build_head
 from inlay.config import parse
 from inlay.config.base import Config
 from inlay.descriptors import Method
 from inlay.errors import AnatomyError, InlayError
-from inlay.fit import check_fit
 from inlay.host import PluginHost
 from inlay.testing.registered import in_words
+from inlay.testing.small import small_backbones
 from inlay.testing.states import shake
-from inlay.testing.tiny import tiny_backbone
-from inlay.testing.tiny_points import tiny_points
-from inlay.testing.tiny_pyramid import tiny_pyramid
 
 LABELS = ("a", "b", "c")
-TINY: Mapping[str, Callable[[], BuiltBackbone]] = {
-    "a tiny ViT": tiny_backbone,
-    "a tiny network for points": tiny_points,
-    "a tiny pyramid": tiny_pyramid,
-}
 
 Batch = tuple[Tensor, Tensor]
 
@@ -116,7 +107,7 @@ def method_cases(name: str, host: PluginHost) -> list[MethodCase]:
     """The usual settings on every small backbone that fits, and each other example on one: there
     it may be refused in a sentence, if another backbone takes it."""
     method = host.find("method", name)
-    fitting = [(label, build) for label, build in _backbones(host, method) if _fits(method, build)]
+    fitting = small_backbones(method, host)
     if not fitting:
         raise InlayError(
             f"no small backbone is at hand that the method `{name}` runs on: it needs"
@@ -130,29 +121,6 @@ def method_cases(name: str, host: PluginHost) -> list[MethodCase]:
         tried = [MethodCase(host, method, settings, *backbone) for backbone in turned]
         cases.append(next((case for case in tried if _takes(case)), tried[0]))
     return cases
-
-
-def _backbones(
-    host: PluginHost, method: Method
-) -> Iterator[tuple[str, Callable[[], BuiltBackbone]]]:
-    """The tiny ones; those of installed plugins only if none of the tiny ones fits."""
-    yield from TINY.items()
-    if any(_fits(method, build) for build in TINY.values()):
-        return
-    for backbone in host.backbones.values():
-        for settings in backbone.examples:
-            config = parse("backbone", {"name": backbone.name, **settings}, host)
-            built = build_backbone(config, host)
-            yield f"`{built.label}`", lambda built=built: copy.deepcopy(built)
-
-
-def _fits(method: Method, build: Callable[[], BuiltBackbone]) -> bool:
-    anatomy = build().anatomy
-    try:
-        check_fit(method, anatomy.provides, anatomy.unfit, "")
-    except AnatomyError:
-        return False
-    return True
 
 
 def _takes(case: MethodCase) -> bool:

@@ -20,7 +20,7 @@ from inlay.data import Splits
 from inlay.descriptors import Dataset, resolve
 from inlay.errors import InlayError
 from inlay.host import PluginHost
-from inlay.testing.case import TINY
+from inlay.testing.small import TINY
 
 SEEN = 12
 """Items of a part that are looked at, over its whole length."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,17 +11,17 @@ import torch
 from torch import Tensor
 
 from inlay.anatomy import BuiltBackbone
-from inlay.assemble import build_backbone, build_head
+from inlay.assemble import build_head
 from inlay.config import parse
 from inlay.config.base import Config
 from inlay.data import Splits
 from inlay.descriptors import Task, resolve
 from inlay.errors import InlayError
 from inlay.features import Features
-from inlay.fit import check_fit
 from inlay.host import PluginHost
-from inlay.testing.case import LABELS, TINY
+from inlay.testing.case import LABELS
 from inlay.testing.registered import in_words
+from inlay.testing.small import small_backbones
 from inlay.testing.states import shake
 
 BATCH = 4
@@ -111,33 +110,12 @@ def task_cases(name: str, host: PluginHost) -> list[TaskCase]:
     cases = [
         TaskCase(host, task, settings, label, make)
         for settings in task.examples
-        for label, make in _backbones(host, task)
+        for label, make in small_backbones(task, host)
     ]
     if not cases:
         needs = ", ".join(f"`{trait}`" for trait in sorted(task.needs))
         raise InlayError(f"no small backbone is at hand that provides what `{name}` needs: {needs}")
     return [case for case in cases if case.first or _takes(case)]
-
-
-def _backbones(host: PluginHost, task: Task) -> Iterator[tuple[str, Callable[[], BuiltBackbone]]]:
-    """The tiny ones; those of installed plugins only if none of the tiny ones fits."""
-    tiny = {label: make for label, make in TINY.items() if fits(task, make())}
-    yield from tiny.items()
-    for backbone in () if tiny else host.backbones.values():
-        for settings in backbone.examples:
-            config = parse("backbone", {"name": backbone.name, **settings}, host)
-            built = build_backbone(config, host)
-            if fits(task, built):
-                yield f"`{built.label}`", lambda built=built: copy.deepcopy(built)
-
-
-def fits(task: Task, built: BuiltBackbone) -> bool:
-    """Whether the backbone provides what the task needs."""
-    try:
-        check_fit(task, built.anatomy.provides, built.anatomy.unfit, built.label)
-    except InlayError:
-        return False
-    return True
 
 
 def _takes(case: TaskCase) -> bool:

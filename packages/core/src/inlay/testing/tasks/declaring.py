@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from inlay.assemble import build_head
 from inlay.errors import InlayError
-from inlay.testing.case import TINY
 from inlay.testing.checking import Broken, require
 from inlay.testing.registered import (
     listing_imports_no_torch,
@@ -12,7 +11,8 @@ from inlay.testing.registered import (
     settings_are_described,
     settings_round_trip,
 )
-from inlay.testing.tasks.case import TaskCase, fits
+from inlay.testing.small import TINY, fits
+from inlay.testing.tasks.case import TaskCase
 
 
 def from_a_file(case: TaskCase) -> str:
