@@ -16,8 +16,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the first import of torc
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    import inlay
-    from inlay.anatomy import BuiltBackbone
+    import onlay
+    from onlay.anatomy import BuiltBackbone
 
 SMALL: dict[str, Any] = {
     "groups": 16, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24,
@@ -26,10 +26,10 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def host() -> inlay.PluginHost:
-    import inlay
+def host() -> onlay.PluginHost:
+    import onlay
 
-    return inlay.PluginHost.discover()
+    return onlay.PluginHost.discover()
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def clouds() -> Tensor:
 @pytest.fixture
 def vit() -> Callable[..., BuiltBackbone]:
     """`vit(depth=3)`: core's small transformer, no tensor at zeros and ones."""
-    from inlay.testing import tiny_backbone
+    from onlay.testing import tiny_backbone
 
     def make(**changes: Any) -> BuiltBackbone:
         built = tiny_backbone(**changes)
@@ -55,11 +55,11 @@ def vit() -> Callable[..., BuiltBackbone]:
 @pytest.fixture
 def points() -> Callable[..., BuiltBackbone]:
     """`points(kind="ReCon", depth=3)`: a small network of Point-MAE's layout, likewise."""
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
+    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
     import torch
 
-    from inlay_pointcloud.backbones.build import adopt
-    from inlay_pointcloud.network import point_mae
+    from onlay_pointcloud.backbones.build import adopt
+    from onlay_pointcloud.network import point_mae
 
     def make(kind: str = "PointMae", **changes: Any) -> BuiltBackbone:
         torch.manual_seed(0)

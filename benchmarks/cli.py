@@ -17,13 +17,13 @@ import time
 from pathlib import Path
 from statistics import median
 
-INLAY = str(Path(sys.executable).with_name("inlay"))
+ONLAY = str(Path(sys.executable).with_name("onlay"))
 COMMANDS = {
     "bare interpreter": [sys.executable, "-c", "pass"],
-    "inlay --help": [INLAY, "--help"],
-    "inlay plugins": [INLAY, "plugins"],
+    "onlay --help": [ONLAY, "--help"],
+    "onlay plugins": [ONLAY, "plugins"],
 }
-BUDGET_MS = {"inlay --help": 150, "inlay plugins": 300}
+BUDGET_MS = {"onlay --help": 150, "onlay plugins": 300}
 
 
 def milliseconds(command: list[str]) -> tuple[float, float]:

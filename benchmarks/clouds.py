@@ -3,7 +3,7 @@ groups of 32, batch 16, 2 threads; wall, CPU, peak of live tensors.
 
     python benchmarks/clouds.py          # about 5 minutes; --json for the figures as JSON
 
-`full` is the plain network with its published head, without Inlay. Sampling and grouping are done
+`full` is the plain network with its published head, without Onlay. Sampling and grouping are done
 beforehand for all modes. Modes take turns in every round, and a ratio is the median over rounds of
 that within a round. Memory counts weights, gradients, AdamW's state and whatever a second step
 holds; `activations` leaves out what is there before the step.
@@ -21,8 +21,8 @@ from live import LiveTensors
 from step import Step, ratio, take_turns
 from torch import Tensor, nn
 
-import inlay
-from inlay_pointcloud.network.point_mae import PointMae
+import onlay
+from onlay_pointcloud.network.point_mae import PointMae
 
 BATCH, POINTS, GROUPS, CLASSES, THREADS = 16, 2048, 128, 15, 2
 HEAD = {"name": "classification", "hidden": [256, 256], "hidden_norm": "batch", "dropout": 0.5}
@@ -85,7 +85,7 @@ def training(model: nn.Module) -> Step:
 
 
 def adapted(method: object, task: Mapping[str, object]) -> Callable[[], Step]:
-    return lambda: training(inlay.adapt(backbone(), method, task=task, num_classes=CLASSES))
+    return lambda: training(onlay.adapt(backbone(), method, task=task, num_classes=CLASSES))
 
 
 MODES: Mapping[str, Callable[[], Step]] = {

@@ -24,7 +24,7 @@ from step import Step, ratio, take_turns
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inlay_iconformer.convolution import grouped, shifted
+from onlay_iconformer.convolution import grouped, shifted
 
 BATCH, CHANNELS, KERNEL, THREADS = 16, 64, 3, 2
 SIDES = (14, 56)

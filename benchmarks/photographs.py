@@ -1,7 +1,7 @@
 """The photographs of hands that sign digits: read, split once, and augmented.
 
 They are A. Mavi's Sign Language Digits (Apache-2.0): a folder `sign_digits/<0..9>/*.jpg` in
-`INLAY_DATA`, else in `../shared/data` beside the checkout.
+`ONLAY_DATA`, else in `../shared/data` beside the checkout.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ SIDE, TRAIN, VALIDATION = 64, 1000, 200
 
 def folder() -> Path:
     beside = Path(__file__).parents[2] / "shared" / "data"
-    root = Path(os.environ.get("INLAY_DATA", beside)) / "sign_digits"
+    root = Path(os.environ.get("ONLAY_DATA", beside)) / "sign_digits"
     if not root.is_dir():
-        raise SystemExit(f"no folder {root}: set INLAY_DATA to a folder that holds `sign_digits`")
+        raise SystemExit(f"no folder {root}: set ONLAY_DATA to a folder that holds `sign_digits`")
     return root
 
 

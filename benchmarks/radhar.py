@@ -3,7 +3,7 @@
     python benchmarks/radhar.py            # three seeds, a table; --json for the figures
     python benchmarks/radhar.py --search   # half and twice each recipe's rate, on validation
 
-The data are RadHAR's (BSD-3-Clause, UCLA NESL 2019), `radhar/radhar.npz` in `INLAY_DATA`, else in
+The data are RadHAR's (BSD-3-Clause, UCLA NESL 2019), `radhar/radhar.npz` in `ONLAY_DATA`, else in
 `../shared/data` beside the checkout: 2,484 windows to train on, 1,042 of other recordings for the
 test. Recipes are chosen on the last fifth of each activity's training windows, never on the test
 part. A random forest on quantiles and covariances of the coordinates reaches 86.6 % there. Finished
@@ -23,9 +23,9 @@ import numpy as np
 from ablations import ABLATIONS, KERNELS
 from rich.console import Console
 
-from inlay import PluginHost
-from inlay.config.overrides import merged
-from inlay_train.compare import Comparison, compare
+from onlay import PluginHost
+from onlay.config.overrides import merged
+from onlay_train.compare import Comparison, compare
 
 CLASSES = ("boxing", "jack", "jump", "squats", "walk")
 HELD_OUT = 0.2
@@ -34,7 +34,7 @@ FOREST = 86.6
 
 HEAD = {"name": "classification", "head_norm": "batch"}
 BASE = {
-    "backbone": "inlay_points",
+    "backbone": "onlay_points",
     "data": {"name": "cloud_folder", "val_size": 0, "preprocess": {"augment": "isotropic"}},
     "task": HEAD,
     "train": {"epochs": 6, "batch_size": 32, "weight_decay": 0.05},
@@ -73,9 +73,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def source() -> Path:
     beside = Path(__file__).parents[2] / "shared" / "data"
-    path = Path(os.environ.get("INLAY_DATA", beside)) / "radhar" / "radhar.npz"
+    path = Path(os.environ.get("ONLAY_DATA", beside)) / "radhar" / "radhar.npz"
     if not path.is_file():
-        raise SystemExit(f"no file {path}: set INLAY_DATA to a folder that holds `radhar`")
+        raise SystemExit(f"no file {path}: set ONLAY_DATA to a folder that holds `radhar`")
     return path
 
 

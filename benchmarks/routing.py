@@ -28,13 +28,13 @@ from step import Step, backbone, batch, ratio, take_turns
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import inlay
-import inlay.testing
-from inlay_smoa import dispatch
-from inlay_smoa.adapter import mixture_for
-from inlay_smoa.config import SmoaConfig
-from inlay_smoa.mixture import RoutedAdapter, SparseMixture
-from inlay_smoa.router import Routing, balance_loss
+import onlay
+import onlay.testing
+from onlay_smoa import dispatch
+from onlay_smoa.adapter import mixture_for
+from onlay_smoa.config import SmoaConfig
+from onlay_smoa.mixture import RoutedAdapter, SparseMixture
+from onlay_smoa.router import Routing, balance_loss
 
 BATCH, TOKENS, WIDTH, HEADS, RANK, THREADS = 8, 203, 768, 12, 64, 2
 BLOCKS = (32, 64, 128, 256)
@@ -99,7 +99,7 @@ OWN = f"blocks of {dispatch.BLOCK}"
 
 def mixture(experts: int = 16) -> SparseMixture:
     torch.manual_seed(0)
-    block = inlay.testing.tiny_backbone(width=WIDTH, depth=1, heads=HEADS).anatomy.blocks[0]
+    block = onlay.testing.tiny_backbone(width=WIDTH, depth=1, heads=HEADS).anatomy.blocks[0]
     made = mixture_for([block], SmoaConfig(experts=experts, rank=RANK, query_width=8), "")
     nn.init.normal_(made.experts.up.weight, std=0.1)
     return made.train()
@@ -145,7 +145,7 @@ def dense_layer() -> Step:
 
 def training(dense: bool) -> Step:
     """One step of ViT-B/16 under SMoA, or with a dense adapter in the place of every mixture."""
-    model = inlay.adapt(backbone(), "smoa", num_classes=100)
+    model = onlay.adapt(backbone(), "smoa", num_classes=100)
     for pipe in [p for p in model.adapter.pipes.values() if dense and p.incoming]:
         for number, branch in enumerate(pipe.incoming):
             assert isinstance(branch.module, RoutedAdapter)

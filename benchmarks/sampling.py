@@ -3,7 +3,7 @@
     python benchmarks/sampling.py
 
 `plain` is the loop that one writes first: distances to one centre at a time, broadcast over the
-batch; `loop` is the fallback in `inlay_pointcloud.ops.sampling`, `kernel` what is used on a CPU.
+batch; `loop` is the fallback in `onlay_pointcloud.ops.sampling`, `kernel` what is used on a CPU.
 All give the same indices. Two threads; the median of nine runs that take turns.
 """
 
@@ -16,8 +16,8 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from inlay_pointcloud.ops.neighbours import k_nearest
-from inlay_pointcloud.ops.sampling import farthest_point_sample, fps_loop, take
+from onlay_pointcloud.ops.neighbours import k_nearest
+from onlay_pointcloud.ops.sampling import farthest_point_sample, fps_loop, take
 
 BATCH, POINTS, GROUPS, NEIGHBOURS, ROUNDS = 32, 2048, 128, 32, 9
 

@@ -30,9 +30,9 @@ from photographs import augmented, parts, photographs
 from torch import Tensor
 from torch.nn import functional as F
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay_image.bundled import SHA256
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay_image.bundled import SHA256
 
 BATCH = 25
 TASK = {"name": "classification", "head_norm": "batch"}
@@ -103,16 +103,16 @@ class Job:
 
     def file(self, out: Path) -> Path:
         facts = json.dumps(
-            [asdict(self), SHA256, inlay.__version__, TASK, BATCH, VIEWS], sort_keys=True
+            [asdict(self), SHA256, onlay.__version__, TASK, BATCH, VIEWS], sort_keys=True
         )
         digest = hashlib.sha256(facts.encode()).hexdigest()[:12]
         return out / f"{self.recipe.method}-{self.seed}-{digest}.json"
 
 
 def model_for(recipe: Recipe) -> AdaptedModel:
-    backbone = {"name": "inlay_vit_64", "drop_path": recipe.drop_path}
+    backbone = {"name": "onlay_vit_64", "drop_path": recipe.drop_path}
     method = {"name": recipe.method, **recipe.fields}
-    model = inlay.adapt(backbone, method, task=TASK | {"pool": recipe.pool}, num_classes=10)
+    model = onlay.adapt(backbone, method, task=TASK | {"pool": recipe.pool}, num_classes=10)
     if recipe.method == "scratch":
         model.backbone.init_weights()
     return model

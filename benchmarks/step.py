@@ -23,7 +23,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-import inlay
+import onlay
 
 MODEL, CLASSES, BATCH, THREADS = "vit_base_patch16_224", 100, 8, 2
 
@@ -96,16 +96,16 @@ def lora() -> Step:
 
 
 def arc() -> Step:
-    return training(inlay.adapt(backbone(), "arc", num_classes=CLASSES))
+    return training(onlay.adapt(backbone(), "arc", num_classes=CLASSES))
 
 
 def arc_late_half() -> Step:
     method = {"name": "arc", "last_blocks": 6}
-    return training(inlay.adapt(backbone(), method, num_classes=CLASSES))
+    return training(onlay.adapt(backbone(), method, num_classes=CLASSES))
 
 
 def iconformer() -> Step:
-    return training(inlay.adapt(backbone(), "iconformer", num_classes=CLASSES))
+    return training(onlay.adapt(backbone(), "iconformer", num_classes=CLASSES))
 
 
 def bare() -> Step:
@@ -113,7 +113,7 @@ def bare() -> Step:
 
 
 def merged() -> Step:
-    return inference(inlay.adapt(backbone(), "arc", num_classes=CLASSES).merge())
+    return inference(onlay.adapt(backbone(), "arc", num_classes=CLASSES).merge())
 
 
 TRAINING: Mapping[str, Callable[[], Step]] = {

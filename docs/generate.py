@@ -17,11 +17,11 @@ from typing import Any
 
 import click
 
-from inlay import PluginHost, errors
-from inlay.config.base import Config
-from inlay.config.explain import explained
-from inlay.descriptors import resolve
-from inlay.errors import InlayError
+from onlay import PluginHost, errors
+from onlay.config.base import Config
+from onlay.config.explain import explained
+from onlay.descriptors import resolve
+from onlay.errors import OnlayError
 
 NOUNS = {"dataset": "data set"}
 LINE = re.compile(r"^<!-- (\w+):? ?(.*?) -->$", re.MULTILINE)
@@ -59,9 +59,9 @@ def default(text: str) -> str:
 
 
 def config_class(kind: str, name: str) -> type[Config]:
-    from inlay.bundle.manifest import Manifest
-    from inlay.config.run import RunConfig
-    from inlay.config.train import TrainConfig
+    from onlay.bundle.manifest import Manifest
+    from onlay.config.run import RunConfig
+    from onlay.config.train import TrainConfig
 
     own: dict[str, type[Config]] = {"run": RunConfig, "train": TrainConfig, "bundle": Manifest}
     return own[kind] if kind in own else HOST.find(kind, name).config
@@ -107,8 +107,8 @@ def citation(method: str) -> Iterator[str]:
 
 
 def command(name: str) -> Iterator[str]:
-    """Usage, description, options and subcommands of a command of `inlay`."""
-    yield from usage(resolve(HOST.find("command", name).command), f"inlay {name}")
+    """Usage, description, options and subcommands of a command of `onlay`."""
+    yield from usage(resolve(HOST.find("command", name).command), f"onlay {name}")
 
 
 def usage(what: click.Command, path: str) -> Iterator[str]:
@@ -124,8 +124,8 @@ def usage(what: click.Command, path: str) -> Iterator[str]:
 
 
 def contracts() -> Iterator[str]:
-    """Every check of `inlay.testing`, with its docstring, in the groups of the modules."""
-    from inlay.testing.suites import SUITES
+    """Every check of `onlay.testing`, with its docstring, in the groups of the modules."""
+    from onlay.testing.suites import SUITES
 
     for kind, suite in SUITES.items():
         yield f"## The contract of a {NOUNS.get(kind, kind)}\n"
@@ -161,15 +161,15 @@ def met(outcome: dict[str, Any], reasons: dict[str, str]) -> str:
 
 
 def documented(*names: str) -> Iterator[str]:
-    """What mkdocstrings says of objects below `inlay` (`hooks.config_resolved`), one by one."""
+    """What mkdocstrings says of objects below `onlay` (`hooks.config_resolved`), one by one."""
     for name in names:
-        yield f"::: inlay.{name}\n    options:\n      heading_level: 3"
+        yield f"::: onlay.{name}\n    options:\n      heading_level: 3"
         yield "      show_root_full_path: false\n"
 
 
 def failures() -> Iterator[str]:
     """Every error that a user can cause."""
-    kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, InlayError)]
+    kinds = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, OnlayError)]
     rows = ((f"`{e.__name__}`", parents(e), one_line(e.__doc__)) for e in kinds)
     yield from table(("error", "is also", "raised for"), rows)
 

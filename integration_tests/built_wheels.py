@@ -21,7 +21,7 @@ SETS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("sets.toml")
 PROJECTS = [
     tomllib.loads(path.read_text())["project"] for path in sorted(ROOT.glob("p*/*/pyproject.toml"))
 ]
-SETS["all"] = [project["name"] for project in PROJECTS if project["name"] != "inlay"]
+SETS["all"] = [project["name"] for project in PROJECTS if project["name"] != "onlay"]
 
 
 def main(words: list[str]) -> int:
@@ -57,7 +57,7 @@ def test(
 ) -> int:
     """Pytest's exit status in a new environment that holds the set and none of the sources."""
     print(f"\n--- set {name}, {versions} versions", flush=True)
-    chosen = [str(wheels[distribution]) for distribution in ["inlay", *SETS[name]]]
+    chosen = [str(wheels[distribution]) for distribution in ["onlay", *SETS[name]]]
     python = str(venv / ("Scripts" if os.name == "nt" else "bin") / "python")
     run("uv", "venv", "--quiet", "--python", interpreter(versions), str(venv))
     install = ["uv", "pip", "install", "--quiet", "--python", python, "--group", "test"]
@@ -66,8 +66,8 @@ def test(
         bounds.write_text("\n".join(lower_bounds()))
         install += ["--constraints", str(bounds)]
     run(*install, *chosen)
-    env = os.environ | {"INLAY_EXPECT": name, "INLAY_VERSIONS": versions}
-    env["INLAY_WHEELS"] = str(wheels["inlay"].parent)
+    env = os.environ | {"ONLAY_EXPECT": name, "ONLAY_VERSIONS": versions}
+    env["ONLAY_WHEELS"] = str(wheels["onlay"].parent)
     tests = [python, "-m", "pytest", "integration_tests", *pytest_args]
     return subprocess.run(tests, cwd=ROOT, env=env, check=False).returncode
 
@@ -86,7 +86,7 @@ def lower_bounds() -> list[str]:
         f"{requirement.name}=={bound.version}"
         for requirement in asked
         for bound in requirement.specifier
-        if bound.operator == ">=" and not requirement.name.startswith("inlay")
+        if bound.operator == ">=" and not requirement.name.startswith("onlay")
     ]
 
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 ROOT = Path(__file__).parent.parent
-collect_ignore = [] if find_spec("inlay_example_lora") else ["example_plugin"]
+collect_ignore = [] if find_spec("onlay_example_lora") else ["example_plugin"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,20 +32,20 @@ def ours() -> set[str]:
 @pytest.fixture(scope="session")
 def expected(ours: set[str]) -> set[str]:
     """The distributions that this environment is meant to hold."""
-    if "INLAY_EXPECT" not in os.environ:
-        pytest.skip("INLAY_EXPECT does not say what is installed: `hatch run integration:run` does")
-    chosen = os.environ["INLAY_EXPECT"]
+    if "ONLAY_EXPECT" not in os.environ:
+        pytest.skip("ONLAY_EXPECT does not say what is installed: `hatch run integration:run` does")
+    chosen = os.environ["ONLAY_EXPECT"]
     sets = tomllib.loads(Path(__file__).with_name("sets.toml").read_text())
-    return ours if chosen == "all" else {"inlay", *sets[chosen]}
+    return ours if chosen == "all" else {"onlay", *sets[chosen]}
 
 
 @pytest.fixture(scope="session")
-def inlay():
-    """Run `inlay` in this process: `inlay("plugins", "--json")`."""
-    from inlay.cli import main
+def onlay():
+    """Run `onlay` in this process: `onlay("plugins", "--json")`."""
+    from onlay.cli import main
 
     def run(*args: str) -> Result:
-        return CliRunner().invoke(main, args, prog_name="inlay")
+        return CliRunner().invoke(main, args, prog_name="onlay")
 
     return run
 
@@ -65,16 +65,16 @@ class FakePlugins:
 
     folder: Path
 
-    def install(self, name: str, code: str, *, requires: str = "inlay>=0.1,<0.2") -> None:
+    def install(self, name: str, code: str, *, requires: str = "onlay>=0.1,<0.2") -> None:
         """One module with `code`, named by an entry point, and its metadata."""
         module = f"{name}_plugin"
         (self.folder / f"{module}.py").write_text(dedent(code))
-        info = self.folder / f"inlay_{name}-1.0.dist-info"
+        info = self.folder / f"onlay_{name}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: inlay-{name}\nVersion: 1.0\nRequires-Dist: {requires}\n"
+            f"Metadata-Version: 2.1\nName: onlay-{name}\nVersion: 1.0\nRequires-Dist: {requires}\n"
         )
-        (info / "entry_points.txt").write_text(f"[inlay]\n{name} = {module}\n")
+        (info / "entry_points.txt").write_text(f"[onlay]\n{name} = {module}\n")
         importlib.invalidate_caches()
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-import inlay
+import onlay
 
 
 def logits(folder: Path, backbone: dict[str, Any] | None) -> list[list[float]]:
-    model = inlay.load(folder, backbone=backbone and made(backbone))
+    model = onlay.load(folder, backbone=backbone and made(backbone))
     inputs = torch.load(folder.with_name("inputs.pt"), weights_only=True)
     with torch.no_grad():
         return model(inputs).tolist()
@@ -30,7 +30,7 @@ def made(recipe: dict[str, Any]) -> nn.Module:
         import timm
 
         return timm.create_model(num_classes=0, **recipe)
-    from inlay_pointcloud.network import point_mae
+    from onlay_pointcloud.network import point_mae
 
     arguments = dict(recipe)
     return getattr(point_mae, arguments.pop("cloud"))(**arguments)

@@ -8,17 +8,17 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-import inlay as library
-from inlay import PluginHost
-from inlay.errors import PluginError
-from inlay.testing import tiny_backbone
+import onlay as library
+from onlay import PluginHost
+from onlay.errors import PluginError
+from onlay.testing import tiny_backbone
 
-trains = pytest.mark.skipif(not find_spec("inlay_train"), reason="`inlay-train` is not installed")
+trains = pytest.mark.skipif(not find_spec("onlay_train"), reason="`onlay-train` is not installed")
 
 HEALTHY = """
-    from inlay import hookimpl
-    from inlay.config.base import Config
-    from inlay.descriptors import Method
+    from onlay import hookimpl
+    from onlay.config.base import Config
+    from onlay.descriptors import Method
     from typing import Literal
 
     class {cls}(Config):
@@ -35,7 +35,7 @@ MISBEHAVING = {
     "exits": ("raise SystemExit('no licence')", ["no licence"]),
     "wrong_signature": (
         """
-        from inlay import hookimpl
+        from onlay import hookimpl
 
         @hookimpl
         def step_finished(model, weather): ...
@@ -44,7 +44,7 @@ MISBEHAVING = {
     ),
     "unknown_hook": (
         """
-        from inlay import hookimpl
+        from onlay import hookimpl
 
         @hookimpl
         def register_metods():
@@ -54,7 +54,7 @@ MISBEHAVING = {
     ),
     "raises": (
         """
-        from inlay import hookimpl
+        from onlay import hookimpl
 
         @hookimpl
         def register_methods():
@@ -64,64 +64,64 @@ MISBEHAVING = {
     ),
     "wrong_thing": (
         """
-        from inlay import hookimpl
+        from onlay import hookimpl
 
         @hookimpl
         def register_methods():
             return ["arc"]
         """,
-        ["inlay.descriptors.Method", "`str`"],
+        ["onlay.descriptors.Method", "`str`"],
     ),
 }
 
 
-def rows(inlay) -> dict[str, dict]:
-    result = inlay("plugins", "--json")
+def rows(onlay) -> dict[str, dict]:
+    result = onlay("plugins", "--json")
     assert result.exit_code == 0, result.output
     return {row["name"]: row for row in json.loads(result.stdout)}
 
 
 @pytest.mark.parametrize("name", MISBEHAVING)
-def test_a_broken_plugin_is_listed_with_its_reason(inlay, fake_plugins, name):
-    before = rows(inlay)
+def test_a_broken_plugin_is_listed_with_its_reason(onlay, fake_plugins, name):
+    before = rows(onlay)
     code, clues = MISBEHAVING[name]
     fake_plugins.install(name, code)
-    after = rows(inlay)
+    after = rows(onlay)
     broken = after.pop(name)
     assert broken["status"] == "broken"
-    assert broken["distribution"] == f"inlay-{name}"
+    assert broken["distribution"] == f"onlay-{name}"
     for clue in clues:
         assert clue in broken["reason"]
     assert after == before, "the other plugins are as they were"
-    assert broken["reason"] in inlay("plugins").stdout
+    assert broken["reason"] in onlay("plugins").stdout
 
 
-def test_show_prints_the_traceback(inlay, fake_plugins):
+def test_show_prints_the_traceback(onlay, fake_plugins):
     fake_plugins.install("raises", MISBEHAVING["raises"][0])
-    shown = inlay("plugins", "show", "raises")
+    shown = onlay("plugins", "show", "raises")
     assert shown.exit_code == 0
     assert "Traceback (most recent call last)" in shown.stdout
     assert 'raise RuntimeError("the cat is on the keyboard")' in shown.stdout
 
 
-def test_help_lives_with_all_of_them_at_once(inlay, fake_plugins):
+def test_help_lives_with_all_of_them_at_once(onlay, fake_plugins):
     for name, (code, _) in MISBEHAVING.items():
         fake_plugins.install(name, code)
-    assert inlay("--help").exit_code == 0
-    assert inlay("explain", "full").exit_code == 0
-    status = {name: row["status"] for name, row in rows(inlay).items()}
+    assert onlay("--help").exit_code == 0
+    assert onlay("explain", "full").exit_code == 0
+    status = {name: row["status"] for name, row in rows(onlay).items()}
     assert {name for name, what in status.items() if what == "broken"} == set(MISBEHAVING)
 
 
-def test_a_plugin_for_another_core_is_incompatible(inlay, fake_plugins):
+def test_a_plugin_for_another_core_is_incompatible(onlay, fake_plugins):
     code = HEALTHY.format(cls="Later", method="later")
-    fake_plugins.install("later", code, requires="inlay>=7")
-    row = rows(inlay)["later"]
+    fake_plugins.install("later", code, requires="onlay>=7")
+    row = rows(onlay)["later"]
     assert row["status"] == "incompatible"
-    assert "`inlay>=7`" in row["reason"]
-    asked = inlay("explain", "later")
+    assert "`onlay>=7`" in row["reason"]
+    asked = onlay("explain", "later")
     assert asked.exit_code == 2
-    assert "`inlay>=7`" in asked.stderr
+    assert "`onlay>=7`" in asked.stderr
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def all_kinds(fake_plugins):
     for name, (code, _) in MISBEHAVING.items():
         fake_plugins.install(name, code)
     later = HEALTHY.format(cls="Later", method="later")
-    fake_plugins.install("later", later, requires="inlay>=7")
+    fake_plugins.install("later", later, requires="onlay>=7")
     for name in ("one", "two"):
         fake_plugins.install(name, HEALTHY.format(cls=name.title(), method="contested"))
 
@@ -142,8 +142,8 @@ def test_what_needs_none_of_them_works(all_kinds):
 
 
 @trains
-def test_a_run_that_needs_none_of_them_is_trained(inlay, all_kinds, tiny_run, tmp_path):
-    done = inlay(*tiny_run, f"out={tmp_path / 'run'}")
+def test_a_run_that_needs_none_of_them_is_trained(onlay, all_kinds, tiny_run, tmp_path):
+    done = onlay(*tiny_run, f"out={tmp_path / 'run'}")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "run" / "bundle" / "adapter_model.safetensors").exists()
 
@@ -167,46 +167,46 @@ def test_what_needs_one_of_them_fails_with_its_traceback_as_the_cause(all_kinds,
     with pytest.raises(PluginError) as caught:
         library.adapt(tiny_backbone(), name, num_classes=2, host=host)
     assert isinstance(caught.value.__cause__, CAUSES[name])
-    culprits = {"contested": ["inlay-one", "inlay-two"]}.get(name, [f"inlay-{name}"])
+    culprits = {"contested": ["onlay-one", "onlay-two"]}.get(name, [f"onlay-{name}"])
     assert all(f"`{culprit} 1.0`" in str(caught.value) for culprit in culprits)
 
 
 @trains
 @pytest.mark.parametrize("name", CAUSES)
-def test_a_run_that_needs_one_of_them_is_one_sentence(inlay, all_kinds, name, tiny_run, tmp_path):
-    done = inlay(*tiny_run, f"method={name}", f"out={tmp_path / 'run'}")
+def test_a_run_that_needs_one_of_them_is_one_sentence(onlay, all_kinds, name, tiny_run, tmp_path):
+    done = onlay(*tiny_run, f"method={name}", f"out={tmp_path / 'run'}")
     assert done.exit_code == 2
     assert "Traceback" not in done.output
-    assert "inlay-one" in done.stderr or f"inlay-{name}" in done.stderr
+    assert "onlay-one" in done.stderr or f"onlay-{name}" in done.stderr
     assert not (tmp_path / "run").exists()
 
 
-def test_a_broken_plugin_that_is_asked_for_is_named(inlay, fake_plugins):
+def test_a_broken_plugin_that_is_asked_for_is_named(onlay, fake_plugins):
     code = HEALTHY.format(cls="Late", method="late") + '\n    raise OSError("disk on fire")\n'
     fake_plugins.install("late", code)
-    asked = inlay("explain", "late")
+    asked = onlay("explain", "late")
     assert asked.exit_code == 2
-    assert "inlay-late 1.0" in asked.stderr
+    assert "onlay-late 1.0" in asked.stderr
     assert "disk on fire" in asked.stderr
     assert "Traceback" not in asked.output
 
 
-def test_two_plugins_that_claim_one_name_are_both_named(inlay, fake_plugins):
+def test_two_plugins_that_claim_one_name_are_both_named(onlay, fake_plugins):
     fake_plugins.install("one", HEALTHY.format(cls="One", method="contested"))
     fake_plugins.install("two", HEALTHY.format(cls="Two", method="contested"))
-    asked = inlay("explain", "contested")
+    asked = onlay("explain", "contested")
     assert asked.exit_code == 2
-    for word in ("contested", "inlay-one 1.0", "inlay-two 1.0"):
+    for word in ("contested", "onlay-one 1.0", "onlay-two 1.0"):
         assert word in asked.stderr
-    listed = inlay("plugins")
+    listed = onlay("plugins")
     assert listed.exit_code == 0
     assert "clash" in listed.stderr
-    assert "inlay-two 1.0" in listed.stderr
+    assert "onlay-two 1.0" in listed.stderr
 
 
-def test_one_of_the_two_can_be_left_out(inlay, fake_plugins, monkeypatch):
+def test_one_of_the_two_can_be_left_out(onlay, fake_plugins, monkeypatch):
     fake_plugins.install("one", HEALTHY.format(cls="One", method="contested"))
     fake_plugins.install("two", HEALTHY.format(cls="Two", method="contested"))
-    monkeypatch.setenv("INLAY_PLUGINS", "-two")
-    assert inlay("explain", "contested").exit_code == 0
-    assert rows(inlay)["two"]["status"] == "off"
+    monkeypatch.setenv("ONLAY_PLUGINS", "-two")
+    assert onlay("explain", "contested").exit_code == 0
+    assert rows(onlay)["two"]["status"] == "off"

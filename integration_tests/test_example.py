@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import inlay as library
-from inlay import PluginHost
-from inlay.testing import tiny_backbone
+import onlay as library
+from onlay import PluginHost
+from onlay.testing import tiny_backbone
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "scale_and_shift.py"
 
@@ -43,8 +43,8 @@ def test_it_merges_without_a_line_of_its_own(model):
         torch.testing.assert_close(merged(inputs), model(inputs), rtol=1e-5, atol=1e-5)
 
 
-def test_the_command_line_takes_the_file(inlay):
-    shown = inlay("--plugin", str(EXAMPLE), "explain", "scale_and_shift")
+def test_the_command_line_takes_the_file(onlay):
+    shown = onlay("--plugin", str(EXAMPLE), "explain", "scale_and_shift")
     assert shown.exit_code == 0, shown.output
     assert "Where a block is adapted." in shown.stdout
     sys.modules.pop("scale_and_shift", None)

@@ -15,8 +15,8 @@ HEAVY = (
 
 PROBE = """
 import json, sys
-sys.argv = ["inlay", *json.loads(sys.argv[1])]
-from inlay.cli import main
+sys.argv = ["onlay", *json.loads(sys.argv[1])]
+from onlay.cli import main
 try:
     main()
 except SystemExit as stop:
@@ -50,7 +50,7 @@ def test_every_module_that_registers_is_light():
     """The modules behind the entry points, imported alone."""
     code = (
         "import sys; from importlib.metadata import entry_points\n"
-        "for point in entry_points(group='inlay'): point.load()\n"
+        "for point in entry_points(group='onlay'): point.load()\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

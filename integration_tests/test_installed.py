@@ -1,4 +1,4 @@
-"""The environment holds what it is meant to hold, and `inlay plugins` says the same."""
+"""The environment holds what it is meant to hold, and `onlay plugins` says the same."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from inlay import PluginHost
-from inlay.firstparty import BROUGHT_BY
+from onlay import PluginHost
+from onlay.firstparty import BROUGHT_BY
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_installed_set(expected):
-    found = {point.dist.name for point in metadata.entry_points(group="inlay")}
+    found = {point.dist.name for point in metadata.entry_points(group="onlay")}
     assert found == expected, "stale environment? `hatch env prune`"
 
 
-def test_inlay_plugins_agrees(inlay, expected):
-    result = inlay("plugins", "--json")
+def test_onlay_plugins_agrees(onlay, expected):
+    result = onlay("plugins", "--json")
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)
     assert {row["distribution"] for row in rows} == expected
@@ -32,19 +32,19 @@ def test_inlay_plugins_agrees(inlay, expected):
     assert {row["name"]: row["reason"] for row in rows if row["status"] != "ok"} == {}
 
 
-def test_every_plugin_brings_something(inlay, expected):
-    for row in json.loads(inlay("plugins", "--json").stdout):
+def test_every_plugin_brings_something(onlay, expected):
+    for row in json.loads(onlay("plugins", "--json").stdout):
         assert row["brings"], row["name"]
-        shown = inlay("plugins", "show", row["name"])
+        shown = onlay("plugins", "show", row["name"])
         assert shown.exit_code == 0
         for names in row["brings"].values():
             assert all(name in shown.stdout for name in names)
 
 
 def test_what_errors_tell_to_install_is_what_brings_it(expected, ours):
-    """`pip install inlay-arc` must help: the table of core and the plugins agree, both ways."""
+    """`pip install onlay-arc` must help: the table of core and the plugins agree, both ways."""
     for record in PluginHost.discover().plugins:
-        if record.distribution == "inlay" or record.distribution not in ours:
+        if record.distribution == "onlay" or record.distribution not in ours:
             continue
         promised = {kind: set(names) for kind, names in BROUGHT_BY[record.distribution].items()}
         brought = {kind: set(names) for kind, names in record.brings.items() if names}
@@ -54,12 +54,12 @@ def test_what_errors_tell_to_install_is_what_brings_it(expected, ours):
 
 @pytest.mark.parametrize("library", ["timm", "torchvision", "transformers"])
 def test_clouds_need_no_library_of_images(expected, library):
-    if "inlay-image" in expected:
+    if "onlay-image" in expected:
         pytest.skip("images are installed, too")
     assert find_spec(library) is None
 
 
-@pytest.mark.skipif("INLAY_WHEELS" not in os.environ, reason="the sources are installed editable")
+@pytest.mark.skipif("ONLAY_WHEELS" not in os.environ, reason="the sources are installed editable")
 def test_the_wheels_are_tested_not_the_sources(expected):
     for name in expected:
         module = import_module(name.replace("-", "_"))

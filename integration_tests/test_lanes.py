@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-LANE = os.environ.get("INLAY_VERSIONS")
+LANE = os.environ.get("ONLAY_VERSIONS")
 FOUR = {"torch", "timm", "pydantic", "pluggy"}
 
 

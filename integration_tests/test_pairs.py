@@ -19,14 +19,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import inlay
-from inlay import PluginHost
-from inlay.adapted import AdaptedModel
-from inlay.anatomy import BuiltBackbone
-from inlay.assemble import as_built
-from inlay.descriptors import Method, Task, resolve
-from inlay.errors import AnatomyError, CannotFold
-from inlay.fit import check_fit
+import onlay
+from onlay import PluginHost
+from onlay.adapted import AdaptedModel
+from onlay.anatomy import BuiltBackbone
+from onlay.assemble import as_built
+from onlay.descriptors import Method, Task, resolve
+from onlay.errors import AnatomyError, CannotFold
+from onlay.fit import check_fit
 
 ELSEWHERE = Path(__file__).with_name("predict_elsewhere.py")
 TABLE = Path(__file__).parent.parent / "docs" / "reference" / "matrix.json"
@@ -54,7 +54,7 @@ Outcomes = dict[tuple[str, str, str], dict[str, Any]]
 def families() -> dict[str, str | dict[str, Any]]:
     """Small models of every kind that the installed backbones take, and the bundled ones by
     name."""
-    found = {name: name for name in HOST.backbones if name.startswith("inlay_")}
+    found = {name: name for name in HOST.backbones if name.startswith("onlay_")}
     small = TIMM if "timm" in HOST.backbones else {}
     small = small | (CLOUDS if "point_mae" in HOST.backbones else {})
     return found | {name: recipe(*family) for name, family in small.items()}
@@ -145,7 +145,7 @@ def adapted(built: BuiltBackbone, method: str, task: Task) -> tuple[AdaptedModel
     if task.example is not None:
         labels, inputs, targets, *_ = resolve(task.example)(built.anatomy, 2)
     config = {"name": task.name, **task.examples[0]}
-    return inlay.adapt(built, method, task=config, labels=labels), inputs, targets
+    return onlay.adapt(built, method, task=config, labels=labels), inputs, targets
 
 
 def declared(refusal: str, method: Method, task: Task) -> bool:
@@ -191,7 +191,7 @@ def test_the_documentation_shows_what_was_seen(request, outcomes, ours):
     for (task, family, method), outcome in outcomes.items():
         if HOST.owner("method", method).distribution in ours:
             seen.setdefault(task, {}).setdefault(family, {})[method] = outcome
-    whole = os.environ.get("INLAY_EXPECT") == "all"
+    whole = os.environ.get("ONLAY_EXPECT") == "all"
     if whole and len(outcomes) < len(HOST.tasks) * len(families()) * len(HOST.methods):
         pytest.skip("not every pair was tried")
     if request.config.getoption("--write-matrix"):

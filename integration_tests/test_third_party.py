@@ -1,4 +1,4 @@
-"""A package that Inlay knows nothing of: found, checked, trained, used, and missed when it is gone.
+"""A package that Onlay knows nothing of: found, checked, trained, used, and missed when it is gone.
 
 It is the one that the tutorial writes, with its own tests in `example_plugin/tests`.
 """
@@ -17,19 +17,19 @@ from pathlib import Path
 
 import pytest
 
-NAME = "inlay-example-lora"
+NAME = "onlay-example-lora"
 TWO_STEPS = ("train.epochs=1", "train.batch_size=500", "train.lr=1e-3", "train.trackers=[]")
 pytestmark = pytest.mark.skipif(
-    not find_spec("inlay_example_lora"), reason=f"`{NAME}` is in the set third-party alone"
+    not find_spec("onlay_example_lora"), reason=f"`{NAME}` is in the set third-party alone"
 )
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory, inlay) -> Path:
+def run_folder(tmp_path_factory, onlay) -> Path:
     """A run of two steps on 1,000 digits, as a user starts it."""
     folder = tmp_path_factory.mktemp("third_party") / "run"
-    words = ("backbone=inlay_vit_64", "method=lora", "method.rank=2", "data=digits")
-    trained = inlay("train", *words, *TWO_STEPS, f"out={folder}")
+    words = ("backbone=onlay_vit_64", "method=lora", "method.rank=2", "data=digits")
+    trained = onlay("train", *words, *TWO_STEPS, f"out={folder}")
     assert trained.exit_code == 0, trained.output
     return folder
 
@@ -46,20 +46,20 @@ def digit(tmp_path) -> Path:
     return path
 
 
-def test_it_is_discovered(inlay):
-    rows = json.loads(inlay("plugins", "--json").stdout)
+def test_it_is_discovered(onlay):
+    rows = json.loads(onlay("plugins", "--json").stdout)
     row = next(row for row in rows if row["distribution"] == NAME)
     assert (row["status"], row["brings"]) == ("ok", {"method": ["lora"]})
 
 
-def test_it_is_explained(inlay):
-    explained = inlay("explain", "lora").stdout
+def test_it_is_explained(onlay):
+    explained = onlay("explain", "lora").stdout
     assert "Low-rank updates of the weights that make q, k and v." in explained
     assert "rank: int, > 0 (default 8)" in explained
 
 
-def test_it_is_checked(inlay):
-    checked = inlay("plugins", "check", "lora")
+def test_it_is_checked(onlay):
+    checked = onlay("plugins", "check", "lora")
     assert checked.exit_code == 0, checked.output
 
 
@@ -72,23 +72,23 @@ def test_it_is_trained_for_two_steps(run_folder):
     assert manifest["parameters"]["method"] == 6 * 2 * (192 + 576)
 
 
-def test_its_bundle_predicts(inlay, run_folder, digit):
-    predicted = inlay("predict", str(run_folder), str(digit), "--json")
+def test_its_bundle_predicts(onlay, run_folder, digit):
+    predicted = onlay("predict", str(run_folder), str(digit), "--json")
     assert predicted.exit_code == 0, predicted.output
     [answer] = json.loads(predicted.stdout)
     assert answer["class"] in set("0123456789")
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.skipif("INLAY_WHEELS" not in os.environ, reason="an editable environment stays whole")
+@pytest.mark.skipif("ONLAY_WHEELS" not in os.environ, reason="an editable environment stays whole")
 def test_without_it_the_bundle_says_what_to_install(run_folder, digit):
-    predict = [sys.executable, "-m", "inlay", "predict", str(run_folder), str(digit)]
+    predict = [sys.executable, "-m", "onlay", "predict", str(run_folder), str(digit)]
     with uninstalled():
         done = subprocess.run(predict, capture_output=True, text=True)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    needs = "needs the method `lora`, which is not installed: it comes with `inlay-example-lora"
-    assert f"{needs} 1.0.0`: pip install inlay-example-lora==1.0.0" in " ".join(done.stderr.split())
+    needs = "needs the method `lora`, which is not installed: it comes with `onlay-example-lora"
+    assert f"{needs} 1.0.0`: pip install onlay-example-lora==1.0.0" in " ".join(done.stderr.split())
     assert subprocess.run(predict, capture_output=True).returncode == 0, "it is back"
 
 
@@ -96,7 +96,7 @@ def test_without_it_the_bundle_says_what_to_install(run_folder, digit):
 def uninstalled() -> Iterator[None]:
     """Without the package, for the length of a `with` block."""
     uv, python = str(shutil.which("uv")), ("--quiet", "--python", sys.executable)
-    [wheel] = Path(os.environ["INLAY_WHEELS"]).glob("inlay_example_lora-*.whl")
+    [wheel] = Path(os.environ["ONLAY_WHEELS"]).glob("onlay_example_lora-*.whl")
     subprocess.run([uv, "pip", "uninstall", *python, NAME], check=True)
     try:
         yield

@@ -25,7 +25,7 @@ def requirements(project: dict) -> list[Requirement]:
 
 def test_the_repository_holds_core_and_members():
     assert CORE in PROJECTS
-    assert {project["name"] for project in PROJECTS.values()} >= {"inlay", "inlay-train"}
+    assert {project["name"] for project in PROJECTS.values()} >= {"onlay", "onlay-train"}
 
 
 def test_one_version():
@@ -47,7 +47,7 @@ def test_every_dependency_has_a_lower_bound(place):
 def test_a_member_depends_on_core_alone(place):
     ours = {project["name"] for project in PROJECTS.values()}
     wanted = [req for req in requirements(PROJECTS[place]) if req.name in ours]
-    assert [req.name for req in wanted] == ["inlay"]
+    assert [req.name for req in wanted] == ["onlay"]
     version = Version(PROJECTS[CORE]["version"])
     assert version in wanted[0].specifier
     next_minor = f"{version.major}.{version.minor + 1}.0"
@@ -61,7 +61,7 @@ def test_core_depends_on_no_member():
 
 @pytest.mark.parametrize("place", PROJECTS)
 def test_a_member_has_one_entry_point_and_its_licence(place):
-    assert len(PROJECTS[place]["entry-points"]["inlay"]) == 1
+    assert len(PROJECTS[place]["entry-points"]["onlay"]) == 1
     assert (ROOT / place / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
@@ -79,18 +79,18 @@ def test_no_plugin_imports_another():
     """Source text, because an import inside a function would hide from the solo environments."""
     for place, project in PROJECTS.items():
         others = {p["name"].replace("-", "_") for p in PROJECTS.values()}
-        others -= {project["name"].replace("-", "_"), "inlay"}
+        others -= {project["name"].replace("-", "_"), "onlay"}
         for file in (ROOT / place / "src").rglob("*.py"):
             text = file.read_text()
             met = [o for o in others if f"import {o}" in text or f"from {o}" in text]
             assert not met, f"{file.relative_to(ROOT)} imports {met}"
 
 
-@pytest.mark.skipif("INLAY_WHEELS" not in os.environ, reason="only built wheels list their files")
+@pytest.mark.skipif("ONLAY_WHEELS" not in os.environ, reason="only built wheels list their files")
 def test_wheels_carry_types_licence_and_weights(expected, ours):
     for name in expected & ours:
         files = {file.name: file for file in distribution(name).files or ()}
         assert {"py.typed", "LICENSE", "entry_points.txt"} <= files.keys(), name
         weights = [file for path, file in files.items() if path.endswith(".safetensors")]
-        assert bool(weights) == (name in ("inlay-image", "inlay-pointcloud"))
+        assert bool(weights) == (name in ("onlay-image", "onlay-pointcloud"))
         assert sum(file.size or 0 for file in weights) <= 6e6

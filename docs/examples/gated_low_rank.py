@@ -7,12 +7,12 @@ import torch
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
-from inlay import hookimpl
-from inlay.anatomy import Block, Placement
-from inlay.config.base import Config
-from inlay.descriptors import Method
-from inlay.figures import Figures
-from inlay.recompute import recomputing
+from onlay import hookimpl
+from onlay.anatomy import Block, Placement
+from onlay.config.base import Config
+from onlay.descriptors import Method
+from onlay.figures import Figures
+from onlay.recompute import recomputing
 
 
 class GatedLowRankConfig(Config):

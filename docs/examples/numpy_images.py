@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, Literal
 from zipfile import BadZipFile
 
-from inlay import hookimpl
-from inlay.config.data import SplitConfig
-from inlay.data import Splits
-from inlay.descriptors import Dataset
-from inlay.errors import DataError
-from inlay.listing import Item, Listing, classes_of, counts, digest, stratified, targets
+from onlay import hookimpl
+from onlay.config.data import SplitConfig
+from onlay.data import Splits
+from onlay.descriptors import Dataset
+from onlay.errors import DataError
+from onlay.listing import Item, Listing, classes_of, counts, digest, stratified, targets
 
 
 class NumpyImagesConfig(SplitConfig):

@@ -1,4 +1,4 @@
-"""Classify a scan with the exported program: torch and a reader of files, no Inlay."""
+"""Classify a scan with the exported program: torch and a reader of files, no Onlay."""
 
 import torch
 import trimesh

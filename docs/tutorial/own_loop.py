@@ -3,7 +3,7 @@
 import torch
 from sklearn.datasets import load_digits
 
-import inlay
+import onlay
 
 digits = load_digits()
 images = torch.tensor(digits.images, dtype=torch.float32) / 8 - 1  # to [-1, 1]
@@ -12,8 +12,8 @@ targets = torch.tensor(digits.target)
 train, test = slice(0, 1000), slice(1000, None)
 
 torch.manual_seed(0)
-model = inlay.adapt(
-    "inlay_vit_64",
+model = onlay.adapt(
+    "onlay_vit_64",
     {"name": "arc", "rank": 16},
     task={"name": "classification", "head_norm": "batch"},
     num_classes=10,

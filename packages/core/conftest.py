@@ -1,3 +1,3 @@
-"""The templates of `inlay new` hold tests, which are run as generated, by `test_new.py`."""
+"""The templates of `onlay new` hold tests, which are run as generated, by `test_new.py`."""
 
 collect_ignore = ["src"]

@@ -1,8 +1,8 @@
-"""LoRA keeps every promise that Inlay asks of a method."""
+"""LoRA keeps every promise that Onlay asks of a method."""
 
 from collections.abc import Callable
 
-from inlay.testing import method_checks
+from onlay.testing import method_checks
 
 
 @method_checks("lora")

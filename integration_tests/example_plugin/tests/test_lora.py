@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay.testing import tiny_backbone
-from inlay_example_lora import adapter
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay.testing import tiny_backbone
+from onlay_example_lora import adapter
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def model() -> AdaptedModel:
     """Two blocks of width 16, rank 2, alpha 6: the update is multiplied by 3."""
     torch.manual_seed(0)
     lora = {"name": "lora", "rank": 2, "alpha": 6}
-    return inlay.adapt(tiny_backbone(), lora, num_classes=3)
+    return onlay.adapt(tiny_backbone(), lora, num_classes=3)
 
 
 def train(model: AdaptedModel, steps: int) -> None:
@@ -69,6 +69,6 @@ def test_merging_writes_w_plus_three_times_b_a(model: AdaptedModel) -> None:
 def test_it_is_saved_and_loaded(model: AdaptedModel, tmp_path: Path) -> None:
     train(model, steps=2)
     folder = model.eval().save_pretrained(tmp_path / "bundle")
-    again = inlay.load(folder, backbone=tiny_backbone())
+    again = onlay.load(folder, backbone=tiny_backbone())
     inputs = model.anatomy.example(2)
     assert torch.equal(again(inputs), model(inputs))

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inlay.adapted import AdaptedModel
-from inlay.anatomy import Affine, BuiltBackbone, Placement
-from inlay.anatomy.attachments import Attachments
-from inlay.anatomy.liveness import check_frozen, prove_alive
-from inlay.features import Features
-from inlay.testing import tiny_backbone
+from onlay.adapted import AdaptedModel
+from onlay.anatomy import Affine, BuiltBackbone, Placement
+from onlay.anatomy.attachments import Attachments
+from onlay.anatomy.liveness import check_frozen, prove_alive
+from onlay.features import Features
+from onlay.testing import tiny_backbone
 
 
 class ScaleShift(nn.Module):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from inlay import PluginHost
-from inlay.errors import InlayError
-from inlay.testing import backbone_checks
-from inlay.testing.backbones import BACKBONE_CHECKS
-from inlay.testing.backbones.case import backbone_cases
-from inlay.testing.checking import outcomes
+from onlay import PluginHost
+from onlay.errors import OnlayError
+from onlay.testing import backbone_checks
+from onlay.testing.backbones import BACKBONE_CHECKS
+from onlay.testing.backbones.case import backbone_cases
+from onlay.testing.checking import outcomes
 
 HOST = PluginHost.discover(files=[Path(__file__).parent / "planted" / "planted_backbones.py"])
 DEFECTS = sys.modules["planted_backbones"].DEFECTS
@@ -41,7 +41,7 @@ def test_every_check_has_a_planted_defect() -> None:
 
 
 def test_a_backbone_without_examples_is_told_in_a_sentence() -> None:
-    with pytest.raises(InlayError, match="`without_example` declares no `examples`"):
+    with pytest.raises(OnlayError, match="`without_example` declares no `examples`"):
         backbone_cases("without_example", HOST)
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import inlay
-from inlay import builtin
-from inlay.errors import BundleError, ConfigError, PluginError, UnknownName
-from inlay.host import PluginHost
-from inlay.testing import tiny_backbone
+import onlay
+from onlay import builtin
+from onlay.errors import BundleError, ConfigError, PluginError, UnknownName
+from onlay.host import PluginHost
+from onlay.testing import tiny_backbone
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def host():
 @pytest.fixture
 def model(host):
     torch.manual_seed(0)
-    model = inlay.adapt(tiny_backbone(), "bitfit", labels=["cat", "dog", "eel"], host=host).eval()
+    model = onlay.adapt(tiny_backbone(), "bitfit", labels=["cat", "dog", "eel"], host=host).eval()
     with torch.no_grad():
         for parameter in model.trained_parameters().values():
             parameter.add_(0.1)
@@ -42,7 +42,7 @@ def change(bundle, **fields):
 
 
 def test_round_trip_gives_equal_outputs(model, bundle, images, host):
-    again = inlay.load(bundle, backbone=tiny_backbone(), host=host)
+    again = onlay.load(bundle, backbone=tiny_backbone(), host=host)
     assert torch.equal(again(images), model(images))
     assert again.head.labels == ("cat", "dog", "eel")
     assert not again.training
@@ -63,13 +63,13 @@ def test_files_are_those_that_hub_tools_know(bundle, model):
     )
     assert config["labels"] == ["cat", "dog", "eel"]
     assert config["data"] == {"dataset": "pets", "split": "5e1f"}
-    assert config["packages"]["method"]["distribution"] == "inlay"
+    assert config["packages"]["method"]["distribution"] == "onlay"
 
 
 def test_card_states_what_was_measured_and_leaves_no_blank(bundle):
     card = (bundle / "README.md").read_text()
     assert card.startswith("---\n")
-    assert "library_name: inlay" in card
+    assert "library_name: onlay" in card
     assert "| test.top1 | 0.875 |" in card
     assert "dataset: `pets`" in card
     assert "More Information" not in card
@@ -79,18 +79,18 @@ def test_card_states_what_was_measured_and_leaves_no_blank(bundle):
 def test_another_backbone_is_refused_and_can_be_forced(bundle, host):
     other = tiny_backbone(seed=1)
     with pytest.raises(BundleError, match="other weights of `tiny`"):
-        inlay.load(bundle, backbone=other, host=host)
-    assert "_inlay_attachments" not in vars(other.module)
-    inlay.load(bundle, backbone=other, host=host, allow_backbone_mismatch=True)
+        onlay.load(bundle, backbone=other, host=host)
+    assert "_onlay_attachments" not in vars(other.module)
+    onlay.load(bundle, backbone=other, host=host, allow_backbone_mismatch=True)
 
 
 def test_the_fingerprint_is_that_of_the_untouched_backbone(host, tmp_path, images):
     """Full fine-tuning changes every tensor that runs, yet loads onto the original weights."""
-    model = inlay.adapt(tiny_backbone(), "full", num_classes=2, host=host).eval()
+    model = onlay.adapt(tiny_backbone(), "full", num_classes=2, host=host).eval()
     with torch.no_grad():
         for parameter in model.trained_parameters().values():
             parameter.mul_(1.5)
-    again = inlay.load(
+    again = onlay.load(
         model.save_pretrained(tmp_path / "full"), backbone=tiny_backbone(), host=host
     )
     assert torch.equal(again(images), model(images))
@@ -98,21 +98,21 @@ def test_the_fingerprint_is_that_of_the_untouched_backbone(host, tmp_path, image
 
 def test_without_a_source_the_backbone_must_be_passed(bundle, host):
     with pytest.raises(BundleError, match="pass it as `backbone=`"):
-        inlay.load(bundle, host=host)
+        onlay.load(bundle, host=host)
 
 
 def test_truncated_tensors_are_refused(bundle, host):
     path = bundle / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(BundleError, match="truncated or no safetensors file"):
-        inlay.load(bundle, backbone=tiny_backbone(), host=host)
+        onlay.load(bundle, backbone=tiny_backbone(), host=host)
 
 
 def test_exchanged_tensors_are_refused(bundle, host):
     path = bundle / "adapter_model.safetensors"
     save_file({name: t + 1 for name, t in load_file(path).items()}, path)
     with pytest.raises(BundleError, match="is not the file that was written beside"):
-        inlay.load(bundle, backbone=tiny_backbone(), host=host)
+        onlay.load(bundle, backbone=tiny_backbone(), host=host)
 
 
 def test_a_pickle_is_never_unpickled(bundle, host, tmp_path):
@@ -122,27 +122,27 @@ def test_a_pickle_is_never_unpickled(bundle, host, tmp_path):
 
     torch.save(Payload(), bundle / "adapter_model.safetensors")
     with pytest.raises(BundleError, match="no safetensors file"):
-        inlay.load(bundle, backbone=tiny_backbone(), host=host)
+        onlay.load(bundle, backbone=tiny_backbone(), host=host)
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_newer_format_is_refused_in_words(bundle, host):
     change(bundle, format_version=2)
-    with pytest.raises(BundleError, match=r"newer Inlay \(format 2; this one reads 1\)"):
-        inlay.load(bundle, host=host)
+    with pytest.raises(BundleError, match=r"newer Onlay \(format 2; this one reads 1\)"):
+        onlay.load(bundle, host=host)
 
 
 def test_a_peft_adapter_is_recognised(bundle, host):
     (bundle / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 8}')
     with pytest.raises(BundleError, match="describes a PEFT adapter"):
-        inlay.load(bundle, host=host)
+        onlay.load(bundle, host=host)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"bundle"'])
 def test_a_damaged_config_is_refused(bundle, host, text):
     (bundle / "adapter_config.json").write_text(text)
     with pytest.raises(BundleError, match=r"adapter_config.json` "):
-        inlay.load(bundle, host=host)
+        onlay.load(bundle, host=host)
 
 
 def test_a_missing_field_is_named(bundle, host):
@@ -151,22 +151,22 @@ def test_a_missing_field_is_named(bundle, host):
     del data["labels"]
     path.write_text(json.dumps(data))
     with pytest.raises(BundleError, match="is damaged: `labels`"):
-        inlay.load(bundle, host=host)
+        onlay.load(bundle, host=host)
 
 
 def test_a_method_that_is_not_installed_says_what_to_install(bundle):
     change(bundle, method={"name": "arc"})
     alone = PluginHost()  # whatever is installed
-    alone.add(builtin, name="core", distribution="inlay", version="0.1.0")
-    with pytest.raises(UnknownName, match="pip install inlay-arc"):
-        inlay.load(bundle, backbone=tiny_backbone(), host=alone)
+    alone.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    with pytest.raises(UnknownName, match="pip install onlay-arc"):
+        onlay.load(bundle, backbone=tiny_backbone(), host=alone)
 
 
 @pytest.mark.parametrize(
     ("distribution", "version", "advice"),
     [
         ("acme-lora", "1.2", "it comes with `acme-lora 1.2`: pip install acme-lora==1.2"),
-        ("lora.py", "", "it comes with a plugin file, `inlay --plugin lora.py`"),
+        ("lora.py", "", "it comes with a plugin file, `onlay --plugin lora.py`"),
     ],
 )
 @pytest.mark.parametrize("kind", ["method", "task", "backbone"])
@@ -180,14 +180,14 @@ def test_a_name_of_others_that_is_not_installed(bundle, host, kind, distribution
     else:
         change(bundle, **{kind: unknown})
     with pytest.raises(UnknownName) as caught:
-        inlay.load(bundle, host=host)
+        onlay.load(bundle, host=host)
     needs = f"needs the {kind} `theirs`, which is not installed: {advice}"
     assert str(caught.value) == f"the bundle `{bundle}` {needs}"
 
 
 def test_a_package_of_others_that_is_broken_is_not_to_be_installed_again(bundle, host):
     class Broken:
-        @inlay.hookimpl
+        @onlay.hookimpl
         def register_methods(self):
             raise OSError("disk on fire")
 
@@ -196,13 +196,13 @@ def test_a_package_of_others_that_is_broken_is_not_to_be_installed_again(bundle,
     change(bundle, packages={"method": {"distribution": "acme-lora", "version": "1.2"}})
     message = "method `theirs` needs the plugin `acme-lora 1.2`, which is broken: OSError: disk on"
     with pytest.raises(PluginError, match=message) as caught:
-        inlay.load(bundle, host=host)
+        onlay.load(bundle, host=host)
     assert isinstance(caught.value.__cause__, OSError)
 
 
 def test_a_folder_without_a_bundle(tmp_path):
     with pytest.raises(BundleError, match="no bundle and no finished run"):
-        inlay.load(tmp_path)
+        onlay.load(tmp_path)
 
 
 def test_saving_replaces_a_bundle_and_spares_other_folders(bundle, model, tmp_path):
@@ -222,7 +222,7 @@ def test_a_failed_write_keeps_the_old_bundle(bundle, model, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("inlay.bundle.writing.os.fsync", full)
+    monkeypatch.setattr("onlay.bundle.writing.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         model.save_pretrained(bundle)
     assert {p.name: p.read_bytes() for p in bundle.iterdir()} == before
@@ -231,7 +231,7 @@ def test_a_failed_write_keeps_the_old_bundle(bundle, model, monkeypatch):
 
 def test_labels_and_num_classes_must_agree(host):
     with pytest.raises(ConfigError, match="`num_classes` is 3 but there are 2 labels"):
-        inlay.adapt(tiny_backbone(), "linear", labels=["a", "b"], num_classes=3, host=host)
+        onlay.adapt(tiny_backbone(), "linear", labels=["a", "b"], num_classes=3, host=host)
 
 
 def test_hub_addresses_are_downloaded_at_their_revision(bundle, model, images, host, monkeypatch):
@@ -242,7 +242,7 @@ def test_hub_addresses_are_downloaded_at_their_revision(bundle, model, images, h
         return str(bundle)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    again = inlay.load("hf-hub:ann/pets@v1", backbone=tiny_backbone(), host=host)
+    again = onlay.load("hf-hub:ann/pets@v1", backbone=tiny_backbone(), host=host)
     assert torch.equal(again(images), model(images))
     assert asked["repo_id"] == "ann/pets"
     assert asked["revision"] == "v1"
@@ -253,7 +253,7 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(BundleError, match=r"`hf-hub:ann/none-such` cannot be had from the hub: ."):
-        inlay.load("hf-hub:ann/none-such")
+        onlay.load("hf-hub:ann/none-such")
 
 
 def test_push_uploads_exactly_a_bundle(model, monkeypatch):

@@ -1,4 +1,4 @@
-"""`inlay plugins check`: a table, a status, and one sentence for what cannot be checked."""
+"""`onlay plugins check`: a table, a status, and one sentence for what cannot be checked."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from inlay.cli import main
-from inlay.testing import suites
-from inlay.testing.methods import METHOD_CHECKS
+from onlay.cli import main
+from onlay.testing import suites
+from onlay.testing.methods import METHOD_CHECKS
 
 PLANTED = str(Path(__file__).parent / "planted" / "planted.py")
 FEW = {"check_settings_are_described", "check_folds_exactly", "check_counts_its_parameters"}

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from inlay.errors import AnatomyError, ConfigError
-from inlay.features import Features, Grid
-from inlay.tasks.classification import ClassificationHead, balanced_weights
-from inlay.tasks.config import ClassificationConfig
+from onlay.errors import AnatomyError, ConfigError
+from onlay.features import Features, Grid
+from onlay.tasks.classification import ClassificationHead, balanced_weights
+from onlay.tasks.config import ClassificationConfig
 
 LABELS = ("cat", "dog", "owl")
 
@@ -143,7 +143,7 @@ def test_predictions_are_ranked():
 
 
 def test_metrics_by_hand():
-    pytest.importorskip("torchmetrics", reason="comes with inlay-train")
+    pytest.importorskip("torchmetrics", reason="comes with onlay-train")
     metrics = head().metrics()
     logits = torch.eye(3)[[0, 0, 0, 1, 0, 2]]
     metrics.update(logits, torch.tensor([0, 0, 0, 1, 1, 2]))
@@ -153,7 +153,7 @@ def test_metrics_by_hand():
 
 
 def test_top5_where_there_are_more_than_five_classes():
-    pytest.importorskip("torchmetrics", reason="comes with inlay-train")
+    pytest.importorskip("torchmetrics", reason="comes with onlay-train")
     metrics = head(labels=tuple("abcdef")).metrics()
     logits = torch.tensor([[6.0, 5.0, 4.0, 3.0, 2.0, 1.0]] * 4)
     metrics.update(logits, torch.tensor([0, 1, 4, 5]))

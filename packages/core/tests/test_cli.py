@@ -12,11 +12,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from inlay import PluginHost, builtin, hookimpl
-from inlay.cli import main
-from inlay.config.base import Config
-from inlay.descriptors import Command, Method
-from inlay.errors import RunError
+from onlay import PluginHost, builtin, hookimpl
+from onlay.cli import main
+from onlay.config.base import Config
+from onlay.descriptors import Command, Method
+from onlay.errors import RunError
 
 
 class TwistConfig(Config):
@@ -79,15 +79,15 @@ def host(monkeypatch):
     vars(commands).update(refuse=refuse, crash=crash, interrupt=interrupt, hello=hello)
     monkeypatch.setitem(sys.modules, "fake_commands", commands)
     host = PluginHost()
-    host.add(builtin, name="core", distribution="inlay", version="0.1.0")
-    host.add(fake, name="fake", distribution="inlay-fake", version="4.2")
+    host.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    host.add(fake, name="fake", distribution="onlay-fake", version="4.2")
     return host
 
 
 @pytest.fixture
-def inlay(host):
+def onlay(host):
     def run(*args):
-        return CliRunner().invoke(main, args, prog_name="inlay", obj=host)
+        return CliRunner().invoke(main, args, prog_name="onlay", obj=host)
 
     return run
 
@@ -99,101 +99,101 @@ def refusal(result):
     return sentence.removeprefix("Error: ")
 
 
-def test_help_lists_commands_from_their_descriptors(inlay):
-    result = inlay("--help")
+def test_help_lists_commands_from_their_descriptors(onlay):
+    result = onlay("--help")
     assert result.exit_code == 0
     for line in ("explain", "plugins", "hello something", "predict"):
         assert line in result.output
 
 
-def test_the_version(inlay):
-    from inlay import __version__
+def test_the_version(onlay):
+    from onlay import __version__
 
-    assert inlay("--version").output == f"inlay {__version__}\n"
+    assert onlay("--version").output == f"onlay {__version__}\n"
 
 
-def test_a_command_of_a_plugin_gets_the_host(inlay):
-    assert inlay("hello").output == "bitfit, full, linear, twist\n"
+def test_a_command_of_a_plugin_gets_the_host(onlay):
+    assert onlay("hello").output == "bitfit, full, linear, twist\n"
 
 
 # --- errors and statuses
 
 
-def test_a_users_mistake_is_one_sentence_and_status_2(inlay):
-    assert refusal(inlay("refuse")) == "the disk is full"
+def test_a_users_mistake_is_one_sentence_and_status_2(onlay):
+    assert refusal(onlay("refuse")) == "the disk is full"
 
 
-def test_a_usage_error_is_status_2_too(inlay):
-    result = inlay("hello", "--loud")
+def test_a_usage_error_is_status_2_too(onlay):
+    result = onlay("hello", "--loud")
     assert result.exit_code == 2
     assert "No such option" in result.stderr
 
 
-def test_our_own_mistake_keeps_its_traceback(inlay):
-    result = inlay("crash")
+def test_our_own_mistake_keeps_its_traceback(onlay):
+    result = onlay("crash")
     assert isinstance(result.exception, ZeroDivisionError)
 
 
-def test_ctrl_c_is_130(inlay):
-    result = inlay("interrupt")
+def test_ctrl_c_is_130(onlay):
+    result = onlay("interrupt")
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
 
 
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("train", "`train` needs `inlay-train`: pip install inlay-train"),
-        ("demo", "`demo` needs `inlay-train`: pip install inlay-train"),
+        ("train", "`train` needs `onlay-train`: pip install onlay-train"),
+        ("demo", "`demo` needs `onlay-train`: pip install onlay-train"),
         ("halo", "did you mean `hello`?"),
     ],
 )
-def test_a_command_that_is_not_there(inlay, command, sentence):
-    assert sentence in refusal(inlay(command))
+def test_a_command_that_is_not_there(onlay, command, sentence):
+    assert sentence in refusal(onlay(command))
 
 
 def test_a_wrong_switch_is_refused_even_for_help(monkeypatch):
-    monkeypatch.setenv("INLAY_PLUGINS", "nothing_like_that")
+    monkeypatch.setenv("ONLAY_PLUGINS", "nothing_like_that")
     result = CliRunner().invoke(main, ["--help"])
     assert "no plugin `nothing_like_that` is installed" in refusal(result)
 
 
-# --- inlay plugins
+# --- onlay plugins
 
 
-def test_plugins_lists_what_each_brings(inlay, host):
+def test_plugins_lists_what_each_brings(onlay, host):
     broken = ModuleType("broken")
     broken.register_tasks = hookimpl(lambda: 1 / 0)
-    host.add(broken, name="zzz", distribution="inlay-zzz", version="9")
-    result = inlay("plugins")
+    host.add(broken, name="zzz", distribution="onlay-zzz", version="9")
+    result = onlay("plugins")
     assert result.exit_code == 0
     rows = {line.split()[0]: line for line in result.output.splitlines()}
-    assert "inlay-fake 4.2  ok" in rows["fake"]
+    assert "onlay-fake 4.2  ok" in rows["fake"]
     assert "method: twist" in rows["fake"]
-    assert "inlay-zzz 9     broken" in rows["zzz"]
+    assert "onlay-zzz 9     broken" in rows["zzz"]
     assert "ZeroDivisionError" in rows["zzz"]
 
 
-def test_plugins_as_json(inlay):
-    rows = {row["name"]: row for row in json.loads(inlay("plugins", "--json").output)}
+def test_plugins_as_json(onlay):
+    rows = {row["name"]: row for row in json.loads(onlay("plugins", "--json").output)}
     assert rows["fake"]["brings"]["method"] == ["twist"]
-    assert rows["fake"]["distribution"] == "inlay-fake"
+    assert rows["fake"]["distribution"] == "onlay-fake"
     assert rows["core"]["status"] == "ok"
 
 
-def test_show_one_plugin(inlay):
-    output = inlay("plugins", "show", "inlay-fake").output
-    assert output.startswith("fake: inlay-fake 4.2 from ")
+def test_show_one_plugin(onlay):
+    output = onlay("plugins", "show", "onlay-fake").output
+    assert output.startswith("fake: onlay-fake 4.2 from ")
     assert "  method twist: twists\n" in output
-    assert json.loads(inlay("plugins", "show", "fake", "--json").output)[0]["name"] == "fake"
-    assert "did you mean `fake`?" in refusal(inlay("plugins", "show", "fak"))
+    assert json.loads(onlay("plugins", "show", "fake", "--json").output)[0]["name"] == "fake"
+    assert "did you mean `fake`?" in refusal(onlay("plugins", "show", "fak"))
 
 
-# --- inlay explain and schema
+# --- onlay explain and schema
 
 
-def test_explain_a_method(inlay):
-    output = inlay("explain", "twist").output
-    assert output.startswith("method twist (inlay-fake 4.2): A twist.\n")
+def test_explain_a_method(onlay):
+    output = onlay("explain", "twist").output
+    assert output.startswith("method twist (onlay-fake 4.2): A twist.\n")
     assert "  rank: int (default 3)\n      How far.\n" in output
     assert "needs a backbone with: grid" in output
     assert "not for a backbone with hierarchical: its widths differ" in output
@@ -201,16 +201,16 @@ def test_explain_a_method(inlay):
     assert output.endswith("A. Uthor: Twists. 2026.\n")
 
 
-def test_explain_a_preset(inlay):
-    assert inlay("explain", "twist", "--preset", "soft").output == "method.rank=1\ntrain.lr=0.5\n"
-    flat = inlay("explain", "twist", "--preset", "flat").output
+def test_explain_a_preset(onlay):
+    assert onlay("explain", "twist", "--preset", "soft").output == "method.rank=1\ntrain.lr=0.5\n"
+    flat = onlay("explain", "twist", "--preset", "flat").output
     assert flat == "# for `image` data\nmethod.rank=2\n"
-    assert "did you mean `soft`?" in refusal(inlay("explain", "twist", "--preset", "sft"))
+    assert "did you mean `soft`?" in refusal(onlay("explain", "twist", "--preset", "sft"))
 
 
 @pytest.mark.parametrize("name", ["train", "run", "classification", "bitfit"])
-def test_explain_everything_else(inlay, name):
-    result = inlay("explain", name)
+def test_explain_everything_else(onlay, name):
+    result = onlay("explain", name)
     assert result.exit_code == 0
     assert name in result.output.splitlines()[0]
 
@@ -219,16 +219,16 @@ def test_explain_everything_else(inlay, name):
     ("name", "sentence"),
     [
         ("twit", "did you mean `twist`?"),
-        ("iconformer", "it comes with `inlay-iconformer`: pip install inlay-iconformer"),
-        ("point_bert", "pip install inlay-pointcloud"),
+        ("iconformer", "it comes with `onlay-iconformer`: pip install onlay-iconformer"),
+        ("point_bert", "pip install onlay-pointcloud"),
     ],
 )
-def test_explain_what_is_not_there(inlay, name, sentence):
-    assert sentence in refusal(inlay("explain", name))
+def test_explain_what_is_not_there(onlay, name, sentence):
+    assert sentence in refusal(onlay("explain", name))
 
 
-def test_schema_is_json_over_what_is_installed(inlay):
-    schema = json.loads(inlay("schema").output)
+def test_schema_is_json_over_what_is_installed(onlay):
+    schema = json.loads(onlay("schema").output)
     assert schema["$defs"]["TwistConfig"]["properties"]["rank"]["default"] == 3
 
 
@@ -237,9 +237,9 @@ def test_schema_is_json_over_what_is_installed(inlay):
 
 FILE = """
 from typing import Literal
-from inlay import hookimpl
-from inlay.config.base import Config
-from inlay.descriptors import Method
+from onlay import hookimpl
+from onlay.config.base import Config
+from onlay.descriptors import Method
 
 class WarpConfig(Config):
     name: Literal["warp"] = "warp"
@@ -287,7 +287,7 @@ def test_listing_imports_neither_torch_nor_what_is_slow():
     """`--help` and `plugins` in one process: neither needs a configuration class."""
     code = (
         "import sys\n"
-        "from inlay.cli import main\n"
+        "from onlay.cli import main\n"
         "main(['--help'], standalone_mode=False)\n"
         "help_slow = {'torch', 'pydantic', 'rich', 'packaging'} & set(sys.modules)\n"
         "main(['plugins'], standalone_mode=False)\n"
@@ -298,13 +298,13 @@ def test_listing_imports_neither_torch_nor_what_is_slow():
     assert done.stdout.splitlines()[-1] == "slow: [] []"
 
 
-def test_import_inlay_is_light():
-    code = "import sys, inlay; print({'torch', 'pydantic', 'pluggy', 'click'} & set(sys.modules))"
+def test_import_onlay_is_light():
+    code = "import sys, onlay; print({'torch', 'pydantic', 'pluggy', 'click'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
-def test_python_m_inlay():
-    command = [sys.executable, "-m", "inlay", "--version"]
+def test_python_m_onlay():
+    command = [sys.executable, "-m", "onlay", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("inlay ")
+    assert done.stdout.startswith("onlay ")

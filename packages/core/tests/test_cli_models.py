@@ -1,4 +1,4 @@
-"""`inlay predict`, `merge` and `import` on a tiny backbone whose input files hold a seed."""
+"""`onlay predict`, `merge` and `import` on a tiny backbone whose input files hold a seed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from inlay import PluginHost, adapt, builtin, hookimpl, load
-from inlay.cli import main
-from inlay.config.base import Config
-from inlay.descriptors import Backbone, Exporter, Method, Modality
-from inlay.errors import DataError
-from inlay.task import PartsPrediction
-from inlay.testing import tiny_backbone
+from onlay import PluginHost, adapt, builtin, hookimpl, load
+from onlay.cli import main
+from onlay.config.base import Config
+from onlay.descriptors import Backbone, Exporter, Method, Modality
+from onlay.errors import DataError
+from onlay.task import PartsPrediction
+from onlay.testing import tiny_backbone
 
 LABELS = ["[red]", "green", "blue"]
 
@@ -58,7 +58,7 @@ class Shift(torch.nn.Module):
         return x + self.shift
 
     def affine(self):
-        from inlay.anatomy import Affine
+        from onlay.anatomy import Affine
 
         return Affine(None, self.shift)
 
@@ -168,15 +168,15 @@ def host(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "fake", fake)
     host = PluginHost()
-    host.add(builtin, name="core", distribution="inlay", version="0.1.0")
+    host.add(builtin, name="core", distribution="onlay", version="0.1.0")
     assert host.add(fake, name="fake", version="1.0").reason == ""
     return host
 
 
 @pytest.fixture
-def inlay(host):
+def onlay(host):
     def run(*args):
-        return CliRunner().invoke(main, [str(a) for a in args], prog_name="inlay", obj=host)
+        return CliRunner().invoke(main, [str(a) for a in args], prog_name="onlay", obj=host)
 
     return run
 
@@ -215,8 +215,8 @@ def refusal(result):
 # --- predict
 
 
-def test_predict_json_holds_the_probabilities_of_the_model(inlay, bundle, inputs, model):
-    rows = json.loads(inlay("predict", bundle.parent, inputs, "--json").stdout)
+def test_predict_json_holds_the_probabilities_of_the_model(onlay, bundle, inputs, model):
+    rows = json.loads(onlay("predict", bundle.parent, inputs, "--json").stdout)
     names = [row["path"].removeprefix(f"{inputs}/") for row in rows]
     assert names == ["a.SEED", "b.seed", "more/c.seed"], "by name, and no other suffixes"
     for row, seed in zip(rows, (2, 1, 3), strict=True):
@@ -226,9 +226,9 @@ def test_predict_json_holds_the_probabilities_of_the_model(inlay, bundle, inputs
         assert row["probability"] == pytest.approx(max(expected.values()), abs=1e-6)
 
 
-def test_predict_csv_with_the_likeliest_two(inlay, bundle, inputs, model):
+def test_predict_csv_with_the_likeliest_two(onlay, bundle, inputs, model):
     file = inputs / "notes.txt"  # named itself: taken whatever its suffix
-    text = inlay("predict", bundle, file, "--csv", "--top", 2).stdout
+    text = onlay("predict", bundle, file, "--csv", "--top", 2).stdout
     (row,) = csv.DictReader(io.StringIO(text))
     first, second = sorted(probabilities(model, 4), reverse=True)[:2]
     assert list(row) == ["path", "class", "probability", "class_2", "probability_2"]
@@ -238,9 +238,9 @@ def test_predict_csv_with_the_likeliest_two(inlay, bundle, inputs, model):
     assert row["class"] == LABELS[probabilities(model, 4).index(first)]
 
 
-def test_predict_prints_a_table(inlay, bundle, inputs, model, monkeypatch):
+def test_predict_prints_a_table(onlay, bundle, inputs, model, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    output = inlay("predict", bundle, inputs / "b.seed", "--top", 9).stdout
+    output = onlay("predict", bundle, inputs / "b.seed", "--top", 9).stdout
     for label, share in zip(LABELS, probabilities(model, 1), strict=True):
         assert label in output, "square brackets are text, not markup"
         assert f"{100 * share:.1f} %" in output
@@ -254,61 +254,61 @@ def parts(monkeypatch):
         PartsPrediction(("cup", "cup"), {"cup": 1.0}, ((0.0, 0.5, 1.0), (2.0, 0.0, 0.0))),
     ]
     answers = [(Path(name), answer) for name, answer in zip("ab", found, strict=True)]
-    monkeypatch.setattr("inlay.predict.predict", lambda *args, **kwargs: iter(answers))
+    monkeypatch.setattr("onlay.predict.predict", lambda *args, **kwargs: iter(answers))
 
 
-def test_parts_are_shares_of_points(inlay, bundle, parts, monkeypatch):
+def test_parts_are_shares_of_points(onlay, bundle, parts, monkeypatch):
     """JSON has the part of every point; CSV and the table all shares, or the largest `--top`."""
-    first, second = json.loads(inlay("predict", bundle, "a", "--json").stdout)
+    first, second = json.loads(onlay("predict", bundle, "a", "--json").stdout)
     assert first["parts"] == ["leg", "seat", "leg", "back"]
     assert first["shares"] == {"leg": 0.5, "seat": 0.25, "back": 0.25}
     assert second["points"] == [[0.0, 0.5, 1.0], [2.0, 0.0, 0.0]]
-    rows = list(csv.reader(io.StringIO(inlay("predict", bundle, "a", "--csv").stdout)))
+    rows = list(csv.reader(io.StringIO(onlay("predict", bundle, "a", "--csv").stdout)))
     assert rows[0] == ["path", "part", "share", "part_2", "share_2", "part_3", "share_3"]
     assert rows[1] == ["a", "leg", "0.500000", "seat", "0.250000", "back", "0.250000"]
     assert rows[2] == ["b", "cup", "1.000000", "", "", "", ""]
-    text = inlay("predict", bundle, "a", "--csv", "--top", 1).stdout
+    text = onlay("predict", bundle, "a", "--csv", "--top", 1).stdout
     assert text.splitlines()[:2] == ["path,part,share", "a,leg,0.500000"]
     monkeypatch.setenv("COLUMNS", "100")
-    table = inlay("predict", bundle, "a").stdout
+    table = onlay("predict", bundle, "a").stdout
     for shown in ("share", "50.0 %", "seat 25.0 %, back 25.0 %", "100.0 %"):
         assert shown in table
 
 
-def test_batches_do_not_change_the_answers(inlay, bundle, inputs):
-    one = json.loads(inlay("predict", bundle, inputs, "--json", "--batch-size", 1).stdout)
-    two = json.loads(inlay("predict", bundle, inputs, "--json", "--batch-size", 2).stdout)
+def test_batches_do_not_change_the_answers(onlay, bundle, inputs):
+    one = json.loads(onlay("predict", bundle, inputs, "--json", "--batch-size", 1).stdout)
+    two = json.loads(onlay("predict", bundle, inputs, "--json", "--batch-size", 2).stdout)
     assert [r["probability"] for r in one] == pytest.approx([r["probability"] for r in two])
 
 
-def test_an_unreadable_file_is_named_and_nothing_is_printed(inlay, bundle, inputs):
+def test_an_unreadable_file_is_named_and_nothing_is_printed(onlay, bundle, inputs):
     (inputs / "z.seed").write_text("not a seed")
-    assert f"`{inputs / 'z.seed'}` holds no seed" in refusal(inlay("predict", bundle, inputs))
+    assert f"`{inputs / 'z.seed'}` holds no seed" in refusal(onlay("predict", bundle, inputs))
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [("nothing", "there is no file or folder `"), ("empty", "holds no image file (.seed)")],
 )
-def test_nothing_to_predict(inlay, bundle, tmp_path, name, sentence):
+def test_nothing_to_predict(onlay, bundle, tmp_path, name, sentence):
     (tmp_path / "empty").mkdir()
-    assert sentence in refusal(inlay("predict", bundle, tmp_path / name))
+    assert sentence in refusal(onlay("predict", bundle, tmp_path / name))
 
 
-def test_predict_without_a_bundle(inlay, tmp_path, inputs):
-    assert "is no bundle and no finished run" in refusal(inlay("predict", tmp_path, inputs))
+def test_predict_without_a_bundle(onlay, tmp_path, inputs):
+    assert "is no bundle and no finished run" in refusal(onlay("predict", tmp_path, inputs))
 
 
-def test_a_device_that_is_not_there(inlay, bundle, inputs):
-    assert "device `abacus`" in refusal(inlay("predict", bundle, inputs, "--device", "abacus"))
+def test_a_device_that_is_not_there(onlay, bundle, inputs):
+    assert "device `abacus`" in refusal(onlay("predict", bundle, inputs, "--device", "abacus"))
 
 
 # --- merge
 
 
-def test_merge_writes_what_the_model_computes(inlay, bundle, model, tmp_path):
+def test_merge_writes_what_the_model_computes(onlay, bundle, model, tmp_path):
     out = tmp_path / "made" / "model.safetensors"
-    result = inlay("merge", bundle, "--out", out)
+    result = onlay("merge", bundle, "--out", out)
     assert result.exit_code == 0, result.output
     assert "`tiny` with `shift` folded in" in result.stdout
     plain = tiny_backbone(seed=7)
@@ -320,24 +320,24 @@ def test_merge_writes_what_the_model_computes(inlay, bundle, model, tmp_path):
     assert not torch.allclose(logits, model.head(tiny_backbone().anatomy.encode(image_of(5)[None])))
 
 
-def test_merge_leaves_existing_files_alone(inlay, bundle, tmp_path):
+def test_merge_leaves_existing_files_alone(onlay, bundle, tmp_path):
     out = tmp_path / "model.safetensors"
     out.write_text("mine")
-    assert "is there already" in refusal(inlay("merge", bundle, "--out", out))
+    assert "is there already" in refusal(onlay("merge", bundle, "--out", out))
     assert out.read_text() == "mine"
 
 
-def test_merge_of_what_cannot_be_folded(inlay, host, tmp_path):
+def test_merge_of_what_cannot_be_folded(onlay, host, tmp_path):
     model = adapt("tiny", "squash", labels=LABELS, host=host)
     bundle = model.save_pretrained(tmp_path / "bundle")
-    sentence = refusal(inlay("merge", bundle, "--out", tmp_path / "m.safetensors"))
+    sentence = refusal(onlay("merge", bundle, "--out", tmp_path / "m.safetensors"))
     assert "`squash` cannot be merged" in sentence
     assert "it squashes" in sentence
     assert not (tmp_path / "m.safetensors").exists()
 
 
-def test_merge_into_an_unknown_format(inlay, bundle, tmp_path):
-    sentence = refusal(inlay("merge", bundle, "--out", tmp_path / "m", "--format", "trunks"))
+def test_merge_into_an_unknown_format(onlay, bundle, tmp_path):
+    sentence = refusal(onlay("merge", bundle, "--out", tmp_path / "m", "--format", "trunks"))
     assert "no exporter `trunks` is installed (have: trunk); did you mean `trunk`?" in sentence
 
 
@@ -350,24 +350,24 @@ def foreign(tmp_path):
     return tmp_path / "foreign.safetensors"
 
 
-def test_import_makes_a_bundle(inlay, host, foreign, tmp_path):
+def test_import_makes_a_bundle(onlay, host, foreign, tmp_path):
     (tmp_path / "labels.txt").write_text("cat\ndog\n\nowl\n")
     out = tmp_path / "made"
-    result = inlay(
+    result = onlay(
         "import", "shift", foreign, "--out", out, "--labels", tmp_path / "labels.txt",
         "--backbone", "tiny",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert f"next: inlay predict {out} PATH..." in result.stdout
+    assert f"next: onlay predict {out} PATH..." in result.stdout
     model = load(out, host=host)
     assert model.head.labels == ("cat", "dog", "owl")
     assert all(torch.equal(p, torch.full((16,), 0.5)) for p in model.adapter.parameters())
     assert not (tmp_path / "made-backbone.safetensors").exists()
 
 
-def test_import_of_a_whole_model_writes_its_backbone_beside_the_bundle(inlay, foreign, tmp_path):
+def test_import_of_a_whole_model_writes_its_backbone_beside_the_bundle(onlay, foreign, tmp_path):
     out = tmp_path / "made"
-    result = inlay("import", "shift", foreign, "--out", out)
+    result = onlay("import", "shift", foreign, "--out", out)
     assert f"{out}-backbone.safetensors: the backbone's weights" in result.stdout
     stored = load_file(f"{out}-backbone.safetensors")
     assert torch.equal(stored["cls_token"], tiny_backbone().module.cls_token)
@@ -379,8 +379,8 @@ def test_import_of_a_whole_model_writes_its_backbone_beside_the_bundle(inlay, fo
         (["squash", "x.pt"], "method `squash` reads no foreign checkpoints (have: shift)"),
         (["shift", "x.pt"], "there is no file `x.pt`"),
         (["shfit", "x.pt"], "did you mean `shift`?"),
-        (["dapt", "x.pt"], "pip install inlay-dapt"),
+        (["dapt", "x.pt"], "pip install onlay-dapt"),
     ],
 )
-def test_wrong_imports(inlay, tmp_path, args, sentence):
-    assert sentence in refusal(inlay("import", *args, "--out", tmp_path / "made"))
+def test_wrong_imports(onlay, tmp_path, args, sentence):
+    assert sentence in refusal(onlay("import", *args, "--out", tmp_path / "made"))

@@ -11,16 +11,16 @@ from typing import ClassVar, Literal
 import pytest
 from pydantic import Field, ValidationError
 
-from inlay import PluginHost, builtin, config, hookimpl
-from inlay.config import files
-from inlay.config.base import Config
-from inlay.config.explain import explained
-from inlay.config.overrides import merged, overridden
-from inlay.config.run import RunConfig
-from inlay.config.schema import run_schema
-from inlay.descriptors import Backbone, Dataset, Method
-from inlay.errors import ConfigError, InlayError
-from inlay.tasks.config import ClassificationConfig
+from onlay import PluginHost, builtin, config, hookimpl
+from onlay.config import files
+from onlay.config.base import Config
+from onlay.config.explain import explained
+from onlay.config.overrides import merged, overridden
+from onlay.config.run import RunConfig
+from onlay.config.schema import run_schema
+from onlay.descriptors import Backbone, Dataset, Method
+from onlay.errors import ConfigError, OnlayError
+from onlay.tasks.config import ClassificationConfig
 
 DATA = Path(__file__).parent / "data"
 
@@ -151,8 +151,8 @@ def host(monkeypatch):
         setattr(module, function.__name__, function)
     monkeypatch.setitem(sys.modules, "fake", module)
     host = PluginHost()
-    host.add(builtin, name="core", distribution="inlay", version="0.1.0")
-    record = host.add(module, name="fake", distribution="inlay-fake", version="4.2")
+    host.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    record = host.add(module, name="fake", distribution="onlay-fake", version="4.2")
     assert record.status == "ok", record.reason
     return host
 
@@ -163,7 +163,7 @@ def data():
 
 
 def refusal(data, host, *overrides):
-    with pytest.raises(InlayError) as told:
+    with pytest.raises(OnlayError) as told:
         config.resolve(data, overrides, host)
     return str(told.value)
 
@@ -182,7 +182,7 @@ def test_short_forms_and_defaults(data, host):
     assert run.backbone == ZooConfig(model="zoo_tiny_16")
     assert run.task == ClassificationConfig()
     assert run.out == Path("runs/zoo_tiny_16-bend")
-    assert run.plugins == {"inlay": "0.1.0", "inlay-fake": "4.2"}
+    assert run.plugins == {"onlay": "0.1.0", "onlay-fake": "4.2"}
 
 
 def test_configuration_objects_are_taken_as_they_are(data, host):
@@ -226,13 +226,13 @@ def test_parse(value, host):
         (
             "iconformer",
             "no method `iconformer` is installed (have: bend, bitfit, full, linear); "
-            "it comes with `inlay-iconformer`: pip install inlay-iconformer",
+            "it comes with `onlay-iconformer`: pip install onlay-iconformer",
         ),
     ],
 )
 def test_errors_are_one_sentence_with_a_short_place(data, host, method, sentence):
     assert refusal(data | {"method": method}, host) == sentence
-    with pytest.raises(InlayError) as told:
+    with pytest.raises(OnlayError) as told:
         config.parse("method", method, host)
     assert str(told.value) == sentence
 
@@ -259,7 +259,7 @@ def test_errors_are_one_sentence_with_a_short_place(data, host, method, sentence
         ({"task": {"pool": "median"}}, "task.pool: must be of `pretrained`, `cls`"),
         ({"backbone": "zoo_bundle"}, "no backbone `zoo_bundle` is installed"),
         ({"backbone": "zoo_bundle"}, "did you mean `zoo_bundled`?"),
-        ({"backbone": "point_mae"}, "pip install inlay-pointcloud"),
+        ({"backbone": "point_mae"}, "pip install onlay-pointcloud"),
         (
             {"preset": "strng"},
             "method `bend` has no preset `strng` (have: strong, solid, flat); did you mean",
@@ -372,7 +372,7 @@ def test_overrides_go_before_the_preset_too(data, host):
 def test_a_preset_of_another_modality_says_so_before_its_fields_are_met(data, host):
     assert refusal(data, host, "preset=solid") == (
         "preset `solid` is for `points` data and backbone `zoo_tiny_16` takes `image` data;"
-        " `inlay explain bend` lists the presets"
+        " `onlay explain bend` lists the presets"
     )
 
 
@@ -427,9 +427,9 @@ def test_a_resolved_file_reads_back_to_the_same_run(tmp_path, host):
     run = config.load(DATA / "run.yaml", ["train.seed=3"], host)
     assert run.train.lr == 1e-3
     assert run.method.rank == 4
-    config.save(run, tmp_path / "config.yaml", heading="inlay train run.yaml")
+    config.save(run, tmp_path / "config.yaml", heading="onlay train run.yaml")
     written = (tmp_path / "config.yaml").read_text()
-    assert written.startswith("# inlay train run.yaml\n")
+    assert written.startswith("# onlay train run.yaml\n")
     data = files.read(tmp_path / "config.yaml")
     assert data["method"]["$v"] == 3
     assert data["train"]["weight_decay"] == 0.25
@@ -515,7 +515,7 @@ def test_plugins_are_told_of_the_resolved_configuration(data, host):
 
 
 def conforms(value, schema, whole):
-    """The part of JSON Schema that `inlay schema` uses, by its own rules."""
+    """The part of JSON Schema that `onlay schema` uses, by its own rules."""
     if "$ref" in schema:
         return conforms(value, whole["$defs"][schema["$ref"].rpartition("/")[2]], whole)
     checks = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inlay.testing import task_checks
+from onlay.testing import task_checks
 
 
 @task_checks("classification")

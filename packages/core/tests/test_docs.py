@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from inlay import PluginHost, errors, hooks
-from inlay.config import resolve
-from inlay.config.files import read
-from inlay.config.run import BLOCKS
-from inlay.testing.suites import SUITES
+from onlay import PluginHost, errors, hooks
+from onlay.config import resolve
+from onlay.config.files import read
+from onlay.config.run import BLOCKS
+from onlay.testing.suites import SUITES
 
 DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = DOCS / "reference"
@@ -27,7 +27,7 @@ RUN_FILES = [
     for number, (_, block) in enumerate(YAML.findall(page.read_text(encoding="utf-8")))
     if "--8<--" not in block
 ] + [pytest.param((DOCS / "tutorial/output/run.yaml").read_text(), id="photographs")]
-HOOKS = [name for name, hook in vars(hooks).items() if hasattr(hook, "inlay_spec")]
+HOOKS = [name for name, hook in vars(hooks).items() if hasattr(hook, "onlay_spec")]
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +86,9 @@ def test_a_bar_inside_a_cell_does_not_end_it(generate: ModuleType) -> None:
 
 def test_usage_names_arguments_options_and_subcommands(generate: ModuleType) -> None:
     text = generate.part("command", ["plugins"])
-    assert "inlay plugins [OPTIONS]" in text
+    assert "onlay plugins [OPTIONS]" in text
     assert "| `--json` | Print JSON. |" in text
-    assert "inlay plugins show [OPTIONS] NAME" in text
+    assert "onlay plugins show [OPTIONS] NAME" in text
 
 
 def test_every_error_has_a_row(generate: ModuleType) -> None:
@@ -157,7 +157,7 @@ def test_every_run_file_in_the_documentation_is_valid(
 ) -> None:
     needed = ("image", "pointcloud", "arc", "dapt", "smoa", "iconformer", "peft")
     here = {record.distribution for record in host.plugins}
-    if missing := [name for name in needed if f"inlay-{name}" not in here]:
+    if missing := [name for name in needed if f"onlay-{name}" not in here]:
         pytest.skip(f"needs {', '.join(missing)}")
     file = tmp_path / "run.yaml"
     file.write_text(text, encoding="utf-8")
@@ -168,9 +168,9 @@ def test_every_run_file_in_the_documentation_is_valid(
 
 def rest_of(own: dict[str, Any], host: PluginHost) -> dict[str, str]:
     """What a piece of a run file leaves out, of the modality that it is about."""
-    clouds = {"inlay_points", *(n for n, d in host.datasets.items() if d.modality == "points")}
+    clouds = {"onlay_points", *(n for n, d in host.datasets.items() if d.modality == "points")}
     clouds |= {n for n, d in host.backbones.items() if d.modality == "points"}
     named = {b if isinstance(b, str) else b.get("name") for b in own.values() if b}
     if named & clouds:
-        return {"backbone": "inlay_points", "method": "linear", "data": "shapes"}
-    return {"backbone": "inlay_vit_64", "method": "linear", "data": "digits"}
+        return {"backbone": "onlay_points", "method": "linear", "data": "shapes"}
+    return {"backbone": "onlay_vit_64", "method": "linear", "data": "digits"}

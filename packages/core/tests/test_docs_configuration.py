@@ -12,9 +12,9 @@ from unittest.mock import ANY
 
 import pytest
 
-from inlay import PluginHost
-from inlay.config.run import BLOCKS
-from inlay.config.schema import run_schema
+from onlay import PluginHost
+from onlay.config.run import BLOCKS
+from onlay.config.schema import run_schema
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
 ROW = re.compile(r"^\| `([\w.]+)` \| (.*?) \| (\w+|`[^`]*`) \| (.*) \|$", re.MULTILINE)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from inlay import PluginHost
-from inlay.descriptors import resolve
-from inlay.errors import DataError
-from inlay.testing import run_checks
+from onlay import PluginHost
+from onlay.descriptors import resolve
+from onlay.errors import DataError
+from onlay.testing import run_checks
 
 FILE = Path(__file__).parents[3] / "docs" / "examples" / "numpy_images.py"
 SPEC = {"img_size": [8, 8], "mean": [0.5, 0.0, 0.0], "std": [0.5, 1.0, 1.0]}

@@ -78,14 +78,14 @@ def page(title: str, url: str, content: str) -> SimpleNamespace:
 
 
 def test_the_overview_has_the_menu_and_what_each_page_begins_with(llms: ModuleType) -> None:
-    home = page("Inlay", "", "<h1>Inlay</h1><p>It <code>adapts</code> &amp; folds.</p><p>Two.</p>")
+    home = page("Onlay", "", "<h1>Onlay</h1><p>It <code>adapts</code> &amp; folds.</p><p>Two.</p>")
     arc = page("ARC", "explanation/arc/", "<p>ARC (Dong et al. 2023) is\na method. More.</p>")
     bare = page("Changes", "reference/changelog/", "<table></table>")
     section = SimpleNamespace(is_section=True, title="Explanation", children=[arc, bare])
-    config = {"site_name": "Inlay", "site_description": "Adapters."}
+    config = {"site_name": "Onlay", "site_description": "Adapters."}
     text = llms.overview(config, SimpleNamespace(items=[home, section]), home)
     assert text == (
-        "# Inlay\n\n> Adapters.\n\nIt adapts & folds.\n\nTwo.\n\n## Explanation\n\n"
+        "# Onlay\n\n> Adapters.\n\nIt adapts & folds.\n\nTwo.\n\n## Explanation\n\n"
         "- [ARC](explanation/arc/): ARC (Dong et al. 2023) is a method\n"
         "- [Changes](reference/changelog/)\n"
     )

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from inlay import PluginHost
-from inlay.anatomy import BLOCK_SITES, MODEL_SITES
+from onlay import PluginHost
+from onlay.anatomy import BLOCK_SITES, MODEL_SITES
 
 PAGES = Path(__file__).parents[3] / "docs" / "explanation"
 PAPERS = ("arc", "dapt", "smoa", "iconformer")
@@ -32,7 +32,7 @@ def test_what_it_says_what_we_read_how_to_cite(method: str) -> None:
 @pytest.mark.parametrize("method", PAPERS)
 def test_a_citation_names_authors_title_year_and_number(method: str, host: PluginHost) -> None:
     if method not in host.methods:
-        pytest.skip(f"needs inlay-{method}")
+        pytest.skip(f"needs onlay-{method}")
     form = r"[A-Z]\w+(, [A-Z]\w+)*: .+\. .*20\d\d\. arXiv:\d{4}\.\d{5}"
     assert re.fullmatch(form, host.methods[method].citation)
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-import inlay
-from inlay import PluginHost
-from inlay.adapted import AdaptedModel
-from inlay.figures import Figures, united
-from inlay.testing import tiny_backbone
+import onlay
+from onlay import PluginHost
+from onlay.adapted import AdaptedModel
+from onlay.figures import Figures, united
+from onlay.testing import tiny_backbone
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "gated_low_rank.py"
 
@@ -86,7 +86,7 @@ def gated(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdaptedModel]:
     host = PluginHost.discover(files=[EXAMPLE])
     torch.manual_seed(0)
     method = {"name": "gated_low_rank", "penalty": 0.5}
-    model = inlay.adapt(tiny_backbone(), method, num_classes=3, host=host)
+    model = onlay.adapt(tiny_backbone(), method, num_classes=3, host=host)
     for index, share in enumerate((3 / 4, 1 / 128)):
         branch = model.adapter.get_submodule(f"blocks.{index}.mlp_out.branches.0")
         nn.init.zeros_(branch.gate.weight)

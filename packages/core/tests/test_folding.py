@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from inlay.errors import CannotFold
-from inlay.testing import tiny_backbone
+from onlay.errors import CannotFold
+from onlay.testing import tiny_backbone
 
 
 def merged_equals(model, images, tolerance=1e-5):

@@ -11,14 +11,14 @@ from types import ModuleType
 import pytest
 from pydantic import create_model
 
-from inlay import PluginHost, adapt, hookimpl, hooks
-from inlay.config.base import Config
-from inlay.descriptors import Method, Task, resolve
-from inlay.errors import AnatomyError, ConfigError, PluginError, UnknownName
-from inlay.methods.config import LinearConfig
-from inlay.testing import tiny_backbone
+from onlay import PluginHost, adapt, hookimpl, hooks
+from onlay.config.base import Config
+from onlay.descriptors import Method, Task, resolve
+from onlay.errors import AnatomyError, ConfigError, PluginError, UnknownName
+from onlay.methods.config import LinearConfig
+from onlay.testing import tiny_backbone
 
-HOOKS = {name: f for name, f in vars(hooks).items() if hasattr(f, "inlay_spec")}
+HOOKS = {name: f for name, f in vars(hooks).items() if hasattr(f, "onlay_spec")}
 
 
 def method(name, **more):
@@ -50,7 +50,7 @@ def test_core_comes_through_its_own_door():
     assert {"full", "linear", "bitfit"} <= set(host.methods)
     assert "classification" in host.tasks
     assert {"plugins", "schema", "explain"} <= set(host.commands)
-    assert host.owner("method", "linear").distribution == "inlay"
+    assert host.owner("method", "linear").distribution == "onlay"
     assert resolve(host.find("method", "linear").attach).__name__ == "linear"
 
 
@@ -59,7 +59,7 @@ def test_every_hook_is_documented_by_its_grammar(name):
     spec = HOOKS[name]
     kind = {"register": "Ask", "make": "Decide"}.get(name.partition("_")[0], "Tell")
     assert inspect.getdoc(spec).startswith(f"{kind}: ")
-    assert spec.inlay_spec["firstresult"] is (kind == "Decide")
+    assert spec.onlay_spec["firstresult"] is (kind == "Decide")
     for argument in inspect.signature(spec).parameters:
         assert f"`{argument}`" in inspect.getdoc(spec)
 
@@ -110,7 +110,7 @@ def twice():
     ("functions", "reason"),
     [
         ({"register_methods": raises}, r"RuntimeError: the cat .* \(test_host.py, line \d+\)"),
-        ({"register_methods": lambda: ["arc"]}, "as `inlay.descriptors.Method`, not `str`"),
+        ({"register_methods": lambda: ["arc"]}, "as `onlay.descriptors.Method`, not `str`"),
         ({"register_methods": lambda: None}, "TypeError: 'NoneType' object is not iterable"),
         ({"register_methods": misnamed}, "the configuration of the method `a` must have `name: "),
         ({"register_methods": twice}, "the method `a` is registered twice"),
@@ -215,8 +215,8 @@ def test_a_configuration_may_be_an_import_path_that_is_followed_when_it_is_used(
     ("path", "reason"),
     [
         ("no_such_module:LaterConfig", "No module named 'no_such_module'"),
-        ("inlay.methods.config:LaterConfig", "has no attribute 'LaterConfig'"),
-        ("inlay.methods.config:LinearConfig", "must have `name: Literal"),
+        ("onlay.methods.config:LaterConfig", "has no attribute 'LaterConfig'"),
+        ("onlay.methods.config:LinearConfig", "must have `name: Literal"),
     ],
 )
 def test_a_configuration_path_that_leads_nowhere_breaks_the_plugin(path, reason):
@@ -246,7 +246,7 @@ def test_two_claims_on_one_name_are_an_error_that_names_both():
     assert "`d-one 1`" in str(told.value)
     assert "`d-two 2`" in str(told.value)
     assert [str(clash) for clash in host.clashes()] == [str(told.value)]
-    leave_out = str(told.value).rpartition("INLAY_PLUGINS=-")[2]
+    leave_out = str(told.value).rpartition("ONLAY_PLUGINS=-")[2]
     assert leave_out in ("d-one`", "d-two`")
 
 
@@ -254,19 +254,19 @@ def test_two_claims_on_one_name_are_an_error_that_names_both():
     ("kind", "name", "sentence"),
     [
         ("method", "linaer", "(have: bitfit, full, linear); did you mean `linear`?"),
-        ("method", "dapt", "it comes with `inlay-dapt`: pip install inlay-dapt"),
+        ("method", "dapt", "it comes with `onlay-dapt`: pip install onlay-dapt"),
         ("method", "zzz", "no method `zzz` is installed (have: bitfit, full, linear)"),
-        ("backbone", "point_mae", "pip install inlay-pointcloud"),
-        ("backbone", "vit_base_patch16_224.mae", "pip install inlay-image"),
-        ("command", "eval", "`eval` needs `inlay-train`: pip install inlay-train"),
+        ("backbone", "point_mae", "pip install onlay-pointcloud"),
+        ("backbone", "vit_base_patch16_224.mae", "pip install onlay-image"),
+        ("command", "eval", "`eval` needs `onlay-train`: pip install onlay-train"),
         ("command", "trian", "did you mean `train`?"),
     ],
 )
 def test_a_missing_name_says_what_to_do(kind, name, sentence):
-    from inlay import builtin
+    from onlay import builtin
 
     host = PluginHost()
-    host.add(builtin, name="core", distribution="inlay")
+    host.add(builtin, name="core", distribution="onlay")
     with pytest.raises(UnknownName) as told:
         host.find(kind, name)
     assert sentence in str(told.value)
@@ -285,7 +285,7 @@ def test_an_unknown_name_points_at_broken_plugins():
 
 
 TELLER = """
-    from inlay import hookimpl
+    from onlay import hookimpl
     import order
 
     @hookimpl
@@ -300,13 +300,13 @@ def site(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
 
-    def install(name, code, requires="inlay>=0.1,<0.2", distribution=None):
+    def install(name, code, requires="onlay>=0.1,<0.2", distribution=None):
         distribution = distribution or f"dist-{name}"
         (tmp_path / f"{distribution}_module.py".replace("-", "_")).write_text(dedent(code))
         info = tmp_path / f"{distribution.replace('-', '_')}-1.5.dist-info"
         info.mkdir()
         module = f"{distribution}_module".replace("-", "_")
-        (info / "entry_points.txt").write_text(f"[inlay]\n{name} = {module}\n")
+        (info / "entry_points.txt").write_text(f"[onlay]\n{name} = {module}\n")
         (info / "METADATA").write_text(
             "Metadata-Version: 2.1\n"
             f"Name: {distribution}\nVersion: 1.5\nRequires-Dist: {requires}\n"
@@ -346,7 +346,7 @@ def test_plugins_are_called_by_name_whatever_the_file_system_says(site):
 def test_switching_plugins_off(site, monkeypatch, only, off):
     for name in ("mole", "ant"):
         site(name, "raise RuntimeError('imported')")
-    monkeypatch.setenv("INLAY_PLUGINS", only)
+    monkeypatch.setenv("ONLAY_PLUGINS", only)
     host = PluginHost.discover()
     assert {name for name, record in found(host).items() if record.status == "off"} == off
     assert {r.status for r in found(host).values()} <= {"off", "broken"}, "the rest was imported"
@@ -367,10 +367,10 @@ def test_a_wrong_switch_is_refused(site, only, error, sentence):
 
 
 def test_a_name_of_a_plugin_that_is_off_says_so(site):
-    site("arc", "", distribution="inlay-arc")
+    site("arc", "", distribution="onlay-arc")
     host = PluginHost.discover(only="-arc")
     with pytest.raises(
-        PluginError, match=r"`inlay-arc .*`, which is left out by `INLAY_PLUGINS=-arc`"
+        PluginError, match=r"`onlay-arc .*`, which is left out by `ONLAY_PLUGINS=-arc`"
     ):
         host.find("method", "arc")
 
@@ -378,15 +378,15 @@ def test_a_name_of_a_plugin_that_is_off_says_so(site):
 @pytest.mark.parametrize(
     ("requires", "status"),
     [
-        ("inlay>=0.1,<0.2", "ok"),
-        ("inlay", "ok"),
-        ("Inlay >=0.1", "ok"),
-        ("inlay<0.1", "incompatible"),
-        ("inlay (>=7)", "incompatible"),
-        ("inlay>=7; python_version < '3'", "ok"),
-        ("inlay-image>=7", "ok"),
-        ("inlay_image>=7", "ok"),
-        ("inlay[extra]>=7", "incompatible"),
+        ("onlay>=0.1,<0.2", "ok"),
+        ("onlay", "ok"),
+        ("Onlay >=0.1", "ok"),
+        ("onlay<0.1", "incompatible"),
+        ("onlay (>=7)", "incompatible"),
+        ("onlay>=7; python_version < '3'", "ok"),
+        ("onlay-image>=7", "ok"),
+        ("onlay_image>=7", "ok"),
+        ("onlay[extra]>=7", "incompatible"),
     ],
 )
 def test_a_plugin_for_another_core_is_incompatible(site, requires, status):
@@ -395,10 +395,10 @@ def test_a_plugin_for_another_core_is_incompatible(site, requires, status):
 
 
 def test_a_plugin_for_another_core_is_not_called_broken(site):
-    site("ant", "from inlay import something_new", requires="inlay>=7")
+    site("ant", "from onlay import something_new", requires="onlay>=7")
     record = found(PluginHost.discover())["ant"]
     assert record.status == "incompatible"
-    assert "`inlay>=7`" in record.reason
+    assert "`onlay>=7`" in record.reason
 
 
 def test_a_plugin_that_exits_on_import_takes_nobody_with_it(site):
@@ -415,9 +415,9 @@ def test_a_plugin_that_exits_on_import_takes_nobody_with_it(site):
 
 FILE = """
     from typing import Literal
-    from inlay import hookimpl
-    from inlay.config.base import Config
-    from inlay.descriptors import Method
+    from onlay import hookimpl
+    from onlay.config.base import Config
+    from onlay.descriptors import Method
 
     class ScaleConfig(Config):
         name: Literal["scale"] = "scale"
@@ -516,7 +516,7 @@ def test_an_adapter_that_a_plugin_refuses_is_taken_off():
 
 
 def test_what_a_method_needs_and_refuses():
-    from inlay.fit import check_fit
+    from onlay.fit import check_fit
 
     picky = method("picky", needs=frozenset({"grid"}), refuses={"hierarchical": "widths differ"})
     check_fit(picky, frozenset({"grid", "sequence"}), {}, "vit")
@@ -537,7 +537,7 @@ def points_task():
 
 
 def test_what_a_task_needs():
-    from inlay.fit import check_fit
+    from onlay.fit import check_fit
 
     check_fit(points_task(), frozenset({"points", "sequence"}), {}, "cloud")
     with pytest.raises(

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from inlay.features import Features, Grid, Layout, Points
-from inlay.inspecting import Observation, Picture, Signal
-from inlay.pages import COLOURS, differences, signals, write
-from inlay.task import Prediction
+from onlay.features import Features, Grid, Layout, Points
+from onlay.inspecting import Observation, Picture, Signal
+from onlay.pages import COLOURS, differences, signals, write
+from onlay.task import Prediction
 
 PROMPT = [9.0, 9.0]
 

@@ -1,4 +1,4 @@
-"""What is recorded of one input, and what `inlay inspect` prints of it."""
+"""What is recorded of one input, and what `onlay inspect` prints of it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-import inlay
-from inlay import PluginHost
-from inlay.cli import main
-from inlay.errors import AnatomyError
-from inlay.features import Grid
-from inlay.inspecting import Observation, Signal, observe, titles
+import onlay
+from onlay import PluginHost
+from onlay.cli import main
+from onlay.errors import AnatomyError
+from onlay.features import Grid
+from onlay.inspecting import Observation, Signal, observe, titles
 
 FILE = Path(__file__).parent / "data" / "choosy.py"
 CHOICES = [[0, 0, 1], [3, 1, 2], [2, 2, 2], [1, 4, 5]]
@@ -29,12 +29,12 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[PluginHost]:
 
 
 @pytest.fixture
-def model(host: PluginHost) -> inlay.AdaptedModel:
-    return inlay.adapt("dots", "choosy", labels=["a", "b"], host=host)
+def model(host: PluginHost) -> onlay.AdaptedModel:
+    return onlay.adapt("dots", "choosy", labels=["a", "b"], host=host)
 
 
 @pytest.fixture
-def seen(model: inlay.AdaptedModel) -> Observation:
+def seen(model: onlay.AdaptedModel) -> Observation:
     return observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8))
 
 
@@ -63,7 +63,7 @@ def test_one_number_a_token_is_one_part(seen: Observation) -> None:
     assert seen.signals[3].patches_NK.tolist() == [[0.0], [0.5], [0.0], [1.0]]
 
 
-def test_nothing_is_recorded_later(model: inlay.AdaptedModel, seen: Observation) -> None:
+def test_nothing_is_recorded_later(model: onlay.AdaptedModel, seen: Observation) -> None:
     assert not any(m._forward_hooks for m in model.adapter.modules() if hasattr(m, "shown"))
 
 
@@ -98,7 +98,7 @@ def test_blocks_with_two_signals_of_a_name_say_the_site() -> None:
 def test_a_picture_must_have_four_dimensions(
     host: PluginHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = inlay.adapt("dots", {"name": "choosy", "kernels": True}, labels=["a"], host=host)
+    model = onlay.adapt("dots", {"name": "choosy", "kernels": True}, labels=["a"], host=host)
     kernels = next(m for m in model.adapter.modules() if hasattr(m, "pictured"))
     monkeypatch.setattr(type(kernels), "forward", lambda self, x: x[:, 0])
     with pytest.raises(AnatomyError, match=r"`kernels` of block 0 has the shape \(1, 16\)"):
@@ -109,7 +109,7 @@ def test_a_picture_must_have_four_dimensions(
 def test_an_adapter_that_diverged_is_refused(
     name: str, host: PluginHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = inlay.adapt("dots", {"name": "choosy", "kernels": True}, labels=["a"], host=host)
+    model = onlay.adapt("dots", {"name": "choosy", "kernels": True}, labels=["a"], host=host)
     (kind,) = {
         type(module)
         for module in model.adapter.modules()
@@ -123,7 +123,7 @@ def test_an_adapter_that_diverged_is_refused(
 
 def test_pictures_are_recorded_beside_signals(host: PluginHost) -> None:
     method = {"name": "choosy", "kernels": True}
-    model = inlay.adapt("dots", method, labels=["a", "b"], host=host)
+    model = onlay.adapt("dots", method, labels=["a", "b"], host=host)
     seen = observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8))
     places = [(p.name, p.block, p.site) for p in seen.pictures]
     assert places == [("kernels", 0, "mlp.out"), ("kernels", 1, "mlp.out")]
@@ -137,11 +137,11 @@ def test_pictures_are_recorded_beside_signals(host: PluginHost) -> None:
 
 
 @pytest.fixture
-def inspected(model: inlay.AdaptedModel, host: PluginHost, tmp_path: Path) -> Result:
+def inspected(model: onlay.AdaptedModel, host: PluginHost, tmp_path: Path) -> Result:
     model.save_pretrained(tmp_path / "bundle")
     (tmp_path / "x.dots").write_text("1")
     words = ["inspect", tmp_path / "bundle", tmp_path / "x.dots", "--out", tmp_path / "x.html"]
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay", obj=host)
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay", obj=host)
 
 
 def test_inspect_prints_a_line_for_each_block_and_writes_the_page(
@@ -161,7 +161,7 @@ def test_inspect_prints_a_line_for_each_block_and_writes_the_page(
 def test_numbers_of_which_none_is_zero_are_told_by_their_mean(
     host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = inlay.adapt("dots", "choosy", labels=["a", "b"], host=host)
+    model = onlay.adapt("dots", "choosy", labels=["a", "b"], host=host)
     monkeypatch.setattr(sys.modules["choosy"], "STRENGTHS", [0.5, 1.0, 1.0, 2.5])
     model.save_pretrained(tmp_path / "bundle")
     (tmp_path / "x.dots").write_text("1")
@@ -175,7 +175,7 @@ def test_two_files_are_on_one_page_and_their_kernels_are_compared(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     method = {"name": "choosy", "kernels": True}
-    model = inlay.adapt("dots", method, labels=["a", "b"], host=host)
+    model = onlay.adapt("dots", method, labels=["a", "b"], host=host)
     model.save_pretrained("bundle")
     units: list[list[float]] = []
     for file, value in (("x.dots", 1.0), ("y.dots", -2.0)):

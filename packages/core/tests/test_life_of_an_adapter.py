@@ -7,8 +7,8 @@ import copy
 import pytest
 import torch
 
-from inlay.errors import AnatomyError, BundleError
-from inlay.testing import tiny_backbone
+from onlay.errors import AnatomyError, BundleError
+from onlay.testing import tiny_backbone
 
 
 @pytest.fixture

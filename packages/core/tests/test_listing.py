@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from inlay.class_folders import ClassFolders
-from inlay.config.data import SplitConfig
-from inlay.errors import DataError
-from inlay.listing import Item, Listing, classes_of, counts, digest, stratified, targets
+from onlay.class_folders import ClassFolders
+from onlay.config.data import SplitConfig
+from onlay.errors import DataError
+from onlay.listing import Item, Listing, classes_of, counts, digest, stratified, targets
 
 
 def items(*labels: str) -> list[Item]:

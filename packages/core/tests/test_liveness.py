@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from inlay.anatomy.liveness import prove_alive
-from inlay.errors import AnatomyError
+from onlay.anatomy.liveness import prove_alive
+from onlay.errors import AnatomyError
 
 
 def test_a_site_that_is_never_met_is_named(built, adapt_with, pieces):

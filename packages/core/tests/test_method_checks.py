@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from inlay import PluginHost
-from inlay.errors import ConfigError, InlayError, UnknownName
-from inlay.testing import method_checks, ranks, registered, run_checks
-from inlay.testing.case import method_cases
-from inlay.testing.checking import outcomes
-from inlay.testing.methods import METHOD_CHECKS
+from onlay import PluginHost
+from onlay.errors import ConfigError, OnlayError, UnknownName
+from onlay.testing import method_checks, ranks, registered, run_checks
+from onlay.testing.case import method_cases
+from onlay.testing.checking import outcomes
+from onlay.testing.methods import METHOD_CHECKS
 
 pytest_plugins = ["pytester"]
 PLANTED = Path(__file__).parent / "planted" / "planted.py"
@@ -77,9 +77,9 @@ def test_an_expected_failure_is_told_and_one_that_passes_is_a_failure():
 HEAVY = """
 import torch
 from typing import Literal
-from inlay import hookimpl
-from inlay.config.base import Config
-from inlay.descriptors import Method
+from onlay import hookimpl
+from onlay.config.base import Config
+from onlay.descriptors import Method
 
 class HeavyConfig(Config):
     name: Literal["heavy"] = "heavy"
@@ -92,10 +92,10 @@ def register_methods():
 
 def test_an_installed_plugin_that_imports_torch_to_register_is_named(tmp_path, monkeypatch):
     (tmp_path / "heavy_plugin.py").write_text(HEAVY)
-    info = tmp_path / "inlay_heavy-1.0.dist-info"
+    info = tmp_path / "onlay_heavy-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: inlay-heavy\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[inlay]\nheavy = heavy_plugin\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: onlay-heavy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[onlay]\nheavy = heavy_plugin\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     monkeypatch.setenv("PYTHONPATH", path)
@@ -121,7 +121,7 @@ def test_two_processes_end_where_torch_has_threads(monkeypatch):
 
 
 def test_a_method_that_no_small_backbone_carries_is_told_in_a_sentence():
-    with pytest.raises(InlayError, match="needs `frequency`"):
+    with pytest.raises(OnlayError, match="needs `frequency`"):
         method_cases("needy", HOST)
 
 
@@ -136,8 +136,8 @@ def test_marks_turn_into_passing_failing_and_strict_tests(pytester):
     pytester.makepyfile(
         f"""
         from pathlib import Path
-        from inlay import PluginHost
-        from inlay.testing import method_checks
+        from onlay import PluginHost
+        from onlay.testing import method_checks
 
         HOST = PluginHost.discover(files=[Path({str(PLANTED)!r})])
 

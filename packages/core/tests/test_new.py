@@ -1,4 +1,4 @@
-"""`inlay new`: what it writes is installed, discovered, and passes its own tests."""
+"""`onlay new`: what it writes is installed, discovered, and passes its own tests."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ import pytest
 from click.testing import CliRunner, Result
 from packaging.requirements import Requirement
 
-from inlay import PluginHost, scaffold
-from inlay.cli import main
-from inlay.scaffold import KINDS, Names
+from onlay import PluginHost, scaffold
+from onlay.cli import main
+from onlay.scaffold import KINDS, Names
 
 MADE = {
     "method": ("MySway", "my_sway"),
     "backbone": ("narrow-net", "narrow_net"),
     "task": ("many_tags", "many_tags"),
-    "dataset": ("inlay-shelf", "shelf"),
+    "dataset": ("onlay-shelf", "shelf"),
 }
 """The name given, in each spelling that is taken, and the name that is registered."""
 SHOWN = Path(__file__).parents[3] / "docs" / "how-to" / "output" / "new.txt"
 
 
 def new(*args: Any) -> Result:
-    return CliRunner().invoke(main, ["new", *map(str, args)], prog_name="inlay")
+    return CliRunner().invoke(main, ["new", *map(str, args)], prog_name="onlay")
 
 
 def refusal(result: Result) -> str:
@@ -51,7 +51,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         result = new(kind, given, "--into", into)
         assert result.exit_code == 0, result.output
     assert len(list(into.iterdir())) == len(MADE)  # nothing else is left behind
-    return {kind: into / f"inlay-{name.replace('_', '-')}" for kind, (_, name) in MADE.items()}
+    return {kind: into / f"onlay-{name.replace('_', '-')}" for kind, (_, name) in MADE.items()}
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def site(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         needs = [("Requires-Dist", each) for each in project["dependencies"]]
         lines = [f"{key}: {value}\n" for key, value in (*head.items(), *needs)]
         (info / "METADATA").write_text("".join(lines))
-        points = [f"{k} = {v}\n" for k, v in project["entry-points"]["inlay"].items()]
-        (info / "entry_points.txt").write_text("".join(["[inlay]\n", *points]))
+        points = [f"{k} = {v}\n" for k, v in project["entry-points"]["onlay"].items()]
+        (info / "entry_points.txt").write_text("".join(["[onlay]\n", *points]))
     return site
 
 
@@ -82,7 +82,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Non
         importlib.invalidate_caches()
 
     yield prepend
-    packages = {f"inlay_{name}" for _, name in MADE.values()} | {"plugin", "inlay_my_tilt"}
+    packages = {f"onlay_{name}" for _, name in MADE.values()} | {"plugin", "onlay_my_tilt"}
     for module in set(sys.modules) - before:
         if module.split(".")[0] in packages:
             del sys.modules[module]
@@ -102,7 +102,7 @@ def test_its_own_tests_pass_as_they_are(
     folders: dict[str, Path], site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one process, for each would import torch anew."""
-    for needed in ("torchmetrics", "inlay_image"):  # by the task's metrics, and for the modality
+    for needed in ("torchmetrics", "onlay_image"):  # by the task's metrics, and for the modality
         pytest.importorskip(needed)
     monkeypatch.setenv("PYTHONPATH", str(site))
     options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
@@ -140,8 +140,8 @@ def test_it_asks_for_the_core_that_wrote_it(folders: dict[str, Path]) -> None:
     for folder in folders.values():
         project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
         (requirement,) = map(Requirement, project["dependencies"])
-        assert requirement.name == "inlay"
-        assert requirement.specifier.contains(version("inlay"), prereleases=True)
+        assert requirement.name == "onlay"
+        assert requirement.specifier.contains(version("onlay"), prereleases=True)
 
 
 def test_it_says_what_to_do_next(
@@ -151,21 +151,21 @@ def test_it_says_what_to_do_next(
     monkeypatch.chdir(tmp_path)
     told = new("method", "my-tilt").stdout
     assert told == SHOWN.read_text(encoding="utf-8")
-    found = re.fullmatch(r"  PYTHONPATH=(\S+) inlay (.+)", told.splitlines()[-1])
+    found = re.fullmatch(r"  PYTHONPATH=(\S+) onlay (.+)", told.splitlines()[-1])
     assert found is not None
     importable(Path(found[1]).absolute())
-    explained = CliRunner().invoke(main, found[2].split(), prog_name="inlay")
+    explained = CliRunner().invoke(main, found[2].split(), prog_name="onlay")
     assert "rank: int, > 0 (default 4)" in explained.stdout
 
 
 def test_an_empty_folder_of_that_name_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "inlay-sway").mkdir()
+    (tmp_path / "onlay-sway").mkdir()
     assert new("method", "sway", "--into", tmp_path).exit_code == 0
-    assert (tmp_path / "inlay-sway" / "README.md").is_file()
+    assert (tmp_path / "onlay-sway" / "README.md").is_file()
 
 
 def test_it_imports_no_torch() -> None:
-    code = "import sys, inlay.cli.new; sys.exit('torch' in sys.modules)"
+    code = "import sys, onlay.cli.new; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -183,15 +183,15 @@ def test_it_imports_no_torch() -> None:
         ("LoRAPlus", "lora_plus", "LoraPlus"),
         ("IA3", "ia3", "Ia3"),
         ("vit-64", "vit_64", "Vit64"),
-        ("inlay-tilt", "tilt", "Tilt"),
-        ("inlay_tilt", "tilt", "Tilt"),
+        ("onlay-tilt", "tilt", "Tilt"),
+        ("onlay_tilt", "tilt", "Tilt"),
     ],
 )
 def test_spellings(given: str, registered: str, classes: str) -> None:
     names = Names.of(given)
     assert (names.registered, names.classes) == (registered, classes)
-    assert names.distribution == f"inlay-{registered.replace('_', '-')}"
-    assert names.package == f"inlay_{registered}"
+    assert names.distribution == f"onlay-{registered.replace('_', '-')}"
+    assert names.package == f"onlay_{registered}"
 
 
 @pytest.mark.parametrize(
@@ -200,17 +200,17 @@ def test_spellings(given: str, registered: str, classes: str) -> None:
         (("metod", "sway"), "no kind `metod` of plugin to write (have: `method`, `backbone`,"),
         (("metod", "sway"), "; did you mean `method`?"),
         (("method", "2fast"), "`2fast` cannot name a package: use letters, digits, `-` and `_`"),
-        (("method", "inlay-2fast"), "`inlay-2fast` cannot name a package"),
+        (("method", "onlay-2fast"), "`onlay-2fast` cannot name a package"),
         (("method", "a/b"), "`a/b` cannot name a package"),
         (("method", "größe"), "`größe` cannot name a package"),
         (("method", "lambda"), "`lambda` is a word of Python or YAML"),
         (("method", "None"), "`None` is a word of Python or YAML"),
         (("method", "null"), "`null` is a word of Python or YAML"),
-        (("method", "arc"), "`arc` is a name of `inlay-arc`: choose another"),
-        (("task", "arc"), "`arc` is a name of `inlay-arc`"),
-        (("backbone", "point-bert"), "`point_bert` is a name of `inlay-pointcloud`"),
-        (("method", "inlay"), "`inlay` is a name of `inlay`"),
-        (("method", "bitfit"), "there is a method `bitfit` already, in `inlay 0.1.0`"),
+        (("method", "arc"), "`arc` is a name of `onlay-arc`: choose another"),
+        (("task", "arc"), "`arc` is a name of `onlay-arc`"),
+        (("backbone", "point-bert"), "`point_bert` is a name of `onlay-pointcloud`"),
+        (("method", "onlay"), "`onlay` is a name of `onlay`"),
+        (("method", "bitfit"), "there is a method `bitfit` already, in `onlay 0.1.0`"),
     ],
 )
 def test_a_name_that_cannot_be(given: tuple[str, str], sentence: str, tmp_path: Path) -> None:
@@ -223,27 +223,27 @@ def test_a_name_that_is_installed(
 ) -> None:
     importable(site)
     again = refusal(new("method", "my-sway", "--into", tmp_path))
-    assert again.startswith("there is a method `my_sway` already, in `inlay-my-sway 0.1.0`")
+    assert again.startswith("there is a method `my_sway` already, in `onlay-my-sway 0.1.0`")
     other = refusal(new("dataset", "my-sway", "--into", tmp_path))
-    assert other.startswith("there is a plugin `my_sway` already, `inlay-my-sway 0.1.0`")
+    assert other.startswith("there is a plugin `my_sway` already, `onlay-my-sway 0.1.0`")
 
 
 # --- places
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "inlay-sway"
+    folder = tmp_path / "onlay-sway"
     folder.mkdir()
     (folder / "thesis.tex").write_text("years of work")
     sentence = refusal(new("method", "sway", "--into", tmp_path))
     assert sentence == f"`{folder}` is there already: give another name or remove it"
-    assert [path.name for path in tmp_path.rglob("*")] == ["inlay-sway", "thesis.tex"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["onlay-sway", "thesis.tex"]
 
 
 def test_a_file_of_that_name_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "inlay-sway").write_text("mine")
+    (tmp_path / "onlay-sway").write_text("mine")
     assert "is there already" in refusal(new("method", "sway", "--into", tmp_path))
-    assert (tmp_path / "inlay-sway").read_text() == "mine"
+    assert (tmp_path / "onlay-sway").read_text() == "mine"
 
 
 def test_a_place_that_is_not_there(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_place_that_is_not_there(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     """No system takes a file name of so many letters."""
     sentence = refusal(new("method", "x" * 300, "--into", tmp_path))
-    assert re.search(r"inlay-x+` cannot be written: ", sentence)
+    assert re.search(r"onlay-x+` cannot be written: ", sentence)
     assert not list(tmp_path.iterdir())
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from inlay.anatomy import Affine, Site
-from inlay.anatomy.folding import fold
-from inlay.anatomy.targets import ModuleTarget
-from inlay.errors import AnatomyError, CannotFold
-from inlay.testing import tiny_backbone
+from onlay.anatomy import Affine, Site
+from onlay.anatomy.folding import fold
+from onlay.anatomy.targets import ModuleTarget
+from onlay.errors import AnatomyError, CannotFold
+from onlay.testing import tiny_backbone
 
 
 class Scaled(nn.Module):

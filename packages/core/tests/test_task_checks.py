@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from inlay import PluginHost
-from inlay.errors import InlayError
-from inlay.testing import dataset_checks, task_checks
-from inlay.testing.checking import outcomes
-from inlay.testing.datasets import DATASET_CHECKS
-from inlay.testing.datasets.case import dataset_cases
-from inlay.testing.suites import SUITES
-from inlay.testing.tasks import TASK_CHECKS
+from onlay import PluginHost
+from onlay.errors import OnlayError
+from onlay.testing import dataset_checks, task_checks
+from onlay.testing.checking import outcomes
+from onlay.testing.datasets import DATASET_CHECKS
+from onlay.testing.datasets.case import dataset_cases
+from onlay.testing.suites import SUITES
+from onlay.testing.tasks import TASK_CHECKS
 
 DATA = Path(__file__).parent / "planted"
 HOST = PluginHost.discover(files=[DATA / "planted_tasks.py", DATA / "planted_datasets.py"])
@@ -49,7 +49,7 @@ def test_no_alarm_on_a_healthy_data_set(check: Callable[[], None]) -> None:
 
 
 def test_a_data_set_without_example_is_told_in_a_sentence() -> None:
-    with pytest.raises(InlayError, match=r"declares no `example`.* need `path`"):
+    with pytest.raises(OnlayError, match=r"declares no `example`.* need `path`"):
         dataset_cases("without_example", HOST)
 
 

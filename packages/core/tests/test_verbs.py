@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from inlay.anatomy import BLOCK_SITES, InputOf, Site
-from inlay.anatomy.pipe import Branch, SitePipe
-from inlay.errors import AnatomyError
+from onlay.anatomy import BLOCK_SITES, InputOf, Site
+from onlay.anatomy.pipe import Branch, SitePipe
+from onlay.errors import AnatomyError
 
 
 def attention(block, z):

@@ -9,10 +9,10 @@ import torch
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from inlay.cli import main
-from inlay.config import resolve
-from inlay.config.run import RunConfig
-from inlay.host import PluginHost
+from onlay.cli import main
+from onlay.config import resolve
+from onlay.config.run import RunConfig
+from onlay.host import PluginHost
 
 PLUGIN = Path(__file__).parent / "data" / "tiny_plugin.py"
 RUN = ("backbone=tiny", "method=noisy", "data=stripes")
@@ -51,8 +51,8 @@ def configure(tmp_path: Path, host: PluginHost) -> Callable[..., RunConfig]:
 
 
 @pytest.fixture
-def inlay_command(tmp_path: Path) -> Callable[..., Result]:
-    """`inlay_command("train", "train.lr=1")`: the small run on the command line, in process."""
+def onlay_command(tmp_path: Path) -> Callable[..., Result]:
+    """`onlay_command("train", "train.lr=1")`: the small run on the command line, in process."""
 
     def run(command: str, *words: str, small: bool = True, **kwargs: Any) -> Result:
         given = (*RUN, *TRAIN, f"out={tmp_path / 'run'}") if small else ()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from inlay.errors import BundleError, PluginError, RunError
-from inlay_train.checkpoint import gathered, load_checkpoint, placed_like, save_checkpoint
+from onlay.errors import BundleError, PluginError, RunError
+from onlay_train.checkpoint import gathered, load_checkpoint, placed_like, save_checkpoint
 
 
 def content(**more: Any) -> dict[str, Any]:
@@ -59,10 +59,10 @@ def test_code_in_a_checkpoint_is_not_run(
 ) -> None:
     path = tmp_path / "last.pt"
     torch.save({"format": 1, "trained": Payload()}, path)
-    with pytest.raises(BundleError, match="is no checkpoint of inlay or is damaged"):
+    with pytest.raises(BundleError, match="is no checkpoint of onlay or is damaged"):
         load_checkpoint(path)
     path.write_bytes(pickle.dumps(Payload(), protocol=2))
-    with pytest.raises(BundleError, match="is no checkpoint of inlay or is damaged"):
+    with pytest.raises(BundleError, match="is no checkpoint of onlay or is damaged"):
         load_checkpoint(path)
     assert "executed" not in capsys.readouterr().out
 
@@ -72,7 +72,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(content(), path)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(BundleError, match="is no checkpoint of inlay or is damaged"):
+    with pytest.raises(BundleError, match="is no checkpoint of onlay or is damaged"):
         load_checkpoint(path)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from inlay.firstparty import BROUGHT_BY
-from inlay_train.signals import Stopped
+from onlay.firstparty import BROUGHT_BY
+from onlay_train.signals import Stopped
 
 Command = Callable[..., Result]
 
@@ -23,8 +23,8 @@ def refusal(result: Result) -> str:
     return line.removeprefix("Error: ")
 
 
-def test_train_prints_lines_and_a_table(inlay_command: Command, tmp_path: Path) -> None:
-    result = inlay_command("train")
+def test_train_prints_lines_and_a_table(onlay_command: Command, tmp_path: Path) -> None:
+    result = onlay_command("train")
     assert result.exit_code == 0, result.output
     out = result.stdout
     assert "noisy on tiny: trains 232 parameters (4.39 % of the backbone's 5,280)" in out
@@ -38,23 +38,23 @@ def test_train_prints_lines_and_a_table(inlay_command: Command, tmp_path: Path) 
     assert f"bundle {tmp_path / 'run'}/bundle".replace("\n", "") in out.replace("\n", "")
 
 
-def test_train_says_that_a_run_is_finished(inlay_command: Command, tmp_path: Path) -> None:
-    inlay_command("train", "train.epochs=1")
-    result = inlay_command("train", "train.epochs=1")
+def test_train_says_that_a_run_is_finished(onlay_command: Command, tmp_path: Path) -> None:
+    onlay_command("train", "train.epochs=1")
+    result = onlay_command("train", "train.epochs=1")
     assert result.exit_code == 0
     assert f"`{tmp_path / 'run'}` is finished; nothing is left to train" in result.stdout
 
 
-def test_train_refuses_another_runs_folder(inlay_command: Command) -> None:
-    inlay_command("train", "train.epochs=1")
-    text = refusal(inlay_command("train", "train.epochs=1", "train.seed=7"))
+def test_train_refuses_another_runs_folder(onlay_command: Command) -> None:
+    onlay_command("train", "train.epochs=1")
+    text = refusal(onlay_command("train", "train.epochs=1", "train.seed=7"))
     assert "already holds another run (`train.seed` is 0 there and 7 here)" in text
 
 
 def test_a_dry_run_shows_everything_and_writes_nothing(
-    inlay_command: Command, tmp_path: Path
+    onlay_command: Command, tmp_path: Path
 ) -> None:
-    result = inlay_command("train", "--dry-run")
+    result = onlay_command("train", "--dry-run")
     assert result.exit_code == 0, result.output
     assert "rank: 2" in result.stdout
     assert "sites (2):\n  blocks.0.mlp.in\n  blocks.1.mlp.in\n" in result.stdout
@@ -65,7 +65,7 @@ def test_a_dry_run_shows_everything_and_writes_nothing(
 
 
 def test_a_run_file_and_a_plugin_file(
-    inlay_command: Command, tmp_path: Path, plugin_file: Path
+    onlay_command: Command, tmp_path: Path, plugin_file: Path
 ) -> None:
     run = tmp_path / "run.yaml"
     run.write_text(
@@ -73,7 +73,7 @@ def test_a_run_file_and_a_plugin_file(
     )
     out = tmp_path / "there"
     words = [str(run), f"out={out}", "--plugin", str(plugin_file)]
-    result = inlay_command("train", *words, small=False)
+    result = onlay_command("train", *words, small=False)
     assert result.exit_code == 0, result.output
     assert (out / "bundle" / "adapter_config.json").exists()
 
@@ -94,82 +94,82 @@ def test_a_run_file_and_a_plugin_file(
         (["--preset", "vtab1k"], "method `noisy` has no preset `vtab1k` (have: none)"),
     ],
 )
-def test_mistakes_are_one_sentence(inlay_command: Command, words: list[str], message: str) -> None:
-    assert message in refusal(inlay_command("train", *words))
+def test_mistakes_are_one_sentence(onlay_command: Command, words: list[str], message: str) -> None:
+    assert message in refusal(onlay_command("train", *words))
 
 
 def test_a_method_of_ours_that_is_not_installed(
-    inlay_command: Command, monkeypatch: pytest.MonkeyPatch
+    onlay_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BROUGHT_BY, "inlay-unborn", {"method": ("unborn",)})
-    told = refusal(inlay_command("train", "method=unborn"))
-    assert "it comes with `inlay-unborn`: pip install inlay-unborn" in told
+    monkeypatch.setitem(BROUGHT_BY, "onlay-unborn", {"method": ("unborn",)})
+    told = refusal(onlay_command("train", "method=unborn"))
+    assert "it comes with `onlay-unborn`: pip install onlay-unborn" in told
 
 
-def test_train_without_words_says_what_to_type(inlay_command: Command) -> None:
-    assert "inlay train run.yaml" in refusal(inlay_command("train", small=False))
+def test_train_without_words_says_what_to_type(onlay_command: Command) -> None:
+    assert "onlay train run.yaml" in refusal(onlay_command("train", small=False))
 
 
-def test_eval_prints_the_metrics_of_a_split(inlay_command: Command, tmp_path: Path) -> None:
-    inlay_command("train", "train.epochs=1")
+def test_eval_prints_the_metrics_of_a_split(onlay_command: Command, tmp_path: Path) -> None:
+    onlay_command("train", "train.epochs=1")
     run = str(tmp_path / "run")
-    shown = inlay_command("eval", run, "--split", "validation", small=False)
+    shown = onlay_command("eval", run, "--split", "validation", small=False)
     assert shown.exit_code == 0, shown.output
     assert "validation part, 10 samples" in shown.stdout
-    result = inlay_command("eval", run, "--json", small=False)
+    result = onlay_command("eval", run, "--json", small=False)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     found = json.loads(result.stdout)
     assert (found["split"], found["samples"]) == ("test", 10)
     assert found["top1"] == pytest.approx(summary["metrics"]["test_top1"])
 
 
-def test_eval_of_other_data(inlay_command: Command, tmp_path: Path) -> None:
-    inlay_command("train", "train.epochs=1")
-    result = inlay_command("eval", str(tmp_path / "run"), "data.held_out=21", "--json", small=False)
+def test_eval_of_other_data(onlay_command: Command, tmp_path: Path) -> None:
+    onlay_command("train", "train.epochs=1")
+    result = onlay_command("eval", str(tmp_path / "run"), "data.held_out=21", "--json", small=False)
     assert json.loads(result.stdout)["samples"] == 21
 
 
-def test_eval_refuses_what_is_no_finished_run(inlay_command: Command, tmp_path: Path) -> None:
-    text = refusal(inlay_command("eval", str(tmp_path), small=False))
+def test_eval_refuses_what_is_no_finished_run(onlay_command: Command, tmp_path: Path) -> None:
+    text = refusal(onlay_command("eval", str(tmp_path), small=False))
     assert text == f"`{tmp_path}` is no finished run: it needs `config.yaml` and `bundle/`"
 
 
-def test_eval_refuses_a_part_that_is_not_there(inlay_command: Command, tmp_path: Path) -> None:
-    inlay_command("train", "train.epochs=1", "data.held_out=0")
-    text = refusal(inlay_command("eval", str(tmp_path / "run"), small=False))
+def test_eval_refuses_a_part_that_is_not_there(onlay_command: Command, tmp_path: Path) -> None:
+    onlay_command("train", "train.epochs=1", "data.held_out=0")
+    text = refusal(onlay_command("eval", str(tmp_path / "run"), small=False))
     assert text == "`stripes` has no test part (have: train)"
 
 
-def test_a_choice_on_the_test_part_is_said_loudly(inlay_command: Command) -> None:
-    result = inlay_command("train", "train.selection=best_test_as_published", "train.epochs=1")
+def test_a_choice_on_the_test_part_is_said_loudly(onlay_command: Command) -> None:
+    result = onlay_command("train", "train.selection=best_test_as_published", "train.epochs=1")
     assert "Note: the epoch was chosen on the test part" in result.stdout
 
 
-def test_a_misbehaving_plugin_is_named(inlay_command: Command, tmp_path: Path) -> None:
+def test_a_misbehaving_plugin_is_named(onlay_command: Command, tmp_path: Path) -> None:
     bad = tmp_path / "badly.py"
     bad.write_text(
-        "import inlay\n\n@inlay.hookimpl\ndef evaluated(split):\n    raise KeyError(split)\n"
+        "import onlay\n\n@onlay.hookimpl\ndef evaluated(split):\n    raise KeyError(split)\n"
     )
-    text = refusal(inlay_command("train", "--plugin", str(bad)))
+    text = refusal(onlay_command("train", "--plugin", str(bad)))
     assert text.startswith("plugin `badly")
     assert "failed in `evaluated`: KeyError: 'validation'" in text
     assert (tmp_path / "run" / "last.pt").exists()
 
 
-def test_the_demo_says_what_it_needs(inlay_command: Command) -> None:
-    result = inlay_command("demo", small=False, env={"INLAY_PLUGINS": "train"})
-    assert "inlay-image" in refusal(result)
+def test_the_demo_says_what_it_needs(onlay_command: Command) -> None:
+    result = onlay_command("demo", small=False, env={"ONLAY_PLUGINS": "train"})
+    assert "onlay-image" in refusal(result)
 
 
 def test_a_stopped_demo_says_how_to_go_on(
-    inlay_command: Command, monkeypatch: pytest.MonkeyPatch
+    onlay_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("inlay_image", reason="the demo's backbone is in inlay-image")
+    pytest.importorskip("onlay_image", reason="the demo's backbone is in onlay-image")
 
     def stopped(*args: object, **kwargs: object) -> None:
         raise Stopped(signal.SIGTERM)
 
-    monkeypatch.setattr("inlay_train.compare.compare", stopped)
-    result = inlay_command("demo", small=False)
+    monkeypatch.setattr("onlay_train.compare.compare", stopped)
+    result = onlay_command("demo", small=False)
     assert result.exit_code == 143
     assert result.stderr.strip() == "stopped by SIGTERM; the same command goes on"

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-import inlay
-from inlay.config import parse
-from inlay.descriptors import resolve as find
-from inlay.host import PluginHost
-from inlay_train.checkpoint import load_checkpoint
+import onlay
+from onlay.config import parse
+from onlay.descriptors import resolve as find
+from onlay.host import PluginHost
+from onlay_train.checkpoint import load_checkpoint
 
 WITNESS = '''
 """Every process writes down the weights it ends with."""
 import hashlib, os
-import inlay
+import onlay
 
-@inlay.hookimpl
+@onlay.hookimpl
 def run_finished(model, folder, summary):
     digest = hashlib.sha256()
     for name, tensor in sorted(model.trained_state().items()):
@@ -39,9 +39,9 @@ def free_port() -> int:
 
 
 def launched(*words: str) -> subprocess.CompletedProcess[str]:
-    """`inlay` in two processes."""
+    """`onlay` in two processes."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    launch += ["--master-port", str(free_port()), "-m", "inlay", *words]
+    launch += ["--master-port", str(free_port()), "-m", "onlay", *words]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(launch, env=env, capture_output=True, text=True, timeout=300)
 
@@ -65,7 +65,7 @@ def test_two_processes_end_with_the_same_weights_and_one_bundle(
     # of the 28 samples of an epoch the main process saw a half, and it alone complains
     assert [record["counting/samples/block_0"] for record in records] == [14, 14, 14]
     assert done.stdout.count("warning: block 0 saw 14 of [wanted] 20 samples") == 3
-    model = inlay.load(folder, host=host)
+    model = onlay.load(folder, host=host)
     part = stripes(host, held_out=9)
     right = sum(int(model(part[i][0][None]).argmax() == part[i][1]) for i in range(9))
     assert summary["metrics"]["test_top1"] * 9 == pytest.approx(right, abs=1e-4)
@@ -73,9 +73,9 @@ def test_two_processes_end_with_the_same_weights_and_one_bundle(
 
 FAILS_ELSEWHERE = """
 import os
-import inlay
+import onlay
 
-@inlay.hookimpl
+@onlay.hookimpl
 def step_finished(step):
     if step == 2 and os.environ["RANK"] == "1":
         raise ValueError("only here")

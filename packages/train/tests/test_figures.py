@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay.config.run import RunConfig
-from inlay.errors import PluginError
-from inlay.figures import Figures
-from inlay.host import PluginHost
-from inlay_train.display import Bar
-from inlay_train.folder import RunFolder
-from inlay_train.run import train
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay.config.run import RunConfig
+from onlay.errors import PluginError
+from onlay.figures import Figures
+from onlay.host import PluginHost
+from onlay_train.display import Bar
+from onlay_train.folder import RunFolder
+from onlay_train.run import train
 
 Configure = Callable[..., RunConfig]
 
@@ -34,7 +34,7 @@ class Heard:
         self.metrics: dict[int, Mapping[str, float]] = {}
         self.fails_at = fails_at
 
-    @inlay.hookimpl
+    @onlay.hookimpl
     def step_finished(self, step: int, metrics: Mapping[str, float]) -> None:
         self.metrics[step] = metrics
         if step == self.fails_at:

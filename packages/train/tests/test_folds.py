@@ -14,10 +14,10 @@ Command = Callable[..., Result]
 FEW = ("data.name=folded_stripes", "train.epochs=1")
 
 
-def test_every_fold_is_trained_and_summed_up(inlay_command: Command, tmp_path: Path) -> None:
+def test_every_fold_is_trained_and_summed_up(onlay_command: Command, tmp_path: Path) -> None:
     """And once more: a fold that is lost is trained again, a finished one is read back."""
     words = (*FEW, "train.selection=best_test_as_published")
-    result = inlay_command("folds", *words)
+    result = onlay_command("folds", *words)
     assert result.exit_code == 0, result.output
     out = tmp_path / "run"
     folders = [out / f"fold-{i}" for i in range(2)]
@@ -42,15 +42,15 @@ def test_every_fold_is_trained_and_summed_up(inlay_command: Command, tmp_path: P
     kept = folders[1] / "summary.json"
     (folders[0] / "summary.json").unlink()
     before = kept.stat().st_mtime_ns
-    again = inlay_command("folds", *words)
+    again = onlay_command("folds", *words)
     assert again.exit_code == 0, again.output
     assert again.stdout.count("noisy on tiny") == 1
     assert kept.stat().st_mtime_ns == before
     assert json.loads((out / "folds.json").read_text())["scores"] == scores
 
 
-def test_data_without_folds_is_refused(inlay_command: Command, tmp_path: Path) -> None:
-    result = inlay_command("folds")
+def test_data_without_folds_is_refused(onlay_command: Command, tmp_path: Path) -> None:
+    result = onlay_command("folds")
     assert result.exit_code == 2
     start = "Error: data set `stripes` has no folds; with folds: `folded_stripes`"
     assert result.stderr.startswith(start)

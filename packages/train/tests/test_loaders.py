@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from inlay.errors import DataError
-from inlay_train.loaders import eval_loader
-from inlay_train.sampler import ShardSampler
+from onlay.errors import DataError
+from onlay_train.loaders import eval_loader
+from onlay_train.sampler import ShardSampler
 
 
 class Broken(Dataset[Tensor]):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from inlay.config.train import TrainConfig
-from inlay.host import PluginHost
-from inlay_train.ema import Average
+from onlay.config.train import TrainConfig
+from onlay.host import PluginHost
+from onlay_train.ema import Average
 
 
 class Pretender:
@@ -59,11 +59,11 @@ def test_the_first_step_of_adamw_by_hand(host: PluginHost) -> None:
 
 
 def test_a_plugin_may_decide_the_optimizer(configure: Callable, host: PluginHost) -> None:
-    import inlay
+    import onlay
 
     class Deciding:
         @staticmethod
-        @inlay.hookimpl
+        @onlay.hookimpl
         def make_optimizer(groups: list, config: TrainConfig) -> torch.optim.Optimizer:
             return torch.optim.SGD(groups, lr=config.lr)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from inlay.host import PluginHost
-from inlay_train.compare import Comparison, compare
-from inlay_train.display import Bar, Display, Lines, make_display
-from inlay_train.memory import peak_bytes, reset_peak
-from inlay_train.plot import plot_comparison, plot_run
-from inlay_train.report import print_report
-from inlay_train.summary import Summary
+from onlay.host import PluginHost
+from onlay_train.compare import Comparison, compare
+from onlay_train.display import Bar, Display, Lines, make_display
+from onlay_train.memory import peak_bytes, reset_peak
+from onlay_train.plot import plot_comparison, plot_run
+from onlay_train.report import print_report
+from onlay_train.summary import Summary
 
 SUMMARY = Summary(
     folder="runs/a",

@@ -16,11 +16,11 @@ from click.testing import Result
 from rich.console import Console
 from safetensors.torch import load_file
 
-from inlay.config.run import RunConfig
-from inlay.host import PluginHost
-from inlay_train.checkpoint import load_checkpoint
-from inlay_train.run import train
-from inlay_train.signals import Stopped
+from onlay.config.run import RunConfig
+from onlay.host import PluginHost
+from onlay_train.checkpoint import load_checkpoint
+from onlay_train.run import train
+from onlay_train.signals import Stopped
 
 Configure = Callable[..., RunConfig]
 
@@ -89,7 +89,7 @@ def test_a_killed_process_goes_on_bitwise(
 ) -> None:
     undisturbed = configure("train.checkpoint_every=3", out="a")
     train(undisturbed, host, console=quiet)
-    command = [sys.executable, "-m", "inlay", *small_run, "train.checkpoint_every=3"]
+    command = [sys.executable, "-m", "onlay", *small_run, "train.checkpoint_every=3"]
     # in the second epoch, while step 14 reads its batch: one step behind the last checkpoint
     kill = {"STRIPES_KILL_AT": str(30 + 4 * 6), "STRIPES_SIGNAL": str(int(signal.SIGKILL))}
     killed = subprocess.run(command, env=os.environ | kill, capture_output=True)
@@ -103,14 +103,14 @@ def test_a_killed_process_goes_on_bitwise(
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_says_how_to_go_on(
-    inlay_command: Callable[..., Result], tmp_path: Path, number: signal.Signals, status: int
+    onlay_command: Callable[..., Result], tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     kill = {"STRIPES_KILL_AT": "9", "STRIPES_SIGNAL": str(int(number))}
-    result = inlay_command("train", env=kill)
+    result = onlay_command("train", env=kill)
     assert result.exit_code == status
-    assert f"stopped by {number.name}; the checkpoint is written; to go on: inlay" in result.stderr
+    assert f"stopped by {number.name}; the checkpoint is written; to go on: onlay" in result.stderr
     assert load_checkpoint(tmp_path / "run" / "last.pt")["progress"]["step"] == 3
-    again = inlay_command("train")
+    again = onlay_command("train")
     assert again.exit_code == 0
     assert "resumed at epoch 1, step 3" in again.stdout
 

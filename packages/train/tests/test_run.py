@@ -11,14 +11,14 @@ import pytest
 import torch
 from rich.console import Console
 
-import inlay
-from inlay.config.run import RunConfig
-from inlay.errors import ConfigError, DataError, PluginError, RunError
-from inlay.host import PluginHost
-from inlay_train.checkpoint import load_checkpoint
-from inlay_train.evaluate_run import evaluate_run
-from inlay_train.folder import RunFolder
-from inlay_train.run import train
+import onlay
+from onlay.config.run import RunConfig
+from onlay.errors import ConfigError, DataError, PluginError, RunError
+from onlay.host import PluginHost
+from onlay_train.checkpoint import load_checkpoint
+from onlay_train.evaluate_run import evaluate_run
+from onlay_train.folder import RunFolder
+from onlay_train.run import train
 
 Configure = Callable[..., RunConfig]
 
@@ -35,24 +35,24 @@ class Told:
         if name == self.fails_in:
             raise ValueError("misbehaving")
 
-    @inlay.hookimpl
+    @onlay.hookimpl
     def step_finished(self, step: int, metrics: Mapping[str, float]) -> None:
         self._hear("step_finished", step, sorted(metrics))
 
-    @inlay.hookimpl
+    @onlay.hookimpl
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         self._hear("evaluated", split, metrics["top1"])
 
-    @inlay.hookimpl
+    @onlay.hookimpl
     def checkpoint_saving(self, state: dict[str, Any], path: Path) -> None:
         state["told"] = {"steps": state["progress"]["step"]}
         self._hear("checkpoint_saving", path.name)
 
-    @inlay.hookimpl
+    @onlay.hookimpl
     def checkpoint_loaded(self, state: dict[str, Any], path: Path) -> None:
         self._hear("checkpoint_loaded", state["told"])
 
-    @inlay.hookimpl
+    @onlay.hookimpl
     def run_finished(self, folder: Path, summary: Mapping[str, Any]) -> None:
         self._hear("run_finished", (folder / "bundle").exists(), summary["epochs"])
 
@@ -150,7 +150,7 @@ def test_the_average_is_what_is_saved(
     config = configure("train.model_ema_decay=0.9")
     train(config, host, console=quiet)
     saved = load_checkpoint(config.out / "last.pt")
-    model = inlay.load(config.out, host=host)
+    model = onlay.load(config.out, host=host)
     for name, tensor in model.trained_state().items():
         assert torch.equal(tensor, saved["average"][name])
         assert not torch.equal(tensor, saved["trained"][name])
@@ -161,7 +161,7 @@ def test_half_precision_and_recomputation_leave_a_whole_bundle(
 ) -> None:
     config = configure("train.precision=bf16", "train.grad_checkpointing=true")
     summary = train(config, host, console=quiet)
-    tensors = inlay.load(config.out, host=host).trained_state()
+    tensors = onlay.load(config.out, host=host).trained_state()
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
     metrics, _ = evaluate_run(config.out, host)
     assert metrics["loss"] == pytest.approx(summary.metrics["test_loss"], rel=0.02)
@@ -220,7 +220,7 @@ def test_a_plugin_that_fails_at_the_end_has_lost_nothing(
     host.add(told, name="told")
     with pytest.raises(PluginError, match=r"plugin `told.*` failed in `run_finished`: ValueError"):
         train(config, host, console=quiet)
-    assert inlay.load(config.out, host=host).method.name == "noisy"
+    assert onlay.load(config.out, host=host).method.name == "noisy"
     assert train(config, host, console=quiet).epochs == 1, "the run is finished all the same"
 
 
@@ -244,7 +244,7 @@ def test_a_plugin_that_leaves_the_program_is_named(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:
     class Leaves:
-        @inlay.hookimpl
+        @onlay.hookimpl
         def step_finished(self) -> None:
             raise SystemExit(3)
 
@@ -257,7 +257,7 @@ def test_a_loss_that_is_not_finite_keeps_the_checkpoint(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:
     class Poison:
-        @inlay.hookimpl
+        @onlay.hookimpl
         def step_finished(self, model: Any, step: int) -> None:
             if step == 10:
                 model.head.fc.bias.data.fill_(torch.nan)
@@ -285,9 +285,9 @@ def test_a_full_disk_is_one_sentence(
 def test_a_tensor_without_gradient_is_named(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:
-    from inlay.assemble import assemble
-    from inlay_train.engine import make_accelerator
-    from inlay_train.loop import Trainer
+    from onlay.assemble import assemble
+    from onlay_train.engine import make_accelerator
+    from onlay_train.loop import Trainer
 
     config = configure()
     model, splits = assemble(config, host)

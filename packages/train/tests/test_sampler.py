@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inlay_train.sampler import Plan, PositionedSampler, ShardSampler
+from onlay_train.sampler import Plan, PositionedSampler, ShardSampler
 
 plans = st.builds(
     Plan,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from inlay.config.train import TrainConfig
-from inlay_train.schedule import learning_rate, make_schedule
+from onlay.config.train import TrainConfig
+from onlay_train.schedule import learning_rate, make_schedule
 
 
 def test_warm_up_rises_in_equal_parts_and_the_cosine_falls_to_the_floor() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from inlay_train.loaders import train_loader
-from inlay_train.sampler import Plan, PositionedSampler
-from inlay_train.seeding import SeededItems, generator_states, restore_generators, seed_all
+from onlay_train.loaders import train_loader
+from onlay_train.sampler import Plan, PositionedSampler
+from onlay_train.seeding import SeededItems, generator_states, restore_generators, seed_all
 
 
 class Draws(torch.utils.data.Dataset[Any]):

@@ -13,13 +13,13 @@ from click.testing import Result
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
-from inlay.bundle import load
-from inlay.config import load as load_config
-from inlay.descriptors import resolve
-from inlay.errors import DataError
-from inlay.host import PluginHost
-from inlay_train.evaluate_run import evaluate_run
-from inlay_train.voting import Voted, Voter
+from onlay.bundle import load
+from onlay.config import load as load_config
+from onlay.descriptors import resolve
+from onlay.errors import DataError
+from onlay.host import PluginHost
+from onlay_train.evaluate_run import evaluate_run
+from onlay_train.voting import Voted, Voter
 
 Command = Callable[..., Result]
 
@@ -57,13 +57,13 @@ def test_a_part_without_views_is_refused() -> None:
 
 
 def test_voted_metrics_have_names_of_their_own(
-    inlay_command: Command, tmp_path: Path, host: PluginHost
+    onlay_command: Command, tmp_path: Path, host: PluginHost
 ) -> None:
     """They are those of the mean logits, worked out here ballot by ballot, and the same each
     time."""
-    assert inlay_command("train", "train.epochs=3").exit_code == 0
+    assert onlay_command("train", "train.epochs=3").exit_code == 0
     run = tmp_path / "run"
-    result = inlay_command("eval", str(run), "--votes", "4", "--json", small=False)
+    result = onlay_command("eval", str(run), "--votes", "4", "--json", small=False)
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert (found["votes"], found["samples"]) == (4, 10)
@@ -83,11 +83,11 @@ def test_voted_metrics_have_names_of_their_own(
     assert found["voted_loss"] == pytest.approx(model.head.loss(logits, targets).item(), rel=1e-5)
     assert found["voted_top1"] == pytest.approx((logits.argmax(1) == targets).float().mean().item())
     assert found["voted_loss"] != pytest.approx(plain["loss"], rel=1e-3)
-    shown = inlay_command("eval", str(run), "--votes", "4", small=False).stdout
+    shown = onlay_command("eval", str(run), "--votes", "4", small=False).stdout
     assert "test part, 10 samples, 4 votes" in shown
     assert f"  voted_loss       {found['voted_loss']:10.4f}\n" in shown
 
-    refused = inlay_command("eval", str(run), "--votes", "2", "--split", "validation", small=False)
+    refused = onlay_command("eval", str(run), "--votes", "2", "--split", "validation", small=False)
     assert refused.exit_code == 2
     assert refused.stderr == (
         "Error: this part of `stripes` cannot be voted on, it has no changed views:"

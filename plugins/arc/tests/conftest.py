@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay.anatomy import Block, BuiltBackbone, Stage
-from inlay.features import Features, Grid
-from inlay.testing import TinyAnatomy, tiny_backbone
-from inlay_arc.config import ArcConfig
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay.anatomy import Block, BuiltBackbone, Stage
+from onlay.features import Features, Grid
+from onlay.testing import TinyAnatomy, tiny_backbone
+from onlay_arc.config import ArcConfig
 
 Builder = Callable[..., BuiltBackbone]
 Adapt = Callable[..., AdaptedModel]
@@ -84,13 +84,13 @@ def images() -> Tensor:
 
 
 @pytest.fixture(scope="session")
-def adapt(host: inlay.PluginHost) -> Adapt:
+def adapt(host: onlay.PluginHost) -> Adapt:
     """`adapt(built, rank=4, ...)`: an adapted model of three classes; keywords are ARC's fields."""
 
     def make(built: BuiltBackbone, *, rank: int = 4, **fields: object) -> AdaptedModel:
         torch.manual_seed(0)
         config = ArcConfig(rank=rank, **fields)
-        return inlay.adapt(built, config, num_classes=3, host=host).eval()
+        return onlay.adapt(built, config, num_classes=3, host=host).eval()
 
     return make
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inlay.errors import CannotFold
-from inlay.testing import tiny_backbone
-from inlay_arc.adapter import Recomposed
+from onlay.errors import CannotFold
+from onlay.testing import tiny_backbone
+from onlay_arc.adapter import Recomposed
 
 
 def tokens(built: Any, images: Tensor) -> Tensor:

@@ -11,21 +11,21 @@ import torch
 from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
-from inlay.cli import main
+from onlay.cli import main
 
-pytest.importorskip("inlay_image", reason="the backbone is timm's, which comes with inlay-image")
+pytest.importorskip("onlay_image", reason="the backbone is timm's, which comes with onlay-image")
 
 
-def inlay(*args: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="inlay")
+def onlay(*args: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in args], prog_name="onlay")
 
 
 @pytest.fixture
 def bundle(official: Any, tmp_path: Path) -> Path:
-    """`inlay import` on a file of ten classes of the authors' ViT, 192 wide."""
+    """`onlay import` on a file of ten classes of the authors' ViT, 192 wide."""
     save_file(official(width=192), tmp_path / "official.safetensors")
     (tmp_path / "labels.txt").write_text("".join(f"sign {i}\n" for i in range(10)))
-    result = inlay(
+    result = onlay(
         "import", "arc", tmp_path / "official.safetensors", "--out", tmp_path / "signs",
         "--labels", tmp_path / "labels.txt",
     )  # fmt: skip
@@ -47,8 +47,8 @@ def test_import_predict_merge_and_timm_agree(bundle: Path, picture: Path, tmp_pa
     from PIL import Image
     from timm.data import create_transform, resolve_data_config
 
-    (answer,) = json.loads(inlay("predict", bundle, picture, "--json").stdout)
-    merged = inlay("merge", bundle, "--out", tmp_path / "plain")
+    (answer,) = json.loads(onlay("predict", bundle, picture, "--json").stdout)
+    merged = onlay("merge", bundle, "--out", tmp_path / "plain")
     assert merged.exit_code == 0, merged.output
 
     plain = timm.create_model(f"local-dir:{tmp_path / 'plain'}", pretrained=True).eval()
@@ -62,7 +62,7 @@ def test_import_predict_merge_and_timm_agree(bundle: Path, picture: Path, tmp_pa
 
 def test_a_truncated_picture_is_named(bundle: Path, picture: Path) -> None:
     picture.write_bytes(picture.read_bytes()[:2000])
-    result = inlay("predict", bundle, picture)
+    result = onlay("predict", bundle, picture)
     assert result.exit_code == 2
     assert str(picture) in result.stderr
     assert "Traceback" not in result.output
@@ -72,7 +72,7 @@ def test_a_truncated_checkpoint_is_named(tmp_path: Path) -> None:
     torch.save({"head.weight": torch.zeros(3)}, tmp_path / "torn.bin")
     torn = tmp_path / "torn.bin"
     torn.write_bytes(torn.read_bytes()[:200])
-    result = inlay("import", "arc", torn, "--out", tmp_path / "signs")
+    result = onlay("import", "arc", torn, "--out", tmp_path / "signs")
     assert result.exit_code == 2
     assert str(torn) in result.stderr
     assert not (tmp_path / "signs").exists()

@@ -8,10 +8,10 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from inlay.config.train import TrainConfig
-from inlay_arc.config import ArcConfig
-from inlay_arc.plugin import register_methods
-from inlay_arc.presets import PRESETS
+from onlay.config.train import TrainConfig
+from onlay_arc.config import ArcConfig
+from onlay_arc.plugin import register_methods
+from onlay_arc.presets import PRESETS
 
 
 def test_defaults_are_the_authors() -> None:
@@ -75,7 +75,7 @@ def test_registers_one_method() -> None:
 
 def test_registering_imports_no_torch() -> None:
     code = (
-        "import sys, inlay_arc.plugin as p; list(p.register_methods());"
+        "import sys, onlay_arc.plugin as p; list(p.register_methods());"
         " assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

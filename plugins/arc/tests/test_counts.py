@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from inlay.anatomy import Block, Placement, Stage
-from inlay.testing import TinyAnatomy, tiny_backbone
-from inlay_arc.adapter import attach, count
-from inlay_arc.config import ArcConfig
+from onlay.anatomy import Block, Placement, Stage
+from onlay.testing import TinyAnatomy, tiny_backbone
+from onlay_arc.adapter import attach, count
+from onlay_arc.config import ArcConfig
 
 
 def outline(widths: list[int], depths: list[int]) -> TinyAnatomy:

@@ -1,4 +1,4 @@
-"""`inlay import arc`: the logits are those of the authors' network, restated in plain torch."""
+"""`onlay import arc`: the logits are those of the authors' network, restated in plain torch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-import inlay
-from inlay.cli import main
-from inlay.errors import BundleError
-from inlay_arc.importer import read
+import onlay
+from onlay.cli import main
+from onlay.errors import BundleError
+from onlay_arc.importer import read
 
-pytest.importorskip("inlay_image", reason="the backbone is timm's, which comes with inlay-image")
+pytest.importorskip("onlay_image", reason="the backbone is timm's, which comes with onlay-image")
 
 State = dict[str, Tensor]
 
@@ -111,7 +111,7 @@ def test_a_bundle_of_a_whole_model_loads_by_itself(
     read(tmp_path / "x.safetensors", backbone_out=stored, labels=labels, host=host).save_pretrained(
         tmp_path / "out" / "bundle"
     )
-    loaded = inlay.load(tmp_path / "out" / "bundle", host=host)
+    loaded = onlay.load(tmp_path / "out" / "bundle", host=host)
     assert list(loaded.head.labels) == labels
     assert difference(loaded, state, photographs, heads=3) < 1e-5
 
@@ -160,9 +160,9 @@ def test_the_command(official: Any, tmp_path: Path, photographs: Tensor, host: A
     (tmp_path / "labels.txt").write_text("\n".join(f"sign {i}" for i in range(10)))
     arguments = ["import", "arc", str(tmp_path / "theirs.safetensors")]
     arguments += ["--out", str(tmp_path / "kitti"), "--labels", str(tmp_path / "labels.txt")]
-    result = CliRunner().invoke(main, arguments, prog_name="inlay", obj=host)
+    result = CliRunner().invoke(main, arguments, prog_name="onlay", obj=host)
     assert result.exit_code == 0, result.output
-    loaded = inlay.load(tmp_path / "kitti", host=host)
+    loaded = onlay.load(tmp_path / "kitti", host=host)
     assert loaded.head.labels[3] == "sign 3"
     assert difference(loaded, state, photographs, heads=3) < 1e-5
 
@@ -172,7 +172,7 @@ def test_the_command_refuses_in_one_sentence(official: Any, tmp_path: Path, host
     del state["transformer.layer.6.att_adapter.adapter_bias"]
     torch.save(state, tmp_path / "x.bin")
     arguments = ["import", "arc", str(tmp_path / "x.bin"), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, arguments, prog_name="inlay", obj=host)
+    result = CliRunner().invoke(main, arguments, prog_name="onlay", obj=host)
     assert result.exit_code == 2
     assert "`transformer.layer.6.att_adapter.adapter_bias`" in result.output
     assert "Traceback" not in result.output

@@ -7,7 +7,7 @@ from math import sqrt
 import pytest
 import torch
 
-from inlay_arc.adapter import Recomposed, SharedProjection
+from onlay_arc.adapter import Recomposed, SharedProjection
 
 
 def by_hand() -> Recomposed:

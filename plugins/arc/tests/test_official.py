@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from inlay.errors import BundleError
-from inlay.statefile import read_state
-from inlay_arc.importer import trained_state
-from inlay_arc.official import understand
+from onlay.errors import BundleError
+from onlay.statefile import read_state
+from onlay_arc.importer import trained_state
+from onlay_arc.official import understand
 
 
 def trained_part(state: dict[str, Tensor]) -> dict[str, Tensor]:

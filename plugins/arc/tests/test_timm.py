@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-import inlay
-from inlay.config.run import RunConfig
-from inlay.errors import CannotFold
-from inlay_arc.presets import PRESETS
+import onlay
+from onlay.config.run import RunConfig
+from onlay.errors import CannotFold
+from onlay_arc.presets import PRESETS
 
-pytest.importorskip("inlay_image", reason="the backbones are timm's, which come with inlay-image")
-timm = pytest.importorskip("timm", reason="comes with inlay-image")
+pytest.importorskip("onlay_image", reason="the backbones are timm's, which come with onlay-image")
+timm = pytest.importorskip("timm", reason="comes with onlay-image")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_published_counts(name: str, arc: int, arc_att: int, host: Any) -> None:
         with torch.device("meta"):
             backbone = timm.create_model(name)
         method = {"name": "arc", "sites": sites}
-        model = inlay.adapt(backbone, method, num_classes=10, host=host, verify=False)
+        model = onlay.adapt(backbone, method, num_classes=10, host=host, verify=False)
         report = model.trainable_report()
         assert (report.method, report.other) == (expected, 0)
         width = model.anatomy.stages[-1].width
@@ -40,7 +40,7 @@ def test_published_counts(name: str, arc: int, arc_att: int, host: Any) -> None:
 def built(name: str, method: dict[str, Any], host: Any) -> Any:
     torch.manual_seed(0)
     backbone = timm.create_model(name, num_classes=0)
-    return inlay.adapt(backbone, {"name": "arc", **method}, num_classes=5, host=host).eval()
+    return onlay.adapt(backbone, {"name": "arc", **method}, num_classes=5, host=host).eval()
 
 
 @pytest.fixture

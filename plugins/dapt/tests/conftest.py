@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay.anatomy import BuiltBackbone
-from inlay.testing import tiny_backbone
-from inlay_dapt.config import DaptConfig
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay.anatomy import BuiltBackbone
+from onlay.testing import tiny_backbone
+from onlay_dapt.config import DaptConfig
 
 State = dict[str, Tensor]
 
@@ -45,7 +45,7 @@ def images() -> Tensor:
 
 
 @pytest.fixture
-def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
+def adapt(host: onlay.PluginHost) -> Callable[..., AdaptedModel]:
     """`adapt(built, pool="cls", rank=4, ...)`: three classes; further keywords are DAPT's."""
 
     def make(
@@ -54,7 +54,7 @@ def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
         torch.manual_seed(0)
         config = DaptConfig(rank=rank, **fields)
         task = {"name": "classification", "pool": pool}
-        return inlay.adapt(built, config, task=task, num_classes=3, host=host).eval()
+        return onlay.adapt(built, config, task=task, num_classes=3, host=host).eval()
 
     return make
 

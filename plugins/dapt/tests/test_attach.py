@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import inlay
-from inlay_dapt.adapter import DynamicAdapter
-from inlay_dapt.scale_and_shift import ScaleAndShift
+import onlay
+from onlay_dapt.adapter import DynamicAdapter
+from onlay_dapt.scale_and_shift import ScaleAndShift
 
 TARGETS = torch.tensor([0, 1, 2])
 
@@ -163,7 +163,7 @@ def test_statistics_drift_unless_frozen_and_the_bundle_holds_them(
     name = "adapter.thawed.encoder.first_conv.1.running_mean"
     assert (name in model.trained_state()) != freeze_bn
     model.eval().save_pretrained(tmp_path / "bundle")
-    loaded = inlay.load(tmp_path / "bundle", backbone=points(), host=host)
+    loaded = onlay.load(tmp_path / "bundle", backbone=points(), host=host)
     with torch.no_grad():
         assert torch.equal(loaded(clouds), model(clouds))
 

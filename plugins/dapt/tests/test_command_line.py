@@ -10,10 +10,10 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-import inlay
-from inlay.cli import main
+import onlay
+from onlay.cli import main
 
-pytest.importorskip("inlay_pointcloud", reason="the backbone is in inlay-pointcloud")
+pytest.importorskip("onlay_pointcloud", reason="the backbone is in onlay-pointcloud")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle on the bundled backbone, with an adapter that does something, and a cloud."""
     torch.manual_seed(0)
     task = {"name": "classification", "pool": "cls+prompts"}
-    model = inlay.adapt("inlay_points", "dapt", task=task, labels=["chair", "table"])
+    model = onlay.adapt("onlay_points", "dapt", task=task, labels=["chair", "table"])
     with torch.no_grad():
         for name, parameter in model.adapter.named_parameters():
             if "up." in name:
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: object) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay")
+    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay")
     assert result.exit_code == 0, result.output
     return result
 
@@ -48,7 +48,7 @@ def test_inspect_shows_the_scale_of_every_block(folder: Path) -> None:
     titles = [*(f"block {block}" for block in range(6)), "mean of the blocks"]
     assert (scale["name"], scale["categories"]) == ("per-token scale", None)
     assert [block["title"] for block in scale["blocks"]] == titles
-    model = inlay.load(folder / "bundle")
+    model = onlay.load(folder / "bundle")
     groups = model.anatomy.encode(model.anatomy.example(1)).patches.shape[1]
     assert [len(block["summary"]) for block in scale["blocks"]] == [groups] * 7
 
@@ -64,7 +64,7 @@ def test_the_program_folds_scale_and_shift_and_answers_the_same(folder: Path) ->
     program = torch.export.load(folder / "model.pt2")
     names = [name for name, _ in program.named_parameters()]
     assert not [name for name in names if "rewrites" in name]
-    model = inlay.load(folder / "bundle")
+    model = onlay.load(folder / "bundle")
     for batch in (1, 3):
         clouds = torch.randn(batch, 1024, 3)
         with torch.no_grad():

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from inlay.config.run import RunConfig
-from inlay.config.train import TrainConfig
-from inlay.errors import AnatomyError
-from inlay.fit import check_fit
-from inlay.testing import tiny_backbone
-from inlay_dapt.config import DaptConfig
-from inlay_dapt.plugin import make_param_groups, register_methods
-from inlay_dapt.presets import PRESETS
+from onlay.config.run import RunConfig
+from onlay.config.train import TrainConfig
+from onlay.errors import AnatomyError
+from onlay.fit import check_fit
+from onlay.testing import tiny_backbone
+from onlay_dapt.config import DaptConfig
+from onlay_dapt.plugin import make_param_groups, register_methods
+from onlay_dapt.presets import PRESETS
 
 
 def test_defaults_are_the_authors() -> None:
@@ -55,7 +55,7 @@ def test_a_file_of_settings_reads_back() -> None:
 @pytest.fixture
 def run(host: Any, tmp_path: Any) -> Any:
     """`run(preset, **own)`: what a user would write, resolved."""
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
+    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
 
     def resolve(preset: str, **own: Any) -> RunConfig:
         data = {
@@ -153,7 +153,7 @@ def test_registers_one_method() -> None:
 
 def test_registering_imports_no_torch() -> None:
     code = (
-        "import sys, inlay_dapt.plugin as p; list(p.register_methods());"
+        "import sys, onlay_dapt.plugin as p; list(p.register_methods());"
         " assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

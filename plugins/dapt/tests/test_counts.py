@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 import torch
 
-import inlay
-from inlay.anatomy import Placement
-from inlay.testing import tiny_backbone
-from inlay_dapt.adapter import attach, count
-from inlay_dapt.config import DaptConfig
-from inlay_dapt.presets import PRESETS
+import onlay
+from onlay.anatomy import Placement
+from onlay.testing import tiny_backbone
+from onlay_dapt.adapter import attach, count
+from onlay_dapt.config import DaptConfig
+from onlay_dapt.presets import PRESETS
 
 
 @pytest.fixture
 def built() -> Any:
     """Point-MAE's layout at full size, without values."""
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
-    from inlay_pointcloud.backbones.build import adopt
-    from inlay_pointcloud.network.point_mae import PointMae
+    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
+    from onlay_pointcloud.backbones.build import adopt
+    from onlay_pointcloud.network.point_mae import PointMae
 
     with torch.device("meta"):
         return adopt(PointMae(groups=128, group_size=32))
@@ -39,7 +39,7 @@ def test_published_counts(
     preset: str, classes: int, trainable: int, total: int, built: Any, host: Any
 ) -> None:
     recipe = PRESETS[preset]
-    model = inlay.adapt(
+    model = onlay.adapt(
         built,
         {"name": "dapt", **recipe["method"]},
         task=recipe["task"],
@@ -67,9 +67,9 @@ def test_pieces_of_the_count(built: Any) -> None:
 
 def test_part_segmentation_by_our_reading() -> None:
     """425,868 beside the decoder's 5,238,706; without a class token."""
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
-    from inlay_pointcloud.backbones.build import adopt
-    from inlay_pointcloud.network.point_mae import PointMae
+    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
+    from onlay_pointcloud.backbones.build import adopt
+    from onlay_pointcloud.network.point_mae import PointMae
 
     with torch.device("meta"):
         built = adopt(PointMae(groups=128, group_size=32, class_token=False))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from inlay.figures import Figures
-from inlay_dapt.token_scale import TokenScale
+from onlay.figures import Figures
+from onlay_dapt.token_scale import TokenScale
 
 
 def test_the_share_of_tokens_that_get_anything():
@@ -35,8 +35,8 @@ def test_a_closed_block_is_a_warning():
 
 
 def test_every_block_of_a_model_tells(host, vit):
-    import inlay
+    import onlay
 
-    model = inlay.adapt(vit(), {"name": "dapt", "rank": 2}, num_classes=3, host=host).train()
+    model = onlay.adapt(vit(), {"name": "dapt", "rank": 2}, num_classes=3, host=host).train()
     model(model.anatomy.example(2))
     assert set(model.figures().values) == {"dapt/reached/block_00", "dapt/reached/block_01"}

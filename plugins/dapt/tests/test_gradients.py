@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay_dapt.scale_and_shift import ScaleAndShift
+from onlay_dapt.scale_and_shift import ScaleAndShift
 
 TARGETS = torch.tensor([0, 1, 2])
 
@@ -30,7 +30,7 @@ def test_gradients_are_those_of_the_plain_formulas(
     checkpointed = copy.deepcopy(model)
     checkpointed.set_grad_checkpointing()
     monkeypatch.setattr(ScaleAndShift, "_trains_eagerly", lambda self: False)
-    monkeypatch.setattr("inlay_dapt.frugal.trains_eagerly", lambda: False)
+    monkeypatch.setattr("onlay_dapt.frugal.trains_eagerly", lambda: False)
     plain = trained_gradients(model, clouds)
     monkeypatch.undo()
     recomputed = trained_gradients(checkpointed, clouds)

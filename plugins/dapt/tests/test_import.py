@@ -1,4 +1,4 @@
-"""`inlay import dapt`: the logits are those of the authors' network, restated in plain torch."""
+"""`onlay import dapt`: the logits are those of the authors' network, restated in plain torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 from torch import Tensor
 
-import inlay
-from inlay.cli import main
-from inlay.errors import BundleError, ConfigError
-from inlay_dapt.importer import converted, fill, frozen_network, read
-from inlay_dapt.official import OfficialDapt, understand
+import onlay
+from onlay.cli import main
+from onlay.errors import BundleError, ConfigError
+from onlay_dapt.importer import converted, fill, frozen_network, read
+from onlay_dapt.official import OfficialDapt, understand
 
-pytest.importorskip("inlay_pointcloud", reason="the backbone comes with inlay-pointcloud")
+pytest.importorskip("onlay_pointcloud", reason="the backbone comes with onlay-pointcloud")
 
 State = dict[str, Tensor]
 
@@ -53,9 +53,9 @@ def test_the_command_on_the_whole_network(
     (tmp_path / "labels.txt").write_text("\n".join(f"class {i}" for i in range(15)))
     arguments = ["import", "dapt", str(saved(state, tmp_path / "ckpt-best.pth"))]
     arguments += ["--out", str(tmp_path / "scan"), "--labels", str(tmp_path / "labels.txt")]
-    result = CliRunner().invoke(main, arguments, prog_name="inlay", obj=host)
+    result = CliRunner().invoke(main, arguments, prog_name="onlay", obj=host)
     assert result.exit_code == 0, result.output
-    loaded = inlay.load(tmp_path / "scan", host=host)
+    loaded = onlay.load(tmp_path / "scan", host=host)
     assert difference(loaded, state, clouds(2048)[:1], heads=6) < 1e-5
     assert loaded.trainable_report().trainable == 1_087_771
     assert loaded.head.labels[3] == "class 3"
@@ -71,8 +71,8 @@ def small(official: Any, tmp_path: Path, host: Any) -> Callable[..., tuple[Any, 
     """A file of a 48 wide network of 2 blocks, on a network of that size."""
 
     def make(pool: str = "cls prompts max", classes: int = 15) -> tuple[Any, State]:
-        from inlay_pointcloud.backbones.build import adopt
-        from inlay_pointcloud.network.point_mae import PointMae
+        from onlay_pointcloud.backbones.build import adopt
+        from onlay_pointcloud.network.point_mae import PointMae
 
         state = official(48, 2, rank=5, classes=classes, features=len(pool.split()))
         file = understand(saved(state, tmp_path / "small.pth", prefix=""))
@@ -176,7 +176,7 @@ def test_the_command_refuses_in_one_sentence(official: Any, tmp_path: Path, host
     state = {n: t for n, t in official(8, 1).items() if "Adapter" not in n}
     arguments = ["import", "dapt", str(saved(state, tmp_path / "x.pth"))]
     arguments += ["--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, arguments, prog_name="inlay", obj=host)
+    result = CliRunner().invoke(main, arguments, prog_name="onlay", obj=host)
     assert result.exit_code == 2
     assert "is no state dict of DAPT" in result.output
     assert "Traceback" not in result.output

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-import inlay
-from inlay_dapt.scale_and_shift import ScaleAndShift
+import onlay
+from onlay_dapt.scale_and_shift import ScaleAndShift
 
 WIDTH, GROUPS = 48, 32
 
@@ -48,7 +48,7 @@ def step(points: Any, adapt: Any, host: Any) -> Callable[..., int]:
         )  # fmt: skip
         if method == "dapt":
             return kept(adapt(built, rank=WIDTH // 6).train(), batch)
-        return kept(inlay.adapt(built, method, num_classes=3, host=host).train(), batch)
+        return kept(onlay.adapt(built, method, num_classes=3, host=host).train(), batch)
 
     return measure
 
@@ -57,7 +57,7 @@ def test_less_than_full_fine_tuning(step: Any, monkeypatch: Any) -> None:
     frugal = step("dapt", 12)
     assert frugal < 0.68 * step("full", 12)
     monkeypatch.setattr(ScaleAndShift, "_trains_eagerly", lambda self: False)
-    monkeypatch.setattr("inlay_dapt.frugal.trains_eagerly", lambda: False)
+    monkeypatch.setattr("onlay_dapt.frugal.trains_eagerly", lambda: False)
     assert frugal < 0.72 * step("dapt", 12)
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.errors import CannotFold
-from inlay_dapt.adapter import DynamicAdapter, InternalPrompt
-from inlay_dapt.scale_and_shift import ScaleAndShift
+from onlay.errors import CannotFold
+from onlay_dapt.adapter import DynamicAdapter, InternalPrompt
+from onlay_dapt.scale_and_shift import ScaleAndShift
 
 
 def rewrites(model: Any) -> list[str]:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inlay_dapt.adapter import DynamicAdapter, InternalPrompt
-from inlay_dapt.scale_and_shift import ScaleAndShift
-from inlay_dapt.token_scale import TokenScale
+from onlay_dapt.adapter import DynamicAdapter, InternalPrompt
+from onlay_dapt.scale_and_shift import ScaleAndShift
+from onlay_dapt.token_scale import TokenScale
 
 
 def away(module: nn.Module) -> Any:

@@ -9,12 +9,12 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-import inlay
-from inlay.config.run import RunConfig
-from inlay.errors import AnatomyError, CannotFold
+import onlay
+from onlay.config.run import RunConfig
+from onlay.errors import AnatomyError, CannotFold
 
-pytest.importorskip("inlay_image", reason="the backbones are timm's, which come with inlay-image")
-timm = pytest.importorskip("timm", reason="comes with inlay-image")
+pytest.importorskip("onlay_image", reason="the backbones are timm's, which come with onlay-image")
+timm = pytest.importorskip("timm", reason="comes with onlay-image")
 
 SMALL = {"embed_dim": 48, "num_heads": 3, "depth": 2, "img_size": 32, "num_classes": 0}
 
@@ -27,7 +27,7 @@ def photographs() -> Tensor:
 def test_published_vit_b_size(host: Any) -> None:
     with torch.device("meta"):
         backbone = timm.create_model("vit_base_patch16_224")
-    model = inlay.adapt(backbone, "dapt", num_classes=10, host=host, verify=False)
+    model = onlay.adapt(backbone, "dapt", num_classes=10, host=host, verify=False)
     # 12 (4 * 768 + 1 + 1537 * 64 + 2 * (3 * 768 + 4 * 768 + 5 * 768)) + 4 * 768, and a class token
     block = 3_073 + 98_368 + 2 * 12 * 768
     assert model.trainable_report().method == 12 * block + 4 * 768
@@ -67,7 +67,7 @@ def test_refuses_swin_in_one_sentence(host: Any, tmp_path: Any) -> None:
     with torch.device("meta"):
         swin = timm.create_model(name)
     with pytest.raises(AnatomyError, match=reason):
-        inlay.adapt(swin, "dapt", num_classes=3, host=host)
+        onlay.adapt(swin, "dapt", num_classes=3, host=host)
     run = {"backbone": name, "method": "dapt", "data": {"name": "image_folder", "path": "x"}}
     with pytest.raises(ValidationError, match=reason):
         RunConfig.model_validate(run, context={"host": host})

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay.features import Grid
-from inlay_iconformer.adapter import InputConditioned, Neighbourhood
-from inlay_iconformer.config import IconformerConfig
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay.features import Grid
+from onlay_iconformer.adapter import InputConditioned, Neighbourhood
+from onlay_iconformer.config import IconformerConfig
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +35,8 @@ def images() -> Tensor:
 @pytest.fixture
 def timm_model() -> Callable[..., nn.Module]:
     """`timm_model(name, img_size=32)`: a small form of a model of timm, no tensor at its start."""
-    pytest.importorskip("inlay_image", reason="the backbones are timm's: inlay-image")
-    timm = pytest.importorskip("timm", reason="comes with inlay-image")
+    pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
+    timm = pytest.importorskip("timm", reason="comes with onlay-image")
     swin = {
         "embed_dim": 24,
         "depths": (1, 2),
@@ -60,7 +60,7 @@ def timm_model() -> Callable[..., nn.Module]:
 
 
 @pytest.fixture(scope="session")
-def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
+def adapt(host: onlay.PluginHost) -> Callable[..., AdaptedModel]:
     """`adapt(built, pool="cls", rank=4, ...)`: three classes; further keywords are iConFormer's."""
 
     def make(
@@ -70,7 +70,7 @@ def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
         torch.manual_seed(seed)
         config = IconformerConfig(rank=rank, **fields)
         task = {"name": "classification", "pool": pool}
-        return inlay.adapt(built, config, task=task, num_classes=3, name=name, host=host).eval()
+        return onlay.adapt(built, config, task=task, num_classes=3, name=name, host=host).eval()
 
     return make
 

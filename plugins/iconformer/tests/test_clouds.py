@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.errors import AnatomyError, ConfigError
+from onlay.errors import AnatomyError, ConfigError
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:

@@ -9,28 +9,28 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from inlay.cli import main
+from onlay.cli import main
 
 CLOUDS = {"name": "shapes", "train_size": 40, "val_size": 0, "test_size": 20}
 
 
-def inlay(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay")
+def onlay(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay")
 
 
 @pytest.fixture
 def train(tmp_path: Path) -> Any:
     """`train("method.rank=0", ...)`: what is said, and nothing else."""
-    pytest.importorskip("inlay_train", reason="`inlay train` comes with inlay-train")
-    pytest.importorskip("inlay_image", reason="the backbone is in inlay-image")
+    pytest.importorskip("onlay_train", reason="`onlay train` comes with onlay-train")
+    pytest.importorskip("onlay_image", reason="the backbone is in onlay-image")
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     file = tmp_path / "run.yaml"
 
-    def run(*overrides: str, backbone: Any = "inlay_vit_64", data: Any = "digits") -> str:
+    def run(*overrides: str, backbone: Any = "onlay_vit_64", data: Any = "digits") -> str:
         method, out = {"name": "iconformer"}, str(tmp_path / "out")
         run = {"backbone": backbone, "method": method, "data": data, "out": out}
         file.write_text(json.dumps(run))
-        result = inlay("train", file, *overrides, "--dry-run")
+        result = onlay("train", file, *overrides, "--dry-run")
         assert result.exit_code == 2, result.output
         assert "Traceback" not in result.output
         assert not (tmp_path / "out").exists()
@@ -70,8 +70,8 @@ def test_groups_of_an_image(train: Any) -> None:
 
 @pytest.fixture
 def train_points(train: Any) -> Any:
-    pytest.importorskip("inlay_pointcloud", reason="the backbone is in inlay-pointcloud")
-    return lambda *words: train(*words, backbone="inlay_points", data=CLOUDS)
+    pytest.importorskip("onlay_pointcloud", reason="the backbone is in onlay-pointcloud")
+    return lambda *words: train(*words, backbone="onlay_points", data=CLOUDS)
 
 
 def test_a_map_of_a_cloud(train_points: Any) -> None:
@@ -98,11 +98,11 @@ def test_the_preset_is_for_images(train_points: Any) -> None:
 
 
 def test_explain_tells_readings_and_the_preset() -> None:
-    result = inlay("explain", "iconformer")
+    result = onlay("explain", "iconformer")
     assert result.exit_code == 0, result.output
     words = " ".join(result.output.split())
     assert "with 64, one adapter in each block and 3 x 3 kernels the counts on Swin-L and" in words
-    assert "The paper has no clouds: this is Inlay's own port" in words
+    assert "The paper has no clouds: this is Onlay's own port" in words
     assert "`parallel_ffn` or `after_ffn` or `after_attn` (default parallel_ffn)" in words
     assert "presets: adaptformer" in words
 
@@ -110,7 +110,7 @@ def test_explain_tells_readings_and_the_preset() -> None:
 def test_there_is_nothing_to_import(tmp_path: Path) -> None:
     """The authors published no code, so there are no files of theirs."""
     (tmp_path / "model.pt").write_bytes(b"")
-    result = inlay("import", "iconformer", tmp_path / "model.pt", "--out", tmp_path / "bundle")
+    result = onlay("import", "iconformer", tmp_path / "model.pt", "--out", tmp_path / "bundle")
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "reads no foreign checkpoints: its authors published neither code nor" in line

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from inlay.config.run import RunConfig
-from inlay_iconformer.config import IconformerConfig
-from inlay_iconformer.plugin import register_methods
-from inlay_iconformer.presets import PRESETS
+from onlay.config.run import RunConfig
+from onlay_iconformer.config import IconformerConfig
+from onlay_iconformer.plugin import register_methods
+from onlay_iconformer.presets import PRESETS
 
 
 def test_defaults_are_the_readings() -> None:
@@ -63,7 +63,7 @@ def test_every_setting_says_what_it_is_and_that_it_is_a_reading() -> None:
     fields = {n: f.description or "" for n, f in IconformerConfig.model_fields.items()}
     del fields["name"]
     assert all(fields.values())
-    assert "Inlay's own port" in fields.pop("neighbours")
+    assert "Onlay's own port" in fields.pop("neighbours")
     del fields["layout"]
     assert all("reading" in description for description in fields.values())
 
@@ -76,7 +76,7 @@ def test_a_file_of_settings_reads_back() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_are_runs(preset: str, host: Any, tmp_path: Path) -> None:
     """AdamW as in DyT's code; AdaptFormer's batch norm before the head."""
-    pytest.importorskip("inlay_image", reason="the backbone is timm's: inlay-image")
+    pytest.importorskip("onlay_image", reason="the backbone is timm's: onlay-image")
     own = {"name": "image_folder", "path": str(tmp_path)}
     data = {
         "backbone": "vit_base_patch16_224.orig_in21k", "method": "iconformer", "preset": preset,
@@ -103,8 +103,8 @@ def test_registers_one_method(host: Any) -> None:
 
 def test_registering_imports_neither_torch_nor_another_plugin() -> None:
     code = (
-        "import sys, inlay_iconformer.plugin as p; list(p.register_methods());"
-        " others = {'torch', 'inlay_arc', 'inlay_smoa', 'inlay_image', 'inlay_pointcloud'};"
+        "import sys, onlay_iconformer.plugin as p; list(p.register_methods());"
+        " others = {'torch', 'onlay_arc', 'onlay_smoa', 'onlay_image', 'onlay_pointcloud'};"
         " assert not others & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,6 +1,6 @@
 """The contract of a method, as every author of one checks it."""
 
-from inlay.testing import method_checks
+from onlay.testing import method_checks
 
 
 @method_checks("iconformer")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inlay_iconformer.convolution import grouped, on_map, shifted
+from onlay_iconformer.convolution import grouped, on_map, shifted
 
 FORMS = pytest.mark.parametrize("form", [grouped, shifted, on_map])
 SIZES = pytest.mark.parametrize("size", [(2, 3), (5, 4), (1, 1), (1, 6)])

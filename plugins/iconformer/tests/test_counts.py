@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-import inlay
-from inlay.anatomy import Placement
-from inlay.testing import tiny_backbone
-from inlay_iconformer.adapter import attach, count
-from inlay_iconformer.config import IconformerConfig
+import onlay
+from onlay.anatomy import Placement
+from onlay.testing import tiny_backbone
+from onlay_iconformer.adapter import attach, count
+from onlay_iconformer.config import IconformerConfig
 
 NAMES = {
     "ViT-T": "vit_tiny_patch16_224",
@@ -34,8 +34,8 @@ EXPECTED = {
 
 
 def timm_model(kind: str, device: str) -> Any:
-    pytest.importorskip("inlay_image", reason="the backbones are timm's: inlay-image")
-    timm = pytest.importorskip("timm", reason="comes with inlay-image")
+    pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
+    timm = pytest.importorskip("timm", reason="comes with onlay-image")
     with torch.device(device):
         return timm.create_model(NAMES[kind], num_classes=0)
 
@@ -44,7 +44,7 @@ def timm_model(kind: str, device: str) -> Any:
 def vit_b() -> Any:
     """ViT-B/16 without values."""
     model = timm_model("ViT-B", "meta")
-    from inlay_image.backbones.build import adopt
+    from onlay_image.backbones.build import adopt
 
     return adopt(model)
 
@@ -52,7 +52,7 @@ def vit_b() -> Any:
 @pytest.mark.parametrize("kind", EXPECTED)
 def test_the_specifications_numbers(kind: str, host: Any) -> None:
     """With the defaults, counted from the tensors that are attached."""
-    model = inlay.adapt(
+    model = onlay.adapt(
         timm_model(kind, "meta"), "iconformer", num_classes=7, host=host, verify=False
     )
     counted = model.trainable_report()
@@ -64,7 +64,7 @@ def test_the_specifications_numbers(kind: str, host: Any) -> None:
 @pytest.mark.parametrize(("kind", "width"), [("ViT-T", 192), ("ViT-S", 384), ("Swin-T", 768)])
 def test_they_are_alive(kind: str, width: int, host: Any) -> None:
     """Attached to a network with values, which passes through every site."""
-    model = inlay.adapt(timm_model(kind, "cpu"), "iconformer", num_classes=7, host=host)
+    model = onlay.adapt(timm_model(kind, "cpu"), "iconformer", num_classes=7, host=host)
     counted = model.trainable_report()
     assert (counted.method, counted.head) == (EXPECTED[kind], 7 * (width + 1))
 
@@ -111,9 +111,9 @@ def test_every_part_by_hand(vit_b: Any) -> None:
 
 def test_point_mae(host: Any) -> None:
     """Width 384 as ViT-S, nine neighbours as nine taps."""
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
-    from inlay_pointcloud.backbones.build import adopt
-    from inlay_pointcloud.network.point_mae import PointMae
+    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
+    from onlay_pointcloud.backbones.build import adopt
+    from onlay_pointcloud.network.point_mae import PointMae
 
     with torch.device("meta"):
         built: Any = adopt(PointMae(groups=128, group_size=32))
@@ -121,7 +121,7 @@ def test_point_mae(host: Any) -> None:
     fewer = EXPECTED["ViT-S"] - 12 * 5 * (64 * 64 + 64)
     assert count(IconformerConfig(neighbours=4), built.anatomy) == fewer
     assert count(IconformerConfig(kernel_size=5), built.anatomy) == EXPECTED["ViT-S"]
-    model = inlay.adapt(built, "iconformer", num_classes=7, host=host, verify=False)
+    model = onlay.adapt(built, "iconformer", num_classes=7, host=host, verify=False)
     assert model.trainable_report().method == EXPECTED["ViT-S"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.testing import tiny_backbone
+from onlay.testing import tiny_backbone
 
 BATCHES = (1, 2, 7)
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.features import Grid
-from inlay_iconformer.kernels import (
+from onlay.features import Grid
+from onlay_iconformer.kernels import (
     GENERATORS,
     ConvPoolGenerator,
     FilterNorm,

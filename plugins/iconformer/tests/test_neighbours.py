@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.errors import ConfigError
-from inlay.features import Points
-from inlay_iconformer.adapter import Neighbourhood
-from inlay_iconformer.convolution import nearest_centres, on_points
+from onlay.errors import ConfigError
+from onlay.features import Points
+from onlay_iconformer.adapter import Neighbourhood
+from onlay_iconformer.convolution import nearest_centres, on_points
 
 LINE = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [3, 0, 0], [7, 0, 0]]])
 

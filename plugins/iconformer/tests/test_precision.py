@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.features import Grid, Points
+from onlay.features import Grid, Points
 
 TARGETS = torch.tensor([0, 2])
 WHERE = pytest.mark.parametrize("where", ["vit", "swin", "cloud"])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inlay.features import Grid, Points
+from onlay.features import Grid, Points
 
 
 def drawn(*shape: int) -> Tensor:

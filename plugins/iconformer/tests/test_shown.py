@@ -1,4 +1,4 @@
-"""What `inlay inspect` records of an adapter: kernels as pictures, and how much tokens change."""
+"""What `onlay inspect` records of an adapter: kernels as pictures, and how much tokens change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inlay.features import Grid
-from inlay.inspecting import observe
-from inlay_iconformer.shown import Change, Kernels
+from onlay.features import Grid
+from onlay.inspecting import observe
+from onlay_iconformer.shown import Change, Kernels
 
 
 def handles(module: nn.Module, seen: list[Tensor]) -> Any:

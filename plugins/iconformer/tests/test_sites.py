@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.anatomy import Placement
-from inlay.testing import tiny_backbone
-from inlay_iconformer.adapter import attach
-from inlay_iconformer.config import IconformerConfig
+from onlay.anatomy import Placement
+from onlay.testing import tiny_backbone
+from onlay_iconformer.adapter import attach
+from onlay_iconformer.config import IconformerConfig
 
 KINDS = [
     "vit_tiny_patch16_224",

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inlay.features import Grid
-from inlay_iconformer.adapter import InputConditioned
-from inlay_iconformer.config import IconformerConfig
+from onlay.features import Grid
+from onlay_iconformer.adapter import InputConditioned
+from onlay_iconformer.config import IconformerConfig
 
 TARGETS = torch.tensor([0, 2])
 PLACEMENTS = ("parallel_ffn", "after_ffn", "after_attn")

@@ -12,8 +12,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-import inlay
-from inlay.errors import AnatomyError, CannotFold
+import onlay
+from onlay.errors import AnatomyError, CannotFold
 
 TARGETS = torch.tensor([0, 2])
 REASON = "its kernels depend on the input"
@@ -47,7 +47,7 @@ def test_a_bundle_gives_the_model_back(
     config = json.loads((tmp_path / "bundle" / "adapter_config.json").read_text("utf-8"))
     assert config["method"]["neighbours"] == 5
     assert config["method"]["placement"] == fields.get("placement", "parallel_ffn")
-    loaded = inlay.load(tmp_path / "bundle", backbone=make(), host=host)
+    loaded = onlay.load(tmp_path / "bundle", backbone=make(), host=host)
     with torch.no_grad():
         assert torch.equal(loaded(inputs), model(inputs))
 

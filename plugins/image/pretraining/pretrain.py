@@ -1,7 +1,7 @@
 """Pretrain the bundled backbone; what it reaches is in the README beside this file.
 
 `python plugins/image/pretraining/pretrain.py --minutes 75 --out runs/pretrain` goes on from
-OUT/state.pt where there is one; OUT/vit_inlay_64.safetensors is usable from the first checkpoint.
+OUT/state.pt where there is one; OUT/vit_onlay_64.safetensors is usable from the first checkpoint.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NETWORK = {
     "num_heads": 3,
     "num_classes": 0,
 }
-WEIGHTS = "vit_inlay_64.safetensors"
+WEIGHTS = "vit_onlay_64.safetensors"
 
 
 def main() -> None:

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay.anatomy import Anatomy, BuiltBackbone, OutputOf
-from inlay.errors import AnatomyError, CannotFold
-from inlay.host import PluginHost
-from inlay_image.backbones.build import adopt
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay.anatomy import Anatomy, BuiltBackbone, OutputOf
+from onlay.errors import AnatomyError, CannotFold
+from onlay.host import PluginHost
+from onlay_image.backbones.build import adopt
 
 Make = Callable[..., nn.Module]
 
@@ -29,10 +29,10 @@ from typing import Literal
 import torch
 from torch import nn
 
-from inlay import hookimpl
-from inlay.anatomy import Affine
-from inlay.config.base import Config
-from inlay.descriptors import Method
+from onlay import hookimpl
+from onlay.anatomy import Affine
+from onlay.config.base import Config
+from onlay.descriptors import Method
 
 
 class LowRankConfig(Config):
@@ -102,7 +102,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> PluginHost:
 
 def adapted(model: Any, method: Any, host: PluginHost) -> AdaptedModel:
     torch.manual_seed(5)
-    return inlay.adapt(model, method, num_classes=4, host=host).eval()
+    return onlay.adapt(model, method, num_classes=4, host=host).eval()
 
 
 @torch.no_grad()
@@ -240,5 +240,5 @@ def test_a_bundle_and_back(name: str, make: Make, host: PluginHost, tmp_path: Pa
     logits = adapter(images)
     adapter.save_pretrained(tmp_path / "bundle")
     adapter.detach()
-    again = inlay.load(tmp_path / "bundle", backbone=model, host=host).eval()
+    again = onlay.load(tmp_path / "bundle", backbone=model, host=host).eval()
     assert torch.equal(again(images), logits)

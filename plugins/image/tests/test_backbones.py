@@ -11,13 +11,13 @@ import timm
 import torch
 from torch import nn
 
-import inlay
-from inlay.errors import AnatomyError, BundleError
-from inlay_image import bundled
-from inlay_image.backbones import bundled as bundled_backbone
-from inlay_image.backbones.build import adopt, build
-from inlay_image.backbones.config import BundledConfig, TimmConfig
-from inlay_image.backbones.traits import provides
+import onlay
+from onlay.errors import AnatomyError, BundleError
+from onlay_image import bundled
+from onlay_image.backbones import bundled as bundled_backbone
+from onlay_image.backbones.build import adopt, build
+from onlay_image.backbones.config import BundledConfig, TimmConfig
+from onlay_image.backbones.traits import provides
 
 Make = Callable[..., nn.Module]
 
@@ -108,11 +108,11 @@ def test_damaged_bundled_weights_are_refused(
     damaged = tmp_path / bundled.FILE
     damaged.write_bytes(bundled.weights_path().read_bytes()[:-1])
     monkeypatch.setattr(bundled, "weights_path", lambda: damaged)
-    with pytest.raises(BundleError, match="missing or damaged; install `inlay-image` again"):
+    with pytest.raises(BundleError, match="missing or damaged; install `onlay-image` again"):
         bundled_backbone.build(BundledConfig())
 
 
 def test_adapt_by_name_by_config_and_by_object() -> None:
-    for backbone in ("inlay_vit_64", config(), vit()):
-        model = inlay.adapt(backbone, "linear", num_classes=3)
+    for backbone in ("onlay_vit_64", config(), vit()):
+        model = onlay.adapt(backbone, "linear", num_classes=3)
         assert model(model.anatomy.example(2)).shape == (2, 3)

@@ -19,7 +19,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from timm.models.vision_transformer import VisionTransformer
 
-from inlay_image import bundled
+from onlay_image import bundled
 
 SCRIPTS = Path(__file__).parents[1] / "pretraining"
 
@@ -52,7 +52,7 @@ def test_the_file_is_small_and_is_the_one_described() -> None:
 
 
 def test_reading_the_facts_imports_no_torch() -> None:
-    code = "import sys; from inlay_image import bundled; print('torch' in sys.modules)"
+    code = "import sys; from onlay_image import bundled; print('torch' in sys.modules)"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -100,9 +100,9 @@ def test_features_know_more_of_hands_than_random_weights_do(
 
 
 def _photographs() -> Path:
-    root = Path(os.environ.get("INLAY_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    root = Path(os.environ.get("ONLAY_DATA", Path(__file__).parents[4] / "shared" / "data"))
     if not (root / "sign_digits").is_dir():
-        pytest.skip("needs the photographs of `sign_digits` (set INLAY_DATA)")
+        pytest.skip("needs the photographs of `sign_digits` (set ONLAY_DATA)")
     return root / "sign_digits"
 
 

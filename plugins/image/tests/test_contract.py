@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from inlay.data import Splits
-from inlay.testing import backbone_checks, dataset_checks, run_checks
-from inlay_image.data import folder
+from onlay.data import Splits
+from onlay.testing import backbone_checks, dataset_checks, run_checks
+from onlay_image.data import folder
 
 Check = Callable[[], None]
 
@@ -20,8 +20,8 @@ def test_timm(check: Check) -> None:
     check()
 
 
-@backbone_checks("inlay_vit_64")
-def test_inlay_vit_64(check: Check) -> None:
+@backbone_checks("onlay_vit_64")
+def test_onlay_vit_64(check: Check) -> None:
     check()
 
 

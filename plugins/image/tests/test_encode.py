@@ -10,9 +10,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from inlay.errors import AnatomyError
-from inlay.features import Grid
-from inlay_image.anatomy import dissect
+from onlay.errors import AnatomyError
+from onlay.features import Grid
+from onlay_image.anatomy import dissect
 
 Make = Callable[..., nn.Module]
 

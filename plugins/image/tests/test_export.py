@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay.errors import CannotFold
-from inlay_image.export import export
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay.errors import CannotFold
+from onlay_image.export import export
 
 Make = Callable[..., nn.Module]
 LABELS = ["ant", "bee", "cat"]
@@ -43,7 +43,7 @@ EXPORTED = [
 def merged(backbone: Any, **kwargs: Any) -> AdaptedModel:
     """A head alone: nothing to merge, so that only the export is looked at."""
     torch.manual_seed(2)
-    return inlay.adapt(backbone, "linear", labels=LABELS, **kwargs).eval().merge()
+    return onlay.adapt(backbone, "linear", labels=LABELS, **kwargs).eval().merge()
 
 
 def assert_same_logits(model: AdaptedModel, other: nn.Module) -> None:
@@ -65,7 +65,7 @@ def test_timm_loads_it_and_computes_the_same(name: str, make: Make, tmp_path: Pa
 
 def test_the_bundled_backbone_and_the_facts_beside_it(tmp_path: Path) -> None:
     statistics = {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "resize": "squash"}
-    model = merged("inlay_vit_64")
+    model = merged("onlay_vit_64")
     model.preprocessing.update(model.built.input_spec | statistics)
     export(model, tmp_path / "out")
     config = json.loads((tmp_path / "out/config.json").read_text())
@@ -82,7 +82,7 @@ def test_the_bundled_backbone_and_the_facts_beside_it(tmp_path: Path) -> None:
 
 def test_the_heads_batch_norm_is_folded(tmp_path: Path) -> None:
     task = {"name": "classification", "head_norm": "batch"}
-    model = merged("inlay_vit_64", task=task)
+    model = merged("onlay_vit_64", task=task)
     model.head.norm.running_mean.normal_()
     model.head.norm.running_var.uniform_(0.5, 2.0)
     export(model, tmp_path / "out")
@@ -91,7 +91,7 @@ def test_the_heads_batch_norm_is_folded(tmp_path: Path) -> None:
 
 
 def test_a_single_file(tmp_path: Path) -> None:
-    model = merged("inlay_vit_64")
+    model = merged("onlay_vit_64")
     export(model, tmp_path / "pets.safetensors")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pets.json", "pets.safetensors"]
     other = eval(json.loads((tmp_path / "pets.json").read_text())["create_model"], {"timm": timm})
@@ -137,7 +137,7 @@ def test_a_bias_that_timm_has_no_place_for(make: Make, tmp_path: Path) -> None:
 
 
 def test_an_adapter_that_is_not_merged(tmp_path: Path) -> None:
-    model = inlay.adapt("inlay_vit_64", "bitfit", labels=LABELS)
+    model = onlay.adapt("onlay_vit_64", "bitfit", labels=LABELS)
     with pytest.raises(CannotFold, match="is still an adapter"):
         export(model, tmp_path / "out")
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from inlay.data import Splits
-from inlay.errors import DataError
-from inlay_image.data import csv_file, folder
-from inlay_image.data.config import (
+from onlay.data import Splits
+from onlay.errors import DataError
+from onlay_image.data import csv_file, folder
+from onlay_image.data.config import (
     ImageCsvConfig,
     ImageFolderConfig,
 )

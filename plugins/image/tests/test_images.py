@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from inlay.data import Splits
-from inlay_image.data import folder, images
-from inlay_image.data.config import (
+from onlay.data import Splits
+from onlay_image.data import folder, images
+from onlay_image.data.config import (
     ImageFolderConfig,
 )
 

@@ -21,12 +21,12 @@ from click.testing import CliRunner
 from PIL import Image
 from torch import nn
 
-import inlay
-from inlay import PluginHost
-from inlay.cli import main
-from inlay.inspecting import Picture, observe
-from inlay_image.data.preprocess import geometry
-from inlay_image.viewer import view
+import onlay
+from onlay import PluginHost
+from onlay.cli import main
+from onlay.inspecting import Picture, observe
+from onlay_image.data.preprocess import geometry
+from onlay_image.viewer import view
 
 FILE = Path(__file__).parent / "data" / "choosy.py"
 CHROMIUM = next(
@@ -52,12 +52,12 @@ def photograph(tmp_path: Path) -> Path:
 @pytest.fixture
 def page(host: PluginHost, photograph: Path, tmp_path: Path) -> Path:
     """What the command writes: 6 blocks, 8 by 8 patches."""
-    model = inlay.adapt("inlay_vit_64", "choosy", labels=["cat", "dog"], host=host)
+    model = onlay.adapt("onlay_vit_64", "choosy", labels=["cat", "dog"], host=host)
     model.save_pretrained(tmp_path / "bundle")
     sys.modules.pop("choosy", None)
     out = tmp_path / "a.html"
     words = ["--plugin", FILE, "inspect", tmp_path / "bundle", photograph, "--out", out]
-    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay")
+    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay")
     assert result.exit_code == 0, result.output
     # Of 64 patches x 3 parts: u is each of 0 to 3 equally often, and so is u + 1.
     assert "  expert, block 5: 0 (25 %), 1 (25 %), 2 (25 %), 3 (25 %)\n" in result.stdout
@@ -92,7 +92,7 @@ def test_each_patch_has_its_experts_though_prompts_are_in_front(page: Path) -> N
 def test_the_picture_is_the_crop_that_the_network_saw(page: Path, photograph: Path) -> None:
     kind, picture = data(page)["inputs"][0]["picture"].split(",")
     assert kind == "data:image/png;base64"
-    facts = inlay.adapt("inlay_vit_64", "linear", num_classes=2).preprocessing
+    facts = onlay.adapt("onlay_vit_64", "linear", num_classes=2).preprocessing
     drawn = np.asarray(Image.open(BytesIO(b64decode(picture))))
     crop = geometry(facts)(Image.open(photograph)).permute(1, 2, 0).numpy()
     assert drawn.shape == (64, 64, 3)
@@ -112,7 +112,7 @@ def test_nothing_is_fetched_and_names_are_no_markup(page: Path) -> None:
 def test_maps_of_stages_and_registers(
     name: str, grids: list[list[int]], make: Callable[..., nn.Module], host: PluginHost, tmp_path
 ) -> None:
-    model = inlay.adapt(make(name), "choosy", num_classes=2, host=host)
+    model = onlay.adapt(make(name), "choosy", num_classes=2, host=host)
     seen = observe(model, Path("x.png"), model.anatomy.example(1))
     view([seen], tmp_path / "x.html")
     strengths = data(tmp_path / "x.html")["inputs"][0]["signals"][-1]
@@ -127,7 +127,7 @@ def test_maps_of_stages_and_registers(
 @pytest.fixture
 def two(host: PluginHost, tmp_path: Path) -> Path:
     """Two inputs whose kernels, 16 of 3 x 3, are all 1 and all -1 in block 0, 1 and 0.5 after."""
-    model = inlay.adapt("inlay_vit_64", "choosy", labels=["cat", "dog"], host=host)
+    model = onlay.adapt("onlay_vit_64", "choosy", labels=["cat", "dog"], host=host)
     seen = [
         replace(
             observe(model, Path(name), torch.full((1, 3, 64, 64), shade)),
@@ -191,7 +191,7 @@ def test_positive_is_red_and_negative_blue(two: Path, tmp_path: Path) -> None:
 
 
 def test_an_adapter_that_shows_nothing_has_a_page(tmp_path: Path) -> None:
-    model = inlay.adapt("inlay_vit_64", "linear", num_classes=2)
+    model = onlay.adapt("onlay_vit_64", "linear", num_classes=2)
     view([observe(model, Path("x.png"), torch.zeros(1, 3, 64, 64))], tmp_path / "x.html")
     assert data(tmp_path / "x.html")["inputs"][0]["signals"] == []
 

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from inlay.anatomy import BuiltBackbone
-from inlay.errors import BundleError, ConfigError, InlayError
-from inlay_image.backbones.build import build
-from inlay_image.backbones.config import TimmConfig
+from onlay.anatomy import BuiltBackbone
+from onlay.errors import BundleError, ConfigError, OnlayError
+from onlay_image.backbones.build import build
+from onlay_image.backbones.config import TimmConfig
 
 Make = Callable[..., nn.Module]
 
@@ -35,7 +35,7 @@ def config(
     return TimmConfig(model=model, weights=path, **(own | kwargs))
 
 
-def one_sentence(error: pytest.ExceptionInfo[InlayError]) -> str:
+def one_sentence(error: pytest.ExceptionInfo[OnlayError]) -> str:
     text = str(error.value)
     assert "\n" not in text
     return text

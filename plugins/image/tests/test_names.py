@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from torch import nn
 
-from inlay.errors import AnatomyError, ConfigError, InlayError, UnknownName
-from inlay_image.backbones.build import build
-from inlay_image.backbones.config import TimmConfig
-from inlay_image.backbones.traits import provides
+from onlay.errors import AnatomyError, ConfigError, OnlayError, UnknownName
+from onlay_image.backbones.build import build
+from onlay_image.backbones.config import TimmConfig
+from onlay_image.backbones.traits import provides
 
 Make = Callable[..., nn.Module]
 
@@ -27,7 +27,7 @@ def config(
     return TimmConfig(model=model, weights=path, **(own | kwargs))
 
 
-def one_sentence(error: pytest.ExceptionInfo[InlayError]) -> str:
+def one_sentence(error: pytest.ExceptionInfo[OnlayError]) -> str:
     text = str(error.value)
     assert "\n" not in text
     return text

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from inlay.descriptors import resolve
-from inlay.host import PluginHost
+from onlay.descriptors import resolve
+from onlay.host import PluginHost
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def host() -> PluginHost:
 
 
 def test_what_is_registered(host: PluginHost) -> None:
-    assert {"timm", "inlay_vit_64"} <= set(host.backbones)
+    assert {"timm", "onlay_vit_64"} <= set(host.backbones)
     assert {"image_folder", "image_csv", "vtab", "fgvc", "digits"} <= set(host.datasets)
     assert host.modalities["image"].suffixes >= {".jpg", ".png"}
     assert host.exporters["timm"].modality == "image"
@@ -25,7 +25,7 @@ def test_what_is_registered(host: PluginHost) -> None:
 
 def test_every_import_path_leads_somewhere(host: PluginHost) -> None:
     paths = [host.modalities["image"].reader, host.exporters["timm"].export]
-    for backbone in (host.backbones["timm"], host.backbones["inlay_vit_64"]):
+    for backbone in (host.backbones["timm"], host.backbones["onlay_vit_64"]):
         paths += [path for path in (backbone.build, backbone.provides, backbone.adopt) if path]
     for name in ("image_folder", "image_csv", "vtab", "fgvc", "digits"):
         paths.append(host.datasets[name].build)
@@ -35,8 +35,8 @@ def test_every_import_path_leads_somewhere(host: PluginHost) -> None:
 def test_registering_and_telling_traits_imports_nothing_heavy() -> None:
     code = """
 import sys
-from inlay.descriptors import resolve
-from inlay.host import PluginHost
+from onlay.descriptors import resolve
+from onlay.host import PluginHost
 host = PluginHost.discover(only="image")
 timm = host.backbones["timm"]
 resolve(timm.provides)(timm.config(model="swin_tiny_patch4_window7_224.ms_in1k"))

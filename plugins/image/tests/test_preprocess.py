@@ -13,10 +13,10 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from inlay.errors import ConfigError, DataError
-from inlay_image.data.config import FgvcConfig, ImagePreprocess, VtabConfig
-from inlay_image.data.pictures import check_pictures, read_picture
-from inlay_image.data.preprocess import Normalize, geometry, reader, resolve, training_steps
+from onlay.errors import ConfigError, DataError
+from onlay_image.data.config import FgvcConfig, ImagePreprocess, VtabConfig
+from onlay_image.data.pictures import check_pictures, read_picture
+from onlay_image.data.preprocess import Normalize, geometry, reader, resolve, training_steps
 
 SPEC = {
     "img_size": [32, 32],

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inlay.data import Splits
-from inlay.errors import DataError
-from inlay_image.data import digits, fgvc, vtab
-from inlay_image.data.config import (
+from onlay.data import Splits
+from onlay.errors import DataError
+from onlay_image.data import digits, fgvc, vtab
+from onlay_image.data.config import (
     DigitsConfig,
     FgvcConfig,
     VtabConfig,

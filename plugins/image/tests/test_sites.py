@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inlay.anatomy import Anatomy, Site
-from inlay_image.anatomy import dissect
+from onlay.anatomy import Anatomy, Site
+from onlay_image.anatomy import dissect
 
 Edit = Callable[[str, Tensor], Tensor]
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inlay.errors import CannotFold
-from inlay_image.anatomy import dissect
-from inlay_image.anatomy.building import ScaleTarget
+from onlay.errors import CannotFold
+from onlay_image.anatomy import dissect
+from onlay_image.anatomy.building import ScaleTarget
 
 Make = Callable[..., nn.Module]
 

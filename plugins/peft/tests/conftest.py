@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay.testing import tiny_backbone
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay.testing import tiny_backbone
 
 Adapt = Callable[..., AdaptedModel]
 
@@ -36,12 +36,12 @@ def move() -> Callable[[nn.Module], None]:
 
 
 @pytest.fixture(scope="session")
-def adapt(host: inlay.PluginHost) -> Adapt:
+def adapt(host: onlay.PluginHost) -> Adapt:
     """`adapt(tuner="lora", options={...})`, in evaluation mode, on a tiny ViT or what is given."""
 
     def make(built: Any = None, **fields: object) -> AdaptedModel:
         torch.manual_seed(0)
         method = {"name": "peft", **fields}
-        return inlay.adapt(built or tiny_backbone(), method, num_classes=3, host=host).eval()
+        return onlay.adapt(built or tiny_backbone(), method, num_classes=3, host=host).eval()
 
     return make

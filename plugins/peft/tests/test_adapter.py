@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-import inlay
-from inlay.errors import AnatomyError, CannotFold, ConfigError
-from inlay.testing import tiny_backbone
-from inlay_peft.catalogue import tuners
-from inlay_peft.config import PeftMethodConfig
-from inlay_peft.promises import traits
+import onlay
+from onlay.errors import AnatomyError, CannotFold, ConfigError
+from onlay.testing import tiny_backbone
+from onlay_peft.catalogue import tuners
+from onlay_peft.config import PeftMethodConfig
+from onlay_peft.promises import traits
 
 SMALL: dict[str, dict[str, Any]] = {
     "boft": {"boft_block_size": 4},
@@ -123,7 +123,7 @@ def test_a_bundle_is_the_adapter_alone(
     frozen = {p.data_ptr() for p in model.backbone.parameters()}
     assert not any(tensor.data_ptr() in frozen for tensor in state.values())
     assert len({t.data_ptr() for t in state.values()}) == len(state)
-    again = inlay.load(
+    again = onlay.load(
         model.save_pretrained(tmp_path / "bundle"), backbone=tiny_backbone(), host=host
     )
     with torch.no_grad():
@@ -150,7 +150,7 @@ def test_what_a_tuner_keeps_fixed_is_in_the_bundle_and_does_not_train(
     assert [n for n in model.trained_parameters() if "lora_B" in n] == []
     assert len([n for n in model.trained_state() if "lora_B" in n]) == 2
     move(model)
-    again = inlay.load(
+    again = onlay.load(
         model.save_pretrained(tmp_path / "bundle"), backbone=tiny_backbone(), host=host
     )
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""`inlay peft export` and `inlay import peft`."""
+"""`onlay peft export` and `onlay import peft`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-import inlay
-from inlay.cli import main
-from inlay.testing import tiny_backbone
+import onlay
+from onlay.cli import main
+from onlay.testing import tiny_backbone
 
-NAME = "inlay_vit_64"
+NAME = "onlay_vit_64"
 
 
 def call(*args: Any) -> Any:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="inlay")
+    return CliRunner().invoke(main, [str(a) for a in args], prog_name="onlay")
 
 
 def test_there_and_back(host: Any, move: Any, tmp_path: Any) -> None:
-    pytest.importorskip("inlay_image", reason="brings the backbone")
+    pytest.importorskip("onlay_image", reason="brings the backbone")
     peft = pytest.importorskip("peft")
-    model = inlay.adapt(
+    model = onlay.adapt(
         NAME, {"name": "peft", "options": {"r": 2}}, num_classes=3, host=host
     ).eval()
     move(model)
@@ -35,7 +35,7 @@ def test_there_and_back(host: Any, move: Any, tmp_path: Any) -> None:
     assert (written["peft_type"], written["modules_to_save"]) == ("LORA", ["head"])
     assert written["auto_mapping"]["base_model_class"] == "VisionTransformer"
     with torch.no_grad():
-        built = inlay.adapt(NAME, "linear", num_classes=3, host=host).backbone
+        built = onlay.adapt(NAME, "linear", num_classes=3, host=host).backbone
         built.reset_classifier(3)
         images = model.anatomy.example(2)
         plain = peft.PeftModel.from_pretrained(built, tmp_path / "theirs").eval()
@@ -47,7 +47,7 @@ def test_there_and_back(host: Any, move: Any, tmp_path: Any) -> None:
         *("--backbone", NAME, "--labels", tmp_path / "labels.txt"),
     )
     assert out.exit_code == 0, out.output
-    again = inlay.load(tmp_path / "back", host=host)
+    again = onlay.load(tmp_path / "back", host=host)
     assert again.head.labels == ("ant", "bee", "cat")
     with torch.no_grad():
         assert (again(images) - model(images)).abs().max() < 1e-6
@@ -72,7 +72,7 @@ def test_a_slip_is_one_sentence_and_status_two(
     args: tuple[str, ...], told: str, host: Any, tmp_path: Any
 ) -> None:
     (tmp_path / "FOLDER").mkdir()
-    inlay.adapt(tiny_backbone(), "peft", num_classes=3, host=host).save_pretrained(
+    onlay.adapt(tiny_backbone(), "peft", num_classes=3, host=host).save_pretrained(
         tmp_path / "BUNDLE"
     )
     found = call(*(tmp_path / a if a.isupper() else a for a in args))

@@ -7,19 +7,19 @@ from subprocess import run
 
 import pytest
 
-import inlay
-from inlay.config import parse
-from inlay.errors import ConfigError
-from inlay_peft.catalogue import tuners
-from inlay_peft.config import PeftMethodConfig
+import onlay
+from onlay.config import parse
+from onlay.errors import ConfigError
+from onlay_peft.catalogue import tuners
+from onlay_peft.config import PeftMethodConfig
 
 
-def test_defaults_are_lora_on_q_k_v(host: inlay.PluginHost) -> None:
+def test_defaults_are_lora_on_q_k_v(host: onlay.PluginHost) -> None:
     config = parse("method", "peft", host)
     assert config == PeftMethodConfig(tuner="lora", sites=("qkv.out",), options={})
 
 
-def test_a_tuner_is_named_as_peft_names_it(host: inlay.PluginHost) -> None:
+def test_a_tuner_is_named_as_peft_names_it(host: onlay.PluginHost) -> None:
     assert parse("method", {"name": "peft", "tuner": "LoHa"}, host).tuner == "loha"
     assert parse("method", {"name": "peft", "tuner": "BOFT"}, host).tuner == "boft"
 
@@ -49,7 +49,7 @@ def test_a_tuner_is_named_as_peft_names_it(host: inlay.PluginHost) -> None:
     ],
 )
 def test_a_slip_is_told_in_one_sentence(
-    fields: dict[str, object], told: str, host: inlay.PluginHost
+    fields: dict[str, object], told: str, host: onlay.PluginHost
 ) -> None:
     with pytest.raises(ConfigError, match=told) as caught:
         parse("method", {"name": "peft", **fields}, host)
@@ -71,8 +71,8 @@ def test_reads_of_the_installed_source_what_peft_says_itself() -> None:
 
 def test_configuring_imports_neither_torch_nor_peft() -> None:
     code = (
-        "import sys; from inlay_peft.config import PeftMethodConfig as C;"
-        "from inlay_peft.promises import traits; C.model_json_schema();"
+        "import sys; from onlay_peft.config import PeftMethodConfig as C;"
+        "from onlay_peft.promises import traits; C.model_json_schema();"
         "traits(C(tuner='vera', options={'r': 4}), frozenset());"
         "print({'torch', 'peft', 'transformers'} & set(sys.modules))"
     )

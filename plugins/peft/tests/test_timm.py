@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-import inlay
-from inlay.anatomy import Placement
-from inlay.errors import BundleError, InlayError
-from inlay_peft.adapter import attach
-from inlay_peft.exporter import export
-from inlay_peft.importer import read
+import onlay
+from onlay.anatomy import Placement
+from onlay.errors import BundleError, OnlayError
+from onlay_peft.adapter import attach
+from onlay_peft.exporter import export
+from onlay_peft.importer import read
 
-pytest.importorskip("inlay_image", reason="the backbones are timm's, which come with inlay-image")
-timm = pytest.importorskip("timm", reason="comes with inlay-image")
+pytest.importorskip("onlay_image", reason="the backbones are timm's, which come with onlay-image")
+timm = pytest.importorskip("timm", reason="comes with onlay-image")
 import peft  # noqa: E402
 
 COLUMN = {"img_size": 32, "patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2}
@@ -65,7 +65,7 @@ def ours(
 ) -> Any:
     torch.manual_seed(7)
     method = {"name": "peft", "tuner": "lora" if tuner == "dora" else tuner, "sites": sites}
-    return inlay.adapt(backbone(kind), method | {"options": options}, num_classes=3, host=host)
+    return onlay.adapt(backbone(kind), method | {"options": options}, num_classes=3, host=host)
 
 
 @pytest.mark.parametrize("tuner", TUNERS)
@@ -123,7 +123,7 @@ def test_a_folder_of_plain_peft_becomes_a_bundle(
     with torch.no_grad():
         expected = plain.eval()(photographs)
         assert (model(photographs) - expected).abs().max() < 1e-6
-        again = inlay.load(
+        again = onlay.load(
             model.save_pretrained(tmp_path / "ours"), backbone=backbone(kind), host=host
         )
         assert (again(photographs) - expected).abs().max() < 1e-6
@@ -287,7 +287,7 @@ def test_says_why_a_folder_cannot_be_imported(
     folder = saved(tmp_path, **change)
     with pytest.raises(ValueError, match=told) as caught:
         read(folder, backbone=backbone(VIT), host=host)
-    assert isinstance(caught.value, InlayError)
+    assert isinstance(caught.value, OnlayError)
     assert "\n" not in str(caught.value)
 
 
@@ -308,7 +308,7 @@ def test_a_head_that_timm_cannot_have_stays_behind(
     photographs: Tensor, host: Any, move: Any, tmp_path: Any
 ) -> None:
     task = {"name": "classification", "hidden": [8]}
-    model = inlay.adapt(backbone(VIT), "peft", task=task, num_classes=3, host=host).eval()
+    model = onlay.adapt(backbone(VIT), "peft", task=task, num_classes=3, host=host).eval()
     move(model.adapter)
     assert "hidden layers" in export(model, tmp_path / "theirs")
     plain = peft.PeftModel.from_pretrained(backbone(VIT), tmp_path / "theirs").eval()
@@ -318,7 +318,7 @@ def test_a_head_that_timm_cannot_have_stays_behind(
 
 
 def test_a_bundle_of_another_method_is_refused(host: Any, tmp_path: Any) -> None:
-    model = inlay.adapt(backbone(VIT), "bitfit", num_classes=3, host=host)
+    model = onlay.adapt(backbone(VIT), "bitfit", num_classes=3, host=host)
     with pytest.raises(BundleError, match="adapter is one of `bitfit`"):
         export(model, tmp_path / "theirs")
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inlay_pointcloud.network.blocks import Block, Blocks
-from inlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud.network.blocks import Block, Blocks
+from onlay_pointcloud.network.point_mae import PointMae
 
 CELLS, QUANTILES = 8, 15
 

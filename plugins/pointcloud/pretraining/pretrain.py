@@ -1,7 +1,7 @@
 """Pretrain the bundled backbone; what it reaches is in the README beside this file.
 
 `python plugins/pointcloud/pretraining/pretrain.py --minutes 45 --out runs/pretrain` goes on from
-OUT/state.pt where there is one; OUT/inlay_points.safetensors is usable from the first checkpoint.
+OUT/state.pt where there is one; OUT/onlay_points.safetensors is usable from the first checkpoint.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from sensor import Sensor
 from torch import Tensor, nn
 
-from inlay_pointcloud.bundled import ARCHITECTURE, FILE, NPOINTS
-from inlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud.bundled import ARCHITECTURE, FILE, NPOINTS
+from onlay_pointcloud.network.point_mae import PointMae
 
 
 def main() -> None:

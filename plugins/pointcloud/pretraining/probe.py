@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from inlay_pointcloud.bundled import ARCHITECTURE
-from inlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud.bundled import ARCHITECTURE
+from onlay_pointcloud.network.point_mae import PointMae
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.errors import InlayError
-from inlay.host import PluginHost
-from inlay_pointcloud.network.point_mae import PointMae, ReCon
+from onlay.errors import OnlayError
+from onlay.host import PluginHost
+from onlay_pointcloud.network.point_mae import PointMae, ReCon
 
 DATA = Path(__file__).parent / "data"
 SMALL = {
@@ -127,7 +127,7 @@ def fails() -> Callable[..., None]:
     """`fails(call, *parts)`: the call ends in one sentence that has these parts."""
 
     def check(call: Callable[[], object], *parts: str) -> None:
-        with pytest.raises(InlayError) as error:
+        with pytest.raises(OnlayError) as error:
             call()
         text = str(error.value)
         assert "\n" not in text

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay_pointcloud.data.augment import chosen, isotropic, rotate, rotation, scale_translate
-from inlay_pointcloud.data.config import CloudPreprocess
+from onlay_pointcloud.data.augment import chosen, isotropic, rotate, rotation, scale_translate
+from onlay_pointcloud.data.config import CloudPreprocess
 
 CORNERS = torch.cat([torch.zeros(1, 3), torch.eye(3)])
 """From what the origin and the unit points become, scale and shift are read off."""

@@ -10,22 +10,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import inlay
-from inlay.anatomy import Placement
-from inlay.anatomy.attachments import Attachments
-from inlay.bundle.reading import read_manifest, read_tensors
-from inlay.host import PluginHost
-from inlay.tasks.classification import ClassificationHead
-from inlay.tasks.config import ClassificationConfig
-from inlay_pointcloud.backbones.build import adopt, build
-from inlay_pointcloud.backbones.config import (
+import onlay
+from onlay.anatomy import Placement
+from onlay.anatomy.attachments import Attachments
+from onlay.bundle.reading import read_manifest, read_tensors
+from onlay.host import PluginHost
+from onlay.tasks.classification import ClassificationHead
+from onlay.tasks.config import ClassificationConfig
+from onlay_pointcloud.backbones.build import adopt, build
+from onlay_pointcloud.backbones.config import (
     PointBertConfig,
     PointMaeConfig,
     PublishedBackbone,
     ReConAsMaeConfig,
     ReConConfig,
 )
-from inlay_pointcloud.network.point_mae import PointMae, ReCon
+from onlay_pointcloud.network.point_mae import PointMae, ReCon
 
 MAE_HEAD = {"hidden": (256, 256), "hidden_norm": "batch", "dropout": 0.5}
 BERT_HEAD = {"hidden": (256,), "dropout": 0.5}
@@ -246,7 +246,7 @@ def test_statistics_drift_in_copies_or_not_at_all(
     built = adopt(network)
     assert built is not None
     built.anatomy.freeze_bn = freeze_bn
-    model = inlay.adapt(built, method, num_classes=3, host=host).train()
+    model = onlay.adapt(built, method, num_classes=3, host=host).train()
     model.loss((clouds, torch.tensor([0, 2]))).backward()
     kept = model.trained_state()
     path = "adapter.thawed.encoder.first_conv.1.running_mean"
@@ -272,7 +272,7 @@ def test_drifted_statistics_come_back_with_the_bundle(
     built = adopt(network)
     assert built is not None
     built.anatomy.freeze_bn = False
-    model = inlay.adapt(built, "linear", num_classes=3, host=host)
+    model = onlay.adapt(built, "linear", num_classes=3, host=host)
     for _ in range(3):
         model.train()(clouds)
     with torch.no_grad():
@@ -282,7 +282,7 @@ def test_drifted_statistics_come_back_with_the_bundle(
         fresh = adopt(network)
         assert fresh is not None
         fresh.anatomy.freeze_bn = False
-        again = inlay.adapt(fresh, "linear", num_classes=3, host=host)
+        again = onlay.adapt(fresh, "linear", num_classes=3, host=host)
         again.load_trained_state(read_tensors(bundle, read_manifest(bundle)))
         assert torch.equal(again.eval()(clouds), logits)
 

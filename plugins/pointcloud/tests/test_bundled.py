@@ -16,8 +16,8 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from inlay_pointcloud import bundled
-from inlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud import bundled
+from onlay_pointcloud.network.point_mae import PointMae
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_the_file_is_small_and_is_the_one_described() -> None:
 
 
 def test_reading_the_facts_imports_no_torch() -> None:
-    code = "import sys; from inlay_pointcloud import bundled; print('torch' in sys.modules)"
+    code = "import sys; from onlay_pointcloud import bundled; print('torch' in sys.modules)"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -82,10 +82,10 @@ def test_features_know_more_of_people_than_random_weights_do(shipped: PointMae) 
 
 
 def _radar() -> tuple[Tensor, np.ndarray]:
-    root = Path(os.environ.get("INLAY_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    root = Path(os.environ.get("ONLAY_DATA", Path(__file__).parents[4] / "shared" / "data"))
     path = root / "radhar" / "radhar.npz"
     if not path.is_file():
-        pytest.skip("needs the radar clouds of `radhar` (set INLAY_DATA)")
+        pytest.skip("needs the radar clouds of `radhar` (set ONLAY_DATA)")
     with np.load(path, allow_pickle=False) as file:
         clouds, labels = torch.from_numpy(file["x_Train"][::4]).float(), file["y_Train"][::4]
     clouds = clouds - clouds.mean(1, keepdim=True)

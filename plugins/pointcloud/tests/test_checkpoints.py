@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from inlay.errors import BundleError
-from inlay_pointcloud.backbones.build import empty
-from inlay_pointcloud.backbones.checkpoints import load_weights
-from inlay_pointcloud.backbones.config import (
+from onlay.errors import BundleError
+from onlay_pointcloud.backbones.build import empty
+from onlay_pointcloud.backbones.checkpoints import load_weights
+from onlay_pointcloud.backbones.config import (
     ActConfig,
     PointBertConfig,
     PointMaeConfig,
@@ -23,7 +23,7 @@ from inlay_pointcloud.backbones.config import (
     ReConAsMaeConfig,
     ReConConfig,
 )
-from inlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud.network.point_mae import PointMae
 
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from inlay.data import Splits
-from inlay_pointcloud.data import cloud_folder, clouds, preprocess, sampling, splits
-from inlay_pointcloud.data.config import CloudFolderConfig
+from onlay.data import Splits
+from onlay_pointcloud.data import cloud_folder, clouds, preprocess, sampling, splits
+from onlay_pointcloud.data.config import CloudFolderConfig
 
 LABELS = ("chair", "lamp")
 
@@ -198,7 +198,7 @@ def test_memory_is_bounded(
     folder: Callable, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pool of 37 points has 444 bytes: 1,000 hold two."""
-    monkeypatch.setattr("inlay_pointcloud.data.kept.KEPT_BYTES", 1000)
+    monkeypatch.setattr("onlay_pointcloud.data.kept.KEPT_BYTES", 1000)
     train = folder(spec).train
     assert sorted(train.kept.tensors) == [0, 1]
     assert train.kept.bytes == 888

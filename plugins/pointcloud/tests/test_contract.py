@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inlay.testing import backbone_checks, dataset_checks, task_checks
+from onlay.testing import backbone_checks, dataset_checks, task_checks
 
 Check = Callable[[], None]
 
 
-@backbone_checks("inlay_points")
-def test_inlay_points(check: Check) -> None:
+@backbone_checks("onlay_points")
+def test_onlay_points(check: Check) -> None:
     check()
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from inlay_pointcloud.data import modelnet_fewshot
-from inlay_pointcloud.data.config import ModelNetFewshotConfig
+from onlay_pointcloud.data import modelnet_fewshot
+from onlay_pointcloud.data.config import ModelNetFewshotConfig
 
 OLD = (33, 0, 12)
 """A 3-way episode: table, airplane, desk, in this order."""

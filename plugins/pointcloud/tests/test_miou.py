@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-pytest.importorskip("torchmetrics", reason="metrics come with inlay-train")
+pytest.importorskip("torchmetrics", reason="metrics come with onlay-train")
 
-from inlay_pointcloud.tasks.miou import MeanIoU, PointAccuracy
+from onlay_pointcloud.tasks.miou import MeanIoU, PointAccuracy
 
 CATEGORY_OF_PART = [0, 0, 1, 1, 1]
 """Parts 0 and 1 make up the first category, parts 2, 3 and 4 the second."""

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from inlay_pointcloud.data import modelnet40
-from inlay_pointcloud.data.config import ModelNet40Config
-from inlay_pointcloud.data.pickles import read_pickle
+from onlay_pointcloud.data import modelnet40
+from onlay_pointcloud.data.config import ModelNet40Config
+from onlay_pointcloud.data.pickles import read_pickle
 
 NAMES = ("chair", "night_stand", "sofa")
 TRAIN, TEST = 4, 2

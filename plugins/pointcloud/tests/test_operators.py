@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.errors import DataError
-from inlay_pointcloud.network import grouping
-from inlay_pointcloud.network.grouping import Grouping
-from inlay_pointcloud.ops import sampling
-from inlay_pointcloud.ops.neighbours import interpolate, k_nearest
-from inlay_pointcloud.ops.sampling import farthest_point_sample, fps_loop, take
+from onlay.errors import DataError
+from onlay_pointcloud.network import grouping
+from onlay_pointcloud.network.grouping import Grouping
+from onlay_pointcloud.ops import sampling
+from onlay_pointcloud.ops.neighbours import interpolate, k_nearest
+from onlay_pointcloud.ops.sampling import farthest_point_sample, fps_loop, take
 
 
 def on_a_line(*xs: float) -> Tensor:

@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from inlay_pointcloud import bundled
-from inlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud import bundled
+from onlay_pointcloud.network.point_mae import PointMae
 
 SCRIPTS = Path(__file__).parents[1] / "pretraining"
 Script = Callable[[str], ModuleType]

@@ -11,10 +11,10 @@ import pytest
 import torch
 import trimesh
 
-from inlay.errors import DataError
-from inlay_pointcloud.data import preprocess
-from inlay_pointcloud.data.readers import read_points
-from inlay_pointcloud.data.suffixes import SUFFIXES
+from onlay.errors import DataError
+from onlay_pointcloud.data import preprocess
+from onlay_pointcloud.data.readers import read_points
+from onlay_pointcloud.data.suffixes import SUFFIXES
 
 EXACT = {".ply", ".pcd", ".npy", ".npz", ".glb", ".off", ".txt", ".csv", ".xyz"}
 WRITTEN = sorted(SUFFIXES - {".stl"})

@@ -11,9 +11,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from inlay_pointcloud.data import scanobjectnn
-from inlay_pointcloud.data.config import ScanObjectNNConfig
-from inlay_pointcloud.data.hdf5 import items_of
+from onlay_pointcloud.data import scanobjectnn
+from onlay_pointcloud.data.config import ScanObjectNNConfig
+from onlay_pointcloud.data.hdf5 import items_of
 
 PER_CLASS, POINTS = 10, 32
 NAMES = {

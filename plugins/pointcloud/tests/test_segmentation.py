@@ -14,22 +14,22 @@ from click.testing import CliRunner
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import inlay
-from inlay.anatomy import Placement
-from inlay.anatomy.attachments import Attachments
-from inlay.bundle.reading import read_manifest, read_tensors
-from inlay.cli import main
-from inlay.data import Splits
-from inlay.errors import AnatomyError, ConfigError, DataError
-from inlay.features import Features, Points
-from inlay.host import PluginHost
-from inlay_pointcloud.backbones.build import adopt, build
-from inlay_pointcloud.backbones.config import PointMaeConfig
-from inlay_pointcloud.network.point_mae import PointMae
-from inlay_pointcloud.tasks.config import PartSegmentationConfig
-from inlay_pointcloud.tasks.decoder import pooled_prompts
-from inlay_pointcloud.tasks.segmentation import PartSegmentationHead, thirds
-from inlay_pointcloud.tasks.segmentation import build as build_head
+import onlay
+from onlay.anatomy import Placement
+from onlay.anatomy.attachments import Attachments
+from onlay.bundle.reading import read_manifest, read_tensors
+from onlay.cli import main
+from onlay.data import Splits
+from onlay.errors import AnatomyError, ConfigError, DataError
+from onlay.features import Features, Points
+from onlay.host import PluginHost
+from onlay_pointcloud.backbones.build import adopt, build
+from onlay_pointcloud.backbones.config import PointMaeConfig
+from onlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud.tasks.config import PartSegmentationConfig
+from onlay_pointcloud.tasks.decoder import pooled_prompts
+from onlay_pointcloud.tasks.segmentation import PartSegmentationHead, thirds
+from onlay_pointcloud.tasks.segmentation import build as build_head
 
 CATEGORIES = {"Mug": [0, 1], "Rocket": [2, 3, 4]}
 LABELS = ("Mug 0", "Mug 1", "Rocket 0", "Rocket 1", "Rocket 2")
@@ -255,11 +255,11 @@ def halves(count: int) -> tuple[Tensor, Tensor]:
 
 def test_training_a_bundle_and_its_metrics(small: Small, host: PluginHost, tmp_path: Path) -> None:
     """Learnt within 16 steps; the bundle alone evaluates and predicts alike, categories and all."""
-    pytest.importorskip("torchmetrics", reason="metrics come with inlay-train")
+    pytest.importorskip("torchmetrics", reason="metrics come with onlay-train")
     network = small()
     task = {"name": "part_segmentation", "categories": 2}
     torch.manual_seed(0)
-    model = inlay.adapt(network, "linear", task=task, labels=LABELS, host=host)
+    model = onlay.adapt(network, "linear", task=task, labels=LABELS, host=host)
     model.head.prepare(splits())
     optimizer = torch.optim.AdamW(model.trained_parameters().values(), lr=4e-3)
     clouds, parts = halves(12)
@@ -283,7 +283,7 @@ def test_training_a_bundle_and_its_metrics(small: Small, host: PluginHost, tmp_p
     bundle = model.save_pretrained(tmp_path / "bundle")
     model.detach()
     manifest = read_manifest(bundle)
-    again = inlay.adapt(network, "linear", task=manifest.task, labels=manifest.labels, host=host)
+    again = onlay.adapt(network, "linear", task=manifest.task, labels=manifest.labels, host=host)
     again.load_trained_state(read_tensors(bundle, manifest))
     same, same_scores = measured(again)
     assert torch.equal(same, output)
@@ -300,7 +300,7 @@ def test_predict_on_the_command_line(host: PluginHost, tmp_path: Path) -> None:
         "name": "point_mae", "pretrained": False, "npoints": 64, "groups": 8, "group_size": 8,
     }  # fmt: skip
     preprocessing = {"modality": "points", "npoints": 64, "min_points": 64, "normalize": "none"}
-    model = inlay.adapt(
+    model = onlay.adapt(
         backbone, "linear", task={"name": "part_segmentation", "categories": 0},
         labels=["left", "right"], preprocessing=preprocessing, host=host,
     )  # fmt: skip
@@ -308,21 +308,21 @@ def test_predict_on_the_command_line(host: PluginHost, tmp_path: Path) -> None:
     points = np.random.default_rng(0).random((64, 3)).astype(np.float32)
     np.save(tmp_path / "cloud.npy", points)
 
-    def inlay_predict(*words: str) -> str:
+    def onlay_predict(*words: str) -> str:
         arguments = ["predict", str(bundle), str(tmp_path / "cloud.npy"), *words]
-        result = CliRunner().invoke(main, arguments, env={"INLAY_PLUGINS": "pointcloud"})
+        result = CliRunner().invoke(main, arguments, env={"ONLAY_PLUGINS": "pointcloud"})
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    (row,) = json.loads(inlay_predict("--json"))
+    (row,) = json.loads(onlay_predict("--json"))
     assert np.allclose(np.sort(row["points"], 0), np.sort(points, 0), atol=1e-6)
     with torch.no_grad():
         logits = model.eval()(torch.tensor(row["points"])[None])
     (answer,) = model.head.predict(logits)
     assert row["parts"] == list(answer.parts)
     assert row["shares"] == {p: row["parts"].count(p) / 64 for p in answer.shares}
-    header, line = inlay_predict("--csv").splitlines()
+    header, line = onlay_predict("--csv").splitlines()
     assert header.startswith("path,part,share")
     part, share = next(iter(answer.shares.items()))
     assert line.split(",")[1:3] == [part, f"{share:.6f}"]
-    assert "share" in inlay_predict()
+    assert "share" in onlay_predict()

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from inlay_pointcloud.data import preprocess, shapenet_part
-from inlay_pointcloud.data.config import ShapeNetPartConfig
-from inlay_pointcloud.data.shapenet_part import CATEGORIES, LABELS
+from onlay_pointcloud.data import preprocess, shapenet_part
+from onlay_pointcloud.data.config import ShapeNetPartConfig
+from onlay_pointcloud.data.shapenet_part import CATEGORIES, LABELS
 
 FOLDERS = {"Airplane": "02691156", "Chair": "03001627", "Table": "04379243"}
 LISTS = {"train": 3, "val": 2, "test": 2}

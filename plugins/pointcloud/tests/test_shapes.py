@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from inlay_pointcloud.data import shapes
-from inlay_pointcloud.data.config import ShapesConfig
-from inlay_pointcloud.data.generated.objects import OBJECTS
-from inlay_pointcloud.data.generated.surfaces import box, lathe, quad, rod, spread, tube
+from onlay_pointcloud.data import shapes
+from onlay_pointcloud.data.config import ShapesConfig
+from onlay_pointcloud.data.generated.objects import OBJECTS
+from onlay_pointcloud.data.generated.surfaces import box, lathe, quad, rod, spread, tube
 
 SMALL = {"train_size": 20, "val_size": 10, "test_size": 20}
 

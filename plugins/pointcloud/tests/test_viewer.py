@@ -16,11 +16,11 @@ import pytest
 import torch
 from PIL import Image
 
-import inlay
-from inlay.inspecting import Observation, Picture, Signal, observe
-from inlay.task import PartsPrediction
-from inlay_pointcloud.network.point_mae import PointMae
-from inlay_pointcloud.viewer import view
+import onlay
+from onlay.inspecting import Observation, Picture, Signal, observe
+from onlay.task import PartsPrediction
+from onlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud.viewer import view
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -32,7 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """64 points in 8 groups; two blocks, at the second of which there is a prompt."""
     torch.manual_seed(0)
     network = PointMae(groups=8, group_size=4, width=24, depth=2, heads=2, embed=24)
-    model = inlay.adapt(network, "linear", labels=["chair", "<b>"])
+    model = onlay.adapt(network, "linear", labels=["chair", "<b>"])
     seen = observe(model, Path("a<b>.ply"), torch.randn(1, 64, 3))
     layout = seen.features.layout
     scale_T1 = torch.tensor([9.0, *(0.0, 0.5) * 4])[:, None]  # the class token's is not shown
@@ -64,7 +64,7 @@ def of_parts(name: str, parts: Sequence[str]) -> Observation:
     torch.manual_seed(0)
     network = PointMae(groups=8, group_size=4, width=24, depth=3, heads=2, embed=24)
     task = {"name": "part_segmentation", "categories": 0, "levels": [0, 1, 2]}
-    model = inlay.adapt(network, "linear", task=task, labels=["arm", "leg", "seat"])
+    model = onlay.adapt(network, "linear", task=task, labels=["arm", "leg", "seat"])
     seen = observe(model, Path(name), torch.randn(1, len(parts), 3))
     assert isinstance(seen.prediction, PartsPrediction)
     return replace(seen, prediction=replace(seen.prediction, parts=tuple(parts)))
@@ -97,7 +97,7 @@ def test_every_group_has_its_scale(page: Path) -> None:
 def test_points_belong_to_the_group_of_the_nearest_centre(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = PointMae(groups=2, group_size=4, width=24, depth=1, heads=2, embed=24)
-    model = inlay.adapt(network, "linear", labels=["a", "b"])
+    model = onlay.adapt(network, "linear", labels=["a", "b"])
     cloud_N3 = torch.cat([torch.rand(8, 3), torch.rand(24, 3) + 5])
     view([observe(model, Path("x.ply"), cloud_N3[None])], tmp_path / "x.html")
     found = data(tmp_path / "x.html")

@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import inlay
-from inlay.adapted import AdaptedModel
-from inlay_smoa.adapter import library
-from inlay_smoa.config import SmoaConfig
-from inlay_smoa.mixture import SparseMixture
-from inlay_smoa.router import Router
-from inlay_smoa.tally import Tally
+import onlay
+from onlay.adapted import AdaptedModel
+from onlay_smoa.adapter import library
+from onlay_smoa.config import SmoaConfig
+from onlay_smoa.mixture import SparseMixture
+from onlay_smoa.router import Router
+from onlay_smoa.tally import Tally
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def images() -> Tensor:
 
 
 @pytest.fixture
-def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
+def adapt(host: onlay.PluginHost) -> Callable[..., AdaptedModel]:
     """`adapt(built, pool="cls", experts=5, ...)`: three classes; further keywords are SMoA's."""
 
     def make(
@@ -44,7 +44,7 @@ def adapt(host: inlay.PluginHost) -> Callable[..., AdaptedModel]:
         torch.manual_seed(seed)
         config = SmoaConfig(experts=experts, rank=rank, **fields)
         task = {"name": "classification", "pool": pool}
-        return inlay.adapt(built, config, task=task, num_classes=3, name=name, host=host).eval()
+        return onlay.adapt(built, config, task=task, num_classes=3, name=name, host=host).eval()
 
     return make
 

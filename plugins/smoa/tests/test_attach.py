@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inlay_smoa.mixture import RoutedAdapter, SparseMixture
-from inlay_smoa.prompt import PromptGenerator
+from onlay_smoa.mixture import RoutedAdapter, SparseMixture
+from onlay_smoa.prompt import PromptGenerator
 
 TARGETS = torch.tensor([0, 2])
 BASES = pytest.mark.parametrize("base", ["adaptformer", "adapter", "dapt"])

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inlay.errors import AnatomyError
-from inlay_smoa.mixture import RoutedAdapter, SparseMixture
-from inlay_smoa.prompt import PromptGenerator
+from onlay.errors import AnatomyError
+from onlay_smoa.mixture import RoutedAdapter, SparseMixture
+from onlay_smoa.prompt import PromptGenerator
 
 TARGETS = torch.tensor([0, 2])
 VIT = {"embed_dim": 48, "num_heads": 3, "depth": 2, "img_size": 32, "num_classes": 0}
@@ -36,8 +36,8 @@ SEQUENCES: dict[str, tuple[str, dict[str, Any], int]] = {
 
 @pytest.fixture
 def timm_model() -> Callable[..., nn.Module]:
-    pytest.importorskip("inlay_image", reason="the backbones are timm's: inlay-image")
-    timm = pytest.importorskip("timm", reason="comes with inlay-image")
+    pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
+    timm = pytest.importorskip("timm", reason="comes with onlay-image")
 
     def make(name: str, changes: dict[str, Any]) -> nn.Module:
         torch.manual_seed(0)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay_smoa.mixture import RoutedAdapter, SparseMixture
-from inlay_smoa.router import balance_loss
+from onlay_smoa.mixture import RoutedAdapter, SparseMixture
+from onlay_smoa.router import balance_loss
 
 TARGETS = torch.tensor([0, 2])
 

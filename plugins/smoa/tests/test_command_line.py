@@ -11,29 +11,29 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-import inlay as library
-from inlay.cli import main
+import onlay as library
+from onlay.cli import main
 
 SWIN = {"name": "timm", "model": "swin_tiny_patch4_window7_224", "pretrained": False}
 
 
-def inlay(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="inlay")
+def onlay(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay")
 
 
 @pytest.fixture
 def train(tmp_path: Path) -> Any:
     """`train("method.rank=0", ...)`: what is said, and nothing else."""
-    pytest.importorskip("inlay_train", reason="`inlay train` comes with inlay-train")
-    pytest.importorskip("inlay_image", reason="the backbone is in inlay-image")
+    pytest.importorskip("onlay_train", reason="`onlay train` comes with onlay-train")
+    pytest.importorskip("onlay_image", reason="the backbone is in onlay-image")
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     file = tmp_path / "run.yaml"
 
-    def run(*overrides: str, backbone: Any = "inlay_vit_64", data: Any = "digits") -> str:
+    def run(*overrides: str, backbone: Any = "onlay_vit_64", data: Any = "digits") -> str:
         method, out = {"name": "smoa"}, str(tmp_path / "out")
         run = {"backbone": backbone, "method": method, "data": {"name": data}, "out": out}
         file.write_text(json.dumps(run))
-        result = inlay("train", file, *overrides, "--dry-run")
+        result = onlay("train", file, *overrides, "--dry-run")
         assert result.exit_code == 2, result.output
         assert "Traceback" not in result.output
         assert not (tmp_path / "out").exists()
@@ -66,14 +66,14 @@ def test_bad_settings(train: Any, overrides: list[str], sentence: str) -> None:
 def test_a_3d_preset_on_an_image_backbone(train: Any, preset: str) -> None:
     said = train(f"preset={preset}")
     assert said.startswith(f"preset `{preset}` is for `points` data")
-    assert "backbone `inlay_vit_64` takes `image` data" in said
+    assert "backbone `onlay_vit_64` takes `image` data" in said
 
 
 def test_a_2d_preset_on_a_point_backbone(train: Any) -> None:
-    pytest.importorskip("inlay_pointcloud", reason="the backbone is in inlay-pointcloud")
-    said = train("preset=ax2d_vitb", backbone="inlay_points", data="modelnet40")
+    pytest.importorskip("onlay_pointcloud", reason="the backbone is in onlay-pointcloud")
+    said = train("preset=ax2d_vitb", backbone="onlay_points", data="modelnet40")
     assert said.startswith("preset `ax2d_vitb` is for `image` data")
-    assert "backbone `inlay_points` takes `points` data" in said
+    assert "backbone `onlay_points` takes `points` data" in said
 
 
 def test_an_unknown_preset(train: Any) -> None:
@@ -91,7 +91,7 @@ def test_prompts_on_swin(train: Any) -> None:
 
 
 def test_explain_tells_readings_and_presets() -> None:
-    result = inlay("explain", "smoa")
+    result = onlay("explain", "smoa")
     assert result.exit_code == 0, result.output
     words = " ".join(result.output.split())
     assert "A reading: with the default heads and rank the count on ViT-B, 171,393" in words
@@ -101,7 +101,7 @@ def test_explain_tells_readings_and_presets() -> None:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Any:
-    """`bundle("inlay_points", "adapter")`: on a bundled backbone, with a library that acts."""
+    """`bundle("onlay_points", "adapter")`: on a bundled backbone, with a library that acts."""
 
     def make(backbone: str, base: str) -> Path:
         torch.manual_seed(0)
@@ -120,7 +120,7 @@ def bundle(tmp_path: Path) -> Any:
 
 def check(bundle: Path, file: Path) -> None:
     """Every block's experts in words and on the page; and a class."""
-    result = inlay("inspect", bundle, file, "--out", bundle.parent / "page.html")
+    result = onlay("inspect", bundle, file, "--out", bundle.parent / "page.html")
     assert result.exit_code == 0, result.output
     lines = [line for line in result.output.splitlines() if "expert, block" in line]
     assert [line.split(":")[0].strip() for line in lines] == [
@@ -128,22 +128,22 @@ def check(bundle: Path, file: Path) -> None:
     ]
     assert all("%" in line for line in lines)
     assert "expert" in (bundle.parent / "page.html").read_text(encoding="utf-8")
-    result = inlay("predict", bundle, file, "--json")
+    result = onlay("predict", bundle, file, "--json")
     assert result.exit_code == 0, result.output
     (answer,) = json.loads(result.stdout)
     assert answer["class"] in ("chair", "table")
 
 
 def test_a_cloud(bundle: Any, tmp_path: Path) -> None:
-    pytest.importorskip("inlay_pointcloud", reason="the backbone is in inlay-pointcloud")
+    pytest.importorskip("onlay_pointcloud", reason="the backbone is in onlay-pointcloud")
     np.save(tmp_path / "cloud.npy", np.random.default_rng(0).normal(size=(1500, 3)))
-    check(bundle("inlay_points", "dapt"), tmp_path / "cloud.npy")
+    check(bundle("onlay_points", "dapt"), tmp_path / "cloud.npy")
 
 
 def test_a_picture(bundle: Any, tmp_path: Path) -> None:
-    pytest.importorskip("inlay_image", reason="the backbone is in inlay-image")
+    pytest.importorskip("onlay_image", reason="the backbone is in onlay-image")
     from PIL import Image
 
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    check(bundle("inlay_vit_64", "adapter"), tmp_path / "noise.png")
+    check(bundle("onlay_vit_64", "adapter"), tmp_path / "noise.png")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-import inlay
-from inlay.config.run import RunConfig
-from inlay.errors import ConfigError
-from inlay_smoa.config import SmoaConfig
-from inlay_smoa.plugin import register_methods
-from inlay_smoa.presets import PRESETS
+import onlay
+from onlay.config.run import RunConfig
+from onlay.errors import ConfigError
+from onlay_smoa.config import SmoaConfig
+from onlay_smoa.plugin import register_methods
+from onlay_smoa.presets import PRESETS
 
 VTAB = {
     "caltech": 10, "cifar": 0.1, "clevr-count": 1, "clevr-dist": 0.1, "retinopathy": 1, "dmlab": 1,
@@ -83,7 +83,7 @@ def test_a_file_of_settings_reads_back() -> None:
 
 def test_heads_that_do_not_divide_the_width(vit: Any, host: Any) -> None:
     with pytest.raises(ConfigError) as caught:
-        inlay.adapt(vit(width=24), {"name": "smoa", "heads": 5}, num_classes=3, host=host)
+        onlay.adapt(vit(width=24), {"name": "smoa", "heads": 5}, num_classes=3, host=host)
     assert str(caught.value) == (
         "`method.heads` 5 does not divide the backbone's width 24"
         " (these do: 1, 2, 3, 4, 6, 8, 12, 24)"
@@ -111,12 +111,12 @@ def run(host: Any, tmp_path: Path) -> Callable[..., RunConfig]:
 
 
 def on_vit(run: Any, preset: str, **own: Any) -> RunConfig:
-    pytest.importorskip("inlay_image", reason="the backbone is timm's: inlay-image")
+    pytest.importorskip("onlay_image", reason="the backbone is timm's: onlay-image")
     return run(preset, backbone="vit_base_patch16_224.orig_in21k", **({"data": VTAB_DATA} | own))
 
 
 def on_points(run: Any, preset: str, **own: Any) -> RunConfig:
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
+    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
     return run(preset, backbone={"name": "point_mae", "pretrained": False}, **own)
 
 
@@ -188,8 +188,8 @@ def test_registers_one_method() -> None:
 
 def test_registering_imports_neither_torch_nor_another_plugin() -> None:
     code = (
-        "import sys, inlay_smoa.plugin as p; list(p.register_methods());"
-        " others = {'torch', 'inlay_arc', 'inlay_dapt', 'inlay_image', 'inlay_pointcloud'};"
+        "import sys, onlay_smoa.plugin as p; list(p.register_methods());"
+        " others = {'torch', 'onlay_arc', 'onlay_dapt', 'onlay_image', 'onlay_pointcloud'};"
         " assert not others & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 import torch
 
-import inlay
-from inlay.anatomy import Placement
-from inlay.testing import tiny_backbone
-from inlay_smoa.adapter import attach, count, library_count
-from inlay_smoa.config import SmoaConfig
-from inlay_smoa.presets import PRESETS
+import onlay
+from onlay.anatomy import Placement
+from onlay.testing import tiny_backbone
+from onlay_smoa.adapter import attach, count, library_count
+from onlay_smoa.config import SmoaConfig
+from onlay_smoa.presets import PRESETS
 
 
 @pytest.fixture(scope="module")
 def vit_b() -> Any:
     """ViT-B/16 without values."""
-    pytest.importorskip("inlay_image", reason="the backbones are timm's: inlay-image")
-    timm = pytest.importorskip("timm", reason="comes with inlay-image")
-    from inlay_image.backbones.build import adopt
+    pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
+    timm = pytest.importorskip("timm", reason="comes with onlay-image")
+    from onlay_image.backbones.build import adopt
 
     with torch.device("meta"):
         return adopt(timm.create_model("vit_base_patch16_224", num_classes=0))
@@ -29,9 +29,9 @@ def vit_b() -> Any:
 @pytest.fixture(scope="module")
 def point_mae() -> Any:
     """Point-MAE's layout at full size, without values."""
-    pytest.importorskip("inlay_pointcloud", reason="point backbones come with inlay-pointcloud")
-    from inlay_pointcloud.backbones.build import adopt
-    from inlay_pointcloud.network.point_mae import PointMae
+    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
+    from onlay_pointcloud.backbones.build import adopt
+    from onlay_pointcloud.network.point_mae import PointMae
 
     with torch.device("meta"):
         return adopt(PointMae(groups=128, group_size=32))
@@ -40,7 +40,7 @@ def point_mae() -> Any:
 def report(built: Any, host: Any, classes: int, preset: str, **own: Any) -> Any:
     """What is attached, counted from its tensors."""
     recipe = PRESETS[preset]
-    model = inlay.adapt(
+    model = onlay.adapt(
         built,
         {"name": "smoa", **recipe["method"], **own},
         task=recipe.get("task", "classification"),
@@ -163,11 +163,11 @@ def test_the_table_in_3d(
 def test_swin_has_a_library_for_every_stage(host: Any) -> None:
     """Widths 96 to 768, in sub-tokens of 32: what a library holds is the same in all four; two
     norms' vectors for each of 2, 2, 6 and 2 blocks; no prompts, no class token."""
-    pytest.importorskip("inlay_image", reason="the backbones are timm's: inlay-image")
-    timm = pytest.importorskip("timm", reason="comes with inlay-image")
+    pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
+    timm = pytest.importorskip("timm", reason="comes with onlay-image")
     with torch.device("meta"):
         swin = timm.create_model("swin_tiny_patch4_window7_224", num_classes=0)
-    model = inlay.adapt(swin, "smoa", num_classes=3, host=host, verify=False)
+    model = onlay.adapt(swin, "smoa", num_classes=3, host=host, verify=False)
     counted = model.trainable_report()
     library = 16 * (2 * 32 * 64 + 64 + 32) + 32 * 8 + 16 * 8 + 1
     assert (library, counted.method) == (67_457, 4 * 67_457)

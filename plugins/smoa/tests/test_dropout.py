@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay_smoa.dropout import Dropout
+from onlay_smoa.dropout import Dropout
 
 SIZE = 2**18
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay.figures import Figures
-from inlay_smoa.mixture import Choice, RoutedAdapter, SparseMixture
-from inlay_smoa.tally import Tally, entropy, evenness
+from onlay.figures import Figures
+from onlay_smoa.mixture import Choice, RoutedAdapter, SparseMixture
+from onlay_smoa.tally import Tally, entropy, evenness
 
 TARGETS = torch.tensor([0, 2])
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inlay_smoa import mixture as mixture_module
-from inlay_smoa.dispatch import BLOCK, Dispatch
+from onlay_smoa import mixture as mixture_module
+from onlay_smoa.dispatch import BLOCK, Dispatch
 
 BASES = pytest.mark.parametrize("base", ["adaptformer", "dapt"])
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay_smoa.router import Router
+from onlay_smoa.router import Router
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-import inlay
-from inlay.errors import AnatomyError, CannotFold
-from inlay_smoa.mixture import RoutedAdapter
+import onlay
+from onlay.errors import AnatomyError, CannotFold
+from onlay_smoa.mixture import RoutedAdapter
 
 TARGETS = torch.tensor([0, 2])
 BASES = pytest.mark.parametrize("base", ["adaptformer", "adapter", "dapt"])
@@ -46,7 +46,7 @@ def test_a_bundle_holds_one_copy_and_gives_the_model_back(
     assert config["method"]["base"] == base
     with torch.no_grad():
         expected = model(images)
-        loaded = inlay.load(tmp_path / "bundle", backbone=vit(depth=3), host=host)
+        loaded = onlay.load(tmp_path / "bundle", backbone=vit(depth=3), host=host)
         assert torch.equal(loaded(images), expected)
     assert len({id(user.mixture) for user in users(loaded)}) == 1
 
@@ -58,7 +58,7 @@ def test_without_sharing_a_bundle_holds_every_library(
     model.save_pretrained(tmp_path / "bundle")
     library = {n for n in names_in(tmp_path / "bundle") if ".mixture." in n}
     assert len({n.split(".mixture.")[0] for n in library}) == 3
-    loaded = inlay.load(tmp_path / "bundle", backbone=vit(depth=3), host=host)
+    loaded = onlay.load(tmp_path / "bundle", backbone=vit(depth=3), host=host)
     with torch.no_grad():
         assert torch.equal(loaded(images), model(images))
 

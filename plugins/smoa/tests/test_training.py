@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from inlay_smoa.dispatch import BLOCK, Dispatch
-from inlay_smoa.mixture import RoutedAdapter
+from onlay_smoa.dispatch import BLOCK, Dispatch
+from onlay_smoa.mixture import RoutedAdapter
 
 TARGETS = torch.tensor([0, 2])
 BASES = pytest.mark.parametrize("base", ["adaptformer", "adapter", "dapt"])

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from inlay import hookimpl
-from inlay.anatomy import BuiltBackbone, Placement
-from inlay.config.base import Config
-from inlay.descriptors import Backbone, Method, Modality
-from inlay.testing import tiny_backbone
+from onlay import hookimpl
+from onlay.anatomy import BuiltBackbone, Placement
+from onlay.config.base import Config
+from onlay.descriptors import Backbone, Method, Modality
+from onlay.testing import tiny_backbone
 
 CHOICES = [[0, 0, 1], [3, 1, 2], [2, 2, 2], [1, 4, 5]]
 STRENGTHS = [0.0, 0.5, 0.0, 1.0]

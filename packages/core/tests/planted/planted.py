@@ -13,10 +13,10 @@ import planted_modules as modules
 from pydantic import create_model, field_validator
 from torch import nn
 
-from inlay import hookimpl
-from inlay.anatomy import Placement
-from inlay.config.base import Config
-from inlay.descriptors import Method
+from onlay import hookimpl
+from onlay.anatomy import Placement
+from onlay.config.base import Config
+from onlay.descriptors import Method
 
 
 def beside(place: Placement, make: Callable[[int, Any], nn.Module]) -> None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from inlay.anatomy import Undo
-from inlay.features import Features, Grid, Layout
-from inlay.testing import TinyAnatomy, TinyBackbone
+from onlay.anatomy import Undo
+from onlay.features import Features, Grid, Layout
+from onlay.testing import TinyAnatomy, TinyBackbone
 
 
 class SquareLayout(TinyAnatomy):

@@ -14,11 +14,11 @@ import torch
 from pydantic import create_model
 from torch import Tensor, nn
 
-from inlay import hookimpl
-from inlay.anatomy import Anatomy, BuiltBackbone, InputOf, OutputOf, Undo
-from inlay.config.base import Config
-from inlay.descriptors import Backbone
-from inlay.testing import TinyBackbone, tiny_backbone
+from onlay import hookimpl
+from onlay.anatomy import Anatomy, BuiltBackbone, InputOf, OutputOf, Undo
+from onlay.config.base import Config
+from onlay.descriptors import Backbone
+from onlay.testing import TinyBackbone, tiny_backbone
 
 TRAITS = frozenset({"sequence", "grid", "class_token", "insertion"})
 

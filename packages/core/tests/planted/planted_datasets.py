@@ -18,12 +18,12 @@ from pydantic import create_model
 from torch import Tensor
 from torch.utils.data import Dataset as Items
 
-from inlay import hookimpl
-from inlay.config.data import SplitConfig
-from inlay.data import Splits
-from inlay.descriptors import Dataset
-from inlay.errors import DataError
-from inlay.listing import Item, Listing, counts, digest, stratified, targets
+from onlay import hookimpl
+from onlay.config.data import SplitConfig
+from onlay.data import Splits
+from onlay.descriptors import Dataset
+from onlay.errors import DataError
+from onlay.listing import Item, Listing, counts, digest, stratified, targets
 
 LABELS = ("blue", "red")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inlay.anatomy import Affine
+from onlay.anatomy import Affine
 
 OF_THE_PROCESS: dict[int, nn.Linear] = {}
 

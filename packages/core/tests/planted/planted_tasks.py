@@ -15,13 +15,13 @@ from pydantic import create_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inlay import hookimpl
-from inlay.anatomy import Anatomy
-from inlay.config.base import Config
-from inlay.data import Splits
-from inlay.descriptors import Task
-from inlay.features import Features
-from inlay.task import Prediction
+from onlay import hookimpl
+from onlay.anatomy import Anatomy
+from onlay.config.base import Config
+from onlay.data import Splits
+from onlay.descriptors import Task
+from onlay.features import Features
+from onlay.task import Prediction
 
 
 class PlainConfig(Config):

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import inlay
-from inlay.config.base import Config
-from inlay.data import Splits
-from inlay.descriptors import Backbone, Dataset, Method
-from inlay.figures import Figures
+import onlay
+from onlay.config.base import Config
+from onlay.data import Splits
+from onlay.descriptors import Backbone, Dataset, Method
+from onlay.figures import Figures
 
 
 class TinyConfig(Config):
@@ -155,7 +155,7 @@ class Ballot(torch.utils.data.Dataset[Any]):
 
 
 def build_backbone(config: TinyConfig) -> Any:
-    from inlay.testing.tiny import tiny_backbone
+    from onlay.testing.tiny import tiny_backbone
 
     built = tiny_backbone()
     built.source = config.model_dump(mode="json")
@@ -192,7 +192,7 @@ def attach(place: Any, config: NoisyConfig) -> None:
         torch.nn.Module.register_parameter(place.adapter, "idle", nn.Parameter(torch.zeros(3)))
 
 
-@inlay.hookimpl
+@onlay.hookimpl
 def register_backbones() -> Any:
     here = __name__
     yield Backbone(
@@ -205,7 +205,7 @@ def register_backbones() -> Any:
     )
 
 
-@inlay.hookimpl
+@onlay.hookimpl
 def register_methods() -> Any:
     for config in (NoisyConfig, CountingConfig):
         yield Method(
@@ -216,7 +216,7 @@ def register_methods() -> Any:
         )
 
 
-@inlay.hookimpl
+@onlay.hookimpl
 def register_datasets() -> Any:
     for config in (StripesConfig, FoldedStripesConfig):
         yield Dataset(

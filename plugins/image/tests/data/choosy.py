@@ -6,10 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from inlay import hookimpl
-from inlay.anatomy import Placement
-from inlay.config.base import Config
-from inlay.descriptors import Method
+from onlay import hookimpl
+from onlay.anatomy import Placement
+from onlay.config.base import Config
+from onlay.descriptors import Method
 
 
 class ChoosyConfig(Config):

@@ -1,1 +1,0 @@
-"""LoRA for Inlay."""

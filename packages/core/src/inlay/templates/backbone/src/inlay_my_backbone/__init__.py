@@ -1,1 +1,0 @@
-"""The backbone my_backbone for Inlay."""

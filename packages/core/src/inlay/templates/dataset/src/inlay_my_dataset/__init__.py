@@ -1,1 +1,0 @@
-"""The data set my_dataset for Inlay."""

@@ -1,1 +1,0 @@
-"""The method my_method for Inlay."""

@@ -1,1 +1,0 @@
-"""The task my_task for Inlay."""

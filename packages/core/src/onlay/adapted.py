@@ -1,0 +1,221 @@
+"""A frozen backbone with one adapter and the head of a task: a plain module for anybody's training
+loop."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from onlay.anatomy import Anatomy, BuiltBackbone, Refusal
+from onlay.anatomy.adapter import BATCH_NORMS, Adapter
+from onlay.anatomy.attachments import Attachments
+from onlay.anatomy.folding import fold
+from onlay.errors import AnatomyError, BundleError, CannotFold
+from onlay.figures import Figures, united
+from onlay.report import TrainableReport
+
+if TYPE_CHECKING:
+    from onlay.config.base import Config
+
+
+class AdaptedModel(nn.Module):
+    """Made by `onlay.adapt` and `onlay.load`.
+
+    Children: `adapter` and `head` train; `backbone` is the user's own module object, under its own
+    names. While this adapter is the active one the backbone acts adapted wherever it is called;
+    `disabled` and `detach` give the bare one.
+    """
+
+    def __init__(
+        self,
+        built: BuiltBackbone,
+        adapter: Adapter,
+        head: nn.Module,
+        *,
+        method: Config,
+        task: Config,
+        name: str = "default",
+        preprocessing: Mapping[str, Any] | None = None,
+        packages: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.built, self.method, self.task, self.name = built, method, task, name
+        self.preprocessing = dict(preprocessing or {})
+        """How an input is prepared for this model; goes into the bundle."""
+        self.packages = dict(packages or {})
+        """For method, task and backbone: the distribution that brings it, and its version."""
+        self.adapter = adapter
+        self.backbone = built.module
+        self.head: Any = head
+        self.attachments = Attachments.of(self.backbone)
+        self.merge_change: float | None = None
+        """Set on a merged model: the largest change of an output on random inputs."""
+        self.merge_refusals: list[Refusal] = []
+
+    @property
+    def anatomy(self) -> Anatomy:
+        return self.built.anatomy
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The task's output for a batch; classification: logits (B, classes)."""
+        if self.attachments.active != self.name:
+            self.attachments.activate(self.name)
+        levels = getattr(self.head, "levels", ())
+        return self.head(self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels))
+
+    def loss(self, batch: tuple[Tensor, Any]) -> Tensor:
+        """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method."""
+        inputs, targets = batch
+        return self.loss_of(self(inputs), targets)
+
+    def loss_of(self, output: Tensor, targets: Any) -> Tensor:
+        """The loss of outputs that are already at hand (behind DDP, say)."""
+        loss = self.head.loss(output, targets)
+        for module in self.adapter.modules():
+            auxiliary = getattr(module, "auxiliary_loss", None)
+            if auxiliary is not None:
+                loss = loss + auxiliary()
+        return loss
+
+    def figures(self) -> Figures:
+        """What the adapter's modules tell of the training, each asked once; may wait for the
+        device."""
+        asked = (getattr(module, "figures", None) for module in self.adapter.modules())
+        return united(figures() for figures in asked if figures is not None)
+
+    def train(self, mode: bool = True) -> AdaptedModel:
+        """As always, but batch norms use and move their statistics only where these are thawed."""
+        super().train(mode)
+        thawed = {id(swap.owner) for swap in self.adapter.swaps if swap.name == "running_mean"}
+        for module in self.backbone.modules():
+            if isinstance(module, BATCH_NORMS) and id(module) not in thawed:
+                module.training = False
+        return self
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Recompute blocks in the backward pass (the non-reentrant kind), if the backbone can."""
+        setter: Any = getattr(self.backbone, "set_grad_checkpointing", None)
+        if setter is None:
+            raise AnatomyError(f"`{self.built.label}` has no gradient checkpointing")
+        setter(enable)
+
+    @contextmanager
+    def disabled(self) -> Iterator[nn.Module]:
+        """The bare backbone, for the length of a `with` block."""
+        with self.attachments.without():
+            yield self.backbone
+
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """What trains, each parameter once, under its name in the bundle."""
+        named = [(f"adapter.{n}", p) for n, p in self.adapter.named_parameters()]
+        named += [(f"head.{n}", p) for n, p in self.head.named_parameters()]
+        return {name: p for name, p in named if p.requires_grad}
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """The tensors of a bundle: what trains, and the buffers that training moves; shared ones
+        once."""
+        state = {f"adapter.{name}": t.detach() for name, t in self.adapter.own_tensors()}
+        state |= {f"head.{name}": t.detach() for name, t in self.head.state_dict().items()}
+        missing = set(self.trained_parameters()) - set(state)
+        assert not missing, f"trained but not saved: {missing}"
+        return state
+
+    def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
+        """Load what `trained_state` gave.
+
+        Raises:
+            BundleError: a tensor is missing, unexpected or of another shape; names them.
+        """
+        own = {f"adapter.{name}": t for name, t in self.adapter.own_tensors()}
+        own |= {f"head.{name}": t for name, t in self.head.state_dict().items()}
+        problems = [f"`{name}` is missing" for name in own.keys() - state.keys()]
+        problems += [f"`{name}` is unexpected" for name in state.keys() - own.keys()]
+        problems += [
+            f"`{name}` is {tuple(state[name].shape)} and should be {tuple(own[name].shape)}"
+            for name in own.keys() & state.keys()
+            if own[name].shape != state[name].shape
+        ]
+        if problems:
+            raise BundleError(_shortened("the tensors do not fit this model", sorted(problems)))
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(state[name])
+
+    def trainable_report(self) -> TrainableReport:
+        """Trainable parameters as three numbers, beside the backbone's."""
+        copies = {id(p) for p in self.adapter.thawed.parameters()}
+        trained = list(self.adapter.parameters())
+        trunk = self.anatomy.trunk()
+        parameters = dict(self.backbone.named_parameters(remove_duplicate=False))
+        return TrainableReport(
+            method=sum(p.numel() for p in trained if id(p) not in copies),
+            head=sum(p.numel() for p in self.head.parameters() if p.requires_grad),
+            other=sum(p.numel() for p in trained if id(p) in copies),
+            backbone=sum(p.numel() for name, p in parameters.items() if name in trunk),
+        )
+
+    def merge(self, *, partial: bool = False) -> AdaptedModel:
+        """A copy whose adapter is folded into its weights, in float32, cast last; this model stays
+        as it is.
+
+        With `partial` the pieces that cannot be folded stay adapters; `merge_refusals` of the copy
+        says which.
+
+        Raises:
+            CannotFold: a piece cannot be folded, and why.
+        """
+        merged = copy.deepcopy(self)
+        merged.attachments.activate(None)
+        for other in set(merged.attachments.adapters) - {merged.name}:
+            del merged.attachments.adapters[other]
+        refusals = fold(merged.adapter)
+        if refusals and not partial:
+            more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+            raise CannotFold(f"`{self.method.name}` cannot be merged at {refusals[0]}{more}")
+        merged.adapter.prune()
+        merged.attachments.activate(merged.name)
+        merged.merge_refusals = refusals
+        merged.merge_change = self._largest_change(merged)
+        return merged
+
+    def detach(self) -> nn.Module:
+        """Take the adapter off and give the backbone back, bit for bit what it was before."""
+        self.attachments.remove(self.name, self.backbone)
+        return self.backbone
+
+    def save_pretrained(
+        self, save_directory: str | Path, *, record: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write the bundle folder, atomically; `record` holds facts of the run for its model
+        card."""
+        from onlay.bundle import save
+
+        return save(self, Path(save_directory), record=record or {})
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
+        """Put the bundle on a model hub as `user/name`; gives the commit's address."""
+        from onlay.bundle.hub import upload
+
+        with TemporaryDirectory() as folder:
+            return upload(self.save_pretrained(Path(folder) / "bundle"), repo_id, private=private)
+
+    def _largest_change(self, other: AdaptedModel) -> float:
+        inputs = self.anatomy.example(2)
+        modes = self.training, other.training
+        self.eval(), other.eval()
+        with torch.no_grad():
+            change = (self(inputs).float() - other(inputs).float()).abs().max().item()
+        self.train(modes[0]), other.train(modes[1])
+        return change
+
+
+def _shortened(start: str, problems: list[str], shown: int = 4) -> str:
+    more = f" and {len(problems) - shown} more" if len(problems) > shown else ""
+    return f"{start}: {', '.join(problems[:shown])}{more}"

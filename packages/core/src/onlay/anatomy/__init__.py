@@ -1,0 +1,37 @@
+"""Backbone anatomy: named sites, and four verbs that act on them."""
+
+from onlay.anatomy.folding import Affine, Refusal
+from onlay.anatomy.parts import (
+    BLOCK_SITES,
+    MODEL_SITES,
+    Anatomy,
+    Block,
+    BuiltBackbone,
+    Site,
+    Stage,
+)
+from onlay.anatomy.placement import Placement
+from onlay.anatomy.ports import InputOf, OutputOf, Override, ResidualInto, Undo
+from onlay.anatomy.replacing import FrozenMap
+from onlay.anatomy.targets import FoldTarget, ModuleTarget
+
+__all__ = [
+    "BLOCK_SITES",
+    "MODEL_SITES",
+    "Affine",
+    "Anatomy",
+    "Block",
+    "BuiltBackbone",
+    "FoldTarget",
+    "FrozenMap",
+    "InputOf",
+    "ModuleTarget",
+    "OutputOf",
+    "Override",
+    "Placement",
+    "Refusal",
+    "ResidualInto",
+    "Site",
+    "Stage",
+    "Undo",
+]

@@ -1,0 +1,164 @@
+"""What a method adds to one backbone: the pipes at its sites and its trainable copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from onlay.anatomy.parts import Anatomy, Site
+from onlay.anatomy.pipe import SitePipe
+from onlay.anatomy.ports import Override, Undo
+from onlay.anatomy.replacing import FrozenMap, Replacement
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+@dataclass(eq=False)
+class Swap:
+    """A tensor of the backbone for which an adapter-owned copy stands in while the adapter is
+    active."""
+
+    owner: nn.Module
+    name: str
+    path: str
+    original: Tensor
+    copy: Tensor
+
+    def put(self, tensor: Tensor) -> None:
+        """Let `owner.name` be `tensor`, without touching names or values."""
+        tables: tuple[dict[str, Any], ...] = self.owner._parameters, self.owner._buffers
+        table = next(table for table in tables if self.name in table)
+        table[self.name] = tensor
+
+
+class Thawed(nn.Module):
+    """A tree of copies under the names that the originals have in the backbone."""
+
+    def place(self, path: str, tensor: Tensor) -> None:
+        """Register `tensor` as `path` (`blocks.0.norm2.weight`)."""
+        home, name = _descend(self, path)
+        if isinstance(tensor, nn.Parameter):
+            home.register_parameter(name, tensor)
+        else:
+            home.register_buffer(name, tensor)
+
+
+class Adapter(nn.Module):
+    """Registered children only: `blocks.3.attn_in.rewrites.0...`,
+    `thawed.blocks.0.norm2.weight`, `replaced.blocks.0.attn.qkv...`."""
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        super().__init__()
+        self.anatomy = anatomy
+        self.pipes: dict[str, SitePipe] = {}
+        self.swaps: list[Swap] = []
+        self.undos: list[Undo] = []
+        self.settings: list[tuple[object, str, object]] = []
+        """(owner, attribute, value) of what the adapter sets in the backbone while it is active."""
+        self.inserted: list[tuple[int, int]] = []
+        """(first block that sees them, how many) of every insertion."""
+        self.thawed = Thawed()
+        self.replacements: list[Replacement] = []
+        self.replaced = nn.Module()
+
+    @property
+    def sites(self) -> list[str]:
+        """Where the adapter acts, in the order in which data meets the sites."""
+        acting = {*self.pipes, *(r.map.site.path for r in self.replacements)}
+        return [site.path for site in self.anatomy.all_sites() if site.path in acting]
+
+    def replace(self, map: FrozenMap, module: nn.Module) -> None:
+        """Let `module` stand in for a map; registered under the map's own name in `replaced`."""
+        home, name = _descend(self.replaced, map.path)
+        home.add_module(name, module)
+        self.replacements.append(Replacement(map, module))
+
+    def end_replacement(self, replacement: Replacement) -> None:
+        """Forget a module whose work is done by the map itself."""
+        self.replacements.remove(replacement)
+        home, name = _descend(self.replaced, replacement.map.path)
+        del home._modules[name]
+
+    def pipe(self, site: Site) -> SitePipe:
+        """The pipe at a site, made when it is first asked for."""
+        if site.path not in self.pipes:
+            self.pipes[site.path] = SitePipe(site)
+            home, name = _descend(self, _home_of(site))
+            home.add_module(name, self.pipes[site.path])
+        return self.pipes[site.path]
+
+    def tokens_before(self, block: int) -> int:
+        """How many inserted tokens are in the sequence when it enters a block."""
+        return sum(count for first, count in self.inserted if first <= block)
+
+    @property
+    def tokens(self) -> int:
+        """How many inserted tokens are in the sequence at its end."""
+        return sum(count for _, count in self.inserted)
+
+    def engage(self) -> None:
+        """Install every hook and let the trainable copies stand in."""
+        self.undos += self.anatomy.follow()
+        ranks = {site.path: rank for rank, site in enumerate(self.anatomy.all_sites())}
+        for replacement in self.replacements:
+            self.undos += replacement.install()
+        for path in sorted(self.pipes, key=ranks.__getitem__):
+            pipe = self.pipes[path]
+            self.undos += pipe.site.port.install(pipe.through)
+        for first, count in self.inserted:
+            self.undos += self.anatomy.make_room(first, count)
+        for setting in self.settings:
+            self.undos.append(Override(*setting))
+        for swap in self.swaps:
+            swap.put(swap.copy)
+
+    def disengage(self) -> None:
+        """Take everything back: the backbone is bit for bit what it was."""
+        for swap in self.swaps:
+            swap.put(swap.original)
+        while self.undos:
+            self.undos.pop().remove()
+
+    def prune(self) -> None:
+        """Forget the pipes at which nothing is left to do."""
+        for path, pipe in list(self.pipes.items()):
+            if pipe.idle:
+                home, name = _descend(self, _home_of(pipe.site))
+                del home._modules[name], self.pipes[path]
+
+    def own_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Parameters and persistent buffers, each once."""
+        yield from self.named_parameters()
+        seen: set[int] = set()
+        kept = set(self.state_dict(keep_vars=True))
+        for name, buffer in self.named_buffers():
+            if name in kept and id(buffer) not in seen:
+                seen.add(id(buffer))
+                yield name, buffer
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Adapter:
+        # The originals behind swapped copies are nobody's registered tensors: move them along.
+        super()._apply(fn, recurse)
+        with torch.no_grad():
+            for swap in self.swaps:
+                swap.original.data = fn(swap.original.data)
+        return self
+
+
+def _home_of(site: Site) -> str:
+    """`blocks.3.attn.in` is kept under `blocks.3.attn_in`."""
+    return site.path.removesuffix(site.name) + site.name.replace(".", "_")
+
+
+def _descend(root: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """The module that holds the last part of `path`, made on the way, and that part."""
+    *parents, name = path.split(".")
+    for parent in parents:
+        if parent not in root._modules:
+            root.add_module(parent, nn.Module())
+        root = root._modules[parent]  # type: ignore[assignment]
+    return root, name

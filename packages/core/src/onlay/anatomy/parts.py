@@ -1,0 +1,186 @@
+"""A backbone's anatomy: stages of blocks, each with named sites.
+
+Shapes: B batch, T tokens, D width, H and W a map's height and width, C image channels.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from onlay.errors import AnatomyError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from onlay.anatomy.ports import Port, Undo
+    from onlay.anatomy.targets import FoldTarget
+    from onlay.features import Features, Layout
+
+BLOCK_SITES = (
+    "block.in",
+    "attn.in",
+    "qkv.out",
+    "attn.out",
+    "mlp.res",
+    "mlp.in",
+    "fc1.out",
+    "mlp.out",
+    "block.out",
+)
+"""The sites of a block in the order in which data meets them."""
+
+MODEL_SITES = ("embed.out", "tokens.in", "norm.out")
+"""The sites of the whole: patch tokens before prefix tokens, what enters block 0, after the last
+norm."""
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A named place where a tensor can be read, rewritten or added to."""
+
+    name: str
+    path: str
+    """Unique and stable: `blocks.3.attn.in`, `embed.out`; the name in bundles and reports."""
+    width: int
+    """Size of the last axis."""
+    port: Port
+    writer: FoldTarget | None = None
+    """The frozen affine map whose output this tensor is, if there is exactly one."""
+    readers: Sequence[FoldTarget] = ()
+    """The frozen linear maps that read this tensor, if nothing else does; else empty."""
+    unfoldable: str = ""
+    """Why a fold into the readers would not be exact here, if so."""
+    map: FoldTarget | None = None
+    """The frozen map behind this tensor where it is no `writer`, as it also computes what no
+    adapter at the site sees (padding)."""
+
+    @property
+    def order(self) -> int:
+        """Position among the sites that one block has."""
+        return BLOCK_SITES.index(self.name) if self.name in BLOCK_SITES else -1
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One transformer layer."""
+
+    index: int
+    """Counted over the whole backbone, from 0."""
+    width: int
+    sites: Mapping[str, Site]
+    module: nn.Module
+    heads: int = 1
+    mlp_norm: nn.Module | None = None
+    """The norm of the MLP's branch: before the MLP, or behind it in Swin-V2."""
+
+    def site(self, name: str) -> Site:
+        """The site, or an `AnatomyError` that lists the sites that the block has."""
+        if name not in self.sites:
+            have = ", ".join(f"`{n}`" for n in self.sites)
+            raise AnatomyError(f"block {self.index} has no site `{name}` (have: {have})")
+        return self.sites[name]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Blocks of one width."""
+
+    index: int
+    width: int
+    blocks: Sequence[Block]
+
+
+@dataclass(eq=False)
+class Anatomy(ABC):
+    """What core knows of a backbone. A modality's plugin makes one for each model object."""
+
+    model: nn.Module
+    stages: Sequence[Stage]
+    sites: Mapping[str, Site]
+    """The sites of the whole that this backbone has (of `MODEL_SITES`)."""
+    provides: frozenset[str]
+    """Traits that methods may need: `sequence`, `grid`, `points`, `hierarchical`, `class_token`,
+    `insertion`."""
+    prefix: int = 0
+    """Tokens before the patches as pretrained: class token and registers."""
+    class_token: tuple[nn.Module, str] | None = None
+    """Owner and name of the class-token parameter; inserted tokens go right after it, else
+    first."""
+    class_position: tuple[nn.Module, str] | None = None
+    """Owner and name of the class token's position embedding, where it has a parameter of its
+    own."""
+    pooled_width: int | None = None
+    """Width of `Features.pooled`, where it is not that of a token."""
+    freeze_bn: bool = True
+    """Whether frozen batch norms keep their statistics while an adapter trains; if not, they drift
+    as in the authors' training, in copies that the adapter owns and the bundle holds."""
+    settings: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    """What an adapter may set while it is active (`position`): owner and attribute."""
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """A trait that is missing -> why, to finish the sentence of a refusal."""
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All blocks, over all stages."""
+        return [block for stage in self.stages for block in stage.blocks]
+
+    @property
+    def insertion_point(self) -> int:
+        """Where in the sequence inserted tokens go: right after the class token, else first."""
+        return 0 if self.class_token is None else 1
+
+    def all_sites(self) -> Iterator[Site]:
+        """Every site: of the whole first, then block by block in data order."""
+        yield from self.sites.values()
+        for block in self.blocks:
+            yield from (block.sites[name] for name in BLOCK_SITES if name in block.sites)
+
+    @abstractmethod
+    def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
+        """Run the backbone; `inserted` tokens of adapters are in the sequence at its end.
+
+        `levels` asks for the maps after those blocks. Also remembers the layout of `inputs` for
+        `layout`.
+        """
+
+    @abstractmethod
+    def layout(self, block: int, *, inserted: int = 0) -> Layout:
+        """Where tokens lie at the entry of a block during the current (or last) `encode`."""
+
+    def follow(self) -> list[Undo]:
+        """Hooks that note where tokens lie while an adapter is active, so that `layout` is right
+        also where the backbone is called by itself and not through `encode`."""
+        return []
+
+    @abstractmethod
+    def example(self, batch: int = 1) -> Tensor:
+        """Random inputs of the size that the backbone expects, on its device."""
+
+    @abstractmethod
+    def make_room(self, block: int, count: int) -> list[Undo]:
+        """Prepare the blocks from `block` on for `count` more tokens (rotary prefix, relative
+        bias); how to undo it."""
+
+    @abstractmethod
+    def trunk(self) -> dict[str, Tensor]:
+        """The state dict without the pretraining classifier: what the fingerprint is taken of."""
+
+
+@dataclass(kw_only=True)
+class BuiltBackbone:
+    """A backbone that is ready to be adapted."""
+
+    module: nn.Module
+    anatomy: Anatomy
+    modality: str
+    input_spec: Mapping[str, Any]
+    """What data sets need to prepare inputs: image size, mean, std, interpolation, crop, ...;
+    JSON-able."""
+    source: Mapping[str, Any]
+    """A backbone config, dumped, from which the same backbone can be built again; empty for a
+    foreign object."""
+    label: str
+    """The name for people: `vit_base_patch16_224.augreg_in21k`."""

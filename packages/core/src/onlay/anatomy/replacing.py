@@ -1,0 +1,68 @@
+"""A module in the place of a frozen linear map: for methods that change how its weight is used.
+
+Rewrites and branches act on tensors and never see a weight. What multiplies a weight, rotates it or
+normalises it (DoRA, OFT, IA3 and the like) takes the whole map's place instead.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from onlay.anatomy.parts import Site
+from onlay.anatomy.ports import Override, Undo
+from onlay.anatomy.targets import CalledTarget
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenMap:
+    """One linear or convolution layer of the backbone that writes a site, or a part of it."""
+
+    site: Site
+    path: str
+    """The layer's name in the backbone: `blocks.3.attn.qkv`."""
+    target: CalledTarget
+
+    @property
+    def module(self) -> Any:
+        """The layer itself."""
+        return self.target.module
+
+    @property
+    def called(self) -> bool:
+        """Whether the bare network calls the layer; some read its weight, and no wrapper acts."""
+        return not self.target.calling()
+
+    def twin(self) -> Any:
+        """The layer under another module object: the same tensors, not the same call.
+
+        What stands in for a map computes with its twin, whose call always is the frozen map's.
+        """
+        return twin_of(self.module)
+
+
+class Replacement:
+    """`map` computes `module(x)` for as long as the adapter is active."""
+
+    def __init__(self, map: FrozenMap, module: nn.Module) -> None:
+        self.map, self.module = map, module
+        self.met = False
+
+    def install(self) -> list[Undo]:
+        calling = [Override(*setting) for setting in self.map.target.calling()]
+        return [*calling, Override(self.map.module, "forward", self.forward)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.met:
+            self.met = True
+        return self.module(x)
+
+
+def twin_of(module: nn.Module) -> Any:
+    """Another module object over the same tables of tensors and children, without hooks."""
+    twin = copy.copy(module)
+    vars(twin).update({name: value for name, value in vars(nn.Module()).items() if "hook" in name})
+    return twin

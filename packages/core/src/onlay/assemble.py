@@ -1,0 +1,207 @@
+"""From names and configs to a model: the one place where backbone, method and task meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from onlay.adapted import AdaptedModel
+from onlay.anatomy import BuiltBackbone, Placement
+from onlay.anatomy.attachments import Attachments
+from onlay.anatomy.liveness import check_frozen, prove_alive
+from onlay.config import parse
+from onlay.config.base import Config
+from onlay.descriptors import Method, resolve
+from onlay.errors import AnatomyError, ConfigError
+from onlay.fit import check_fit
+from onlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from onlay.config.run import RunConfig
+    from onlay.data import Splits
+
+
+def adapt(
+    backbone: str | Mapping[str, Any] | Config | nn.Module | BuiltBackbone,
+    method: str | Mapping[str, Any] | Config,
+    *,
+    task: str | Mapping[str, Any] | Config = "classification",
+    labels: Sequence[str] | None = None,
+    num_classes: int | None = None,
+    name: str = "default",
+    preprocessing: Mapping[str, Any] | None = None,
+    host: PluginHost | None = None,
+    verify: bool = True,
+) -> AdaptedModel:
+    """Put an adapter on a frozen backbone, and a task's head behind it.
+
+    Args:
+        backbone: a name (`vit_tiny_patch16_224.augreg_in21k`), a backbone config, or a model object
+            that you hold; the object is used as it is, not copied.
+        method: a name (`"arc"`), a mapping (`{"name": "arc", "rank": 8}`) or a method config.
+        task: likewise.
+        labels: class names; or give `num_classes`.
+        name: several adapters can share one backbone under different names.
+        preprocessing: how inputs are prepared, for the bundle; default: the backbone's own input
+            specification.
+        verify: run the liveness check (one forward pass on one random input).
+
+    Returns:
+        A module: `model(inputs)` gives logits (B, classes), `model.loss((inputs, targets))` a
+        scalar.
+
+    Raises:
+        AnatomyError: the backbone lacks what the method needs, or the adapter would do nothing.
+        UnknownName: no installed plugin has that backbone, method or task.
+
+    >>> model = onlay.adapt("onlay_vit_64", "arc", num_classes=10)  # doctest: +SKIP
+    """
+    host = host or PluginHost.discover()
+    built = as_built(backbone, host)
+    method_config = parse("method", method, host)
+    task_config = parse("task", task, host)
+    head = build_head(task_config, built, _labels(labels, num_classes), host)
+    return attach(
+        built,
+        method_config,
+        host.find("method", method_config.name),
+        head,
+        task=task_config,
+        name=name,
+        preprocessing=preprocessing,
+        verify=verify,
+        host=host,
+    )
+
+
+def attach(
+    built: BuiltBackbone,
+    config: Config,
+    method: Method,
+    head: nn.Module,
+    *,
+    task: Config,
+    host: PluginHost,
+    name: str = "default",
+    preprocessing: Mapping[str, Any] | None = None,
+    verify: bool = True,
+) -> AdaptedModel:
+    """Let a method place its adapter, check it, and make the model."""
+    check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label)
+    attachments = Attachments.of(built.module)
+    attachments.refuse_taken(name)
+    attachments.activate(None)
+    place = Placement(built.anatomy)
+    try:
+        if not built.anatomy.freeze_bn:
+            place.thaw_statistics()
+        host.load("method", method.name, "attach")(place, config)
+        place.adapter.to(next(built.module.parameters()).device)
+        attachments.add(name, place.adapter)
+        model = AdaptedModel(
+            built,
+            place.adapter,
+            head.to(next(built.module.parameters()).device),
+            method=config,
+            task=task,
+            name=name,
+            preprocessing=built.input_spec if preprocessing is None else preprocessing,
+            packages=_packages(built, config, task, host),
+        )
+        _check(model, method, verify)
+        host.adapter_attached(model)
+    except BaseException:
+        attachments.remove(name, built.module)
+        raise
+    return model
+
+
+def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:
+    """Build the backbone that a config describes, weights and all."""
+    built = host.load("backbone", config.name, "build")(config)
+    host.backbone_built(built)
+    return built
+
+
+def build_head(
+    config: Config, built: BuiltBackbone, labels: Sequence[str], host: PluginHost
+) -> Any:
+    """A task's fresh head (`onlay.task.TaskHead`), if the backbone provides what the task needs."""
+    task = host.find("task", config.name)
+    check_fit(task, built.anatomy.provides, built.anatomy.unfit, built.label)
+    return host.load("task", task.name, "build")(config, built.anatomy, labels)
+
+
+def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]:
+    """Backbone, data, adapter and head of a run."""
+    built = build_backbone(config.backbone, host)
+    read = host.load("dataset", config.data.name, "build")
+    splits = read(config.data, built.input_spec, config.train.seed)
+    head = build_head(config.task, built, splits.labels, host)
+    head.prepare(splits)
+    model = attach(
+        built,
+        config.method,
+        host.find("method", config.method.name),
+        head,
+        task=config.task,
+        preprocessing=splits.preprocessing,
+        host=host,
+    )
+    return model, splits
+
+
+def as_built(backbone: Any, host: PluginHost) -> BuiltBackbone:
+    """What `adapt` takes as a backbone: a name, a config, a model object or what is built already.
+
+    Raises:
+        AnatomyError: a model object of which no installed plugin knows the anatomy.
+    """
+    if isinstance(backbone, BuiltBackbone):
+        return backbone
+    if not isinstance(backbone, nn.Module):
+        return build_backbone(parse("backbone", backbone, host), host)
+    for descriptor in host.backbones.values():
+        built = resolve(descriptor.adopt)(backbone) if descriptor.adopt else None
+        if built is not None:
+            return built
+    raise AnatomyError(
+        f"no installed plugin knows the anatomy of a `{type(backbone).__name__}`"
+        f" (backbones: {', '.join(sorted(host.backbones)) or 'none; try pip install onlay-image'})"
+    )
+
+
+def _labels(labels: Sequence[str] | None, num_classes: int | None) -> tuple[str, ...]:
+    if labels is not None:
+        if num_classes is not None and num_classes != len(labels):
+            raise ConfigError(f"`num_classes` is {num_classes} but there are {len(labels)} labels")
+        return tuple(labels)
+    if num_classes is None:
+        raise ConfigError("give `labels` (class names) or `num_classes`")
+    return tuple(str(i) for i in range(num_classes))
+
+
+def _packages(
+    built: BuiltBackbone, method: Config, task: Config, host: PluginHost
+) -> dict[str, dict[str, str]]:
+    named = {"method": method.name, "task": task.name}
+    if built.source:
+        named["backbone"] = built.source["name"]
+    owners = {kind: host.owner(kind, name) for kind, name in named.items()}
+    return {k: {"distribution": o.distribution, "version": o.version} for k, o in owners.items()}
+
+
+def _check(model: AdaptedModel, method: Method, verify: bool) -> None:
+    check_frozen(model.backbone, model.adapter)
+    if method.count is not None:
+        expected = resolve(method.count)(model.method, model.anatomy)
+        report = model.trainable_report()
+        actual = report.method + report.other
+        if actual != expected:
+            raise AnatomyError(
+                f"`{method.name}` says that it trains {expected:,} parameters but trains {actual:,}"
+            )
+    if verify:
+        prove_alive(model.adapter)

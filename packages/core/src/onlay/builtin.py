@@ -1,0 +1,98 @@
+"""Core's own plugin: it comes through the same door as all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onlay.descriptors import Command, Method, Task
+from onlay.hooks import hookimpl
+
+
+@hookimpl
+def register_methods() -> Iterable[Method]:
+    """The methods that every comparison needs."""
+    yield Method(
+        name="full",
+        config="onlay.methods.config:FullConfig",
+        attach="onlay.methods.attach:full",
+        traits=frozenset({"identity", "foldable"}),
+        summary="every parameter of the backbone is trained",
+    )
+    yield Method(
+        name="linear",
+        config="onlay.methods.config:LinearConfig",
+        attach="onlay.methods.attach:linear",
+        traits=frozenset({"identity", "foldable"}),
+        summary="only the head is trained",
+    )
+    yield Method(
+        name="bitfit",
+        config="onlay.methods.config:BitFitConfig",
+        attach="onlay.methods.attach:bitfit",
+        traits=frozenset({"identity", "foldable"}),
+        summary="only biases are trained",
+        citation="Ben-Zaken, Ravfogel, Goldberg: BitFit. ACL 2022. arXiv:2106.10199",
+    )
+
+
+@hookimpl
+def register_tasks() -> Iterable[Task]:
+    """Classification."""
+    yield Task(
+        name="classification",
+        config="onlay.tasks.config:ClassificationConfig",
+        build="onlay.tasks.classification:build",
+        summary="one class for each input",
+        examples=(
+            {},
+            {"pool": "cls+mean"},
+            {"pool": "max", "head_norm": "batch"},
+            {"hidden": [8], "hidden_norm": "batch", "dropout": 0.5, "zero_head": True},
+            {"class_weights": "balanced", "label_smoothing": 0.1},
+        ),
+    )
+
+
+@hookimpl
+def register_commands() -> Iterable[Command]:
+    """What can be done without training."""
+    yield Command(
+        name="plugins",
+        command="onlay.cli.plugins:plugins",
+        summary="List what is installed, and what is broken and why",
+    )
+    yield Command(
+        name="schema",
+        command="onlay.cli.schema:schema",
+        summary="Print the JSON Schema of run files, for editors",
+    )
+    yield Command(
+        name="explain",
+        command="onlay.cli.explain:explain",
+        summary="Explain a method, backbone, task, data set or `train`",
+    )
+    yield Command(
+        name="predict",
+        command="onlay.cli.predict:predict",
+        summary="Tell the class of files with a trained adapter",
+    )
+    yield Command(
+        name="inspect",
+        command="onlay.cli.inspect:inspect",
+        summary="Draw what an adapter does to one file",
+    )
+    yield Command(
+        name="merge",
+        command="onlay.cli.merge:merge",
+        summary="Fold an adapter into its backbone and write a plain model",
+    )
+    yield Command(
+        name="import",
+        command="onlay.cli.import_:import_",
+        summary="Turn a checkpoint of a method's authors into a bundle",
+    )
+    yield Command(
+        name="new",
+        command="onlay.cli.new:new",
+        summary="Write a package to begin a method, backbone, task or data set with",
+    )

@@ -1,0 +1,57 @@
+"""What `adapter_config.json` says."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from onlay.config.base import Config
+
+FORMAT_VERSION = 1
+
+
+class BackboneRecord(Config):
+    """The frozen network that the adapter belongs to."""
+
+    label: str
+    """The name for people: `vit_base_patch16_224.augreg_in21k`."""
+    source: dict[str, Any] = Field(default_factory=dict)
+    """The backbone config; empty where the user brought a model object of unknown origin."""
+    fingerprint: str
+    """SHA-256 over names, shapes and sampled values of its tensors."""
+    parameters: int
+    """How many parameters it has, without its classifier."""
+
+
+class Manifest(Config):
+    """Everything about a bundle but its tensors."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    """Version of this layout; a reader refuses a newer one."""
+    library: Literal["onlay"] = "onlay"
+    """Who wrote it; tools that know `peft_type` find none and can say so."""
+    method: dict[str, Any]
+    """The method's config; `name` says which."""
+    task: dict[str, Any]
+    """The task's config; `name` says which."""
+    modality: str
+    """`image`, `pointcloud`, ..."""
+    backbone: BackboneRecord
+    """What the adapter belongs to."""
+    labels: list[str]
+    """Class names in the order of the outputs."""
+    preprocessing: dict[str, Any] = Field(default_factory=dict)
+    """How an input is prepared for prediction."""
+    sites: list[str] = Field(default_factory=list)
+    """Where the adapter acts, resolved."""
+    parameters: dict[str, int] = Field(default_factory=dict)
+    """Trained parameters: `method`, `head`, `other`."""
+    packages: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """For `method`, `backbone`, `task`: the distribution that registers it and its version."""
+    data: dict[str, str] = Field(default_factory=dict)
+    """What it was trained on: `dataset`, and `split`, a hash of file names and labels."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """What the run measured, `test_top1` and so on."""
+    tensors_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """SHA-256 of `adapter_model.safetensors`."""

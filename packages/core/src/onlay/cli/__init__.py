@@ -1,0 +1,84 @@
+"""The command line: a lazy group whose commands come from plugins, core's own among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onlay.errors import OnlayError
+from onlay.host import PluginHost
+
+
+class Sentence(click.ClickException):
+    """A user's mistake on the command line: one sentence on stderr, exit status 2."""
+
+    exit_code = 2
+
+
+class LazyGroup(click.Group):
+    """Commands are listed from their descriptors and imported when they are called."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _in_words():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with _in_words():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(130)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_host(ctx).commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        return _host(ctx).load("command", cmd_name, "command")
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the summaries, so that no command is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(c.name, c.summary) for c in _host(ctx).commands.values()])
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except OnlayError as error:
+        raise Sentence(str(error)) from error
+
+
+def _host(ctx: click.Context) -> PluginHost:
+    """Plugins are discovered once, when the first command name is needed; commands get the host as
+    `ctx.obj`."""
+    root = ctx.find_root()
+    if root.obj is None:
+        root.obj = PluginHost.discover(files=root.params.get("plugin", ()))
+    return root.obj
+
+
+def _print_version(ctx: click.Context, option: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"onlay {version('onlay')}")
+        ctx.exit()
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--plugin",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    is_eager=True,
+    help="Load a plugin from a file, before it is packaged; may be repeated.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
+def main(plugin: tuple[Path, ...]) -> None:
+    """Adapt frozen vision backbones with adapters of a few hundred kilobytes."""

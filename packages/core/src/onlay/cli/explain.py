@@ -1,0 +1,109 @@
+"""`onlay explain NAME`: the settings of anything that is registered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onlay.config.presets import preset_of
+from onlay.errors import OnlayError, UnknownName, unknown
+from onlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from onlay.config.base import Config
+
+EXPLAINED = ("method", "backbone", "task", "dataset")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--preset", help="Show what one of the method's presets sets.")
+@click.pass_obj
+def explain(host: PluginHost, name: str, preset: str | None) -> None:
+    """Explain a method, backbone, task, data set, or `train`: every field, its default, what it
+    does."""
+    if preset:
+        recipe = dict(preset_of(host.find("method", name), preset))
+        if "modality" in recipe:
+            click.echo(f"# for `{recipe.pop('modality')}` data")
+        click.echo("\n".join(_lines(recipe)))
+        return
+    blocks = list(_found(host, name))
+    if not blocks:
+        raise _not_found(host, name)
+    for heading, config, notes in blocks:
+        click.echo(heading + "\n")
+        _print_fields(config)
+        for note in notes:
+            click.echo("\n" + note)
+
+
+def _found(host: PluginHost, name: str) -> Iterator[tuple[str, type[Config], list[str]]]:
+    """A name may be taken in several kinds: all of them are explained."""
+    if name in ("train", "run"):
+        from onlay.config.run import RunConfig, TrainConfig
+
+        config = TrainConfig if name == "train" else RunConfig
+        yield f"{name}: {_docstring(config)}", config, []
+    for kind in EXPLAINED:
+        if name in host.registered(kind):
+            found, owner = host.find(kind, name), host.owner(kind, name)
+            heading = f"{kind} {name} ({owner}): {_docstring(found.config)}"
+            yield heading, found.config, list(_notes(kind, found))
+
+
+def _docstring(config: type[Config]) -> str:
+    from onlay.config.explain import summary
+
+    return summary(config)
+
+
+def _notes(kind: str, found: Any) -> Iterator[str]:
+    if kind == "method":
+        if found.needs:
+            yield f"needs a backbone with: {', '.join(sorted(found.needs))}"
+        for trait, reason in found.refuses.items():
+            yield f"not for a backbone with {trait}: {reason}"
+        if found.presets:
+            yield click.wrap_text(f"presets: {', '.join(found.presets)}", 98)
+        if found.citation:
+            yield found.citation
+
+
+def _lines(values: Any, prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _lines(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}={json.dumps(value)}"
+
+
+def _print_fields(config: type[Config]) -> None:
+    from onlay.config.explain import explained
+
+    for field in explained(config):
+        click.echo(
+            f"  {field.name}: {field.type} (default {field.default})".replace(
+                "(default required)", "(required)"
+            )
+        )
+        click.echo(click.wrap_text(field.description, 92, "      ", "      "))
+
+
+def _not_found(host: PluginHost, name: str) -> OnlayError:
+    """What the host knows of a name that is broken or not installed, else all names there are."""
+    from onlay.firstparty import distribution_of
+
+    for kind in EXPLAINED:
+        try:
+            host.find(kind, name)
+        except UnknownName as error:
+            if distribution_of(kind, name):
+                return error
+        except OnlayError as error:
+            return error
+    known = {n for kind in EXPLAINED for n in host.registered(kind)} | {"train", "run"}
+    return unknown("method, backbone, task or data set", name, known)

@@ -1,0 +1,69 @@
+"""`onlay merge`: fold an adapter into its backbone and write a plain model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from onlay.cli.options import backbone_option, bundle_argument, with_host
+from onlay.descriptors import resolve
+from onlay.errors import ConfigError, RunError
+from onlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onlay.anatomy import Refusal
+    from onlay.descriptors import Exporter
+
+
+@click.command()
+@bundle_argument
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File or new folder.")
+@click.option("--format", "name", help="One of the installed exporters; default: the only one.")
+@backbone_option
+@with_host
+def merge(
+    host: PluginHost, bundle: Path, out: Path, name: str | None, backbone: str | None
+) -> None:
+    """Fold the adapter of a run into its backbone: onlay merge RUN --out FILE
+
+    The result needs no Onlay; timm's format is what `timm.create_model` loads, `pt2` what
+    `torch.export.load` does. The latter also holds pieces that cannot be folded.
+    """
+    from onlay.bundle import load
+
+    if out.exists():
+        raise RunError(f"`{out}` is there already: give another name or remove it")
+    model = load(bundle, backbone=backbone, host=host)
+    exporter = _exporter(host, model.built.modality, name)
+    merged = model.merge(partial=exporter.partial)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    resolve(exporter.export)(merged, out)
+    partly = "partly " if merged.merge_refusals else ""
+    click.echo(
+        f"{out}: `{model.built.label}` with `{model.method.name}` {partly}folded in,"
+        f" for {exporter.name}; "
+        f"largest change of an output {merged.merge_change:.1e}"
+    )
+    for reason, paths in _by_reason(merged.merge_refusals).items():
+        click.echo(f"  stays at {', '.join(f'`{path}`' for path in paths)}: {reason}")
+
+
+def _by_reason(refusals: Sequence[Refusal]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for refusal in refusals:
+        found.setdefault(refusal.reason, []).append(refusal.path)
+    return found
+
+
+def _exporter(host: PluginHost, modality: str, name: str | None) -> Exporter:
+    fitting = {n: e for n, e in host.exporters.items() if e.modality == modality}
+    if name is not None and name not in fitting:
+        host.find("exporter", name)  # an unknown or broken one tells more
+    if name in fitting or len(fitting) == 1:
+        return fitting[name or next(iter(fitting))]
+    have = ", ".join(f"`{n}`" for n in fitting) or "none"
+    raise ConfigError(f"choose the format of a {modality} model with `--format` (have: {have})")

@@ -1,0 +1,97 @@
+"""Configuration: one file, overrides as data, and whichever classes the plugins registered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onlay.config.base import Config
+    from onlay.config.run import RunConfig
+    from onlay.host import PluginHost
+
+__all__ = ["load", "parse", "resolve", "save"]
+
+
+def load(path: str | Path, overrides: Iterable[str], host: PluginHost) -> RunConfig:
+    """Read a YAML file, apply `key.key=value` overrides, and `resolve` it.
+
+    Raises:
+        ConfigError: the file, an override or a value cannot be used; names the place.
+        UnknownName: no installed plugin registers a name.
+    """
+    from onlay.config.files import read
+
+    return resolve(read(Path(path)), overrides, host)
+
+
+def resolve(data: Mapping[str, Any], overrides: Iterable[str], host: PluginHost) -> RunConfig:
+    """A complete configuration: preset under own values, run folder named, plugins noted; then
+    tells the plugins."""
+    from pydantic import ValidationError
+
+    from onlay.config.overrides import overridden
+    from onlay.config.run import BLOCKS, RunConfig
+    from onlay.config.sentences import as_one_sentence
+
+    def widen(key: str, value: Any) -> Any:
+        return BLOCKS[key].widened(value, host) if key in BLOCKS else value
+
+    try:
+        config = RunConfig.model_validate(
+            overridden(data, overrides, widen), context={"host": host}
+        )
+    except ValidationError as error:
+        raise as_one_sentence(error) from error
+    config = config.model_copy(
+        update={"out": config.out or _folder(config, host), "plugins": _used(config, host)}
+    )
+    host.config_resolved(config)
+    return config
+
+
+def save(config: RunConfig, path: Path, *, heading: str = "") -> None:
+    """Write the resolved configuration with every default and the schema versions."""
+    from onlay.config.files import write
+
+    write(path, config.model_dump(mode="json"), heading=heading)
+
+
+def parse(kind: str, value: str | Mapping[str, Any] | Config, host: PluginHost) -> Config:
+    """A configuration of one `kind` from a name, a mapping or a configuration object.
+
+    >>> parse("method", {"name": "arc", "rank": 8}, host).rank  # doctest: +SKIP
+    8
+    """
+    from pydantic import ValidationError
+    from pydantic_core import PydanticCustomError
+
+    from onlay.config.base import Config
+    from onlay.config.oneof import OneOf
+    from onlay.config.sentences import as_one_sentence
+    from onlay.errors import ConfigError
+
+    if isinstance(value, Config):
+        return value
+    try:
+        return OneOf(kind).validated(value, host)
+    except ValidationError as error:
+        raise as_one_sentence(error, within=kind) from error
+    except PydanticCustomError as error:
+        raise ConfigError(f"{kind}: {error.message()}") from error
+
+
+def _folder(config: RunConfig, host: PluginHost) -> Path:
+    from onlay.config.run import backbone_label
+
+    label = re.sub(r"[^\w.\-]+", "_", backbone_label(config.backbone, host)).strip("_")
+    return Path("runs") / f"{label}-{config.method.name}"
+
+
+def _used(config: RunConfig, host: PluginHost) -> dict[str, str]:
+    from onlay.config.run import BLOCKS
+
+    owners = [host.owner(block.kind, getattr(config, key).name) for key, block in BLOCKS.items()]
+    return {owner.distribution: owner.version for owner in sorted(owners, key=str)}

@@ -1,0 +1,96 @@
+"""The base of every configuration class: strict, frozen, described by the docstrings under its
+fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from onlay.config.migrate import VERSION_KEY, upgraded
+
+
+class Config(BaseModel):
+    """Settings of one registered thing.
+
+    A registered class begins with `name: Literal["arc"] = "arc"`; the docstring under a field is
+    its description in `onlay schema` and `onlay explain`.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        defer_build=True,  # most classes are only listed
+    )
+
+    if TYPE_CHECKING:
+        # What is registered has it, and only that is handed around as a mere `Config`.
+        @property
+        def name(self) -> str: ...
+
+    schema_version: ClassVar[int] = 1
+    """Counted up whenever a saved configuration would no longer be read as it was meant."""
+
+    @classmethod
+    def migrate(cls, data: dict[str, Any], version: int) -> dict[str, Any]:
+        """`data` as written by schema `version`, in the words of `version + 1`."""
+        raise NotImplementedError(f"{cls.__name__} has no migration from schema {version}")
+
+    @classmethod
+    def versioned(cls) -> bool:
+        """Whether a dump carries the schema version: what has a `name`, and the run as a whole."""
+        return "name" in cls.model_fields or "schema_version" in vars(cls)
+
+    @model_serializer(mode="wrap")
+    def _with_version(
+        self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        data = dump(self)
+        if info.mode == "json" and self.versioned():
+            data[VERSION_KEY] = self.schema_version
+        return data
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_any_version(cls, data: Any, read: Callable[[Any], Self]) -> Self:
+        try:
+            return read(upgraded(cls, data))
+        except ValidationError as error:
+            raise _with_near_misses(error, list(cls.model_fields)) from None
+
+
+def _with_near_misses(error: ValidationError, fields: list[str]) -> ValidationError:
+    """The same errors; an unknown key of this very class is told what it resembles."""
+    return ValidationError.from_exception_data(
+        error.title,
+        [
+            InitErrorDetails(
+                type=_unknown_key(str(e["loc"][0]), fields)
+                if e["type"] == "extra_forbidden" and len(e["loc"]) == 1
+                else PydanticCustomError(cast("Any", e["type"]), "{text}", {"text": e["msg"]}),
+                loc=e["loc"],
+                input=e["input"],
+            )
+            for e in error.errors(include_url=False)
+        ],
+    )
+
+
+def _unknown_key(key: str, fields: list[str]) -> PydanticCustomError:
+    near = get_close_matches(key, fields, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"have: {', '.join(fields)}"
+    return PydanticCustomError("unknown_key", "unknown key; {hint}", {"hint": hint})

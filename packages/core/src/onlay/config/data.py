@@ -1,0 +1,47 @@
+"""Settings that data sets of every modality have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeInt, field_validator
+
+from onlay.config.base import Config
+
+Share = Annotated[float, Field(ge=0, lt=1)] | NonNegativeInt
+"""A share of the items, or a number of items; 0 for none."""
+
+
+class DataConfig(Config):
+    """What all data sets have; a modality adds its block `preprocess`."""
+
+    name: str
+    """The layout."""
+
+    @field_validator("preprocess", mode="before", check_fields=False)
+    @classmethod
+    def _over_the_layouts_own(cls, value: Any) -> Any:
+        """What is given goes before this layout's defaults, not before the general ones."""
+        if not isinstance(value, Mapping):
+            return value
+        return cls.model_fields["preprocess"].default.model_dump() | dict(value)
+
+
+class ValidationConfig(DataConfig):
+    """What data sets have that may have no part to validate on."""
+
+    val_size: Share = 0.1
+    """Share, or number, of the training items to validate on, where the layout has no such part; 0
+    for none."""
+
+    split_seed: int = 0
+    """Seed of a stratified split; not that of training, so that runs of several seeds are compared
+    on one split."""
+
+
+class SplitConfig(ValidationConfig):
+    """What data sets have that may have no parts at all."""
+
+    test_size: Share = 0.2
+    """Share, or number, of the items for the test, where the layout has no parts at all."""

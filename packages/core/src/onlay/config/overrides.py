@@ -1,0 +1,66 @@
+"""Overrides are data: `method.rank=8`; the value is JSON where it parses, else the text itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from onlay.errors import ConfigError
+
+
+def overridden(
+    data: Mapping[str, Any],
+    overrides: Iterable[str],
+    widen: Callable[[str, Any], Any] = lambda key, value: value,
+) -> dict[str, Any]:
+    """`data` with every `key.key=value` applied in order; `data` itself is left alone.
+
+    `widen(key, value)` turns the short form of a top-level block (`method: arc`) into a mapping.
+
+    >>> overridden({"method": {"name": "arc"}}, ["method.rank=8", "train.lr=1e-3"])
+    {'method': {'name': 'arc', 'rank': 8}, 'train': {'lr': 0.001}}
+    """
+    result = dict(data)
+    for text in overrides:
+        keys, value = _parsed(text)
+        result = _with(result, keys, value, text, widen)
+    return result
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, key by key; `over` wins where they meet."""
+    result = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(under.get(key), Mapping)
+        result[key] = merged(under[key], value) if both else value
+    return result
+
+
+def _parsed(text: str) -> tuple[list[str], Any]:
+    path, equals, value = text.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"`{text}` is no override: write `key=value`, such as `method.rank=8`")
+    try:
+        return keys, json.loads(value)
+    except json.JSONDecodeError:
+        return keys, value
+
+
+def _with(
+    data: Mapping[str, Any],
+    keys: list[str],
+    value: Any,
+    text: str,
+    widen: Callable[[str, Any], Any],
+) -> dict[str, Any]:
+    key, *rest = keys
+    if not rest:
+        return {**data, key: value}
+    inner = widen(key, data.get(key, {}))
+    if inner is None:
+        inner = {}
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"`{text}`: `{key}` holds `{inner}`, which has no keys")
+    return {**data, key: _with(inner, rest, value, text, lambda _, v: v)}

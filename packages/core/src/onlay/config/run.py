@@ -1,0 +1,144 @@
+"""The configuration of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from onlay.config.base import Config
+from onlay.config.oneof import OneOf
+from onlay.config.overrides import merged
+from onlay.config.presets import preset_of
+from onlay.config.train import TrainConfig
+from onlay.descriptors import resolve
+from onlay.errors import AnatomyError
+from onlay.fit import check_fit
+from onlay.tasks.config import ClassificationConfig
+
+if TYPE_CHECKING:
+    from onlay.host import PluginHost
+
+BLOCKS = {
+    "backbone": OneOf("backbone"),
+    "method": OneOf("method"),
+    "data": OneOf("dataset"),
+    "task": OneOf("task", default="classification"),
+}
+"""The fields that hold a registered configuration."""
+
+
+class RunConfig(Config):
+    """What one training is made of: a frozen backbone, a method, data, a task, and how to train."""
+
+    schema_version: ClassVar[int] = 1
+
+    backbone: Annotated[Config, BLOCKS["backbone"]]
+    """The frozen network: a registered name, a timm name with its tag, or a block."""
+    method: Annotated[Config, BLOCKS["method"]]
+    """How the backbone is adapted: a name or a block."""
+    data: Annotated[Config, BLOCKS["data"]]
+    """What is learnt from: a block whose `name` is a layout of data on disk."""
+    task: Annotated[Config, BLOCKS["task"]] = ClassificationConfig()
+    """Head, loss and metrics."""
+    train: TrainConfig = TrainConfig()
+    """Optimizer, schedule, precision, selection, bookkeeping."""
+    preset: str | None = None
+    """One of the method's named recipes; what the file says itself goes before it."""
+    out: Path | None = None
+    """The run's folder; left out, `runs/<backbone>-<method>`."""
+    plugins: dict[str, str] = Field(default_factory=dict)
+    """Distributions that the run used and their versions; written by `onlay`, not by hand."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_preset(cls, data: Any, info: ValidationInfo) -> Any:
+        host = (info.context or {}).get("host")
+        if not isinstance(data, Mapping) or host is None or not data.get("preset"):
+            return data
+        data = widened(data, host)
+        method = data.get("method")
+        if not isinstance(method, Mapping) or "name" not in method:
+            return data
+        found = host.find("method", method["name"])
+        preset = dict(preset_of(found, data["preset"]))
+        _check_modality(preset.pop("modality", None), data, host)
+        return _over(data, preset, host)
+
+    @model_validator(mode="after")
+    def _fits_together(self, info: ValidationInfo) -> Self:
+        host = (info.context or {}).get("host")
+        if host is None:
+            return self
+        backbone = host.find("backbone", self.backbone.name)
+        label, provides = backbone_label(self.backbone, host), resolve(backbone.provides)
+        try:
+            for kind, wanted in (("method", self.method), ("task", self.task)):
+                check_fit(host.find(kind, wanted.name), provides(self.backbone), {}, label)
+        except AnatomyError as error:
+            raise PydanticCustomError("fit", "{text}", {"text": str(error)}) from error
+        modality = host.find("dataset", self.data.name).modality
+        if modality != backbone.modality:
+            raise PydanticCustomError(
+                "fit",
+                "data set `{data}` holds {has} data and backbone `{backbone}` takes {takes} data",
+                {
+                    "data": self.data.name,
+                    "has": modality,
+                    "backbone": label,
+                    "takes": backbone.modality,
+                },
+            )
+        return self
+
+
+def backbone_label(config: Config, host: PluginHost) -> str:
+    """The name that a user would type: timm's own for timm's models, else the registered one."""
+    field = host.find("backbone", config.name).catch_all
+    return str(getattr(config, field)) if field else config.name
+
+
+def widened(data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
+    """The data with every short form (`method: arc`) written as a block."""
+    return {k: BLOCKS[k].widened(v, host) if k in BLOCKS else v for k, v in data.items()}
+
+
+def _check_modality(modality: str | None, data: Mapping[str, Any], host: PluginHost) -> None:
+    """A recipe for clouds has fields that no image backbone knows: say so before they are met."""
+    block = data.get("backbone") or {}
+    if modality is None or _name(block) not in host.backbones:
+        return
+    backbone = host.find("backbone", _name(block))
+    if backbone.modality != modality:
+        raise PydanticCustomError(
+            "fit",
+            "preset `{preset}` is for `{modality}` data and backbone `{backbone}` takes `{takes}`"
+            " data; `onlay explain {method}` lists the presets",
+            {
+                "preset": data["preset"],
+                "modality": modality,
+                "backbone": block.get(backbone.catch_all, backbone.name),
+                "takes": backbone.modality,
+                "method": _name(data["method"]),
+            },
+        )
+
+
+def _over(own: Mapping[str, Any], preset: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
+    """The user's own values over the preset's; a block of another name replaces the preset's
+    block."""
+    under = widened(preset, host)
+    for key in BLOCKS.keys() & own.keys() & under.keys():
+        names = [
+            block.get("name") for block in (own[key], under[key]) if isinstance(block, Mapping)
+        ]
+        if len(names) == 2 and None not in names and names[0] != names[1]:
+            del under[key]
+    return merged(under, own)
+
+
+def _name(block: Any) -> Any:
+    return block.get("name") if isinstance(block, Mapping) else None

@@ -1,0 +1,68 @@
+"""JSON Schema of run files over whatever is installed, for editors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import models_json_schema
+
+from onlay.config.migrate import VERSION_KEY
+from onlay.config.oneof import ONE_OF
+from onlay.config.run import BLOCKS, RunConfig
+
+if TYPE_CHECKING:
+    from onlay.config.base import Config
+    from onlay.host import PluginHost
+
+REF = "#/$defs/{model}"
+
+
+def run_schema(host: PluginHost) -> dict[str, Any]:
+    """The schema (draft 2020-12) of a run file: each block is one of the installed
+    configurations."""
+    kinds = {block.kind: host.configs(block.kind) for block in BLOCKS.values()}
+    classes: set[type[Config]] = {RunConfig}.union(*(found.values() for found in kinds.values()))
+    ordered = sorted(classes, key=lambda c: c.__qualname__)
+    found, schema = models_json_schema([(c, "validation") for c in ordered], ref_template=REF)
+    refs = {cls: ref["$ref"] for (cls, _), ref in found.items()}
+    definitions = schema["$defs"]
+    implied = [kinds[block.kind].get(block.default) for block in BLOCKS.values() if block.default]
+    for cls in ordered:
+        _name_things(cls, _behind(refs[cls], definitions), must_say=cls not in implied)
+    for field, block in BLOCKS.items():
+        place = _behind(refs[RunConfig], definitions)["properties"][field]
+        options = {name: refs[cls] for name, cls in kinds[block.kind].items()}
+        del place[ONE_OF]
+        place["anyOf"] = [_short_form(block.kind, host), _by_name(options)]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$ref": refs[RunConfig],
+        "$defs": definitions,
+    }
+
+
+def _behind(ref: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    return definitions[ref.rpartition("/")[2]]
+
+
+def _name_things(cls: type[Config], schema: dict[str, Any], *, must_say: bool) -> None:
+    """What a file may say beside the fields: the version; a block says which one it is."""
+    if cls.versioned():
+        schema["properties"][VERSION_KEY] = {"type": "integer", "maximum": cls.schema_version}
+    if "name" in cls.model_fields and must_say:
+        schema["required"] = ["name", *schema.get("required", [])]
+
+
+def _by_name(options: dict[str, str]) -> dict[str, Any]:
+    return {
+        "oneOf": [{"$ref": ref} for ref in options.values()],
+        "discriminator": {"propertyName": "name", "mapping": options},
+    }
+
+
+def _short_form(kind: str, host: PluginHost) -> dict[str, Any]:
+    """A bare name; any text where a catch-all takes what is no registered name."""
+    names = list(host.configs(kind))
+    if any(getattr(found, "catch_all", None) for found in host.registered(kind).values()):
+        return {"type": "string", "examples": names}
+    return {"enum": names}

@@ -1,0 +1,181 @@
+"""What plugins register: frozen descriptors of import paths, so that registering costs nothing.
+
+An import path is `"package.module:attribute"`; the host resolves it when the thing is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onlay.config.base import Config
+
+
+def resolve(path: str) -> Any:
+    """The object behind `"package.module:attribute"`."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+class ConfigClass:
+    """A field that holds a configuration class or its import path, and gives the class.
+
+    A path is resolved when the class is first asked for, so that listing plugins imports none.
+    """
+
+    def __get__(self, descriptor: Any, owner: type) -> type[Config]:
+        if descriptor is None:
+            raise AttributeError("a dataclass field without a default")
+        given = vars(descriptor)["config"]
+        return resolve(given) if isinstance(given, str) else given
+
+    def __set__(self, descriptor: Any, given: type[Config] | str) -> None:
+        vars(descriptor)["config"] = given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A way to adapt a backbone.
+
+    `attach` names `attach(place: Placement, config) -> None`, which makes the adapter with the four
+    verbs.
+    """
+
+    name: str
+    config: ConfigClass = ConfigClass()
+    attach: str
+    summary: str
+    needs: frozenset[str] = frozenset()
+    """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`,
+    `class_token`)."""
+    refuses: Mapping[str, str] = field(default_factory=dict)
+    """What the method cannot be used on: a trait that a backbone provides -> the reason in
+    words."""
+    count: str | None = None
+    """`count(config, anatomy) -> int`: how many parameters the method trains, from its formula."""
+    traits: frozenset[str] | str = frozenset()
+    """What the method promises, for `onlay plugins check`: `identity` (starts as the bare
+    backbone), `foldable` (merges exactly into a backbone that can store the result; a few of timm's
+    have no bias where one is needed); or, where that depends on the settings or on what the
+    backbone provides, the import path of `traits(config, provides) -> frozenset[str]`, answered
+    without importing torch."""
+    examples: Sequence[Mapping[str, Any]] = ({},)
+    """Settings to check the method with, the usual ones first; widths are 8 to 32 there."""
+    idle: Mapping[str, str] = field(default_factory=dict)
+    """Patterns (`*.experts.*`) of parameters that may stay without a gradient -> why."""
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Named recipes: overrides of a whole run, such as `{"method": {...}, "train": {...}}`, and if
+    it is for one `modality` alone, its name."""
+    importer: str | None = None
+    """`read(path, *, backbone, backbone_out, labels, host) -> AdaptedModel`, for `onlay import`: a
+    checkpoint of the authors' code on the named `backbone`, or on the file's own one, whose weights
+    are then written to `backbone_out`; `labels` are the class names, if known."""
+    unimportable: str = ""
+    """Why there is no checkpoint of the authors to read, in words."""
+    citation: str = ""
+
+    def promised(self, config: Config, provides: frozenset[str]) -> frozenset[str]:
+        """The traits with these settings on a backbone that provides this."""
+        if isinstance(self.traits, str):
+            return resolve(self.traits)(config, provides)
+        return self.traits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A family of frozen pretrained networks.
+
+    `build` names `build(config) -> BuiltBackbone`; `adopt` names `adopt(module) -> BuiltBackbone |
+    None`, which recognises a model object that the user already holds.
+    """
+
+    name: str
+    config: ConfigClass = ConfigClass()
+    build: str
+    modality: str
+    summary: str
+    provides: str
+    """`provides(config) -> frozenset[str]`, answered without importing torch."""
+    adopt: str | None = None
+    catch_all: str | None = None
+    """The config field that takes a short form which is no registered name."""
+    examples: Sequence[Mapping[str, Any]] = ()
+    """Settings of small networks without pretrained weights, for `onlay plugins check`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modality:
+    """A kind of input.
+
+    `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting.
+    """
+
+    name: str
+    reader: str
+    suffixes: frozenset[str]
+    summary: str
+    viewer: str | None = None
+    """`view(observations: Sequence[onlay.inspecting.Observation], out: Path) -> None`, which writes
+    a page to look at, with several inputs side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Head, loss and metrics.
+
+    `build` names `build(config, anatomy, labels) -> onlay.task.TaskHead`.
+    """
+
+    name: str
+    config: ConfigClass = ConfigClass()
+    build: str
+    summary: str
+    examples: Sequence[Mapping[str, Any]] = ({},)
+    """Settings to check the task with."""
+    example: str | None = None
+    """`example(anatomy, batch) -> (labels, inputs, targets)` for `onlay plugins check`: names, a
+    tensor for the backbone and what `loss` takes; behind them the data's `facts`, where the task
+    reads them. Without it: three classes, any inputs, class indices (B,)."""
+    needs: frozenset[str] = frozenset()
+    """What the backbone must provide."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A layout of labelled data on disk.
+
+    `build` names `build(config, input_spec, seed) -> onlay.data.Splits`.
+    """
+
+    name: str
+    config: ConfigClass = ConfigClass()
+    build: str
+    modality: str
+    summary: str
+    example: str | None = None
+    """`example(folder: Path) -> Mapping`: writes a small data set of this layout into an empty
+    folder and gives the settings that read it, for `onlay plugins check`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exporter:
+    """A file format for merged models; `export` names `export(model, path) -> None`."""
+
+    name: str
+    modality: str
+    export: str
+    summary: str
+    partial: bool = False
+    """Whether it can also hold what cannot be folded (routing, inserted tokens)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command of `onlay`; `command` names a `click.Command`, imported when it is called."""
+
+    name: str
+    command: str
+    summary: str

@@ -1,0 +1,42 @@
+"""Names that Onlay's own distributions bring, so that an error can say what to install."""
+
+from __future__ import annotations
+
+BROUGHT_BY = {
+    "onlay-arc": {"method": ("arc",)},
+    "onlay-smoa": {"method": ("smoa",)},
+    "onlay-dapt": {"method": ("dapt",)},
+    "onlay-iconformer": {"method": ("iconformer",)},
+    "onlay-peft": {"method": ("peft",), "command": ("peft",)},
+    "onlay-image": {
+        "backbone": ("timm", "onlay_vit_64"),
+        "modality": ("image",),
+        "dataset": ("image_folder", "image_csv", "vtab", "fgvc", "digits"),
+        "exporter": ("timm",),
+    },
+    "onlay-pointcloud": {
+        "backbone": ("point_mae", "act", "point_bert", "recon", "recon_as_mae", "onlay_points"),
+        "modality": ("points",),
+        "dataset": (
+            *("cloud_folder", "shapes", "scanobjectnn", "modelnet40"),
+            *("modelnet_fewshot", "shapenet_part"),
+        ),
+        "task": ("part_segmentation",),
+        "exporter": ("pt2",),
+    },
+    "onlay-train": {"command": ("train", "eval", "folds", "demo")},
+}
+
+
+def distribution_of(kind: str, name: str) -> str | None:
+    """The distribution that brings the name, installed or not; `None` for a name that is not
+    ours."""
+    for distribution, kinds in BROUGHT_BY.items():
+        if name in kinds.get(kind, ()):
+            return distribution
+    return None
+
+
+def names_of(kind: str) -> set[str]:
+    """All of our own names of one kind."""
+    return {name for kinds in BROUGHT_BY.values() for name in kinds.get(kind, ())}

@@ -1,0 +1,230 @@
+"""The hooks, told apart by their grammar: asks (`register_*`), decides (`make_*`), tells (past
+participle).
+
+A plugin is a module of functions decorated with `onlay.hookimpl`, named in the entry-point group
+`onlay`. Arguments are passed by name; an implementation takes only those that it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from onlay.adapted import AdaptedModel
+    from onlay.anatomy import BuiltBackbone
+    from onlay.config.run import RunConfig
+    from onlay.config.train import TrainConfig
+    from onlay.descriptors import Backbone, Command, Dataset, Exporter, Method, Modality, Task
+
+PROJECT = "onlay"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_methods() -> Iterable[Method]:
+    """Ask: which ways to adapt does the plugin bring?
+
+    >>> @hookimpl
+    ... def register_methods():
+    ...     yield Method(
+    ...         name="lora", config=LoraConfig, attach="my_lora:attach", summary="low rank"
+    ...     )
+    """
+    return ()
+
+
+@hookspec
+def register_backbones() -> Iterable[Backbone]:
+    """Ask: which families of frozen networks does the plugin bring?
+
+    >>> @hookimpl
+    ... def register_backbones():
+    ...     yield Backbone(
+    ...         name="my_net", config=MyNetConfig, build="my_net:build", modality="image",
+    ...         provides="my_net:provides", summary="a transformer of our own",
+    ...     )
+    """
+    return ()
+
+
+@hookspec
+def register_modalities() -> Iterable[Modality]:
+    """Ask: which kinds of input can the plugin read?
+
+    >>> @hookimpl
+    ... def register_modalities():
+    ...     yield Modality(
+    ...         name="audio", reader="my_audio:reader", suffixes=frozenset({".wav"}),
+    ...         summary="sound",
+    ...     )
+    """
+    return ()
+
+
+@hookspec
+def register_tasks() -> Iterable[Task]:
+    """Ask: which heads with loss and metrics does the plugin bring?
+
+    >>> @hookimpl
+    ... def register_tasks():
+    ...     yield Task(name="count", config=CountConfig, build="my_count:build", summary="a number")
+    """
+    return ()
+
+
+@hookspec
+def register_datasets() -> Iterable[Dataset]:
+    """Ask: which layouts of labelled data can the plugin read?
+
+    >>> @hookimpl
+    ... def register_datasets():
+    ...     yield Dataset(
+    ...         name="wds", config=WdsConfig, build="my_wds:build", modality="image",
+    ...         summary="shards",
+    ...     )
+    """
+    return ()
+
+
+@hookspec
+def register_exporters() -> Iterable[Exporter]:
+    """Ask: which file formats can the plugin write a merged model to?
+
+    >>> @hookimpl
+    ... def register_exporters():
+    ...     yield Exporter(name="onnx", modality="image", export="my_onnx:write", summary="ONNX")
+    """
+    return ()
+
+
+@hookspec
+def register_commands() -> Iterable[Command]:
+    """Ask: which commands does the plugin add to `onlay`?
+
+    Answered for `onlay --help` too, so the module imports nothing heavy; `ctx.obj` is the host.
+
+    >>> @hookimpl
+    ... def register_commands():
+    ...     yield Command(name="doctor", command="my_doctor:doctor", summary="Check this machine")
+    """
+    return ()
+
+
+@hookspec(firstresult=True)
+def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]] | None:
+    """Decide: the optimizer's parameter groups over the trained parameters of `model`.
+
+    `config` has the learning rate and weight decay. `None` leaves it to the next plugin; the one
+    that trains answers last.
+
+    >>> @hookimpl
+    ... def make_param_groups(model, config):
+    ...     head = list(model.head.parameters())
+    ...     adapter = list(model.adapter.parameters())
+    ...     return [{"params": adapter}, {"params": head, "lr": 10 * config.lr}]
+    """
+
+
+@hookspec(firstresult=True)
+def make_optimizer(
+    groups: list[dict[str, Any]], config: TrainConfig
+) -> torch.optim.Optimizer | None:
+    """Decide: the optimizer over the parameter `groups`, by the settings of `config`.
+
+    `None` leaves it to the next plugin; the one that trains answers last.
+
+    >>> @hookimpl
+    ... def make_optimizer(groups, config):
+    ...     return torch.optim.SGD(groups, lr=config.lr, momentum=0.9)
+    """
+
+
+@hookspec
+def config_resolved(config: RunConfig) -> None:
+    """Tell: the `config` of a run is complete and valid; a `ConfigError` raised here refuses it.
+
+    >>> @hookimpl
+    ... def config_resolved(config):
+    ...     print(config.method.name, config.train.lr)
+    """
+
+
+@hookspec
+def backbone_built(backbone: BuiltBackbone) -> None:
+    """Tell: `backbone` is built, its weights are loaded, and it is not yet adapted.
+
+    >>> @hookimpl
+    ... def backbone_built(backbone):
+    ...     print(backbone.label, sorted(backbone.anatomy.provides))
+    """
+
+
+@hookspec
+def adapter_attached(model: AdaptedModel) -> None:
+    """Tell: `model` has an adapter, and the adapter has proved itself alive.
+
+    >>> @hookimpl
+    ... def adapter_attached(model):
+    ...     print(model.trainable_report())
+    """
+
+
+@hookspec
+def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float]) -> None:
+    """Tell: optimizer step number `step` of `model` is done; `metrics` has `loss`, `lr` and the
+    method's figures so far in the epoch.
+
+    Sent once every `log_every` steps, never inside a step.
+
+    >>> @hookimpl
+    ... def step_finished(step, metrics):
+    ...     print(step, metrics["loss"])
+    """
+
+
+@hookspec
+def evaluated(model: AdaptedModel, split: str, metrics: Mapping[str, float]) -> None:
+    """Tell: `model` was evaluated on `split` (`validation`, `test`) and reached `metrics`.
+
+    >>> @hookimpl
+    ... def evaluated(split, metrics):
+    ...     print(split, metrics["top1"])
+    """
+
+
+@hookspec
+def checkpoint_saving(state: dict[str, Any], path: Path) -> None:
+    """Tell: a checkpoint is about to be written to `path`; a plugin may add a key to `state`.
+
+    >>> @hookimpl
+    ... def checkpoint_saving(state):
+    ...     state["my_plugin"] = {"seen": 3}
+    """
+
+
+@hookspec
+def checkpoint_loaded(state: dict[str, Any], path: Path) -> None:
+    """Tell: a checkpoint was read from `path`; `state` holds what the plugin put into it.
+
+    >>> @hookimpl
+    ... def checkpoint_loaded(state):
+    ...     print(state.get("my_plugin"))
+    """
+
+
+@hookspec
+def run_finished(model: AdaptedModel, folder: Path, summary: Mapping[str, Any]) -> None:
+    """Tell: a run ended; its bundle of `model` lies in `folder`, `summary` is its table.
+
+    >>> @hookimpl
+    ... def run_finished(folder, summary):
+    ...     print(folder, summary)
+    """

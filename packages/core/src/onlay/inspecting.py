@@ -1,0 +1,241 @@
+"""What an adapter does to one input: the signals and pictures that its modules show.
+
+A module that has something to show for each token has a class attribute `shown`, the signal's name
+for people, and gives (B, T), (B, T, 1) or, for K parts of every token, (B, T, K); maps (B, H, W, K)
+count as tokens row by row. With an attribute `categories` the values are indices below it (which
+expert a part chose), without it they are numbers.
+
+A module that makes something for the whole input has a class attribute `pictured`, a name in the
+plural, and gives (B, n, h, w): n small pictures of numbers, such as `kernels` for this input.
+
+Shapes: B batch, T tokens, N patch or group tokens, K parts of a token, n pictures of h by w.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from onlay.descriptors import resolve
+from onlay.errors import AnatomyError, ConfigError
+from onlay.features import Grid
+from onlay.predict import files_of
+
+if TYPE_CHECKING:
+    from onlay.adapted import AdaptedModel
+    from onlay.features import Features, Layout
+    from onlay.host import PluginHost
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A value for each part of each token of one input."""
+
+    name: str
+    """For people: `per-token scale`, `expert`."""
+    block: int
+    values_TK: Tensor
+    """(T, K), of the tokens at that block: the patches or groups are the last ones."""
+    categories: int | None
+    """How many there are, where the values are indices; None where they are numbers."""
+    layout: Layout
+    """Of that block."""
+    site: str = ""
+    """Where in the block (`mlp.out`)."""
+
+    @property
+    def patches_NK(self) -> Tensor:
+        """The patches' or groups' values, (N, K), without class token, prompts and registers.
+
+        Raises:
+            AnatomyError: there are fewer values than patches.
+        """
+        layout, tokens = self.layout, len(self.values_TK)
+        grid = isinstance(layout, Grid)
+        patches = layout.height * layout.width if grid else layout.centres.shape[1]
+        if tokens < patches:
+            raise AnatomyError(
+                f"`{self.name}` of block {self.block} has {tokens} values for {patches} patches;"
+                " a module that is `shown` must give one for each token"
+            )
+        return self.values_TK[-patches:]
+
+    def summary(self) -> tuple[Tensor, Tensor]:
+        """One value for each patch, (N,), and the share of its parts that agree with it, (N,).
+
+        Of categories the one that most parts have, the lowest of equals; of numbers the mean, with
+        which all agree.
+        """
+        values_NK = self.patches_NK
+        if self.categories is None:
+            return values_NK.mean(1), torch.ones(len(values_NK))
+        counts_NC = nn.functional.one_hot(values_NK.long(), self.categories).sum(1)
+        most_N = counts_NC.argmax(1)
+        return most_N, counts_NC.gather(1, most_N[:, None])[:, 0] / values_NK.shape[1]
+
+    def usage(self) -> Tensor:
+        """The share of all (patch, part) pairs that each category has, (categories,)."""
+        assert self.categories is not None, "numbers have no usage"
+        values = self.patches_NK.long().flatten()
+        return torch.bincount(values, minlength=self.categories) / len(values)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a module made for one input: n small pictures of numbers, the same n for every input."""
+
+    name: str
+    """For people, in the plural: `kernels`."""
+    block: int
+    values_nhw: Tensor
+    site: str = ""
+    """Where in the block (`mlp.out`)."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One input and what became of it; what a modality's viewer draws."""
+
+    source: Path
+    inputs: Tensor
+    """As the backbone got it, a batch of one."""
+    features: Features
+    prediction: Any
+    """What the task's head says, such as `onlay.task.Prediction`."""
+    signals: tuple[Signal, ...]
+    preprocessing: Mapping[str, Any]
+    """How `inputs` was made from the file, in the words of the modality (mean, deviation)."""
+    pictures: tuple[Picture, ...] = ()
+
+
+def observe(model: AdaptedModel, source: Path, inputs: Tensor) -> Observation:
+    """Run one input (a batch of one) and record what the adapter's modules show."""
+    found: list[_Seen] = []
+    levels = getattr(model.head, "levels", ())
+    inserted = model.adapter.tokens
+    model.eval().attachments.activate(model.name)
+    with torch.no_grad(), _recorded(model.adapter, found):
+        features = model.anatomy.encode(inputs, inserted=inserted, levels=levels)
+        output = model.head(features)
+    signals = tuple(_signal(seen, model) for seen in found if hasattr(seen.module, "shown"))
+    pictures = tuple(_picture(seen) for seen in found if hasattr(seen.module, "pictured"))
+    prediction, facts = model.head.predict(output)[0], model.preprocessing
+    return Observation(source, inputs, features, prediction, signals, facts, pictures)
+
+
+def observed(model: AdaptedModel, paths: Sequence[Path], host: PluginHost) -> Iterator[Observation]:
+    """Observe files one by one, prepared as in training; a folder stands for the files in it."""
+    modality = host.find("modality", model.built.modality)
+    read = resolve(modality.reader)(model.preprocessing)
+    device = next(model.parameters()).device
+    for file in files_of(paths, modality):
+        yield observe(model, file, read(file).unsqueeze(0).to(device))
+
+
+def view(
+    model: AdaptedModel, observations: Sequence[Observation], out: Path, host: PluginHost
+) -> None:
+    """Write the page of the modality, with several inputs side by side.
+
+    Raises:
+        ConfigError: the modality draws none.
+    """
+    modality = host.find("modality", model.built.modality)
+    if modality.viewer is None:
+        raise ConfigError(f"there is no page to look at for `{modality.name}` inputs yet")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    resolve(modality.viewer)(observations, out)
+
+
+def titles(same: Sequence[Signal] | Sequence[Picture]) -> list[str]:
+    """`block 3`; where a block has several of the name, `block 3, mlp.out`."""
+    blocks = [one.block for one in same]
+    sites = [f", {s.site}" if blocks.count(s.block) > 1 and s.site else "" for s in same]
+    return [f"block {block}{site}" for block, site in zip(blocks, sites, strict=True)]
+
+
+Shown = TypeVar("Shown", Signal, Picture)
+
+
+def by_name(found: Sequence[Shown]) -> dict[str, list[Shown]]:
+    """In the order of the names' first appearance."""
+    kinds: dict[str, list[Shown]] = {}
+    for one in found:
+        kinds.setdefault(one.name, []).append(one)
+    return kinds
+
+
+@dataclass(frozen=True)
+class _Seen:
+    module: Any
+    path: str
+    output: Tensor
+
+
+@contextmanager
+def _recorded(adapter: nn.Module, found: list[_Seen]) -> Iterator[None]:
+    paths: dict[Any, list[str]] = {}
+    for path, module in adapter.named_modules(remove_duplicate=False):
+        if hasattr(module, "shown") or hasattr(module, "pictured"):
+            paths.setdefault(module, []).append(path)
+    handles = [m.register_forward_hook(_Recorder(p, found).record) for m, p in paths.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Recorder:
+    """A module that blocks share is called once for each of its places, in their order."""
+
+    def __init__(self, paths: list[str], found: list[_Seen]) -> None:
+        self.paths, self.found = paths, found
+        self.calls = 0
+
+    def record(self, module: Any, args: tuple[Any, ...], output: Tensor) -> None:
+        path = self.paths[self.calls % len(self.paths)]
+        self.calls += 1
+        self.found.append(_Seen(module, path, output.detach()))
+
+
+def _signal(seen: _Seen, model: AdaptedModel) -> Signal:
+    block, site = _place_of(seen.path)
+    each = _finite(seen.output[0], seen.module.shown, block)
+    values_TK = each.unsqueeze(-1) if each.ndim == 1 else each.flatten(0, -2)
+    layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
+    categories = getattr(seen.module, "categories", None)
+    return Signal(seen.module.shown, block, values_TK, categories, layout, site)
+
+
+def _picture(seen: _Seen) -> Picture:
+    block, site = _place_of(seen.path)
+    name, shape = seen.module.pictured, tuple(seen.output.shape)
+    if len(shape) != 4:
+        raise AnatomyError(
+            f"`{name}` of block {block} has the shape {shape}; a module that is `pictured` must"
+            " give (batch, pictures, height, width)"
+        )
+    return Picture(name, block, _finite(seen.output[0], name, block), site)
+
+
+def _finite(values: Tensor, name: str, block: int) -> Tensor:
+    if not values.isfinite().all():
+        raise AnatomyError(
+            f"`{name}` of block {block} is not a finite number for this input: the training of this"
+            " adapter diverged; train it again with a lower `train.lr`"
+        )
+    return values.float().cpu()
+
+
+def _place_of(path: str) -> tuple[int, str]:
+    """`blocks.3.mlp_out.branches.0.scale` is at `mlp.out` of block 3."""
+    named = re.search(r"blocks\.(\d+)\.(\w+)", path)
+    return (int(named[1]), named[2].replace("_", ".")) if named else (0, "")

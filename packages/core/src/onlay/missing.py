@@ -1,0 +1,56 @@
+"""The error for a name that no healthy plugin brings: what is broken, what to install, what is
+near."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from onlay.discovery import PluginRecord
+from onlay.errors import OnlayError, PluginError, UnknownName, unknown
+from onlay.firstparty import distribution_of, names_of
+
+
+def missing(
+    kind: str, name: str, known: Iterable[str], records: Iterable[PluginRecord]
+) -> OnlayError:
+    """`PluginError` with its cause where a plugin that is installed should bring the name, else
+    `UnknownName`."""
+    known, records = list(known), list(records)
+    ours = distribution_of(kind, name)
+    for record in records:
+        suspect = name in record.brings.get(kind, ()) or record.distribution == ours
+        if record.status != "ok" and (suspect or record.name == name):
+            return unusable(kind, name, record)
+    if ours:
+        return _to_install(kind, name, ours, known)
+    near = get_close_matches(name, {*known, *names_of(kind)}, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else _hint(kind, records)
+    return unknown(kind, name, known, hint)
+
+
+def unusable(kind: str, name: str, record: PluginRecord) -> PluginError:
+    """The error for a name whose plugin is there and not in use, its failure chained."""
+    if record.status == "off":
+        return PluginError(f"{kind} `{name}` comes with `{record}`, which is {record.reason}")
+    error = PluginError(
+        f"{kind} `{name}` needs the plugin `{record}`, which is {record.status}: {record.reason}; "
+        f"`onlay plugins show {record.name}` says more"
+    )
+    error.__cause__ = record.error
+    return error
+
+
+def _to_install(kind: str, name: str, distribution: str, known: list[str]) -> UnknownName:
+    if kind == "command":
+        return UnknownName(f"`{name}` needs `{distribution}`: pip install {distribution}")
+    return unknown(kind, name, known, f"it comes with `{distribution}`: pip install {distribution}")
+
+
+def _hint(kind: str, records: list[PluginRecord]) -> str:
+    broken = [f"`{r}`" for r in records if r.status in ("broken", "incompatible")]
+    if broken:
+        return f"{', '.join(broken)} cannot be used and may bring it: see `onlay plugins`"
+    if kind == "backbone" and not any(r.distribution == "onlay-image" for r in records):
+        return "timm's backbones come with `onlay-image`: pip install onlay-image"
+    return ""

@@ -1,0 +1,88 @@
+"""The contract of a task: a head with its loss, metrics and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from onlay.data import Splits
+    from onlay.features import Features
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one input: the likeliest class and the probability of every class."""
+
+    words: ClassVar[tuple[str, str]] = ("class", "probability")
+    """What the names and numbers of `ranked` are."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+    @property
+    def ranked(self) -> Mapping[str, float]:
+        """Every class, the likeliest first."""
+        return self.probabilities
+
+
+@dataclass(frozen=True)
+class PartsPrediction:
+    """The answer for one input of many points: the part that each one belongs to."""
+
+    words: ClassVar[tuple[str, str]] = ("part", "share")
+
+    parts: tuple[str, ...]
+    """A part's name for each point, in the order in which the backbone was given them."""
+    shares: dict[str, float]
+    """Of the points, for every part that occurs, the largest first."""
+    points: tuple[tuple[float, ...], ...] = ()
+    """The points themselves, as the backbone was given them; `onlay.predict` adds them, because a
+    file's points are chosen from and moved."""
+
+    @property
+    def ranked(self) -> Mapping[str, float]:
+        """Every part that occurs, the largest first."""
+        return self.shares
+
+
+Answer = Prediction | PartsPrediction
+"""What a head says of one input; `words` and `ranked` are common to all."""
+
+
+class TaskHead(Protocol):
+    """An `nn.Module` on `Features`. All of its parameters train and go into the bundle under
+    `head.`."""
+
+    labels: tuple[str, ...]
+
+    def prepare(self, splits: Splits) -> None:
+        """Take from the data what the loss needs (class weights); once, before training."""
+        ...
+
+    def __call__(self, features: Features) -> Tensor:
+        """Output of the task; classification: logits (B, classes)."""
+        ...
+
+    def loss(self, output: Tensor, targets: Any) -> Tensor:
+        """Scalar loss, mean over the batch."""
+        ...
+
+    def metrics(self) -> nn.Module:
+        """A fresh `torchmetrics.MetricCollection` (`update(output, targets)`); needs
+        `onlay-train`."""
+        ...
+
+    def predict(self, output: Tensor) -> Sequence[Answer]:
+        """Readable answers, one for each input."""
+        ...
+
+    levels: Sequence[int] = ()
+    """Blocks whose output the head reads in `Features.levels`; may be left out."""
+
+    main_metric: str
+    """The metric by which a run is judged, higher is better (`top1`)."""

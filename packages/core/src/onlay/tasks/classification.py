@@ -1,0 +1,181 @@
+"""Classification: pooled features, hidden layers if any, one linear layer, cross-entropy.
+
+Shapes: B batch, C classes, D width, N patches, P inserted tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from onlay.errors import AnatomyError, CannotFold, ConfigError, OnlayError
+from onlay.task import Prediction
+
+if TYPE_CHECKING:
+    from onlay.anatomy import Anatomy
+    from onlay.data import Splits
+    from onlay.features import Features
+    from onlay.tasks.config import ClassificationConfig
+
+
+def build(
+    config: ClassificationConfig, anatomy: Anatomy, labels: Sequence[str]
+) -> ClassificationHead:
+    """A head for the width that the backbone gives out."""
+    out = anatomy.sites.get("norm.out")
+    width = out.width if out is not None else anatomy.stages[-1].width
+    sizes = {"pretrained": anatomy.pooled_width or width}
+    size = sum(sizes.get(pool, width) for pool in config.pool.split("+"))
+    return ClassificationHead(config, size, labels)
+
+
+class ClassificationHead(nn.Module):
+    """`fc` on the pooled features, concatenated in the order in which `pool` names them."""
+
+    main_metric = "top1"
+    class_weights: Tensor | None
+
+    def __init__(self, config: ClassificationConfig, size: int, labels: Sequence[str]) -> None:
+        super().__init__()
+        self.config, self.labels = config, tuple(labels)
+        self.pools = config.pool.split("+")
+        batch = config.head_norm == "batch"
+        self.norm = nn.BatchNorm1d(size, affine=False) if batch else nn.Identity()
+        self.hidden = _hidden(config, size)
+        self.fc = nn.Linear(([size, *config.hidden])[-1], len(self.labels))
+        if config.zero_head:
+            nn.init.zeros_(self.fc.weight)
+            nn.init.zeros_(self.fc.bias)
+        balanced = config.class_weights == "balanced"
+        self.register_buffer("class_weights", _start(config, self.labels), persistent=balanced)
+        self.weighed = not balanced
+
+    def prepare(self, splits: Splits) -> None:
+        """Balance the class weights, if asked for, by the training part's `facts["counts"]`."""
+        if self.config.class_weights == "balanced":
+            counts = splits.facts.get("counts", {}).get("train")
+            if counts is None:
+                raise ConfigError("`class_weights: balanced` needs a data set that counts classes")
+            assert self.class_weights is not None
+            self.class_weights.copy_(balanced_weights(counts, self.labels))
+
+    def forward(self, features: Features) -> Tensor:
+        """Logits (B, C)."""
+        pooled_BD = torch.cat([_pooled(features, pool) for pool in self.pools], dim=-1)
+        return self.fc(self.hidden(self.norm(pooled_BD)))
+
+    def linear(self) -> tuple[Tensor, Tensor]:
+        """Weight (C, D) and bias (C,) that give the logits in evaluation, the norm folded in.
+
+        Raises:
+            CannotFold: the head has hidden layers.
+        """
+        if self.config.hidden:
+            raise CannotFold("the head has hidden layers (`task.hidden`) and is no linear map")
+        weight_CD, bias_C = self.fc.weight.detach(), self.fc.bias.detach()
+        if self.config.head_norm == "batch":
+            norm: Any = self.norm
+            weight_CD = weight_CD / (norm.running_var + norm.eps).sqrt()
+            bias_C = bias_C - weight_CD @ norm.running_mean
+        return weight_CD, bias_C
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of logits (B, C) and class indices (B,), scalar; torch's weighted mean."""
+        if not self.weighed:
+            self._check_weights()
+        return functional.cross_entropy(
+            output.float(),
+            targets,
+            weight=None if self.class_weights is None else self.class_weights.float(),
+            label_smoothing=self.config.label_smoothing,
+        )
+
+    def _check_weights(self) -> None:
+        """Until balanced weights have come from data or from a bundle."""
+        if self.class_weights is not None and self.class_weights.isnan().any():
+            raise ConfigError(
+                "`class_weights: balanced` needs the data: call `model.head.prepare(splits)`"
+            )
+        self.weighed = True
+
+    def metrics(self) -> nn.Module:
+        """`top1`, `mean_class` (the mean of the classes' accuracies), `top5` beyond five
+        classes."""
+        try:
+            from torchmetrics import Metric, MetricCollection
+            from torchmetrics.classification import MulticlassAccuracy
+        except ImportError as error:
+            raise OnlayError("metrics need `onlay-train`: pip install onlay-train") from error
+        classes = max(len(self.labels), 2)
+        metrics: dict[str, Metric | MetricCollection] = {
+            "top1": MulticlassAccuracy(classes, average="micro"),
+            "mean_class": MulticlassAccuracy(classes, average="macro"),
+        }
+        if classes > 5:
+            metrics["top5"] = MulticlassAccuracy(classes, average="micro", top_k=5)
+        return MetricCollection(metrics)
+
+    def predict(self, output: Tensor) -> list[Prediction]:
+        """The likeliest class of each input, and every class's probability, likeliest first."""
+        return [self._prediction(row) for row in output.detach().float().softmax(-1).cpu()]
+
+    def _prediction(self, probabilities_C: Tensor) -> Prediction:
+        order = probabilities_C.argsort(descending=True, stable=True).tolist()
+        ranked = {self.labels[i]: float(probabilities_C[i]) for i in order}
+        label = self.labels[order[0]]
+        return Prediction(label, ranked[label], ranked)
+
+
+def balanced_weights(counts: Mapping[str, int], labels: Sequence[str]) -> Tensor:
+    """n / (C · n_c) for each class c (scikit-learn's `balanced`), (C,); 0 for a class without
+    items.
+
+    >>> balanced_weights({"cat": 1, "dog": 3}, ["cat", "dog"])
+    tensor([2.0000, 0.6667])
+    """
+    items = [counts.get(label, 0) for label in labels]
+    return torch.tensor([sum(items) / (len(items) * n) if n else 0.0 for n in items])
+
+
+def _hidden(config: ClassificationConfig, size: int) -> nn.Sequential:
+    """Linear, norm, ReLU, dropout for each hidden layer; without any, dropout alone."""
+    layers: list[nn.Module] = []
+    for width in config.hidden:
+        layers.append(nn.Linear(size, width))
+        if config.hidden_norm == "batch":
+            layers.append(nn.BatchNorm1d(width))
+        layers += [nn.ReLU(), nn.Dropout(config.dropout)]
+        size = width
+    return nn.Sequential(*(layers or [nn.Dropout(config.dropout)]))
+
+
+def _start(config: ClassificationConfig, labels: Sequence[str]) -> Tensor | None:
+    if config.class_weights == "none":
+        return None
+    if config.class_weights == "balanced":
+        return torch.full((len(labels),), float("nan"))
+    if len(config.class_weights) != len(labels):
+        given = len(config.class_weights)
+        raise ConfigError(f"`class_weights` has {given} values and there are {len(labels)} classes")
+    return torch.tensor(config.class_weights)
+
+
+def _pooled(features: Features, pool: str) -> Tensor:
+    """One pooled vector for each input, (B, D)."""
+    if pool == "pretrained" and features.pooled is not None:
+        return features.pooled
+    if pool == "cls" and features.cls is not None:
+        return features.cls
+    if pool == "mean":
+        return features.patches.mean(1)
+    if pool == "max":
+        return features.patches.amax(1)
+    if pool == "prompts" and features.prompts.shape[1]:
+        return features.prompts.mean(1)
+    if pool == "prompts_max" and features.prompts.shape[1]:
+        return features.prompts.amax(1)
+    raise AnatomyError(f"pool `{pool}` needs what this backbone with this method does not give out")

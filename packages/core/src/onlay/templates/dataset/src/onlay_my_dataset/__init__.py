@@ -1,0 +1,1 @@
+"""The data set my_dataset for Onlay."""

@@ -1,0 +1,1 @@
+"""The method my_method for Onlay."""

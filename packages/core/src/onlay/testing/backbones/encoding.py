@@ -1,0 +1,147 @@
+"""What a backbone gives to a head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from onlay.anatomy import Anatomy, OutputOf
+from onlay.features import Features, Grid
+from onlay.testing.backbones.case import BackboneCase
+from onlay.testing.backbones.layouts import patches_in
+from onlay.testing.backbones.watching import encoded, first_of, outputs_of, trace, undone
+from onlay.testing.checking import require
+from onlay.testing.states import apart, bits, changed
+
+CLOSE = 1e-5
+
+
+def check_example_is_of_the_networks_kind(case: BackboneCase) -> None:
+    """`example(batch)` gives as many inputs, no two alike, always the same, in the dtype and on the
+    device of the network, and moves nobody's random numbers."""
+    anatomy = case.anatomy  # building it may draw
+    before = torch.get_rng_state()
+    inputs, again = anatomy.example(3), anatomy.example(3)
+    require(torch.equal(torch.get_rng_state(), before), "it draws from torch's generator")
+    require(len(inputs) == 3, f"three inputs are {tuple(inputs.shape)}")
+    require(torch.equal(inputs, again), "two examples differ")
+    require(not torch.equal(inputs[0], inputs[1]), "its inputs are all alike")
+    weight = next(case.built.module.parameters())
+    require((inputs.dtype, inputs.device) == (weight.dtype, weight.device), "dtype or device")
+
+
+def check_encodes_with_its_own_forward_pass(case: BackboneCase) -> None:
+    """In `encode` every block is given what it is given where the network is called by itself."""
+    inputs = case.inputs()
+    tensors = trace(case.anatomy, inputs).tensors
+    alone: dict[int, Tensor] = {}
+    handles = [
+        block.module.register_forward_pre_hook(
+            lambda module, args, kwargs, i=block.index: alone.update({i: first_of(args, kwargs)}),
+            with_kwargs=True,
+        )
+        for block in case.anatomy.blocks
+    ]
+    try:
+        with torch.no_grad():
+            case.built.module(inputs)
+    finally:
+        undone([*handles])
+    for index, given in alone.items():
+        require(torch.equal(given, tensors[f"> {index}"]), f"block {index} is given another tensor")
+    require(len(alone) == len(case.anatomy.blocks), f"only the blocks {sorted(alone)} are called")
+
+
+def check_features_have_their_shapes(case: BackboneCase) -> None:
+    """`cls` (B, D) is there where `class_token` is provided, and only there; `prompts` (B, 0, D);
+    `patches` (B, N, D), as many as the layout has places; `pooled` (B, `pooled_width` or D)."""
+    inputs = case.inputs()
+    with torch.no_grad():
+        features = case.anatomy.encode(inputs)
+    batch, width = len(inputs), features.patches.shape[-1]
+    has = "class_token" in case.anatomy.provides
+    require((features.cls is not None) == has, "`cls` and the trait `class_token` disagree")
+    expected = {
+        "cls": (batch, width),
+        "prompts": (batch, 0, width),
+        "patches": (batch, patches_in(features.layout), width),
+        "pooled": (batch, case.anatomy.pooled_width or width),
+    }
+    for name, tensor in outputs_of(features).items():
+        found = tuple(tensor.shape)
+        require(found == expected[name], f"`{name}` is {found} and should be {expected[name]}")
+        require(bool(tensor.isfinite().all()), f"`{name}` is not finite")
+    require(not features.levels, "levels are given that nobody asked for")
+
+
+def check_features_leave_the_last_norm(case: BackboneCase) -> None:
+    """Where there is a site `norm.out`, `patches` are the last tokens that leave it and `cls` is
+    the first."""
+    if "norm.out" not in case.anatomy.sites:
+        return
+    seen = trace(case.anatomy, case.inputs())
+    assert seen.features is not None
+    tokens = seen.tensors["norm.out"]
+    tokens = tokens.flatten(1, 2) if tokens.ndim == 4 else tokens
+    patches, cls = seen.features.patches, seen.features.cls
+    require(torch.equal(tokens[:, -patches.shape[1] :], patches), "`patches` are other tensors")
+    require(cls is None or torch.equal(tokens[:, 0], cls), "`cls` is another tensor")
+
+
+def check_levels_are_what_blocks_put_out(case: BackboneCase) -> None:
+    """Levels that are asked for come in the order asked: each block's own patches as a map
+    (B, D, H, W), or its groups (B, D, G) after the last norm."""
+    asked = [block.index for block in reversed(case.ends)]
+    inputs = case.inputs()
+    seen = trace(case.anatomy, inputs)
+    with torch.no_grad():
+        features = case.anatomy.encode(inputs, levels=asked)
+        require(len(features.levels) == len(asked), f"{len(features.levels)} levels come")
+        for index, level in zip(asked, features.levels, strict=True):
+            expected = _level(case.anatomy, seen.tensors[f"< {index}"], features, index)
+            if expected is not None:
+                require(
+                    apart(level, expected) <= CLOSE,
+                    f"level {index}, {tuple(level.shape)}, is not what block {index} puts out",
+                )
+    again = encoded(case.anatomy, inputs)
+    for name, tensor in outputs_of(features).items():
+        require(torch.equal(tensor, again[name]), f"asking for levels changes `{name}`")
+
+
+def _level(anatomy: Anatomy, x: Tensor, features: Features, index: int) -> Tensor | None:
+    """From what a block puts out; none where the last norm is not a module of its own."""
+    layout = anatomy.layout(index)
+    if isinstance(layout, Grid):
+        rows = x.flatten(1, 2) if x.ndim == 4 else x
+        patches = rows[:, -patches_in(layout) :].transpose(1, 2)
+        return patches.unflatten(2, (layout.height, layout.width))
+    if index == len(anatomy.blocks) - 1:
+        return features.patches.transpose(1, 2)
+    norm = anatomy.sites.get("norm.out")
+    if norm is None or not isinstance(norm.port, OutputOf):
+        return None
+    return norm.port.module(x[:, -patches_in(layout) :]).transpose(1, 2)
+
+
+def check_encoding_leaves_no_trace(case: BackboneCase) -> None:
+    """In evaluation two passes agree bit for bit, draw no random number, and leave parameters and
+    buffers as they were."""
+    inputs, module = case.inputs(), case.built.module
+    before, drawn = bits(module), torch.get_rng_state()
+    first, second = encoded(case.anatomy, inputs), encoded(case.anatomy, inputs)
+    for name, tensor in first.items():
+        require(torch.equal(tensor, second[name]), f"`{name}` differs from pass to pass")
+    require(not (names := changed(before, bits(module))), f"{names} changed")
+    require(torch.equal(torch.get_rng_state(), drawn), "a random number was drawn")
+
+
+def check_inputs_of_a_batch_do_not_touch(case: BackboneCase) -> None:
+    """An input alone gives the features that it gives beside others."""
+    inputs = case.inputs(3)
+    together = encoded(case.anatomy, inputs)
+    for index in range(len(inputs)):
+        alone = encoded(case.anatomy, inputs[index : index + 1])
+        for name, tensor in alone.items():
+            worst = apart(tensor[0], together[name][index])
+            require(worst <= 10 * CLOSE, f"`{name}` of input {index} moves by {worst:.2g}")

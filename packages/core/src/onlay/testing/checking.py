@@ -1,0 +1,131 @@
+"""What a check is, and running checks: plain functions whose docstring is the contract.
+
+A check is `check_*(case)`; it returns nothing and raises `Broken` (or whatever the plugin's own
+code raises) where the contract is not kept. None of this needs pytest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from onlay.errors import ConfigError, unknown
+
+Verdict = Literal["kept", "broken", "expected", "not asked"]
+
+
+class Broken(AssertionError):
+    """A contract is not kept; the text says what was seen."""
+
+
+def require(kept: Any, otherwise: str) -> None:
+    """Raise `Broken(otherwise)` unless `kept`; `assert` would vanish under `python -O`."""
+    if not kept:
+        raise Broken(otherwise)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One contract and the cases that it holds for."""
+
+    function: Callable[[Any], None]
+    not_for: Callable[[Any], str] = lambda case: ""
+    """Why the contract asks nothing of a case, in words; empty where it does."""
+    tried: Literal["every", "usual", "one"] = "every"
+    """Which cases: every one, the first settings on each backbone, or a single case."""
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def contract(self) -> str:
+        """The docstring of the function: one sentence."""
+        return " ".join((self.function.__doc__ or "").split())
+
+    def run(self, cases: Sequence[Any]) -> None:
+        """Check every case that it asks something of; a failure names its case."""
+        for case in self.asked(cases):
+            with told_of(case):
+                self.function(case)
+
+    def asked(self, cases: Sequence[Any]) -> list[Any]:
+        """The cases of which the contract asks something."""
+        tried = cases if self.tried == "every" else [case for case in cases if case.first]
+        asked = [case for case in tried if not self.not_for(case)]
+        return asked[:1] if self.tried == "one" else asked
+
+
+@contextmanager
+def told_of(case: Any) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"with {case}")
+        raise
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one check."""
+
+    check: Check
+    verdict: Verdict
+    reason: str = ""
+    """What was seen, why it was expected, or why nothing was asked."""
+    seconds: float = 0.0
+    error: Exception | None = None
+
+    @property
+    def good(self) -> bool:
+        return self.verdict != "broken"
+
+
+def outcomes(
+    checks: Sequence[Check], cases: Sequence[Any], expected: Mapping[str, str]
+) -> Iterator[Outcome]:
+    """Run one check after another, the broken ones too.
+
+    Args:
+        expected: check names that fail, each with its reason; one that passes is broken.
+    """
+    known_names(checks, expected)
+    for check in checks:
+        if not check.asked(cases):
+            yield Outcome(check, "not asked", check.not_for(cases[0]))
+            continue
+        yield _outcome(check, cases, expected.get(check.name, ""))
+
+
+def _outcome(check: Check, cases: Sequence[Any], expected: str) -> Outcome:
+    start = time.perf_counter()
+    try:
+        check.run(cases)
+    except Exception as error:
+        took = time.perf_counter() - start
+        if expected:
+            return Outcome(check, "expected", expected, took, error)
+        return Outcome(check, "broken", in_short(error), took, error)
+    took = time.perf_counter() - start
+    if expected:
+        return Outcome(check, "broken", f"passes, but was expected to fail: {expected}", took)
+    return Outcome(check, "kept", "", took)
+
+
+def in_short(error: Exception) -> str:
+    """The failure and the case, on one line."""
+    kind = "" if isinstance(error, Broken) else f"{type(error).__name__}: "
+    return " ".join([f"{kind}{error}".split("\n")[0], *getattr(error, "__notes__", [])[:1]])
+
+
+def known_names(checks: Sequence[Check], expected: Mapping[str, str]) -> None:
+    """Raise for an expected failure that names no check, or that gives no reason."""
+    names = {check.name for check in checks}
+    for name, reason in expected.items():
+        if name not in names:
+            raise unknown("check", name, names)
+        if not reason.strip():
+            raise ConfigError(f"the expected failure of `{name}` needs a reason in words")

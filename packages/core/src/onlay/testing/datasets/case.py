@@ -1,0 +1,132 @@
+"""What a data set's checks are given: the small one that its descriptor's `example` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from onlay.anatomy import BuiltBackbone
+from onlay.assemble import build_backbone
+from onlay.config import parse
+from onlay.config.base import Config
+from onlay.data import Splits
+from onlay.descriptors import Dataset, resolve
+from onlay.errors import OnlayError
+from onlay.host import PluginHost
+from onlay.testing.small import TINY
+
+SEEN = 12
+"""Items of a part that are looked at, over its whole length."""
+PARTS = ("train", "validation", "test")
+
+Item = tuple[Tensor, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetCase:
+    """A small data set of one layout, written when it is first asked for."""
+
+    host: PluginHost
+    dataset: Dataset
+    first: bool = True
+
+    def __str__(self) -> str:
+        return f"`{self.dataset.name}`"
+
+    @cached_property
+    def home(self) -> TemporaryDirectory[str]:
+        return TemporaryDirectory(prefix="onlay-check-")
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        return self.written(Path(self.home.name))
+
+    def written(self, folder: Path) -> Mapping[str, Any]:
+        """Write the example and give the settings that read it."""
+        example = self.dataset.example
+        return resolve(example)(folder) if example else {}
+
+    @cached_property
+    def backbone(self) -> BuiltBackbone:
+        """A small one of the modality: the plugin's own before others, and the kit's where none is
+        installed."""
+        own = self.host.owner("dataset", self.dataset.name).name
+        for backbone in sorted(
+            self.host.backbones.values(),
+            key=lambda one: self.host.owner("backbone", one.name).name != own,
+        ):
+            if backbone.modality == self.dataset.modality and backbone.examples:
+                settings = {"name": backbone.name, **backbone.examples[0]}
+                built = build_backbone(parse("backbone", settings, self.host), self.host)
+                built.module.eval()
+                return built
+        for tiny in (make() for make in TINY.values()):
+            if tiny.modality == self.dataset.modality:
+                tiny.module.eval()
+                return tiny
+        raise OnlayError(
+            f"no installed backbone of the modality `{self.dataset.modality}` has `examples`, and a"
+            " data set is prepared for a backbone"
+        )
+
+    @cached_property
+    def config(self) -> Config:
+        return self.parsed(self.settings)
+
+    def parsed(self, settings: Mapping[str, Any]) -> Config:
+        return parse("dataset", {"name": self.dataset.name, **settings}, self.host)
+
+    def read(self, config: Config | None = None, seed: int = 0) -> Splits:
+        """Build it as a run does."""
+        build = self.host.load("dataset", self.dataset.name, "build")
+        return build(config or self.config, self.backbone.input_spec, seed)
+
+    @cached_property
+    def splits(self) -> Splits:
+        return self.read()
+
+    @cached_property
+    def targets(self) -> Mapping[str, list[Any]]:
+        """Every target of every part."""
+        return {
+            name: [part[n][1] for n in range(len(part))] for name, part in parts_of(self.splits)
+        }
+
+
+def parts_of(splits: Splits) -> list[tuple[str, Any]]:
+    """The parts that there are, by name."""
+    named = ((name, getattr(splits, name)) for name in PARTS)
+    return [(name, part) for name, part in named if part is not None]
+
+
+def some(part: Any, seed: int = 0) -> list[Item]:
+    """Items over the whole length of a part, drawn under a seed."""
+    torch.manual_seed(seed)
+    step = max(1, -(-len(part) // SEEN))
+    return [part[index] for index in range(0, len(part), step)]
+
+
+def alike(one: Item, other: Item) -> bool:
+    """Whether two items are the same, bit for bit."""
+    return torch.equal(one[0], other[0]) and bool(
+        torch.equal(torch.as_tensor(one[1]), torch.as_tensor(other[1]))
+    )
+
+
+def dataset_cases(name: str, host: PluginHost) -> list[DatasetCase]:
+    """The one that `example` writes; without an `example`, the default settings."""
+    dataset = host.find("dataset", name)
+    needed = [n for n, field in dataset.config.model_fields.items() if field.is_required()]
+    if needed and dataset.example is None:
+        raise OnlayError(
+            f"the data set `{name}` declares no `example`, the import path of a function that"
+            f" writes a small one, and its settings need `{needed[0]}`"
+        )
+    return [DatasetCase(host, dataset)]

@@ -1,0 +1,124 @@
+"""What a data set's items are."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from onlay.testing.checking import require
+from onlay.testing.datasets.case import PARTS, DatasetCase, alike, parts_of, some
+
+
+def check_there_is_something_to_train_on(case: DatasetCase) -> None:
+    """The training part is not empty, and a part that the layout does not have is `None` and not
+    empty."""
+    for name, part in parts_of(case.splits):
+        require(len(part), f"`{name}` is empty")
+    require(case.splits.train is not None, "there is no training part")
+
+
+def check_items_fit_the_backbones(case: DatasetCase) -> None:
+    """An item is a pair of input and target; the input, finite, has the dtype and the axes of the
+    modality, and a backbone that it was prepared for encodes it."""
+    example = case.backbone.anatomy.example(1)[0]
+    for name, part in parts_of(case.splits):
+        items = some(part)
+        require(all(len(item) == 2 for item in items), f"items of `{name}` are no pairs")
+        shapes = {tuple(x.shape) for x, _ in items}
+        require(len(shapes) == 1, f"inputs of `{name}` have the shapes {sorted(shapes)}")
+        x = items[0][0]
+        wanted, got = (example.dtype, example.ndim), (x.dtype, x.ndim)
+        require(got == wanted, f"inputs of `{name}` are {got[0]} with {got[1]} axes, not {wanted}")
+        require(all(bool(x.isfinite().all()) for x, _ in items), f"`{name}` is not finite")
+        with torch.no_grad():
+            features = case.backbone.anatomy.encode(torch.stack([x for x, _ in items[:2]]))
+        require(bool(features.patches.isfinite().all()), f"features of `{name}` are not finite")
+
+
+def check_targets_are_labels(case: DatasetCase) -> None:
+    """Labels are texts, each once; every target is a place among them, or a tensor of such."""
+    labels = case.splits.labels
+    require(labels, "there are no labels")
+    require(all(isinstance(label, str) for label in labels), "a label is no text")
+    twice = [label for label, times in Counter(labels).items() if times > 1]
+    require(not twice, f"`{twice[0] if twice else ''}` is a label twice")
+    for name, targets in case.targets.items():
+        for target in targets:
+            places = torch.as_tensor(target)
+            whole = not (places.is_floating_point() or places.is_complex())
+            require(whole, f"a target of `{name}` is {places.dtype}")
+            low, high = int(places.min()), int(places.max())
+            inside = low >= 0 and high < len(labels)
+            require(inside, f"a target of `{name}` is {low if low < 0 else high}, of {len(labels)}")
+
+
+def check_counts_are_those_of_the_items(case: DatasetCase) -> None:
+    """`facts["counts"]`, where it is told, counts the items of each class in each part that there
+    is."""
+    counts = case.splits.facts.get("counts")
+    if counts is None:
+        return
+    parts = sorted(case.targets)
+    require(sorted(counts) == parts, f"it counts {sorted(counts)}, and there are {parts}")
+    labels = case.splits.labels
+    for name, targets in case.targets.items():
+        tally = Counter(labels[int(target)] for target in targets)
+        told = {label: n for label, n in counts[name].items() if n}
+        require(told == dict(tally), f"`{name}` has {dict(tally)} and is said to have {told}")
+
+
+def check_evaluation_is_the_same_every_time(case: DatasetCase) -> None:
+    """Items to validate and test on are the same every time, and chance has no part in them."""
+    for name, part in parts_of(case.splits):
+        if name == "train":
+            continue
+        first, state = some(part, seed=0), torch.get_rng_state()
+        again = some(part, seed=1)
+        same = all(alike(a, b) for a, b in zip(first, again, strict=True))
+        require(same, f"items of `{name}` change")
+        torch.manual_seed(0)
+        require(torch.equal(torch.get_rng_state(), state), f"`{name}` draws random numbers")
+
+
+def check_training_repeats_under_a_seed(case: DatasetCase) -> None:
+    """What chance does to training items comes from torch's generator: one seed, the same items."""
+    first, again = some(case.splits.train), some(case.splits.train)
+    same = all(alike(a, b) for a, b in zip(first, again, strict=True))
+    require(same, "two passes under one seed differ")
+
+
+def check_parts_can_be_sent_to_workers(case: DatasetCase) -> None:
+    """Every part can be pickled, as loaders with worker processes do, and gives the same items
+    there."""
+    for name, part in parts_of(case.splits):
+        twin = pickle.loads(pickle.dumps(part))
+        require(len(twin) == len(part), f"`{name}` has {len(twin)} items in another process")
+        same = all(alike(a, b) for a, b in zip(some(part), some(twin), strict=True))
+        require(same, f"`{name}` has other items in another process")
+
+
+def check_parts_do_not_overlap(case: DatasetCase) -> None:
+    """No input is in two parts, as far as chance leaves training items recognisable: what is tested
+    on is neither trained nor validated on."""
+    seen: dict[bytes, str] = {}
+    for name in reversed(PARTS):
+        part = getattr(case.splits, name)
+        if part is None or (name == "train" and _left_to_chance(part)):
+            continue
+        for index in range(len(part)):
+            key = _content(part[index])
+            other = seen.setdefault(key, name)
+            require(other == name, f"item {index} of `{name}` is in `{other}`, too")
+
+
+def _left_to_chance(part: Any) -> bool:
+    one, other = some(part, seed=0), some(part, seed=1)
+    return not all(alike(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _content(item: tuple[Tensor, Any]) -> bytes:
+    return item[0].numpy().tobytes()

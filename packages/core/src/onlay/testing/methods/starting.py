@@ -1,0 +1,52 @@
+"""A freshly attached adapter."""
+
+from __future__ import annotations
+
+import torch
+
+from onlay.anatomy.liveness import prove_alive
+from onlay.descriptors import resolve
+from onlay.testing.case import MethodCase
+from onlay.testing.checking import require
+from onlay.testing.states import bits, changed, features_of
+
+
+def check_fits_where_its_needs_are_met(case: MethodCase) -> None:
+    """With its usual settings the method attaches to every backbone that provides what it `needs`
+    and nothing that it `refuses`."""
+    case.model()
+
+
+def check_every_site_is_met_and_every_parameter_connected(case: MethodCase) -> None:
+    """Data pass every site that the method acts on, and a path leads from every parameter to the
+    features."""
+    prove_alive(case.model().adapter)
+
+
+def check_starts_as_identity(case: MethodCase) -> None:
+    """A method that promises `identity` leaves every feature of the backbone as it is until the
+    first step."""
+    built = case.bare()
+    inputs = built.anatomy.example(2)
+    with torch.no_grad():
+        before = features_of(built, inputs)
+        model = case.model(built)
+        after = features_of(built, inputs, inserted=model.adapter.tokens)
+    for name, tensor in before.items():
+        worst = (after[name] - tensor).abs().max().item()
+        require(worst <= 1e-6, f"`{name}` moves by {worst:.2g} before any step")
+
+
+def check_counts_its_parameters(case: MethodCase) -> None:
+    """The method trains as many parameters as its formula says, whatever the number of inputs."""
+    model = case.model()
+    report = model.trainable_report()
+    declared = resolve(case.method.count or "")(case.config, model.anatomy)
+    actual = report.method + report.other
+    require(declared == actual, f"the formula says {declared:,} and {actual:,} train")
+
+
+def check_is_the_same_under_a_seed(case: MethodCase) -> None:
+    """Two adapters that are made under one seed start with the same values."""
+    first, second = (bits(case.model().adapter) for _ in range(2))
+    require(not (names := changed(first, second)), f"{names} differ under one seed")

@@ -1,0 +1,100 @@
+"""Two steps of training."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+
+import torch
+
+from onlay.testing.case import MethodCase
+from onlay.testing.checking import require
+from onlay.testing.states import bits, changed, listed, step
+
+
+def check_backbone_is_untouched_by_a_step(case: MethodCase) -> None:
+    """Steps of training change no parameter and no buffer of the backbone, not by one bit."""
+    built = case.bare()
+    before = bits(built.module)
+    model = case.model(built)
+    step(model, case.batch(model), 2)
+    with model.disabled() as bare:
+        names = changed(before, bits(bare))
+    require(not names, f"{names} of the backbone changed")
+
+
+def check_trains_exactly_what_it_declares(case: MethodCase) -> None:
+    """What requires a gradient is the adapter and the head, and each of these trains; no other
+    parameter gets a gradient."""
+    model = case.model()
+    own = {id(p) for p in model.trained_parameters().values()}
+    still = [name for name, p in model.adapter.named_parameters() if not p.requires_grad]
+    require(not still, f"{listed(still)} of the adapter does not require a gradient")
+    model.train()
+    model.loss(case.batch(model)).backward()
+    leaked = [
+        name
+        for name, p in model.named_parameters()
+        if id(p) not in own and (p.requires_grad or p.grad is not None)
+    ]
+    require(not leaked, f"{listed(leaked)} trains, too")
+    alien = [name for name, p in model.adapter.named_parameters() if id(p) not in own]
+    require(not alien, f"{listed(alien)} of the adapter is not counted as trained")
+
+
+def check_every_parameter_gets_a_gradient(case: MethodCase) -> None:
+    """Within two steps every parameter gets a gradient that is not zero, or the method declares it
+    `idle` with a reason."""
+    model = case.moved()
+    reached: set[str] = set()
+    for seed in range(2):
+        torch.manual_seed(seed)
+        model.train()
+        model.loss(case.batch(model)).backward()
+        named = model.trained_parameters().items()
+        reached |= {n for n, p in named if p.grad is not None and bool(p.grad.any())}
+        for parameter in model.trained_parameters().values():
+            parameter.grad = None
+        _shift(model)
+    idle = [n for n in model.trained_parameters() if n not in reached and not _idle(case, n)]
+    require(not idle, f"{listed(idle)} never gets a gradient")
+
+
+def _shift(model: torch.nn.Module) -> None:
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.01 * torch.randn_like(parameter))
+
+
+def _idle(case: MethodCase, name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in case.method.idle)
+
+
+def check_auxiliary_loss_is_a_finite_scalar(case: MethodCase) -> None:
+    """What the method's modules add to the loss is a finite scalar in training, and it is added
+    once."""
+    model = case.moved().train()
+    inputs, targets = case.batch(model)
+    torch.manual_seed(0)
+    output = model(inputs)
+    asked = [getattr(module, "auxiliary_loss", None) for module in model.adapter.modules()]
+    added = [auxiliary() for auxiliary in asked if auxiliary is not None]
+    for value in added:
+        require(value.ndim == 0, f"an auxiliary loss has the shape {tuple(value.shape)}")
+        require(bool(value.isfinite()), f"an auxiliary loss is {value.item()}")
+    expected = sum(added, model.head.loss(output, targets))
+    torch.manual_seed(0)
+    whole = model.loss((inputs, targets))
+    require(bool(whole.isclose(expected)), f"the loss is {whole:.4g}, its parts {expected:.4g}")
+
+
+def check_trains_alike_under_a_seed(case: MethodCase) -> None:
+    """Two trainings under one seed give the same values, bit for bit: every random number comes
+    from torch's generator."""
+    states = []
+    for _ in range(2):
+        model = case.model()
+        torch.manual_seed(7)
+        step(model, case.batch(model), 2)
+        states.append(bits(model.adapter))
+    require(not (names := changed(*states)), f"{names} differ between two equal trainings")

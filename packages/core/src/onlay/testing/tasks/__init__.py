@@ -1,0 +1,28 @@
+"""The contract of a task: what every head with its loss and metrics keeps, one check for each
+sentence."""
+
+from __future__ import annotations
+
+from onlay.testing.checking import Check
+from onlay.testing.tasks import declaring, heads, measuring
+
+TASK_CHECKS: tuple[Check, ...] = (
+    Check(declaring.check_registering_imports_no_torch, declaring.from_a_file, tried="one"),
+    Check(declaring.check_settings_round_trip),
+    Check(declaring.check_settings_are_described, tried="one"),
+    Check(declaring.check_refuses_what_lacks_its_needs, declaring.needs_nothing, tried="one"),
+    Check(heads.check_keeps_its_labels),
+    Check(heads.check_is_the_same_under_a_seed),
+    Check(heads.check_output_and_loss_are_finite),
+    Check(heads.check_every_parameter_gets_a_gradient),
+    Check(heads.check_steps_lower_the_loss),
+    Check(heads.check_is_finite_in_bfloat16),
+    Check(heads.check_evaluation_draws_no_random_number),
+    Check(heads.check_inputs_of_a_batch_do_not_touch),
+    Check(heads.check_state_round_trips),
+    Check(heads.check_predicts_an_answer_for_each_input),
+    Check(measuring.check_metrics_hold_the_main_one, measuring.no_metrics),
+    Check(measuring.check_higher_is_better, measuring.no_metrics),
+    Check(measuring.check_metrics_add_up, measuring.no_metrics),
+)
+"""From the settings to the metrics."""

@@ -1,0 +1,158 @@
+"""A head at work on features."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from onlay.testing.checking import require
+from onlay.testing.states import apart, bits, changed, listed
+from onlay.testing.tasks.case import BATCH, TaskCase
+
+CLOSE = 1e-4
+STEPS = 20
+
+
+def check_keeps_its_labels(case: TaskCase) -> None:
+    """The head has the data's labels, in their order, and the levels that it asks for exist."""
+    head = case.head()
+    require(tuple(head.labels) == case.data[0], f"its labels are {head.labels}")
+    depth = len(case.built.anatomy.blocks)
+    alien = [level for level in getattr(head, "levels", ()) if not 0 <= level < depth]
+    require(not alien, f"there are {depth} blocks, and it asks for {alien}")
+
+
+def check_is_the_same_under_a_seed(case: TaskCase) -> None:
+    """Two heads that are made under one seed start with the same values."""
+    names = changed(bits(case.head()), bits(case.head()))
+    require(not names, f"{names} differ under one seed")
+
+
+def check_output_and_loss_are_finite(case: TaskCase) -> None:
+    """The output has the batch first, the loss is a scalar, both are finite, and the loss has a
+    gradient."""
+    head = case.moved()
+    output = head(case.features(head))
+    require(len(output) == BATCH, f"the output of {BATCH} inputs is {tuple(output.shape)}")
+    require(bool(output.isfinite().all()), "the output is not finite")
+    loss = head.loss(output, case.targets)
+    require(loss.ndim == 0, f"the loss has the shape {tuple(loss.shape)}")
+    require(bool(loss.isfinite()), f"the loss is {loss.item()}")
+    require(loss.requires_grad, "the loss has no gradient")
+
+
+def check_every_parameter_gets_a_gradient(case: TaskCase) -> None:
+    """In training every parameter of the head gets a gradient that is not zero."""
+    head, reached = case.moved().train(), set()
+    for seed in range(2):
+        torch.manual_seed(seed)
+        head.loss(head(case.features(head)), case.targets).backward()
+        reached |= {n for n, p in head.named_parameters() if p.grad is not None and p.grad.any()}
+    idle = [name for name, _ in head.named_parameters() if name not in reached]
+    require(not idle, f"{listed(idle)} never gets a gradient")
+
+
+def check_steps_lower_the_loss(case: TaskCase) -> None:
+    """Steps of training on one batch lower its loss."""
+    head = case.head()
+    features = case.features(head)
+    torch.manual_seed(0)
+    before = head.loss(head(features), case.targets).item()
+    parameters = list(head.parameters())
+    for _ in range(STEPS):
+        _step_down(head.train().loss(head(features), case.targets), parameters, 0.01)
+    after = head.eval().loss(head(features), case.targets).item()
+    require(after < before, f"the loss goes from {before:.4g} to {after:.4g}")
+
+
+def check_is_finite_in_bfloat16(case: TaskCase) -> None:
+    """Under bfloat16 autocast the loss and the gradients of the head are finite."""
+    head = case.moved().train()
+    features = case.features(head)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = head.loss(head(features), case.targets)
+    require(bool(loss.isfinite()), f"the loss is {loss.item()}")
+    loss.backward()
+    named = [(n, p.grad) for n, p in head.named_parameters() if p.grad is not None]
+    bad = [name for name, gradient in named if not bool(gradient.isfinite().all())]
+    require(not bad, f"gradients of {listed(bad)} are not finite")
+
+
+@torch.no_grad()
+def check_evaluation_draws_no_random_number(case: TaskCase) -> None:
+    """In evaluation two passes agree bit for bit, draw no random number and move no buffer."""
+    head = case.moved()
+    features, before, drawn = case.features(head), bits(head), torch.get_rng_state()
+    require(torch.equal(head(features), head(features)), "two passes differ")
+    require(torch.equal(torch.get_rng_state(), drawn), "a random number was drawn")
+    require(not (names := changed(before, bits(head))), f"{names} changed")
+
+
+@torch.no_grad()
+def check_inputs_of_a_batch_do_not_touch(case: TaskCase) -> None:
+    """In evaluation an input alone gives the output and the answer that it gives beside others."""
+    head, inputs = case.moved(), case.data[1]
+    together = head(case.features(head))
+    for index in range(BATCH):
+        alone = head(case.features(head, inputs[index : index + 1]))
+        worst = apart(alone[0], together[index])
+        require(worst <= CLOSE, f"the output of input {index} moves by {worst:.2g}")
+        require(len(head.predict(alone)) == 1, "one input does not get one answer")
+
+
+@torch.no_grad()
+def check_state_round_trips(case: TaskCase) -> None:
+    """A fresh head that loads the state of another gives its outputs, bit for bit; a copy, too,
+    and nothing is shared with it."""
+    head, fresh = case.moved(), case.head(seed=9)
+    features = case.features(head)
+    before = head(features)
+    fresh.load_state_dict(head.state_dict(), strict=True)
+    require(torch.equal(fresh.eval()(features), before), "the outputs differ after loading")
+    twin = copy.deepcopy(head)
+    for parameter in twin.parameters():
+        parameter.add_(1)
+    require(torch.equal(head(features), before), "changing a copy changes the head")
+
+
+@torch.no_grad()
+def check_predicts_an_answer_for_each_input(case: TaskCase) -> None:
+    """`predict` gives one answer for each input: `words` for what `ranked` holds, which maps labels
+    to plain numbers from 0 to 1, the largest first."""
+    head = case.moved()
+    answers = head.predict(head(case.features(head)))
+    require(len(answers) == BATCH, f"{BATCH} inputs get {len(answers)} answers")
+    for answer in answers:
+        words = answer.words
+        texts = len(words) == 2 and all(isinstance(word, str) for word in words)
+        require(texts, f"`words` is {words}")
+        _is_ranked(dict(answer.ranked), case.data[0])
+
+
+def _is_ranked(ranked: dict[Any, Any], labels: tuple[str, ...]) -> None:
+    require(ranked, "`ranked` is empty")
+    alien = [str(name) for name in ranked if name not in labels]
+    require(not alien, f"{listed(alien)} is none of the labels")
+    numbers = list(ranked.values())
+    require(all(type(n) is float for n in numbers), f"`ranked` holds {numbers[:3]}, not floats")
+    require(all(0 <= n <= 1 for n in numbers), f"`ranked` holds {numbers[:3]}, outside 0 to 1")
+    require(numbers == sorted(numbers, reverse=True), "`ranked` is not sorted")
+
+
+def as_wished(head: Any, output: Tensor, targets: Any, direction: float) -> Tensor:
+    """The output that the loss likes best (1) or least (-1), found by following its gradient."""
+    wished = output.detach().clone().requires_grad_(True)
+    for _ in range(STEPS):
+        _step_down(direction * head.loss(wished, targets), [wished], 0.5)
+    return wished.detach()
+
+
+def _step_down(loss: Tensor, tensors: list[Tensor], size: float) -> None:
+    """Move every value by `size` against its gradient's sign."""
+    found = torch.autograd.grad(loss, tensors, allow_unused=True)
+    for tensor, gradient in zip(tensors, found, strict=True):
+        if gradient is not None:
+            tensor.data.sub_(size * gradient.sign())

@@ -1,0 +1,67 @@
+"""The metrics of a task."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from onlay.testing.checking import require
+from onlay.testing.tasks.case import BATCH, TaskCase
+from onlay.testing.tasks.heads import as_wished
+
+
+def no_metrics(case: TaskCase) -> str:
+    return "" if find_spec("torchmetrics") else "torchmetrics is not installed (onlay-train)"
+
+
+def check_metrics_hold_the_main_one(case: TaskCase) -> None:
+    """`metrics` gives a fresh collection each time, with `main_metric` in it, whose values are
+    finite scalars."""
+    head = case.moved()
+    values = _values(head, head(case.features(head)).detach(), case.targets)
+    main = head.main_metric
+    require(main in values, f"`{main}` is not among {', '.join(f'`{n}`' for n in values)}")
+    for name, value in values.items():
+        require(value.numel() == 1, f"`{name}` has the shape {tuple(value.shape)}")
+        require(bool(value.isfinite().all()), f"`{name}` is {value}")
+
+
+def check_higher_is_better(case: TaskCase) -> None:
+    """Outputs that the loss likes have a higher `main_metric` than outputs that it dislikes."""
+    head = case.moved()
+    output = head(case.features(head))
+    best, worst = (
+        _values(head, as_wished(head, output, case.targets, sign), case.targets)[head.main_metric]
+        for sign in (1.0, -1.0)
+    )
+    require(
+        bool(best > worst), f"good outputs reach {best.item():.4g}, bad ones {worst.item():.4g}"
+    )
+
+
+def check_metrics_add_up(case: TaskCase) -> None:
+    """A collection that sees a batch in two halves tells what one tells that sees it whole; after
+    `reset` it has forgotten all."""
+    head = case.moved()
+    output = head(case.features(head)).detach()
+    whole = _values(head, output, case.targets)
+    metrics = head.metrics()
+    metrics.update(-output, case.targets)
+    metrics.reset()
+    half = BATCH // 2
+    metrics.update(output[:half], case.targets[:half])
+    metrics.update(output[half:], case.targets[half:])
+    for name, value in metrics.compute().items():
+        same = bool(torch.isclose(value, whole[name], atol=1e-6).all())
+        require(
+            same, f"`{name}` is {value.item():.4g} in halves and {whole[name].item():.4g} whole"
+        )
+
+
+def _values(head: Any, output: Tensor, targets: Any) -> dict[str, Tensor]:
+    metrics = head.metrics()
+    metrics.update(output, targets)
+    return metrics.compute()

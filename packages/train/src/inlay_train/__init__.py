@@ -1,1 +1,0 @@
-"""Training, evaluation, comparison and reports for Inlay: a visible loop on Accelerate."""

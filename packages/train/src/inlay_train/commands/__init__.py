@@ -1,1 +1,0 @@
-"""The commands that `inlay-train` adds to `inlay`."""

@@ -1,0 +1,1 @@
+"""Training, evaluation, comparison and reports for Onlay: a visible loop on Accelerate."""

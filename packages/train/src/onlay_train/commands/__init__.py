@@ -1,0 +1,1 @@
+"""The commands that `onlay-train` adds to `onlay`."""

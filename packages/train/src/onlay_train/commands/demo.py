@@ -1,0 +1,123 @@
+"""`onlay demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onlay.errors import UnknownName
+from onlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TRAIN = {"epochs": 4, "batch_size": 32, "warmup_epochs": 0.5}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Methods compared on data that need no download, with a bundled backbone."""
+
+    title: str
+    base: Mapping[str, Any]
+    variants: Mapping[str, Mapping[str, Any]]
+    your_own: str
+    """What to type for data of one's own; `{method}` is filled in."""
+
+    def installed(self, host: PluginHost) -> dict[str, Mapping[str, Any]]:
+        """The variants whose method is there."""
+        return {label: v for label, v in self.variants.items() if label in host.methods}
+
+
+DEMOS = {
+    "digits": Demo(
+        title="scikit-learn's digits, a frozen vision transformer of ours",
+        base={
+            "backbone": "onlay_vit_64",
+            "data": "digits",
+            "task": {"name": "classification", "head_norm": "batch"},
+            "train": TRAIN,
+        },
+        variants={
+            "linear": {"method": "linear", "train": {"lr": 3e-2}},
+            "arc": {"method": "arc", "train": {"lr": 1e-2}},
+            "full": {"method": "full", "train": {"lr": 5e-4}},
+        },
+        your_own="photographs, one folder for each class:\n"
+        "  onlay train backbone=onlay_vit_64 method={method} data.name=image_folder"
+        " data.path=FOLDER",
+    ),
+    "shapes": Demo(
+        title="generated shapes, a frozen point-cloud transformer of ours",
+        base={
+            "backbone": "onlay_points",
+            "data": "shapes",
+            "task": {"name": "classification", "head_norm": "batch", "pool": "cls+mean+max"},
+            "train": TRAIN,
+        },
+        variants={
+            "linear": {"method": "linear", "train": {"lr": 1e-2}},
+            "dapt": {
+                "method": "dapt",
+                "task": {"pool": "cls+prompts+max"},
+                "train": {"lr": 2e-3},
+            },
+            "full": {"method": "full", "train": {"lr": 5e-4}},
+        },
+        your_own="point clouds, one folder for each class:\n"
+        "  onlay train backbone=onlay_points method={method} data.name=cloud_folder"
+        " data.path=FOLDER",
+    ),
+}
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("onlay-demo"),
+    show_default=True,
+    help="Where the runs, the pictures and the bundles go.",
+)
+@click.pass_context
+def demo(ctx: click.Context, out: Path) -> None:
+    """Adapt small frozen backbones to small data in a few ways, and compare them.
+
+    Images where `onlay-image` is installed, point clouds where `onlay-pointcloud` is.
+    """
+    host: PluginHost = ctx.obj
+    there = {name: d for name, d in DEMOS.items() if d.base["backbone"] in host.backbones}
+    if not there:
+        raise UnknownName("the demo needs data: pip install onlay-image or onlay-pointcloud")
+    from rich.console import Console
+
+    from onlay_train.signals import Stopped
+
+    console = Console()
+    try:
+        for name, each in there.items():
+            show(each, out / name, host, console)
+    except Stopped as stopped:
+        click.echo(f"{stopped}; the same command goes on", err=True)
+        ctx.exit(stopped.exit_status)
+
+
+def show(each: Demo, out: Path, host: PluginHost, console: Console) -> None:
+    """Train the variants, print their table and what to do next."""
+    from onlay_train.compare import compare
+
+    variants = each.installed(host)
+    found = compare(each.base, variants, out=out, host=host, console=console)
+    console.print(found.table(each.title))
+    console.print(f"picture {out}/comparison.png, bundles {out}/*/bundle", highlight=False)
+    left_out = each.variants.keys() - variants.keys()
+    for label in sorted(left_out):
+        console.print(f"`{label}` was left out: pip install onlay-{label}", highlight=False)
+    method = next((m for m in variants if m not in ("linear", "full")), "linear")
+    console.print(
+        f"next, your own {each.your_own.format(method=method)}", highlight=False, soft_wrap=True
+    )

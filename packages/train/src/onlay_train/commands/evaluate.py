@@ -1,0 +1,58 @@
+"""`onlay eval`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from onlay.cli.options import with_host
+from onlay.host import PluginHost
+from onlay_train.commands.train import silent_elsewhere
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("overrides", nargs=-1)
+@click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train"]),
+    default="test",
+    show_default=True,
+    help="Part of the data.",
+)
+@click.option(
+    "--votes",
+    type=click.IntRange(min=2),
+    help="Judge the mean of the outputs on so many changed views of each input.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_host
+def evaluate(
+    host: PluginHost,
+    run: Path,
+    overrides: tuple[str, ...],
+    split: str,
+    votes: int | None,
+    as_json: bool,
+) -> None:
+    """Evaluate the bundle of a finished run: onlay eval RUN [KEY=VALUE...]
+
+    Overrides change the run's configuration, its data for example: data.path=other/photographs.
+    Metrics that were voted on have names of their own, such as voted_top1, and stand alone.
+    """
+    with silent_elsewhere():
+        from onlay_train.evaluate_run import evaluate_run
+
+        metrics, count = evaluate_run(run, host, split=split, overrides=overrides, votes=votes or 0)
+    if as_json:
+        voted = {"votes": votes} if votes else {}
+        facts = {"run": str(run), "split": split, "samples": count}
+        click.echo(json.dumps(facts | voted | metrics))
+        return
+    click.echo(f"{run}: {split} part, {count:,} samples" + (f", {votes} votes" if votes else ""))
+    width = max(12, *map(len, metrics))
+    for name, value in metrics.items():
+        shown = f"{value:.4f}" if name.endswith("loss") else f"{100 * value:.2f} %"
+        click.echo(f"  {name:<{width}} {shown:>10}")

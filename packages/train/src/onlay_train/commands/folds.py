@@ -1,0 +1,43 @@
+"""`onlay folds`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from onlay.cli.options import with_host
+from onlay.host import PluginHost
+from onlay_train.commands.train import configured, silent_elsewhere
+
+
+@click.command()
+@click.argument("config", nargs=-1)
+@click.option("--preset", help="A named recipe of the method, under the file's own values.")
+@with_host
+def folds(host: PluginHost, config: tuple[str, ...], preset: str | None) -> None:
+    """Train one run for each fold of the data: onlay folds RUN.YAML KEY=VALUE...
+
+    For data sets with folds, such as the ten episodes of a few-shot benchmark. Runs are in
+    OUT/fold-0 and so on; OUT/folds.json has every score, their mean and their sample standard
+    deviation. Type the same command again to go on after a stop; finished folds are not trained
+    again.
+    """
+    with silent_elsewhere():
+        run = configured(config, preset, host)
+        from accelerate import PartialState
+        from rich.console import Console
+
+        from onlay_train.folds import print_folds, train_folds
+        from onlay_train.signals import Stopped
+
+        assert run.out is not None, "a resolved configuration names its folder"
+        try:
+            found = train_folds(run, host)
+        except Stopped as stopped:
+            if PartialState().is_main_process:
+                click.echo(f"{stopped}; the same command goes on", err=True)
+            sys.exit(stopped.exit_status)
+        if PartialState().is_main_process:
+            print_folds(found, run.out, Console())
+        PartialState().destroy_process_group()

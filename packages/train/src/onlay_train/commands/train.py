@@ -1,0 +1,99 @@
+"""`onlay train`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from onlay.cli.options import with_host
+from onlay.config import load, resolve
+from onlay.config.files import as_text
+from onlay.errors import ConfigError, OnlayError
+from onlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from onlay.config.run import RunConfig
+
+
+@click.command()
+@click.argument("config", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
+@click.option("--preset", help="A named recipe of the method, under the file's own values.")
+@with_host
+def train(
+    host: PluginHost,
+    config: tuple[str, ...],
+    dry_run: bool,
+    preset: str | None,
+) -> None:
+    """Train an adapter: onlay train RUN.YAML KEY=VALUE...
+
+    The file may be left out when overrides say everything: onlay train backbone=onlay_vit_64
+    method=arc data.name=digits. Type the same command again to go on after a stop.
+    """
+    with silent_elsewhere():
+        run = configured(config, preset, host)
+        if dry_run:
+            from onlay_train.dry_run import describe
+
+            click.echo(as_text(run.model_dump(mode="json")))
+            click.echo(describe(run, host))
+            return
+        _train(run, host)
+
+
+def _train(run: RunConfig, host: PluginHost) -> None:
+    from accelerate import PartialState
+    from rich.console import Console
+
+    from onlay_train.folder import RunFolder
+    from onlay_train.report import print_report
+    from onlay_train.run import train as train_run
+    from onlay_train.signals import Stopped
+
+    assert run.out is not None, "a resolved configuration names its folder"
+    before = RunFolder(run.out).summary.exists()
+    try:
+        summary = train_run(run, host)
+    except Stopped as stopped:
+        if PartialState().is_main_process:
+            again = shlex.join(["onlay", *sys.argv[1:]])
+            click.echo(f"{stopped}; the checkpoint is written; to go on: {again}", err=True)
+        sys.exit(stopped.exit_status)
+    if PartialState().is_main_process:
+        if before:
+            click.echo(f"`{run.out}` is finished; nothing is left to train")
+        print_report(summary, Console())
+    PartialState().destroy_process_group()
+
+
+def configured(words: tuple[str, ...], preset: str | None, host: PluginHost) -> RunConfig:
+    """The run of `[RUN.YAML] KEY=VALUE...`."""
+    overrides = [word for word in words if "=" in word]
+    files = [word for word in words if "=" not in word]
+    if len(files) > 1:
+        raise ConfigError(f"one run file is expected, and `{files[1]}` is a second one")
+    if preset:
+        overrides.insert(0, f"preset={preset}")
+    if not words:
+        raise ConfigError(
+            "say what to train: `onlay train run.yaml`, or `onlay train KEY=VALUE...`"
+        )
+    return load(files[0], overrides, host=host) if files else resolve({}, overrides, host=host)
+
+
+@contextmanager
+def silent_elsewhere() -> Iterator[None]:
+    """Among several processes only the first one says what is wrong."""
+    try:
+        yield
+    except OnlayError:
+        if int(os.environ.get("RANK", "0")) == 0:
+            raise
+        sys.exit(2)

@@ -1,0 +1,136 @@
+"""Several methods on the same data, over one or more seeds."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from onlay.config import resolve
+from onlay.config.overrides import merged
+from onlay.host import PluginHost
+from onlay_train.folder import RunFolder, write_atomically
+from onlay_train.plot import plot_comparison
+from onlay_train.report import kilobytes, megabytes
+from onlay_train.run import train
+from onlay_train.summary import Summary
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Finished runs under the label of what was compared, one for each seed."""
+
+    runs: Mapping[str, Sequence[Summary]]
+
+    def scores(self, label: str) -> list[float]:
+        """The main metric of each seed, on the test part if there is one; fractions."""
+        return [run.score[1] for run in self.runs[label] if run.score]
+
+    def mean(self, label: str) -> float:
+        return statistics.fmean(self.scores(label))
+
+    def deviation(self, label: str) -> float:
+        """The sample standard deviation over seeds (n - 1); 0 for one seed."""
+        scores = self.scores(label)
+        return statistics.stdev(scores) if len(scores) > 1 else 0.0
+
+    def caption(self, label: str) -> str:
+        """The label and how many parameters were trained."""
+        return f"{label}\n{self.runs[label][0].trained:,} trained"
+
+    def table(self, title: str = "") -> Table:
+        """One row for each label; times and peaks are means over seeds."""
+        first = next(iter(self.runs.values()))[0]
+        split = first.score[0] if first.score else "no score"
+        table = Table(title=title or None)
+        table.add_column("method")
+        for column in (f"{split} {first.main_metric}", "trained", "share", "head", "time"):
+            table.add_column(column, justify="right")
+        for column in ("peak memory", "bundle"):
+            table.add_column(column, justify="right")
+        for label, runs in self.runs.items():
+            table.add_row(label, self._score(label), *_row(runs))
+        return table
+
+    def dump(self) -> dict[str, Any]:
+        return {label: [run.dump() for run in runs] for label, runs in self.runs.items()}
+
+    def _score(self, label: str) -> str:
+        if not self.scores(label):
+            return "-"
+        shown = f"{100 * self.mean(label):.1f}"
+        if len(self.scores(label)) > 1:
+            shown += f" ± {100 * self.deviation(label):.1f}"
+        return f"{shown} %"
+
+
+def compare(
+    base: Mapping[str, Any],
+    variants: Mapping[str, Mapping[str, Any]],
+    *,
+    out: Path,
+    host: PluginHost,
+    seeds: Sequence[int] = (0,),
+    console: Console | None = None,
+) -> Comparison:
+    """Train every variant with every seed; runs that are finished are read back.
+
+    Args:
+        base: the content of a run file, without what the variants say.
+        variants: label -> what is different, such as `{"method": "arc", "train": {"lr": 1e-2}}`.
+        out: holds a run folder for each, `comparison.json` and `comparison.png`.
+
+    >>> compare(
+    ...     {"backbone": "onlay_vit_64", "data": "digits"},
+    ...     {"linear": {"method": "linear"}, "arc": {"method": "arc"}},
+    ...     out=Path("digits"), host=PluginHost.discover(), seeds=(0, 1, 2),
+    ... ).mean("arc")  # doctest: +SKIP
+    0.97
+    """
+    runs: dict[str, list[Summary]] = {}
+    for label, variant in variants.items():
+        for seed in seeds:
+            folder = out / (label if len(seeds) == 1 else f"{label}-seed{seed}")
+            own = merged(variant, {"train": {"seed": seed}})
+            runs.setdefault(label, []).append(trained(base, own, folder, host, console))
+    found = Comparison(runs)
+    write_atomically(out / "comparison.json", json.dumps(found.dump(), indent=2) + "\n")
+    plot_comparison(
+        {label: RunFolder(Path(runs[0].folder)).history() for label, runs in found.runs.items()},
+        {found.caption(label): found.mean(label) for label in found.runs if found.scores(label)},
+        out / "comparison.png",
+        next(iter(runs.values()))[0].main_metric,
+        title=out.name,
+    )
+    return found
+
+
+def trained(
+    base: Mapping[str, Any],
+    own: Mapping[str, Any],
+    out: Path,
+    host: PluginHost,
+    console: Console | None = None,
+) -> Summary:
+    """One run of several: `base` with what is different, in a folder of its own; read back if it
+    is finished."""
+    changes = merged(own, {"out": str(out)})
+    return train(resolve(merged(base, changes), (), host=host), host, console=console)
+
+
+def _row(runs: Sequence[Summary]) -> list[str]:
+    first = runs[0]
+    return [
+        f"{first.trained:,}",
+        f"{first.share:.2f} %",
+        f"{first.parameters['head']:,}",
+        f"{statistics.fmean(run.seconds for run in runs):.1f} s",
+        megabytes(round(statistics.fmean(run.peak_bytes for run in runs))),
+        kilobytes(first.bundle_bytes),
+    ]

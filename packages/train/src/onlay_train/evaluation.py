@@ -1,0 +1,63 @@
+"""Metrics of one part of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import send_to_device
+from torch import nn
+from torch.utils.data import Dataset
+from torchmetrics import MeanMetric
+
+from onlay_train.loaders import eval_loader, size
+from onlay_train.sampler import ShardSampler
+
+if TYPE_CHECKING:
+    from onlay.adapted import AdaptedModel
+
+
+class Evaluation:
+    """One part, ready to be evaluated again and again; every process works on its share."""
+
+    def __init__(
+        self, dataset: Dataset[Any], accelerator: Accelerator, *, batch_size: int, workers: int
+    ) -> None:
+        self.accelerator = accelerator
+        self.sampler = ShardSampler(
+            size(dataset),
+            batch_size,
+            accelerator.process_index,
+            accelerator.num_processes,
+        )
+        self.loader = eval_loader(dataset, self.sampler, workers=workers, device=accelerator.device)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: nn.Module,
+        plain: AdaptedModel,
+        between: Callable[[], None] = lambda: None,
+    ) -> dict[str, float]:
+        """The task's metrics and its mean `loss`, over all processes.
+
+        `model` is what is called, `plain` the same model unwrapped; `between` is called between
+        batches and may raise.
+        """
+        metrics = plain.head.metrics().to(self.accelerator.device)
+        loss = MeanMetric().to(self.accelerator.device)
+        left = self.sampler.own
+        model.eval()
+        for batch in self.loader:
+            between()
+            inputs, targets = send_to_device(batch, self.accelerator.device, non_blocking=True)
+            output, own = model(inputs), min(left, len(inputs))
+            left -= own
+            if own < len(inputs):  # what was repeated to make the shares equal does not count
+                output, targets = output[:own], targets[:own]
+            if own:
+                metrics.update(output, targets)
+                loss.update(plain.head.loss(output, targets), own)
+        return {"loss": float(loss.compute())} | {k: float(v) for k, v in metrics.compute().items()}

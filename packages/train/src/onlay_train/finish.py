@@ -1,0 +1,116 @@
+"""The end of a run: weights chosen, test part evaluated once, bundle, plot, summary."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from onlay.config.run import RunConfig
+from onlay_train.loop import Trainer
+from onlay_train.memory import peak_bytes
+from onlay_train.plot import plot_run
+from onlay_train.summary import Summary
+from onlay_train.telling import tell
+
+
+def finish(trainer: Trainer, config: RunConfig) -> Summary:
+    """Leave everything that a run leaves; `summary.json` comes last and marks it as finished."""
+    accelerator, model, folder = trainer.accelerator, trainer.plain, trainer.folder
+    chosen = trainer.state.adopt(config.train.selection)
+    metrics = final_metrics(trainer, chosen)
+    accelerator.unwrap_model(trainer.state.model, keep_fp32_wrapper=False)
+    model.eval()
+    with whole(trainer.state.model):
+        if accelerator.is_main_process:
+            model.save_pretrained(folder.bundle, record=_record(trainer, config, metrics, chosen))
+    accelerator.wait_for_everyone()
+    summary = summarize(trainer, config, chosen, metrics)
+    if accelerator.is_main_process:
+        plot_run(folder.history(), folder.curves, model.head.main_metric, title=_title(config))
+        folder.finish(summary.dump())
+    accelerator.log({f"final/{name}": value for name, value in metrics.items()})
+    for tracker in accelerator.trackers:
+        tracker.finish()
+    tell(accelerator, trainer.host.run_finished, model, folder.path, summary.dump())
+    return summary
+
+
+def final_metrics(trainer: Trainer, chosen: int) -> dict[str, float]:
+    """Metrics of the chosen weights, as `split_metric`."""
+    progress = trainer.state.progress
+    judged = progress.best if chosen == progress.best_epoch else progress.last
+    metrics = {f"{trainer.judged}_{name}": value for name, value in judged.items()}
+    if trainer.judged != "test" and "test" in trainer.parts.evaluations:
+        found = trainer.evaluate("test")
+        tell(trainer.accelerator, trainer.host.evaluated, trainer.plain, "test", found)
+        metrics |= {f"test_{name}": value for name, value in found.items()}
+    return metrics
+
+
+def summarize(
+    trainer: Trainer, config: RunConfig, chosen: int, metrics: dict[str, float]
+) -> Summary:
+    """The run in numbers."""
+    model, report = trainer.plain, trainer.plain.trainable_report()
+    device = trainer.accelerator.device
+    return Summary(
+        folder=str(trainer.folder.path),
+        method=config.method.name,
+        backbone=model.built.label,
+        main_metric=model.head.main_metric,
+        metrics=metrics,
+        selection=config.train.selection,
+        chosen_epoch=chosen,
+        epochs=trainer.state.progress.epoch,
+        seed=config.train.seed,
+        parameters={
+            part: getattr(report, part) for part in ("method", "head", "other", "backbone")
+        },
+        seconds=trainer.state.progress.seconds,
+        peak_bytes=peak_bytes(device),
+        device=device.type,
+        bundle_bytes=folder_bytes(trainer.folder.bundle),
+    )
+
+
+def folder_bytes(folder: Path) -> int:
+    """Size of all files below."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def whole(model: nn.Module) -> Iterator[None]:
+    """Inside, no parameter is sharded; every process must enter."""
+    from torch.distributed.fsdp import FSDPModule
+
+    sharded = [module for module in model.modules() if isinstance(module, FSDPModule)]
+    for module in sharded:
+        module.unshard()
+    try:
+        yield
+    finally:
+        for module in sharded:
+            module.reshard()
+
+
+def _record(
+    trainer: Trainer, config: RunConfig, metrics: dict[str, float], chosen: int
+) -> dict[str, Any]:
+    return {
+        "metrics": metrics,
+        "dataset": config.data.name,
+        "split": trainer.parts.digest,
+        "seed": config.train.seed,
+        "epochs": chosen,
+        "command": shlex.join(["onlay", *sys.argv[1:]]),
+    }
+
+
+def _title(config: RunConfig) -> str:
+    return f"{config.method.name} on {config.data.name}"

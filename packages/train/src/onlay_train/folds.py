@@ -1,0 +1,100 @@
+"""One run for each fold of a data set, and their mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from rich.console import Console
+from rich.table import Table
+
+from onlay.config.run import RunConfig
+from onlay.errors import ConfigError
+from onlay.host import PluginHost
+from onlay_train.compare import Comparison, trained
+from onlay_train.folder import write_atomically
+from onlay_train.selection import OPTIMISTIC, PUBLISHED
+from onlay_train.summary import Summary
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Finished runs, one for each fold, in order."""
+
+    name: str
+    found: Comparison
+
+    @property
+    def runs(self) -> Sequence[Summary]:
+        return self.found.runs[self.name]
+
+    @property
+    def split(self) -> str:
+        """The part that the scores are of."""
+        score = self.runs[0].score
+        assert score, "data with folds has a part to judge them on"
+        return score[0]
+
+    def table(self) -> Table:
+        """One row for each fold, and the mean with the sample standard deviation (n - 1)."""
+        table = Table(title=self.name)
+        table.add_column("fold")
+        table.add_column(f"{self.split} {self.runs[0].main_metric}", justify="right")
+        for fold, score in enumerate(self.found.scores(self.name)):
+            table.add_row(str(fold), f"{100 * score:.1f} %")
+        table.add_section()
+        mean, deviation = self.found.mean(self.name), self.found.deviation(self.name)
+        table.add_row("mean ± sd", f"{100 * mean:.1f} ± {100 * deviation:.1f} %")
+        return table
+
+    def dump(self) -> dict[str, Any]:
+        """Scores are fractions."""
+        return {
+            "metric": self.runs[0].main_metric,
+            "split": self.split,
+            "selection": self.runs[0].selection,
+            "scores": self.found.scores(self.name),
+            "mean": self.found.mean(self.name),
+            "deviation": self.found.deviation(self.name),
+            "runs": [run.dump() for run in self.runs],
+        }
+
+
+def train_folds(config: RunConfig, host: PluginHost, *, console: Console | None = None) -> Folds:
+    """Train every fold of the configured data in `<out>/fold-0` and so on; finished ones are read
+    back. Leaves `<out>/folds.json`.
+
+    A data set has folds if its config class has a field `fold` and a class attribute `folds`, how
+    many there are.
+
+    Raises:
+        ConfigError: the data set has no folds.
+    """
+    assert config.out is not None, "resolve the configuration first"
+    count = getattr(type(config.data), "folds", None)
+    if count is None:
+        having = sorted(n for n, d in host.datasets.items() if hasattr(d.config, "folds"))
+        named = ", ".join(f"`{name}`" for name in having) or "none of those installed has any"
+        raise ConfigError(f"data set `{config.data.name}` has no folds; with folds: {named}")
+    base = config.model_dump(mode="json")
+    runs = [
+        trained(base, {"data": {"fold": fold}}, config.out / f"fold-{fold}", host, console)
+        for fold in range(count)
+    ]
+    name = f"{config.method.name} on {config.data.name}"
+    folds = Folds(name, Comparison({name: runs}))
+    if PartialState().is_main_process:
+        write_atomically(config.out / "folds.json", json.dumps(folds.dump(), indent=2) + "\n")
+    return folds
+
+
+def print_folds(folds: Folds, out: Path, console: Console) -> None:
+    """The table, what it was chosen by if that matters, and where everything is."""
+    console.print(folds.table())
+    if folds.runs[0].selection == PUBLISHED:
+        console.print(f"[bold red]Note:[/] {OPTIMISTIC}.", highlight=False)
+    console.print(f"scores {out}/folds.json, bundles {out}/fold-*/bundle", highlight=False)

@@ -1,0 +1,250 @@
+"""The training loop, to be read from `Trainer.train_step` outwards."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import send_to_device
+from torch import Tensor
+
+from onlay.config.train import TrainConfig
+from onlay.data import Splits
+from onlay.errors import PluginError, RunError
+from onlay.host import PluginHost
+from onlay_train.checkpoint import load_checkpoint, save_checkpoint
+from onlay_train.display import Display
+from onlay_train.folder import RunFolder
+from onlay_train.parts import Parts
+from onlay_train.selection import judged_split
+from onlay_train.signals import Stopped, StopRequests
+from onlay_train.state import TrainingState
+from onlay_train.telling import tell
+
+if TYPE_CHECKING:
+    from onlay.adapted import AdaptedModel
+
+
+class Trainer:
+    """One training of an adapted model on the parts of a data set, into a run folder."""
+
+    def __init__(
+        self,
+        plain: AdaptedModel,
+        splits: Splits,
+        config: TrainConfig,
+        *,
+        accelerator: Accelerator,
+        host: PluginHost,
+        folder: RunFolder,
+    ) -> None:
+        self.plain, self.config, self.accelerator = plain, config, accelerator
+        self.host, self.folder, self.display = host, folder, Display()
+        self.judged = judged_split(config, splits)
+        self.parts = Parts(splits, config, accelerator)
+        self.state = TrainingState(
+            plain,
+            config,
+            accelerator=accelerator,
+            host=host,
+            steps_per_epoch=self.parts.plan.steps(),
+        )
+        self.stop = StopRequests()
+        self.checked = False
+        self.clock = time.perf_counter()
+
+    def train_step(self, batch: Any) -> Tensor:
+        """Forward, loss, backward; then, once accumulated, clip and step. Gives the loss."""
+        state = self.state
+        inputs, targets = batch
+        with self.accelerator.accumulate(state.model):
+            output = state.model(inputs)
+            loss = self.plain.loss_of(output, targets)
+            self.accelerator.backward(loss)
+            if not self.checked:
+                self.require_gradients()
+            if self.accelerator.sync_gradients and self.config.clip_grad:
+                self.accelerator.clip_grad_norm_(state.parameters.values(), self.config.clip_grad)
+            state.optimizer.step()
+            state.optimizer.zero_grad()
+        return loss.detach()
+
+    def fit(self, display: Display) -> None:
+        """Train to the end, from where the state stands.
+
+        Raises:
+            Stopped: a signal came; the checkpoint is written.
+            RunError: the loss is not finite, or a trained tensor gets no gradient.
+            PluginError: a plugin failed in a hook; the checkpoint is written.
+        """
+        self.display = display
+        with self.stop, display:
+            try:
+                while not self.finished:
+                    self.train_epoch()
+                    self.close_epoch()
+            except (PluginError, Stopped):
+                self.save()
+                raise
+
+    @property
+    def finished(self) -> bool:
+        """Are all epochs done, or did early stopping end the run?"""
+        progress = self.state.progress
+        return progress.stale(self.config.early_stopping) or progress.epoch >= self.config.epochs
+
+    def train_epoch(self) -> None:
+        """The steps of the epoch that are not yet done."""
+        state = self.state
+        state.model.train()
+        self.clock = time.perf_counter()
+        self.display.start(state.progress.epoch, state.progress.step)
+        for batch in self.parts.from_offset(state.progress.epoch, state.progress.offset):
+            batch = send_to_device(batch, self.accelerator.device, non_blocking=True)
+            state.loss_sum += self.train_step(batch)
+            state.progress.batches += 1
+            if self.accelerator.sync_gradients:
+                self.close_step()
+
+    def close_step(self) -> None:
+        """What follows a step: schedule, average, position; now and then a report, a checkpoint."""
+        state, step = self.state, self.state.progress.step + 1
+        if not self.accelerator.optimizer_step_was_skipped:
+            state.schedule.step()
+        if state.average:
+            state.average.update()
+        state.progress.step = step
+        state.progress.offset = self.parts.plan.advance(state.progress.offset)
+        self.display.step()
+        reports = step % self.config.log_every == 0
+        if reports:
+            self.report()
+        if self.config.checkpoint_every and step % self.config.checkpoint_every == 0:
+            self.save()
+        if reports or self.accelerator.num_processes == 1:
+            self.answer_stop()
+
+    def close_epoch(self) -> None:
+        """Evaluate, judge, record, save."""
+        progress, figures = self.state.progress, self.plain.figures()
+        record: dict[str, float] = {
+            "epoch": progress.epoch + 1,
+            "step": progress.step,
+            "lr": self.learning_rate(),
+            "train_loss": self.mean_loss(),
+        }
+        if self.judged:
+            record |= self.judge_epoch(self.judged)
+        record |= {"seconds": self.tick(), **figures.values}
+        progress.next_epoch()
+        self.state.loss_sum.zero_()
+        if self.accelerator.is_main_process:
+            self.folder.append(record)
+        self.accelerator.log(record, step=progress.step)
+        self.display.epoch(record, figures.summary)
+        for warning in figures.warnings:
+            self.display.say(f"warning: {warning}")
+        self.save()
+
+    def judge_epoch(self, split: str) -> dict[str, float]:
+        """Metrics of a part, as `split_metric`; a run that selects remembers the best weights."""
+        state = self.state
+        with state.averaged():
+            metrics = self.evaluate(split)
+            best = state.progress.judge(metrics, self.plain.head.main_metric)
+            if best and self.config.selection != "last":
+                state.best = state.trained()
+        tell(self.accelerator, self.host.evaluated, self.plain, split, metrics)
+        return {f"{split}_{name}": value for name, value in metrics.items()}
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Metrics of a part with the weights as they are."""
+        alone = self.accelerator.num_processes == 1
+        between = self.answer_stop if alone else lambda: None
+        return self.parts.evaluations[split](self.state.model, self.plain, between)
+
+    def require_gradients(self) -> None:
+        """Has every trained tensor a gradient? Asked once, before DDP would wait for it."""
+        self.checked = True
+        idle = [name for name, p in self.state.parameters.items() if p.grad is None]
+        if idle:
+            more = f" and {len(idle) - 1} more" if len(idle) > 1 else ""
+            raise RunError(
+                f"`{idle[0]}`{more} should train but the loss gives no gradient:"
+                " method, pooling or head never use it"
+            )
+
+    def mean_loss(self) -> float:
+        """The mean training loss of the epoch so far, over all processes.
+
+        Raises:
+            RunError: it is not finite.
+        """
+        progress = self.state.progress
+        mean = self.state.loss_sum / max(1, progress.batches)
+        loss = float(self.accelerator.reduce(mean, "mean"))
+        if not math.isfinite(loss):
+            saved = self.folder.checkpoint
+            kept = f"`{saved}` is kept as it was" if saved.exists() else "nothing was saved yet"
+            raise RunError(
+                f"the loss is {loss} in epoch {progress.epoch + 1}, at step {progress.step}:"
+                f" lower `train.lr` or set `train.clip_grad`; {kept}"
+            )
+        return loss
+
+    def learning_rate(self) -> float:
+        """That of the next step, of the first group."""
+        return float(self.state.schedule.get_last_lr()[0])
+
+    def report(self) -> None:
+        """Tell display, trackers and plugins how it goes.
+
+        The method's figures are of this process's share of the batches; trackers and files have
+        those of the main process.
+        """
+        step, figures = self.state.progress.step, self.plain.figures().values
+        metrics = {"loss": self.mean_loss(), "lr": self.learning_rate()}
+        self.display.loss(metrics["loss"])
+        own = {f"train/{name}": value for name, value in metrics.items()}
+        self.accelerator.log({**own, **figures}, step=step)
+        tell(self.accelerator, self.host.step_finished, self.plain, step, {**metrics, **figures})
+
+    def save(self) -> None:
+        """Write the checkpoint, also when a plugin fails over it; all processes take part."""
+        self.tick()
+        tell(self.accelerator, self._write, self.state.dump())
+
+    def _write(self, content: dict[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            try:
+                self.host.checkpoint_saving(content, self.folder.checkpoint)
+            finally:
+                save_checkpoint(content, self.folder.checkpoint)
+
+    def resume(self) -> bool:
+        """Take up the folder's checkpoint, if there is one."""
+        if not self.folder.checkpoint.exists():
+            return False
+        content = load_checkpoint(self.folder.checkpoint)
+        self.state.load(content)
+        self.host.checkpoint_loaded(content, self.folder.checkpoint)
+        return True
+
+    def answer_stop(self) -> None:
+        """Raise `Stopped` if a signal came; all processes agree on the step."""
+        number = self.stop.number
+        if self.accelerator.num_processes > 1:
+            heard = torch.tensor([number], device=self.accelerator.device)
+            number = int(self.accelerator.gather(heard).max())
+        if number:
+            raise Stopped(number)
+
+    def tick(self) -> float:
+        """Seconds that the run has trained, over all its starts."""
+        now = time.perf_counter()
+        self.state.progress.seconds += now - self.clock
+        self.clock = now
+        return self.state.progress.seconds

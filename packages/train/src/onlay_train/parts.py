@@ -1,0 +1,54 @@
+"""The parts of a data set as a run uses them: one to train on, with a position, others to judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accelerate import Accelerator
+from torch.utils.data import DataLoader
+
+from onlay.config.train import TrainConfig
+from onlay.data import Splits
+from onlay.errors import DataError
+from onlay_train.engine import loader_workers
+from onlay_train.evaluation import Evaluation
+from onlay_train.loaders import size, train_loader
+from onlay_train.sampler import Plan, PositionedSampler
+
+
+class Parts:
+    """One process's view of the data.
+
+    Raises:
+        DataError: the training part does not fill a single step.
+    """
+
+    def __init__(self, splits: Splits, config: TrainConfig, accelerator: Accelerator) -> None:
+        self.digest = splits.digest
+        self.plan = Plan(
+            size=size(splits.train),
+            batch_size=config.batch_size,
+            accumulate=config.grad_accum_steps,
+            world=accelerator.num_processes,
+            seed=config.seed,
+        )
+        if not self.plan.steps():
+            raise DataError(
+                f"the training part has {self.plan.size} samples, too few for the"
+                f" {self.plan.parts} batches of one step (processes times `train.grad_accum_steps`)"
+            )
+        device = accelerator.device
+        workers = loader_workers(config, device, accelerator.num_processes)
+        self.sampler = PositionedSampler(self.plan, accelerator.process_index)
+        self.loader = train_loader(splits.train, self.sampler, workers=workers, device=device)
+        named = {"validation": splits.validation, "test": splits.test}
+        self.evaluations = {
+            split: Evaluation(part, accelerator, batch_size=config.eval_batch_size, workers=workers)
+            for split, part in named.items()
+            if part is not None
+        }
+
+    def from_offset(self, epoch: int, offset: int) -> DataLoader[Any]:
+        """The batches of an epoch from a position on."""
+        self.sampler.epoch, self.sampler.offset = epoch, offset
+        return self.loader

@@ -1,0 +1,56 @@
+"""The hooks of `onlay-train`; nothing here imports torch until it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from onlay.descriptors import Command
+from onlay.hooks import hookimpl
+
+if TYPE_CHECKING:
+    import torch
+
+    from onlay.adapted import AdaptedModel
+    from onlay.config.train import TrainConfig
+
+
+@hookimpl
+def register_commands() -> Iterable[Command]:
+    """The commands that train."""
+    yield Command(
+        name="train",
+        command="onlay_train.commands.train:train",
+        summary="Train an adapter; the same command goes on after a stop",
+    )
+    yield Command(
+        name="eval",
+        command="onlay_train.commands.evaluate:evaluate",
+        summary="Evaluate the bundle of a run on a part of its data",
+    )
+    yield Command(
+        name="folds",
+        command="onlay_train.commands.folds:folds",
+        summary="Train one run for each fold of a data set; mean and deviation",
+    )
+    yield Command(
+        name="demo",
+        command="onlay_train.commands.demo:demo",
+        summary="Compare methods on small data that needs no download, in minutes",
+    )
+
+
+@hookimpl(trylast=True)
+def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:
+    """Tensors with weight decay, and those without."""
+    from onlay_train.optimizer import param_groups
+
+    return param_groups(model, config)
+
+
+@hookimpl(trylast=True)
+def make_optimizer(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW."""
+    from onlay_train.optimizer import adamw
+
+    return adamw(groups, config)

@@ -1,0 +1,54 @@
+"""Tables of finished runs."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from onlay_train.selection import OPTIMISTIC, PUBLISHED
+from onlay_train.summary import Summary
+
+
+def print_report(summary: Summary, console: Console) -> None:
+    """One run: a table, and where its files are."""
+    table = Table(title=f"{summary.method} on {summary.backbone}", show_header=False)
+    for name, value in rows(summary).items():
+        table.add_row(name, value)
+    console.print(table)
+    if summary.selection == PUBLISHED:
+        console.print(f"[bold red]Note:[/] {OPTIMISTIC}.", highlight=False)
+    console.print(f"bundle {summary.folder}/bundle, curves {summary.folder}/curves.png")
+
+
+def rows(summary: Summary) -> dict[str, str]:
+    """The table of one run, row by row."""
+    found = {}
+    for name, value in sorted(summary.metrics.items(), key=lambda item: _order(item[0], summary)):
+        split, _, metric = name.partition("_")
+        shown = f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} %"
+        found[f"{split} {metric}"] = shown
+    counts = summary.parameters
+    found["trained parameters"] = (
+        f"{summary.trained:,} = method {counts['method']:,} + head {counts['head']:,}"
+        f" + other {counts['other']:,}"
+    )
+    found["share of the backbone"] = f"{summary.share:.2f} % of {counts['backbone']:,}"
+    found["weights of epoch"] = f"{summary.chosen_epoch} of {summary.epochs} ({summary.selection})"
+    found["training time"] = f"{summary.seconds:.1f} s on {summary.device}"
+    found["peak memory"] = megabytes(summary.peak_bytes)
+    found["bundle"] = kilobytes(summary.bundle_bytes)
+    return found
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"
+
+
+def kilobytes(size: int) -> str:
+    return f"{size / 1024:,.0f} KiB"
+
+
+def _order(name: str, summary: Summary) -> tuple[bool, bool, bool, str]:
+    """Test before validation, the main metric first, the loss last."""
+    split, _, metric = name.partition("_")
+    return split != "test", metric != summary.main_metric, metric == "loss", metric

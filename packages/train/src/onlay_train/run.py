@@ -1,0 +1,109 @@
+"""The life of one run, from a configuration to a bundle."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from onlay.assemble import assemble
+from onlay.config.run import RunConfig
+from onlay.errors import RunError
+from onlay.host import PluginHost
+from onlay_train.display import Display, make_display
+from onlay_train.engine import make_accelerator, start_trackers
+from onlay_train.finish import finish
+from onlay_train.folder import RunFolder
+from onlay_train.loaders import size
+from onlay_train.loop import Trainer
+from onlay_train.memory import reset_peak
+from onlay_train.seeding import seed_all
+from onlay_train.summary import Summary
+
+if TYPE_CHECKING:
+    from onlay.adapted import AdaptedModel
+    from onlay.data import Splits
+
+
+def train(config: RunConfig, host: PluginHost, *, console: Console | None = None) -> Summary:
+    """Train what a resolved configuration describes, or go on where an earlier start left off.
+
+    A finished run is not trained again: its summary is read back.
+
+    Raises:
+        RunError: the folder holds another run, the disk is full, the loss is not finite.
+        Stopped: SIGTERM or Ctrl-C came; the checkpoint is written.
+        OnlayError: whatever else configuration, data or a plugin make impossible, in one sentence.
+    """
+    assert config.out is not None, "resolve the configuration first"
+    folder = RunFolder(config.out)
+    folder.claim(config)
+    if folder.summary.exists():
+        return Summary.read(folder.summary)
+    with disk_errors_in_words(folder):
+        trainer, splits = prepare(config, host, folder)
+        display = _display(trainer, config, console or Console())
+        display.say(opening(trainer.plain, splits, config))
+        if trainer.resume():
+            progress = trainer.state.progress
+            display.say(f"resumed at epoch {progress.epoch + 1}, step {progress.step}")
+        if trainer.accelerator.is_main_process:
+            folder.open(config)
+            folder.rewind(trainer.state.progress.epoch)
+        start_trackers(trainer.accelerator, config.model_dump(mode="json"))
+        trainer.fit(display)
+        return finish(trainer, config)
+
+
+def prepare(config: RunConfig, host: PluginHost, folder: RunFolder) -> tuple[Trainer, Splits]:
+    """Engine, data, model, optimizer; processes share initial weights and differ in dropout."""
+    accelerator = make_accelerator(config.train, folder.path)
+    reset_peak(accelerator.device)
+    accelerator.wait_for_everyone()  # all have seen the folder as it was
+    seed_all(config.train.seed)
+    model, splits = assemble(config, host)
+    if config.train.grad_checkpointing:
+        model.set_grad_checkpointing(True)
+    trainer = Trainer(
+        model, splits, config.train, accelerator=accelerator, host=host, folder=folder
+    )
+    seed_all(config.train.seed, 1 + accelerator.process_index)
+    return trainer, splits
+
+
+def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:
+    """What is about to be trained, on what."""
+    parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = ", ".join(f"{size(part):,} {name}" for name, part in parts.items() if part is not None)
+    return (
+        f"{config.method.name} on {model.built.label}: {model.trainable_report()}\n"
+        f"{config.data.name}: {counts}; {len(splits.labels)} classes"
+    )
+
+
+@contextmanager
+def disk_errors_in_words(folder: RunFolder) -> Iterator[None]:
+    """A full disk as a `RunError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        kept = "its last checkpoint is kept" if folder.checkpoint.exists() else "nothing was kept"
+        raise RunError(
+            f"the disk is full and `{folder.path}` cannot be written, {kept}:"
+            " free some space and type the same command to go on"
+        ) from error
+
+
+def _display(trainer: Trainer, config: RunConfig, console: Console) -> Display:
+    return make_display(
+        console,
+        epochs=config.train.epochs,
+        steps_per_epoch=trainer.parts.plan.steps(),
+        metric=trainer.plain.head.main_metric,
+        main=trainer.accelerator.is_main_process,
+    )

@@ -1,0 +1,86 @@
+"""Generators of random numbers: one seed per sample, and their states for a checkpoint."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from onlay_train.sampler import Key
+
+
+def seed_all(*entropy: int) -> None:
+    """Seed python, numpy and torch (every device) from the same numbers."""
+    first, second = (int(word) for word in np.random.SeedSequence(entropy).generate_state(2))
+    random.seed(first)
+    np.random.seed(first)
+    torch.manual_seed(first << 32 | second)
+
+
+def generator_states() -> dict[str, Any]:
+    """The states of all generators as tensors and numbers, which load without unpickling code."""
+    version, words, gauss = random.getstate()
+    legacy: Any = np.random.get_state(legacy=True)
+    name, keys, position, has_gauss, cached = legacy
+    return {
+        "python": [version, torch.tensor(words), gauss],
+        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+    }
+
+
+def restore_generators(states: dict[str, Any]) -> None:
+    """Put all generators back to where `generator_states` found them."""
+    version, words, gauss = states["python"]
+    random.setstate((version, tuple(words.tolist()), gauss))
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Leave the host generators as they were, whatever is drawn inside."""
+    python, numpy_, torch_ = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy_)
+        torch.set_rng_state(torch_)
+
+
+class SeededItems(Dataset[Any]):
+    """A data set whose augmentation depends on (seed, epoch, index) alone.
+
+    So it is the same with any number of loader processes, however far they run ahead, and after a
+    resume.
+    """
+
+    def __init__(self, dataset: Dataset[Any], seed: int) -> None:
+        self.dataset, self.seed = dataset, seed
+
+    def __getitem__(self, index: Key) -> Any:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, keys: Sequence[Key]) -> list[Any]:
+        with generators_kept():
+            return [self._item(*key) for key in keys]
+
+    def _item(self, epoch: int, index: int) -> Any:
+        first, second = (
+            int(word)
+            for word in np.random.SeedSequence((self.seed, epoch, index)).generate_state(2)
+        )
+        random.seed(first)
+        np.random.seed(second)
+        torch.default_generator.manual_seed(first << 32 | second)
+        return self.dataset[index]

@@ -1,0 +1,38 @@
+"""Which part judges an epoch, and what is said about it."""
+
+from __future__ import annotations
+
+from onlay.config.train import TrainConfig
+from onlay.data import Splits
+from onlay.errors import ConfigError
+
+PUBLISHED = "best_test_as_published"
+
+OPTIMISTIC = (
+    "the epoch was chosen on the test part (`train.selection: best_test_as_published`),"
+    " as the papers do: this figure is optimistic and no estimate for new data"
+)
+
+
+def judged_split(config: TrainConfig, splits: Splits) -> str | None:
+    """The part that judges every epoch: `validation`, or `test` under the published protocol.
+
+    Raises:
+        ConfigError: selection or early stopping needs a part that the data does not have.
+    """
+    if config.selection == PUBLISHED:
+        if splits.test is None:
+            raise ConfigError(
+                f"`train.selection: {PUBLISHED}` needs a test part, and there is none"
+            )
+        return "test"
+    if splits.validation is not None:
+        return "validation"
+    for wish in ("selection: best_val", f"early_stopping: {config.early_stopping}"):
+        key, value = wish.split(": ")
+        if str(getattr(config, key)) == value != "None":
+            raise ConfigError(
+                f"`train.{wish}` needs a validation part, and the data has none:"
+                " split one off, or leave the key out"
+            )
+    return None

@@ -1,1 +1,0 @@
-"""iConFormer (2024): input-conditioned adapters for Inlay."""

@@ -1,0 +1,1 @@
+"""iConFormer (2024): input-conditioned adapters for Onlay."""

@@ -1,0 +1,66 @@
+"""Small parts of which every family's blocks are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from onlay.anatomy import BLOCK_SITES, Block, FoldTarget, ModuleTarget, Site
+from onlay.anatomy.targets import wide
+from onlay.errors import CannotFold
+from onlay_image.timm_types import TimmModule
+
+
+class ScaleTarget:
+    """A norm that scales and cannot shift (RMS norm)."""
+
+    diagonal, pooled = True, False
+
+    def __init__(self, norm: TimmModule) -> None:
+        self.norm = norm
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        weight = wide(self.norm.weight)
+        return weight, torch.zeros_like(weight)
+
+    def write(self, weight: Tensor, shift: Tensor) -> None:
+        if shift.any():
+            raise CannotFold("the norm that writes this tensor has no bias")
+        self.norm.weight.data.copy_(weight)
+
+
+def norm_target(norm: TimmModule) -> FoldTarget | None:
+    """What an adapter after a norm can be folded into; `None` for the identity and for a norm
+    without weight.
+    """
+    if getattr(norm, "weight", None) is None:
+        return None
+    return (
+        ModuleTarget(norm, diagonal=True) if isinstance(norm, nn.LayerNorm) else ScaleTarget(norm)
+    )
+
+
+def fc1_targets(mlp: TimmModule) -> list[FoldTarget]:
+    """The linear maps that read an MLP's input: `fc1`, or `fc1_g` and `fc1_x` of SwiGLU."""
+    names = ("fc1",) if hasattr(mlp, "fc1") else ("fc1_g", "fc1_x")
+    return [ModuleTarget(getattr(mlp, name)) for name in names]
+
+
+def assemble(module: TimmModule, index: int, width: int, sites: Iterable[Site]) -> Block:
+    """A block with its sites in the order in which data meets them."""
+    ordered = sorted(sites, key=lambda site: BLOCK_SITES.index(site.name))
+    by_name = {site.name: site for site in ordered}
+    heads, norm = module.attn.num_heads, module.norm2
+    return Block(index, width, by_name, module, heads=heads, mlp_norm=norm)
+
+
+def embed_target(patch_embed: TimmModule) -> FoldTarget | None:
+    """What writes the patch tokens: the norm after the patch projection, else the projection
+    itself.
+    """
+    norm, projection = getattr(patch_embed, "norm", None), getattr(patch_embed, "proj", None)
+    if norm is None or isinstance(norm, nn.Identity):
+        return ModuleTarget(projection) if isinstance(projection, nn.Conv2d) else None
+    return norm_target(norm)

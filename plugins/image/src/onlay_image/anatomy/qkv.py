@@ -1,0 +1,173 @@
+"""The site `qkv.out` in timm's attention classes: one called map, a functional weight, or three
+maps.
+
+Some classes (`Beit`, `Eva` and Swin V2 with separate q and v biases) read `attn.qkv.weight` and
+never call the module, so that a hook there, or a wrapper such as HF PEFT's LoRA, does nothing at
+all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from onlay.anatomy import FoldTarget, ModuleTarget, OutputOf, Override, Undo
+from onlay.anatomy.ports import Pipe, Port
+from onlay.anatomy.targets import CalledTarget, wide
+from onlay.errors import AnatomyError, CannotFold
+from onlay_image.timm_types import TimmModule
+
+
+@dataclass(frozen=True)
+class Qkv:
+    """Where the fused q, k, v of one attention module are reached, and what they can be folded
+    into.
+    """
+
+    port: Port
+    target: FoldTarget
+    width: int
+
+
+def dissect_qkv(attn: TimmModule, *, keys_cancel: bool) -> Qkv:
+    """`keys_cancel`: a constant added to every key cancels in the softmax (no rotation, no norm, no
+    cosine).
+    """
+    if attn.qkv is None:
+        parts = [attn.q_proj, attn.k_proj, attn.v_proj]
+        return Qkv(SplitQkv(attn), SplitTarget(attn), sum(part.out_features for part in parts))
+    width = attn.qkv.out_features
+    if getattr(attn, "q_bias", None) is None:
+        return Qkv(OutputOf(attn.qkv), ModuleTarget(attn.qkv), width)
+    if not hasattr(attn, "qkv_bias_separate"):
+        name = type(attn).__name__
+        raise AnatomyError(
+            f"this version of timm cannot be made to call `qkv` of `{name}`; update timm"
+        )
+    return Qkv(FunctionalQkv(attn), SeparateBiasTarget(attn, keys_cancel=keys_cancel), width)
+
+
+class FunctionalQkv:
+    """q, k, v with their biases, where timm would read the weight: timm's own switch makes it call
+    the module.
+
+    With `qkv_bias_separate` timm adds the bias after the call, in place; so the pipe gets x W^T +
+    bias, and timm what the pipe gives minus the bias.
+    """
+
+    def __init__(self, attn: TimmModule) -> None:
+        self.attn = attn
+
+    def install(self, pipe: Pipe) -> list[Undo]:
+        switch = Override(self.attn, "qkv_bias_separate", True)
+        return [switch, *OutputOf(self.attn.qkv).install(_Biased(self.attn, pipe).through)]
+
+
+class _Biased:
+    def __init__(self, attn: TimmModule, pipe: Pipe) -> None:
+        self.attn, self.pipe = attn, pipe
+
+    def through(self, product: Tensor) -> Tensor:
+        bias = separate_bias(self.attn).to(product.dtype)
+        qkv = product + bias
+        piped = self.pipe(qkv)
+        return product if piped is qkv else piped - bias
+
+
+def separate_bias(attn: TimmModule) -> Tensor:
+    """The biases of q, k (a constant zero) and v in one vector, as timm adds them."""
+    return torch.cat((attn.q_bias, attn.k_bias, attn.v_bias))
+
+
+class SeparateBiasTarget:
+    """A fused weight whose bias is kept as `q_bias` and `v_bias`; timm stores none for the keys."""
+
+    diagonal, pooled = False, False
+
+    def __init__(self, attn: TimmModule, *, keys_cancel: bool) -> None:
+        self.attn, self.keys_cancel = attn, keys_cancel
+        self.module = attn.qkv
+
+    def parts(self) -> list[CalledTarget]:
+        return [self]
+
+    def calling(self) -> list[tuple[object, str, object]]:
+        return [(self.attn, "qkv_bias_separate", True)]
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        return wide(self.attn.qkv.weight), wide(separate_bias(self.attn))
+
+    def write(self, weight: Tensor, shift: Tensor) -> None:
+        q, k, v = shift.chunk(3)
+        if not self.keys_cancel and (k != self.attn.k_bias).any():
+            raise CannotFold(
+                "timm stores no bias for this block's keys, and the adapter gives them one"
+            )
+        self.attn.qkv.weight.data.copy_(weight)
+        self.attn.q_bias.data.copy_(q)
+        self.attn.v_bias.data.copy_(v)
+
+
+class SplitQkv:
+    """Three maps that are called one after the other: at the first, all three are computed and
+    piped together.
+    """
+
+    def __init__(self, attn: TimmModule) -> None:
+        self.attn = attn
+
+    def install(self, pipe: Pipe) -> list[Undo]:
+        trio = _Trio(self.attn, pipe)
+        return [
+            self.attn.q_proj.register_forward_hook(trio.on_query),
+            Override(self.attn.k_proj, "forward", trio.key),
+            Override(self.attn.v_proj, "forward", trio.value),
+        ]
+
+
+class _Trio:
+    def __init__(self, attn: TimmModule, pipe: Pipe) -> None:
+        self.pipe = pipe
+        self.make_key, self.make_value = attn.k_proj.forward, attn.v_proj.forward
+        self.kept: list[Tensor] = []
+
+    def on_query(self, module: nn.Module, args: tuple[Any, ...], query: Tensor) -> Tensor:
+        parts = [query, self.make_key(args[0]), self.make_value(args[0])]
+        qkv = torch.cat(parts, dim=-1)
+        piped = self.pipe(qkv)
+        if piped is not qkv:
+            parts = list(piped.split([part.shape[-1] for part in parts], dim=-1))
+        self.kept = parts[1:]
+        return parts[0]
+
+    def key(self, x: Tensor) -> Tensor:
+        return self.kept[0]
+
+    def value(self, x: Tensor) -> Tensor:
+        value, self.kept = self.kept[1], []
+        return value
+
+
+class SplitTarget:
+    """`q_proj`, `k_proj` and `v_proj` as one fused map."""
+
+    diagonal, pooled = False, False
+
+    def __init__(self, attn: TimmModule) -> None:
+        self.own = [ModuleTarget(part) for part in (attn.q_proj, attn.k_proj, attn.v_proj)]
+
+    def parts(self) -> list[ModuleTarget]:
+        return self.own
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        weights, shifts = zip(*(part.read() for part in self.own), strict=True)
+        return torch.cat(weights), torch.cat(shifts)
+
+    def write(self, weight: Tensor, shift: Tensor) -> None:
+        sizes = [part.module.weight.shape[0] for part in self.own]
+        pieces = zip(self.own, weight.split(sizes), shift.split(sizes), strict=True)
+        for part, own_weight, own_shift in pieces:
+            part.write(own_weight, own_shift)

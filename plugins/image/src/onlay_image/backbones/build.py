@@ -1,0 +1,129 @@
+"""From a config, or from a model that the user holds, to a backbone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+import torch
+from timm.data import resolve_data_config
+from torch import nn
+
+from onlay.anatomy import Anatomy, BuiltBackbone
+from onlay.errors import ConfigError
+from onlay_image.anatomy import dissect
+from onlay_image.backbones.config import TimmConfig
+from onlay_image.backbones.names import check_name
+from onlay_image.backbones.weights import load_weights
+from onlay_image.timm_types import TimmModule
+
+
+def build(config: TimmConfig) -> BuiltBackbone:
+    """Create the model with its weights, without the classifier that they came with.
+
+    Raises:
+        UnknownName, ConfigError, AnatomyError: the name, see `check_name`; weights that cannot be
+            fetched.
+        BundleError: a local file that cannot be read, or that belongs to another architecture.
+    """
+    check_name(config)
+    model = _create(config, pretrained=config.pretrained and config.weights is None)
+    if config.weights is not None:
+        load_weights(model, config.weights)
+    model.reset_classifier(0)
+    return _built(dissect(model), source=config.model_dump(mode="json"), label=config.model)
+
+
+def adopt(module: nn.Module) -> BuiltBackbone | None:
+    """A timm model that the user already holds, as it is; `None` for a module that is not timm's.
+
+    Raises:
+        AnatomyError: a model of timm of which the anatomy is not known.
+    """
+    if not type(module).__module__.startswith("timm."):
+        return None
+    anatomy = dissect(module)
+    source = _source(module)
+    return _built(anatomy, source=source, label=source.get("model", type(module).__name__))
+
+
+def _built(anatomy: Anatomy, *, source: Mapping[str, Any], label: str) -> BuiltBackbone:
+    model = anatomy.model
+    return BuiltBackbone(
+        module=model,
+        anatomy=anatomy,
+        modality="image",
+        input_spec=input_spec(model),
+        source=source,
+        label=label,
+    )
+
+
+def input_spec(model: TimmModule) -> dict[str, Any]:
+    """What the model was pretrained to read: size, normalisation, and timm's resizing for
+    evaluation.
+    """
+    facts = resolve_data_config(model=model)
+    return {
+        "img_size": list(model.patch_embed.img_size),
+        "dynamic_img_size": not model.patch_embed.strict_img_size,
+        "resize": "crop",
+        "crop_pct": facts["crop_pct"],
+        "interpolation": facts["interpolation"],
+        "mean": list(facts["mean"]),
+        "std": list(facts["std"]),
+    }
+
+
+def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
+    kwargs: dict[str, Any] = {"img_size": config.img_size, "drop_path_rate": config.drop_path}
+    if config.dynamic_img_size:
+        swin = config.model.rpartition("/")[2].startswith("swin")
+        kwargs |= {"strict_img_size": False} if swin else {"dynamic_img_size": True}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return timm.create_model(
+                config.model, pretrained=pretrained, **kwargs, **config.model_kwargs
+            )
+    except TypeError as error:
+        raise ConfigError(f"timm cannot build `{config.model}` so: {error}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        if not pretrained and ":" not in config.model:
+            raise
+        raise _not_fetched(config.model, error) from error
+
+
+def _not_fetched(model: str, error: Exception) -> ConfigError:
+    """Offline, gated, misspelt, or a hub's model that timm does not know."""
+    said = str(error).splitlines()
+    reason = type(error).__name__ if isinstance(error, OSError) or not said else said[0]
+    return ConfigError(
+        f"the weights of `{model}` cannot be fetched ({reason});"
+        " go online once, or give a local file as `weights`"
+    )
+
+
+def _source(model: TimmModule) -> dict[str, Any]:
+    """A config from which timm would build the same model; empty if none can be told."""
+    facts = dict(getattr(model, "pretrained_cfg", None) or {})
+    name = ".".join(part for part in (facts.get("architecture"), facts.get("tag")) if part)
+    if not (facts.get("tag") and timm.is_model(facts["architecture"])):
+        return {}
+    extra = dict(getattr(model, "_model_args", {}))
+    drop_path = extra.pop("drop_path_rate", None)
+    for own in ("num_classes", "in_chans", "img_size"):
+        extra.pop(own, None)
+    try:
+        extra = json.loads(json.dumps(extra))
+    except TypeError:
+        return {}
+    config = TimmConfig(
+        model=name,
+        img_size=model.patch_embed.img_size,
+        drop_path=drop_path,
+        model_kwargs=extra,
+    )
+    return config.model_dump(mode="json")

@@ -1,0 +1,58 @@
+"""Settings of the image backbones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from onlay.config.base import Config
+
+
+class TimmConfig(Config):
+    """A vision transformer of timm: ViT, DeiT-3, DINOv2, DINOv3, CLIP, SigLIP, BEiT, EVA-02, Swin,
+    Swin-V2.
+    """
+
+    name: Literal["timm"] = "timm"
+
+    model: str
+    """timm's name with the tag of its weights (`vit_base_patch16_224.augreg_in21k`: an untagged
+    name has meant different weights over time), or a hub's
+    (`hf-hub:timm/vit_tiny_patch16_224.augreg_in21k`)."""
+
+    pretrained: bool = True
+    """Load timm's weights; `false` leaves the initialisation, the same every time."""
+
+    weights: Path | None = None
+    """A local checkpoint instead: safetensors, `.npz` of Google's ViT, or torch (read with
+    `weights_only`).
+    """
+
+    img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width of the input, one number for a square; position embeddings are interpolated
+    by timm.
+    Default: the model's own."""
+
+    drop_path: float | None = Field(default=None, ge=0, lt=1)
+    """Stochastic depth while training, timm's `drop_path_rate`; default: the model's own (0.1 for
+    Swin).
+    """
+
+    dynamic_img_size: bool = False
+    """Take inputs of any size that the patches divide, not `img_size` alone."""
+
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of `timm.create_model` (`{"global_pool": "avg"}`)."""
+
+
+class BundledConfig(Config):
+    """The small ViT inside `onlay-image`: 64 pixels, self-supervised, on images that need no
+    download.
+    """
+
+    name: Literal["onlay_vit_64"] = "onlay_vit_64"
+
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    """Stochastic depth while training, timm's `drop_path_rate`."""

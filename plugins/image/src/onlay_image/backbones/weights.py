@@ -1,0 +1,89 @@
+"""Local checkpoints: safetensors, torch files without unpickling, the `.npz` of Google's ViT."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from safetensors import SafetensorError
+from timm.models import VisionTransformer, load_state_dict
+from torch import Tensor
+
+from onlay.errors import BundleError, ConfigError
+from onlay_image.backbones.npz import load_npz
+from onlay_image.timm_types import TimmModule
+
+_SHOWN = 3
+_UNREADABLE = (
+    SafetensorError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What timm, torch, safetensors and numpy raise at files that are not what they seem."""
+
+
+def load_weights(model: TimmModule, path: Path) -> None:
+    """Load a checkpoint of the same architecture; timm interpolates position embeddings to the
+    model's grid.
+
+    A classifier in the file is left out.
+
+    Raises:
+        ConfigError: there is no such file.
+        BundleError: it cannot be read, or its tensors are another architecture's; names a few of
+            them.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no file `{path}` to load weights from")
+    try:
+        if path.suffix == ".npz":
+            load_npz(model, path)
+        else:
+            _load_state(model, path)
+    except BundleError:
+        raise
+    except _UNREADABLE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise BundleError(f"`{path}` is truncated or no checkpoint of tensors: {reason}") from error
+
+
+def _load_state(model: TimmModule, path: Path) -> None:
+    convert = sys.modules[type(model).__module__].checkpoint_filter_fn
+    if type(model) is VisionTransformer:
+        convert = partial(convert, adapt_layer_scale=True)  # official DeiT-3 files say `gamma_1`
+    state = convert(load_state_dict(str(path)), model)
+    state = {name: tensor for name, tensor in state.items() if not name.startswith("head.")}
+    own = {name: t for name, t in model.state_dict().items() if not name.startswith("head.")}
+    refuse_differences(path, model, own, state)
+    model.load_state_dict(state, strict=False)
+
+
+def refuse_differences(
+    path: Path, model: TimmModule, own: Mapping[str, Tensor], found: Mapping[str, Tensor]
+) -> None:
+    """Raise a `BundleError` that names a few of the tensors which are missing, unexpected or of
+    another shape.
+    """
+    problems = [
+        f"`{n}` is {tuple(found[n].shape)} and should be {tuple(t.shape)}"
+        for n, t in own.items()
+        if n in found and found[n].shape != t.shape
+    ]
+    problems += [f"`{n}` is missing" for n in own if n not in found]
+    problems += [f"`{n}` is unexpected" for n in found if n not in own]
+    if problems:
+        more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise BundleError(
+            f"`{path}` is a checkpoint of another architecture than this `{type(model).__name__}`:"
+            f" {', '.join(problems[:_SHOWN])}{more}"
+        )

@@ -1,0 +1,123 @@
+"""Settings of the image data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from onlay.config.base import Config
+from onlay.config.data import DataConfig, SplitConfig
+
+
+class ImagePreprocess(Config):
+    """From an image file to a tensor. What is left out is the backbone's own."""
+
+    img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width, one number for a square; default: the backbone's."""
+
+    resize: Literal["crop", "squash"] = "crop"
+    """`crop`: the short side to img_size / crop_pct, then the centre; `squash`: both sides to
+    img_size, whatever the shape (VTAB)."""
+
+    crop_pct: float | None = Field(default=None, gt=0, le=1)
+    """Share of the short side that the centre crop keeps; default: the backbone's."""
+
+    interpolation: Literal["bicubic", "bilinear", "nearest", "lanczos"] | None = None
+    """Default: the backbone's."""
+
+    normalize: Literal["backbone", "imagenet", "half", "none"] = "backbone"
+    """Mean and standard deviation: those of the backbone's pretraining, of ImageNet (ARC, NOAH,
+    FacT), 0.5 and 0.5 (RLRR), or none, pixels in [0, 1] (Bi-Adapter, Adapter-X). Published results
+    on one benchmark differ in this, by up to 1.5 points."""
+
+    augment: Literal["none", "flip", "crop_flip", "random_resized_crop"] = "none"
+    """While training: `flip` mirrors half of the images; `crop_flip` crops anywhere instead of in
+    the centre and mirrors (FGVC); `random_resized_crop` also varies scale and shape, and
+    mirrors."""
+
+
+class ImageData(DataConfig):
+    """What all image data sets have."""
+
+    preprocess: ImagePreprocess = ImagePreprocess()
+    """How images become tensors."""
+
+
+class ImageFolderConfig(SplitConfig, ImageData):
+    """A folder of class folders: `cat/1.jpg`, `dog/2.jpg`, or the same below `train`, `val`,
+    `test`.
+    """
+
+    name: Literal["image_folder"] = "image_folder"
+
+    path: Path
+    """The folder."""
+
+
+class ImageCsvConfig(SplitConfig, ImageData):
+    """A CSV file with the columns `path`, `label` and perhaps `split` (train, val or test)."""
+
+    name: Literal["image_csv"] = "image_csv"
+
+    path: Path
+    """The CSV file."""
+
+    root: Path | None = None
+    """What paths in the file are relative to; default: the file's own folder."""
+
+    labels: tuple[str, ...] | None = None
+    """The classes, in order; default: the labels of the training part, sorted."""
+
+
+class VtabConfig(ImageData):
+    """One task of VTAB-1k as NOAH exports it: lists of `path label` beside the images."""
+
+    name: Literal["vtab"] = "vtab"
+
+    path: Path
+    """The task's folder."""
+
+    train: Literal["train800val200", "train800"] = "train800val200"
+    """All 1,000 images, as results are published, without a validation part; or 800, with the other
+    200 for validation."""
+
+    labels: tuple[str, ...] | None = None
+    """Names of the classes 0, 1, ...; default: their numbers."""
+
+    preprocess: ImagePreprocess = ImagePreprocess(
+        resize="squash", interpolation="bicubic", normalize="imagenet"
+    )
+    """Default: resized to the backbone's size without a crop, bicubic, ImageNet's mean and
+    deviation.
+    """
+
+
+class FgvcConfig(ImageData):
+    """A fine-grained task with the splits of VPT: `train.json`, `val.json`, `test.json`."""
+
+    name: Literal["fgvc"] = "fgvc"
+
+    path: Path
+    """The folder with the three files."""
+
+    images: str | None = None
+    """Subfolder of the images; default: the one of ``, `images`, `Images` that has them."""
+
+    preprocess: ImagePreprocess = ImagePreprocess(
+        crop_pct=0.875, interpolation="bicubic", normalize="imagenet", augment="crop_flip"
+    )
+    """Default: short side to 256 for 224, a random crop and mirror images while training, else the
+    centre; ImageNet's mean and deviation."""
+
+
+class DigitsConfig(ImageData):
+    """scikit-learn's 1,797 handwritten digits (8x8 pixels, enlarged): 1,000 to train, 180 to
+    validate.
+    """
+
+    name: Literal["digits"] = "digits"
+
+    split_seed: int = 0
+    """Seed of the stratified split."""

@@ -1,0 +1,57 @@
+"""The data set behind every layout of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from PIL.Image import Image
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from onlay_image.data.pictures import Source, read_picture
+from onlay_image.data.preprocess import Normalize
+
+KEPT_BYTES = 512 * 2**20
+"""How much of one part stays in memory, over all worker processes of a loader."""
+
+
+class Images(Dataset[tuple[Tensor, int]]):
+    """Items `(image (3, H, W) float, class index)`.
+
+    What `fit` makes of a picture is kept as bytes, as far as `KEPT_BYTES` goes: a small data set is
+    decoded once, not once an epoch.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        targets: Sequence[int],
+        facts: Mapping[str, Any],
+        *,
+        fit: Callable[[Image], Tensor],
+        chance: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.sources, self.targets = sources, targets
+        self.fit, self.chance, self.normalize = fit, chance, Normalize(facts)
+        self.kept: dict[int, Tensor] = {}
+        self.kept_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        pixels = self._pixels(index)
+        if self.chance is not None:
+            pixels = self.chance(pixels)
+        return self.normalize(pixels), self.targets[index]
+
+    def _pixels(self, index: int) -> Tensor:
+        if index in self.kept:
+            return self.kept[index]
+        pixels = self.fit(read_picture(self.sources[index]))
+        worker = get_worker_info()
+        if self.kept_bytes + pixels.nbytes <= KEPT_BYTES // (worker.num_workers if worker else 1):
+            self.kept[index] = pixels
+            self.kept_bytes += pixels.nbytes
+        return pixels

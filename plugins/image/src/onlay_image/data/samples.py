@@ -1,0 +1,72 @@
+"""Small data sets of every layout, of noise, for `onlay plugins check`.
+
+Each function writes into an empty folder and gives the settings that read it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+CLASSES = ("ant", "bee", "cat")
+EACH = 12
+"""Pictures of a class."""
+
+
+def image_folder(folder: Path) -> dict[str, Any]:
+    """Class folders without parts."""
+    list(_drawn(folder, ".png"))
+    return {"path": folder, "val_size": 0.25, "test_size": 0.25}
+
+
+def image_csv(folder: Path) -> dict[str, Any]:
+    """A table without a column of parts."""
+    rows = [(f"pictures/{name}", label) for name, label in _drawn(folder / "pictures", ".bmp")]
+    with (folder / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "label"), *rows])
+    return {"path": folder / "table.csv", "val_size": 0.25, "test_size": 0.25}
+
+
+def vtab(folder: Path) -> dict[str, Any]:
+    """800 + 200 and a test list, of which a few pictures are enough: 8, 2 and 6."""
+    lists: dict[str, str] = {}
+    for name, start, count in (("train800", 0, 8), ("val200", 8, 2), ("test", 10, 6)):
+        paths = [f"images/{name} set/{number}.png" for number in range(start, start + count)]
+        for number, path in enumerate(paths, start=start):
+            draw(folder / path, number)
+        lists[name] = "".join(f"{path} {number % 2}\n" for number, path in enumerate(paths))
+    lists["train800val200"] = lists["train800"] + lists["val200"]
+    for name, lines in lists.items():
+        (folder / f"{name}.txt").write_text(lines, encoding="utf-8")
+    return {"path": folder, "train": "train800"}
+
+
+def fgvc(folder: Path) -> dict[str, Any]:
+    """Three JSON files beside the pictures."""
+    drawn = list(_drawn(folder / "images", ".png"))
+    for number, part in enumerate(("train", "val", "test")):
+        entries = {name: 1 + CLASSES.index(label) for name, label in drawn[number::3]}
+        (folder / f"{part}.json").write_text(json.dumps(entries), encoding="utf-8")
+    return {"path": folder}
+
+
+def _drawn(folder: Path, suffix: str) -> Iterable[tuple[str, str]]:
+    """Pictures, their paths below the folder and their classes."""
+    for number in range(EACH * len(CLASSES)):
+        label = CLASSES[number // EACH]
+        name = f"{label}/{number}{suffix}"
+        draw(folder / name, number)
+        yield name, label
+
+
+def draw(path: Path, seed: int) -> None:
+    """A picture of 14 by 10 pixels of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(256, size=(10, 14, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)

@@ -1,0 +1,68 @@
+"""From lists of images with labels to the splits of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onlay.data import Splits
+from onlay.listing import Item, Listing, classes_of, counts, digest, targets
+from onlay_image.data.config import ImagePreprocess
+from onlay_image.data.images import Images
+from onlay_image.data.pictures import check_pictures
+from onlay_image.data.preprocess import geometry, resolve, training_steps
+
+CHECKED_UP_TO = 20_000
+"""Files of larger data sets are not looked at before training; reading names the broken ones."""
+
+
+def make_splits(
+    listing: Listing,
+    preprocess: ImagePreprocess,
+    input_spec: Mapping[str, Any],
+    labels: Sequence[str] | None = None,
+) -> Splits:
+    """Check the labels and files, and make the data sets.
+
+    `labels` are the classes in order; default: the sorted labels of the training part.
+
+    Raises:
+        DataError: no training images, a label outside the classes, a class that is not in the
+            training part, an image that cannot be read.
+    """
+    facts = resolve(preprocess, input_spec)
+    labels = classes_of(listing, labels, "image")
+    _check_files(listing)
+    fit, chance = training_steps(facts, preprocess.augment)
+    return Splits(
+        train=_images(listing.train, labels, facts, fit, chance),
+        validation=_images(listing.val, labels, facts, geometry(facts)) if listing.val else None,
+        test=_images(listing.test, labels, facts, geometry(facts)) if listing.test else None,
+        labels=labels,
+        preprocessing=facts,
+        digest=digest(listing),
+        facts={"counts": counts(listing, labels)},
+    )
+
+
+def _check_files(listing: Listing) -> None:
+    paths = [
+        item.source
+        for items in listing.parts().values()
+        for item in items
+        if isinstance(item.source, Path)
+    ]
+    if len(paths) <= CHECKED_UP_TO:
+        check_pictures(paths)
+
+
+def _images(
+    items: Sequence[Item],
+    labels: Sequence[str],
+    facts: Mapping[str, Any],
+    fit: Any,
+    chance: Any = None,
+) -> Images:
+    sources = [item.source for item in items]
+    return Images(sources, targets(items, labels), facts, fit=fit, chance=chance)

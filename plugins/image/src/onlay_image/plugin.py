@@ -1,0 +1,96 @@
+"""What this distribution brings. Registering imports neither torch nor timm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onlay.descriptors import Backbone, Dataset, Exporter, Modality
+from onlay.hooks import hookimpl
+
+_PLAIN = {"embed_dim": 24, "num_heads": 2, "depth": 2}
+_SWIN = {"embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
+_EXAMPLES = tuple(
+    {"model": model, "pretrained": False, "model_kwargs": own, **size}
+    for model, own, size in (
+        ("vit_tiny_patch16_224", _PLAIN, {"img_size": [32, 48]}),
+        ("vit_base_patch16_siglip_224", _PLAIN, {"img_size": 32}),
+        ("beit_base_patch16_224", _PLAIN, {"img_size": [32, 48]}),
+        ("eva02_tiny_patch14_224", _PLAIN, {"img_size": 28, "dynamic_img_size": True}),
+        ("eva02_base_patch14_224", _PLAIN, {"img_size": 28}),
+        ("vit_small_patch16_dinov3", _PLAIN, {"img_size": 32, "dynamic_img_size": True}),
+        ("swin_tiny_patch4_window7_224", _SWIN, {"img_size": [32, 64]}),
+        ("swinv2_tiny_window8_256", _SWIN, {"img_size": 40, "dynamic_img_size": True}),
+    )
+)
+"""One of each kind of block: with and without class token, q, k, v read from a weight or in three
+layers, rotated, in windows."""
+
+
+@hookimpl
+def register_modalities() -> Iterable[Modality]:
+    """Images."""
+    from onlay_image.data.suffixes import SUFFIXES
+
+    yield Modality(
+        name="image",
+        reader="onlay_image.data.preprocess:reader",
+        suffixes=SUFFIXES,
+        summary="photographs and other pictures, (B, 3, H, W)",
+        viewer="onlay_image.viewer:view",
+    )
+
+
+@hookimpl
+def register_backbones() -> Iterable[Backbone]:
+    """timm's transformers, and one that needs no download."""
+    yield Backbone(
+        name="timm",
+        config="onlay_image.backbones.config:TimmConfig",
+        build="onlay_image.backbones.build:build",
+        modality="image",
+        summary="ViT, BEiT, EVA-02, DINOv3, Swin and Swin-V2 of timm",
+        provides="onlay_image.backbones.traits:provides",
+        adopt="onlay_image.backbones.build:adopt",
+        catch_all="model",
+        examples=_EXAMPLES,
+    )
+    yield Backbone(
+        name="onlay_vit_64",
+        config="onlay_image.backbones.config:BundledConfig",
+        build="onlay_image.backbones.bundled:build",
+        modality="image",
+        summary="a small ViT for 64 pixels, pretrained, inside this wheel",
+        provides="onlay_image.backbones.traits:provides",
+        examples=({},),
+    )
+
+
+@hookimpl
+def register_datasets() -> Iterable[Dataset]:
+    """Layouts of labelled images."""
+    for name, config, module, summary in (
+        ("image_folder", "ImageFolderConfig", "folder", "a folder of class folders"),
+        ("image_csv", "ImageCsvConfig", "csv_file", "a CSV file of paths and labels"),
+        ("vtab", "VtabConfig", "vtab", "a task of VTAB-1k"),
+        ("fgvc", "FgvcConfig", "fgvc", "a fine-grained task with the splits of VPT"),
+        ("digits", "DigitsConfig", "digits", "scikit-learn's digits, without download"),
+    ):
+        yield Dataset(
+            name=name,
+            config=f"onlay_image.data.config:{config}",
+            build=f"onlay_image.data.{module}:build",
+            modality="image",
+            summary=summary,
+            example=None if name == "digits" else f"onlay_image.data.samples:{name}",
+        )
+
+
+@hookimpl
+def register_exporters() -> Iterable[Exporter]:
+    """Plain timm models."""
+    yield Exporter(
+        name="timm",
+        modality="image",
+        export="onlay_image.export:export",
+        summary="a state dict and config that `timm.create_model` loads",
+    )

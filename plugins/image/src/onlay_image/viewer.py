@@ -1,0 +1,44 @@
+"""Images as one self-contained HTML page: what the adapter shows of each patch, block by block.
+
+Shapes: H and W pixels.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.transforms import functional
+
+from onlay.inspecting import Observation
+from onlay.pages import write
+
+
+def view(observations: Sequence[Observation], out: Path) -> None:
+    """Write the page: the crops that the network saw, tinted by each signal of each block."""
+    script = files("onlay_image").joinpath("viewer.js").read_text("utf-8")
+    write(
+        observations, out, data=[{"picture": _picture(o)} for o in observations], scripts=[script]
+    )
+
+
+def _picture(observation: Observation) -> str:
+    return _address(pixels(observation.inputs[0].float().cpu(), observation.preprocessing))
+
+
+def pixels(normalized_3HW: Tensor, preprocessing: Mapping[str, Any]) -> Tensor:
+    """Undo the normalisation: bytes (3, H, W)."""
+    mean, std = (torch.tensor(preprocessing[key]).view(3, 1, 1) for key in ("mean", "std"))
+    return ((normalized_3HW * std + mean) * 255).round().clamp(0, 255).byte()
+
+
+def _address(pixels_3HW: Tensor) -> str:
+    png = BytesIO()
+    functional.to_pil_image(pixels_3HW).save(png, "png", optimize=True)
+    return f"data:image/png;base64,{b64encode(png.getvalue()).decode()}"

@@ -1,5 +1,0 @@
-"""From a network of Point-MAE's layout to its anatomy."""
-
-from inlay_pointcloud.anatomy.points import PointAnatomy, dissect
-
-__all__ = ["PointAnatomy", "dissect"]

@@ -1,0 +1,36 @@
+"""The backbone inside the wheel."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from onlay.anatomy import BuiltBackbone
+from onlay.errors import BundleError
+from onlay_pointcloud import bundled
+from onlay_pointcloud.backbones.build import SHARED, built, empty
+from onlay_pointcloud.backbones.config import BundledConfig
+
+
+def build(config: BundledConfig) -> BuiltBackbone:
+    """The pretrained network in float32.
+
+    Raises:
+        BundleError: the installed file is not the one that was released.
+    """
+    path = bundled.weights_path()
+    _check(path)
+    architecture = {k: v for k, v in bundled.ARCHITECTURE.items() if k not in SHARED}
+    model = empty(config, **architecture)
+    state = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+    model.load_state_dict(state)
+    return built(model, config, bundled.NORMALIZE)
+
+
+def _check(path: Path) -> None:
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != bundled.SHA256:
+        raise BundleError(
+            f"the bundled weights `{path}` are missing or damaged; install `onlay-pointcloud` again"
+        )

@@ -1,0 +1,22 @@
+"""A folder of class folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from onlay.class_folders import ClassFolders
+from onlay.data import Splits
+from onlay_pointcloud.data.config import CloudFolderConfig
+from onlay_pointcloud.data.splits import NOUN, make_splits
+from onlay_pointcloud.data.suffixes import SUFFIXES
+
+
+def build(config: CloudFolderConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
+    """Parts from `train`, `val` and `test` folders, else by a stratified split.
+
+    Raises:
+        DataError: no such folder, no class folder, an empty class folder; and see `make_splits`.
+    """
+    folders = ClassFolders(config.path, SUFFIXES, NOUN, "chair/1.ply")
+    return make_splits(folders.listing(config), config.preprocess, input_spec)

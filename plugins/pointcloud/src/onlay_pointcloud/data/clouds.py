@@ -1,0 +1,99 @@
+"""The data sets behind every layout of labelled clouds.
+
+Shapes: M = `npoints` that are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from onlay_pointcloud.data.augment import Augment, scale_translate
+from onlay_pointcloud.data.kept import Kept
+from onlay_pointcloud.data.preprocess import Loader, Source
+from onlay_pointcloud.data.sampling import drawn, farthest, fixed, pool_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Sources, the class of each, its name in messages, and how they become tensors."""
+
+    sources: Sequence[Source]
+    targets: Sequence[int]
+    names: Sequence[str]
+    load: Loader
+    npoints: int
+
+    def cloud(self, index: int) -> Tensor:
+        """All points (N, 3), normalised."""
+        return self.load(self.sources[index], f"`{self.names[index]}`")
+
+    def shown(self, index: int) -> Tensor:
+        """The points (M, 3) that are shown where nothing is left to chance."""
+        cloud = self.cloud(index)
+        return cloud[fixed(cloud, self.npoints)]
+
+    def pool(self, index: int) -> Tensor:
+        """The farthest points that random parts are drawn from."""
+        cloud = self.cloud(index)
+        return cloud[farthest(cloud, pool_size(self.npoints))]
+
+
+class TrainingClouds(Dataset[tuple[Tensor, int]]):
+    """Items `(cloud (M, 3) float32, class index)`: random points, changed by `augment`, drawn from
+    torch's global generator."""
+
+    def __init__(self, clouds: Labelled, augment: Augment | None) -> None:
+        self.clouds, self.augment, self.kept = clouds, augment, Kept(clouds.pool)
+
+    def __len__(self) -> int:
+        return len(self.clouds.sources)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        pool = self.kept[index]
+        cloud = pool[drawn(len(pool), self.clouds.npoints)]
+        return self.augment(cloud) if self.augment else cloud, self.clouds.targets[index]
+
+
+class Clouds(Dataset[tuple[Tensor, int]]):
+    """Items `(cloud (M, 3) float32, class index)`, the same every time."""
+
+    def __init__(self, clouds: Labelled) -> None:
+        self.clouds, self.kept, self.pools = clouds, Kept(clouds.shown), Kept(clouds.pool)
+
+    def __len__(self) -> int:
+        return len(self.clouds.sources)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.kept[index].clone(), self.clouds.targets[index]
+
+    def votes(self, number: int) -> Dataset[tuple[Tensor, int]]:
+        """The same clouds as the ballot `number` sees them: other random points, each cloud scaled
+        and shifted as in training; the same for the same number.
+
+        The mean of an adapted model's logits over some ballots is what the literature calls voting.
+        """
+        return Ballot(self.clouds, self.pools, number)
+
+
+class Ballot(Dataset[tuple[Tensor, int]]):
+    """What `Clouds.votes` gives."""
+
+    def __init__(self, clouds: Labelled, pools: Kept, number: int) -> None:
+        self.clouds, self.pools, self.number = clouds, pools, number
+
+    def __len__(self) -> int:
+        return len(self.clouds.sources)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        # torch's generator looks at 32 bits of its seed alone
+        seed = np.random.SeedSequence((self.number, index)).generate_state(1)
+        chance = torch.Generator().manual_seed(int(seed[0]))
+        pool = self.pools[index]
+        cloud = pool[drawn(len(pool), self.clouds.npoints, chance)]
+        return scale_translate(cloud, chance), self.clouds.targets[index]

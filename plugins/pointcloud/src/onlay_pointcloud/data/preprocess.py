@@ -1,0 +1,125 @@
+"""From a file to a tensor, the same for training, evaluation and prediction.
+
+All points are normalised, as float64, before some are chosen; then they become float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from onlay.errors import ConfigError, DataError
+from onlay_pointcloud.data.config import CloudPreprocess
+from onlay_pointcloud.data.readers import MESH_POINTS, checked, read_points
+from onlay_pointcloud.data.sampling import fixed
+
+Facts = Mapping[str, Any]
+
+Source = Path | np.ndarray
+"""A file, or points (N, 3 or more)."""
+
+
+def resolve(config: CloudPreprocess, input_spec: Facts) -> dict[str, Any]:
+    """Every choice made, from the config and the backbone; JSON-able, for the bundle.
+
+    Raises:
+        ConfigError: fewer points than the backbone needs.
+    """
+    npoints = config.npoints or input_spec["npoints"]
+    for field in ("groups", "group_size"):
+        if npoints < input_spec[field]:
+            raise ConfigError(
+                f"`preprocess.npoints` is {npoints}, fewer than the backbone's `{field}`,"
+                f" {input_spec[field]}"
+            )
+    normalize = config.normalize
+    return {
+        "modality": "points",
+        "npoints": npoints,
+        "min_points": npoints if config.pad == "none" else input_spec["groups"],
+        "normalize": input_spec["normalize"] if normalize == "backbone" else normalize,
+    }
+
+
+def reader(preprocessing: Facts) -> Callable[[Path], Tensor]:
+    """A function from a file to the cloud (npoints, 3) that a bundle's model was trained on; where
+    it was trained on categories of shapes and the file's folder is called after one, (npoints, 4),
+    the last column the category's number.
+
+    The function raises a `DataError` that names a file which cannot be used.
+    """
+    return Reader(preprocessing)
+
+
+class Reader:
+    """What `reader` gives; a class, so that it can be sent to another process."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.load, self.npoints = Loader(facts), facts["npoints"]
+        self.folders: Mapping[str, int] = facts.get("category_folders", {})
+        self.told: bool | None = None
+        """Whether the first file's folder told its category; clouds of one batch are alike."""
+
+    def __call__(self, path: Path) -> Tensor:
+        points_N3 = self.load(path)
+        cloud = points_N3[fixed(points_N3, self.npoints)]
+        category = self._category(path)
+        if category is None:
+            return cloud
+        return torch.cat([cloud, cloud.new_full((len(cloud), 1), category)], dim=1)
+
+    def _category(self, path: Path) -> int | None:
+        found = self.folders.get(path.resolve().parent.name)
+        if self.told not in (None, found is not None):
+            others = "tell theirs" if self.told else "do not tell theirs"
+            raise DataError(
+                f"the folder of `{path}` {'tells no' if self.told else 'tells the'} category and"
+                f" those of the files before it {others}; ask for them apart, or put all into"
+                f" folders such as `{next(iter(self.folders))}`"
+            )
+        self.told = found is not None
+        return found
+
+
+class Loader:
+    """All points of a source, normalised: float32 (N, 3)."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.normalize = facts["normalize"]
+        # a model that was adapted by hand, without a data set, has the backbone's facts alone
+        self.least = facts.get("min_points", facts["npoints"])
+        self.mesh_points = max(MESH_POINTS, facts["npoints"])
+
+    def __call__(self, source: Source, which: str = "a cloud") -> Tensor:
+        """`which` names a source that is no file.
+
+        Raises:
+            DataError: see `read_points`; fewer points than are needed.
+        """
+        if isinstance(source, Path):
+            points, which = read_points(source, self.mesh_points), f"`{source}`"
+        else:
+            points = checked(source, which)
+        if len(points) < self.least:
+            raise DataError(
+                f"{which} has {len(points)} points, and {self.least} are needed; set a smaller"
+                " `preprocess.npoints`, or `preprocess.pad: repeat` where it still has as many"
+                " points as the backbone has groups"
+            )
+        return torch.from_numpy(normalized(points, self.normalize).astype(np.float32))
+
+
+def normalized(points: np.ndarray, how: str) -> np.ndarray:
+    """Points (N, 3): as they are (`none`), their mean at the origin (`centre`), and also the
+    farthest at distance 1 (`unit_sphere`)."""
+    if how == "none":
+        return points
+    points = points - points.mean(0)
+    if how == "centre":
+        return points
+    return points / np.linalg.norm(points, axis=1).max()

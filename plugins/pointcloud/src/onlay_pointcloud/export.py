@@ -1,0 +1,27 @@
+"""Models for clouds as programs of `torch.export`, which need neither Onlay nor their own source.
+
+Shapes: B batch, N points.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from onlay.adapted import AdaptedModel
+
+
+def export(model: AdaptedModel, path: Path) -> None:
+    """Write a `.pt2` file: clouds (B, N, 3) float32, any B, N as in training, to the task's output.
+
+    `torch.export.load(path).module()` gives the model back. Sampling and grouping are part of it,
+    as torch operations; what could not be folded stays in it as it was trained.
+    """
+    example = model.anatomy.example(2).to(next(model.parameters()).device)
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    with torch.no_grad():
+        program = torch.export.export(model.eval(), (example,), dynamic_shapes=({0: batch},))
+    torch.export.save(program, path)

@@ -1,0 +1,94 @@
+"""What this distribution brings. Registering imports neither torch nor a reader of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onlay.descriptors import Backbone, Dataset, Exporter, Modality, Task
+from onlay.hooks import hookimpl
+
+_FEW = {"npoints": 64, "groups": 8, "group_size": 8}
+
+
+@hookimpl
+def register_modalities() -> Iterable[Modality]:
+    """Point clouds."""
+    from onlay_pointcloud.data.suffixes import SUFFIXES
+
+    yield Modality(
+        name="points",
+        reader="onlay_pointcloud.data.preprocess:reader",
+        suffixes=SUFFIXES,
+        summary="point clouds, and meshes that points are sampled on, (B, N, 3)",
+        viewer="onlay_pointcloud.viewer:view",
+    )
+
+
+@hookimpl
+def register_backbones() -> Iterable[Backbone]:
+    """Point-MAE's layout with the weights of several authors, and one that needs no download."""
+    for name, config, module, summary in (
+        ("onlay_points", "BundledConfig", "bundled", "a small one, pretrained, inside this wheel"),
+        ("point_mae", "PointMaeConfig", "build", "Point-MAE (ECCV 2022), 22 M parameters"),
+        ("act", "ActConfig", "build", "ACT (ICLR 2023), Point-MAE's layout"),
+        ("point_bert", "PointBertConfig", "build", "Point-BERT (CVPR 2022)"),
+        ("recon", "ReConConfig", "build", "ReCon (ICML 2023) as published, 43 M parameters"),
+        ("recon_as_mae", "ReConAsMaeConfig", "build", "ReCon's weights, Point-MAE's forward pass"),
+    ):
+        yield Backbone(
+            name=name,
+            config=f"onlay_pointcloud.backbones.config:{config}",
+            build=f"onlay_pointcloud.backbones.{module}:build",
+            modality="points",
+            summary=summary,
+            provides="onlay_pointcloud.backbones.traits:provides",
+            adopt="onlay_pointcloud.backbones.build:adopt",
+            examples=({**_FEW, **({} if name == "onlay_points" else {"pretrained": False})},),
+        )
+
+
+@hookimpl
+def register_tasks() -> Iterable[Task]:
+    """Beside classification, which is core's."""
+    yield Task(
+        name="part_segmentation",
+        config="onlay_pointcloud.tasks.config:PartSegmentationConfig",
+        build="onlay_pointcloud.tasks.segmentation:build",
+        summary="a part for each point of a cloud, with Point-MAE's decoder",
+        needs=frozenset({"points"}),
+        examples=({"categories": 2}, {"categories": 0}),
+        example="onlay_pointcloud.tasks.example:example",
+    )
+
+
+@hookimpl
+def register_datasets() -> Iterable[Dataset]:
+    """Layouts of labelled clouds."""
+    for name, config, summary in (
+        ("cloud_folder", "CloudFolderConfig", "a folder of class folders, in a dozen formats"),
+        ("shapes", "ShapesConfig", "generated everyday objects, without download"),
+        ("scanobjectnn", "ScanObjectNNConfig", "scanned objects of 15 classes, three variants"),
+        ("modelnet40", "ModelNet40Config", "shapes of 40 classes"),
+        ("modelnet_fewshot", "ModelNetFewshotConfig", "the few-shot episodes of ModelNet40"),
+        ("shapenet_part", "ShapeNetPartConfig", "50 parts of shapes of 16 categories"),
+    ):
+        yield Dataset(
+            name=name,
+            config=f"onlay_pointcloud.data.config:{config}",
+            build=f"onlay_pointcloud.data.{name}:build",
+            modality="points",
+            summary=summary,
+            example=f"onlay_pointcloud.data.samples:{name}",
+        )
+
+
+@hookimpl
+def register_exporters() -> Iterable[Exporter]:
+    """Programs."""
+    yield Exporter(
+        name="pt2",
+        modality="points",
+        export="onlay_pointcloud.export:export",
+        summary="a program that `torch.export.load` loads, sampling and grouping included",
+        partial=True,
+    )

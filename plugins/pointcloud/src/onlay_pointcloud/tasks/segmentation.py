@@ -1,0 +1,196 @@
+"""Part segmentation: a part for each point of a cloud.
+
+Shapes: B batch, N points, C parts, K categories, J joined levels of groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from onlay.errors import AnatomyError, ConfigError, DataError, OnlayError
+from onlay.features import Points
+from onlay.task import PartsPrediction
+from onlay_pointcloud.tasks.decoder import (
+    CATEGORY_WIDTH,
+    CategoryCode,
+    Classifier,
+    Propagation,
+    pooled,
+    pooled_prompts,
+)
+from onlay_pointcloud.tasks.restricted import in_category
+
+if TYPE_CHECKING:
+    from onlay.anatomy import Anatomy
+    from onlay.data import Splits
+    from onlay.features import Features
+    from onlay_pointcloud.tasks.config import PartSegmentationConfig
+
+UNKNOWN = -1
+"""The category of every part until the data is seen or a bundle is loaded."""
+
+
+def build(
+    config: PartSegmentationConfig, anatomy: Anatomy, labels: Sequence[str]
+) -> PartSegmentationHead:
+    """A head for a backbone of any width and depth.
+
+    Raises:
+        ConfigError: a level that the backbone does not have.
+    """
+    depth = len(anatomy.blocks)
+    levels = config.levels or thirds(depth)
+    if max(levels) >= depth:
+        raise ConfigError(
+            f"`task.levels` asks for block {max(levels)}, and the backbone has 0 to {depth - 1}"
+        )
+    return PartSegmentationHead(config, anatomy.sites["norm.out"].width, levels, labels)
+
+
+def thirds(depth: int) -> tuple[int, ...]:
+    """The last block of each third: 3, 7, 11 of 12; fewer where there are fewer than three."""
+    return tuple(sorted({-(-depth * third // 3) - 1 for third in (1, 2, 3)}))
+
+
+class PartSegmentationHead(nn.Module):
+    """The decoder of Point-MAE's part segmentation (Pang et al. 2022): 5,238,706 parameters at its
+    width of 384, for 50 parts of 16 categories.
+
+    A cloud's category is its fourth column. Clouds without one are decoded twice in evaluation: as
+    if every category were equally likely, and then as of the category that this finds likeliest.
+    """
+
+    main_metric = "instance_miou"
+    category_of_part: Tensor
+
+    def __init__(
+        self,
+        config: PartSegmentationConfig,
+        width: int,
+        levels: Sequence[int],
+        labels: Sequence[str],
+    ) -> None:
+        super().__init__()
+        self.config, self.levels, self.labels = config, tuple(levels), tuple(labels)
+        joined = width * len(self.levels)
+        self.propagation = Propagation(joined, hidden=4 * width)
+        self.category = CategoryCode(config.categories) if config.categories else None
+        whole = 2 * joined + (CATEGORY_WIDTH if config.categories else 0)
+        self.classifier = Classifier(whole, len(self.labels), config.dropout)
+        start = UNKNOWN if config.categories else 0
+        self.register_buffer("category_of_part", torch.full((len(self.labels),), start))
+
+    def prepare(self, splits: Splits) -> None:
+        """Take from the data which parts make up which category: `facts["categories"]`, category
+        -> its parts, in the order of the fourth column.
+
+        Raises:
+            ConfigError: another number of categories than `task.categories`.
+            DataError: a part of no category.
+        """
+        found: dict[str, Iterable[int]] = splits.facts.get("categories", {})
+        if self.config.categories not in (0, len(found)):
+            raise ConfigError(
+                f"`task.categories` is {self.config.categories} and the data has"
+                f" {len(found) or 'no'} categories: set `task.categories={len(found)}`"
+            )
+        if not found:
+            return
+        self.category_of_part.fill_(UNKNOWN)
+        for category, parts in enumerate(found.values()):
+            self.category_of_part[list(parts)] = category
+        if (lost := self.category_of_part == UNKNOWN).any():
+            raise DataError(f"part `{self.labels[int(lost.argwhere()[0])]}` is of no category")
+
+    def forward(self, features: Features) -> Tensor:
+        """Logits (B, N, C) over all parts, before a category restricts them."""
+        inputs, layout = features.inputs, features.layout
+        assert inputs is not None, "an encoder of clouds passes them on"
+        assert isinstance(layout, Points)
+        points_BN3, levels_BGJ = inputs[..., :3], torch.cat([*features.levels], 1).transpose(1, 2)
+        each_BNC = self.propagation(points_BN3, layout.centres, levels_BGJ)
+        whole_BW = self._whole(features, levels_BGJ)
+        if self.category is None:
+            return self.classifier(each_BNC, whole_BW)
+        if inputs.shape[-1] > 3:
+            return self._of_category(each_BNC, whole_BW, inputs[:, 0, 3].long())
+        if self.training:
+            raise DataError(
+                "the clouds have no fourth column, their category: give it, or set"
+                " `task.categories=0`"
+            )
+        even_BK = whole_BW.new_ones(1, self.config.categories) / self.config.categories
+        logits_BNC = self._decoded(each_BNC, whole_BW, even_BK.expand(whole_BW.shape[0], -1))
+        likeliest_B = self.category_of_part[self._likeliest_part(logits_BNC)]
+        return self._of_category(each_BNC, whole_BW, likeliest_B.clamp(min=0))
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of logits (B, N, C) and parts (B, N), over all parts of all categories,
+        scalar: the authors' negative log-likelihood of the logarithmic softmax."""
+        return F.cross_entropy(output.float().flatten(0, 1), targets.flatten())
+
+    def metrics(self) -> nn.Module:
+        """`instance_miou`, `class_miou`, and `accuracy` of points."""
+        try:
+            from torchmetrics import MetricCollection
+
+            from onlay_pointcloud.tasks.miou import MeanIoU, PointAccuracy
+        except ImportError as error:
+            raise OnlayError("metrics need `onlay-train`: pip install onlay-train") from error
+        if (self.category_of_part == UNKNOWN).any():
+            raise ConfigError(
+                "which parts make up which category must come from the data: call"
+                " `model.head.prepare(splits)`"
+            )
+        categories = self.category_of_part.tolist()
+        return MetricCollection(
+            {
+                "instance_miou": MeanIoU(categories, over="instances"),
+                "class_miou": MeanIoU(categories, over="categories"),
+                "accuracy": PointAccuracy(categories),
+            }
+        )
+
+    def predict(self, output: Tensor) -> list[PartsPrediction]:
+        """The part of each point among those of one category: the one whose parts have most of the
+        probability. A trained head that was told the category puts nearly all of it there."""
+        category_B = self.category_of_part[self._likeliest_part(output)]
+        parts_BN = in_category(output, category_B, self.category_of_part)
+        return [self._prediction(parts_N) for parts_N in parts_BN.cpu()]
+
+    def _prediction(self, parts_N: Tensor) -> PartsPrediction:
+        counts = parts_N.bincount(minlength=len(self.labels))
+        order = [i for i in counts.argsort(descending=True, stable=True).tolist() if counts[i]]
+        shares = {self.labels[i]: counts[i].item() / len(parts_N) for i in order}
+        return PartsPrediction(tuple(self.labels[i] for i in parts_N.tolist()), shares)
+
+    def _likeliest_part(self, logits_BNC: Tensor) -> Tensor:
+        """A part (B,) of the category whose parts have most of the probability."""
+        share_BC = logits_BNC.detach().float().softmax(-1).mean(1)
+        same_CC = self.category_of_part.unsqueeze(0) == self.category_of_part.unsqueeze(1)
+        return (share_BC @ same_CC.float()).argmax(-1)
+
+    def _of_category(self, each_BNC: Tensor, whole_BW: Tensor, category_B: Tensor) -> Tensor:
+        weights_BK = F.one_hot(category_B, self.config.categories).to(whole_BW.dtype)
+        return self._decoded(each_BNC, whole_BW, weights_BK)
+
+    def _decoded(self, each_BNC: Tensor, whole_BW: Tensor, weights_BK: Tensor) -> Tensor:
+        assert self.category is not None
+        described_BW = torch.cat([whole_BW, self.category(weights_BK)], dim=-1)
+        return self.classifier(each_BNC, described_BW)
+
+    def _whole(self, features: Features, levels_BGJ: Tensor) -> Tensor:
+        if self.config.global_features == "pool":
+            return pooled(levels_BGJ)
+        count = features.prompts.shape[1]
+        if count < len(self.levels):
+            raise AnatomyError(
+                f"`task.global_features: prompts` needs at least {len(self.levels)} inserted"
+                f" tokens, one for each level, and the method inserts {count}"
+            )
+        return pooled_prompts(features.prompts, len(self.levels))

@@ -1,0 +1,78 @@
+"""Clouds in 3D as one self-contained HTML page, with a choice of what its colours mean.
+
+Shapes: N points, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+from torch import Tensor
+
+from onlay.features import Points
+from onlay.inspecting import Observation
+from onlay.pages import Record, write
+
+
+def view(observations: Sequence[Observation], out: Path) -> None:
+    """Write the page: coloured by each signal of each block, by predicted part and by group."""
+    labels = sorted({part for seen in observations for part in _parts(seen)})
+    script = files("onlay_pointcloud").joinpath("viewer.js").read_text("utf-8")
+    write(
+        observations,
+        out,
+        data=[_points(seen) for seen in observations],
+        scripts=[get_plotlyjs(), script],
+        more=[list(_more(seen, labels)) for seen in observations],
+    )
+
+
+def _points(observation: Observation) -> Record:
+    cloud_N3 = observation.inputs[0, :, :3].float().cpu()
+    nearest_N = _nearest(cloud_N3, _layout(observation).centres[0].float().cpu())
+    rows = [[float(f"{x:.4g}") for x in point] for point in cloud_N3.tolist()]
+    return {"points": rows, "nearest": nearest_N.tolist()}
+
+
+def _layout(observation: Observation) -> Points:
+    layout = observation.features.layout
+    assert isinstance(layout, Points)
+    return layout
+
+
+def _nearest(cloud_N3: Tensor, centres_G3: Tensor) -> Tensor:
+    """Index of each point's nearest centre, (N,)."""
+    return (cloud_N3.unsqueeze(1) - centres_G3).square().sum(-1).argmin(1)
+
+
+def _parts(observation: Observation) -> Sequence[str]:
+    """Of a task that answers for each point, otherwise empty."""
+    return getattr(observation.prediction, "parts", None) or ()
+
+
+def _more(observation: Observation, labels: Sequence[str]) -> Iterator[Record]:
+    if parts := _parts(observation):
+        values = [labels.index(part) for part in parts]
+        yield _record("predicted part", values, len(labels)) | {"labels": labels, "points": True}
+    yield _groups(_layout(observation).centres.shape[1])
+
+
+def _groups(count: int) -> Record:
+    """Too many for a legend, and their numbers say nothing."""
+    return _record("group", list(range(count)), count) | {"legend": False}
+
+
+def _record(name: str, values: Sequence[int], categories: int) -> Record:
+    """As `onlay.pages.signals` gives them, of one value for each group, or with `points` for each
+    point."""
+    block = {
+        "title": name,
+        "values": [[value] for value in values],
+        "summary": list(values),
+        "agreement": [1.0] * len(values),
+        "usage": [values.count(index) / len(values) for index in range(categories)],
+    }
+    return {"name": name, "categories": categories, "blocks": [block]}

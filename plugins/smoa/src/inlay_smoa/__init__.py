@@ -1,1 +1,0 @@
-"""Adapter-X (2024): a Sharing Mixture of Adapters for Inlay."""

@@ -1,0 +1,1 @@
+"""Adapter-X (2024): a Sharing Mixture of Adapters for Onlay."""
