@@ -22,6 +22,7 @@ from onlay.config.base import Config
 from onlay.config.explain import explained
 from onlay.descriptors import resolve
 from onlay.errors import OnlayError
+from onlay.firstparty import install
 
 NOUNS = {"dataset": "data set"}
 LINE = re.compile(r"^<!-- (\w+):? ?(.*?) -->$", re.MULTILINE)
@@ -178,6 +179,11 @@ def parents(error: type[BaseException]) -> str:
     return ", ".join(f"`{base.__name__}`" for base in error.__bases__)
 
 
+def to_install(*names: str) -> Iterator[str]:
+    """How one gets distributions of ours."""
+    yield f"To install it, {install(*names)}."
+
+
 def flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, dict):
@@ -212,4 +218,5 @@ PARTS: dict[str, Callable[..., Iterable[str]]] = {
     "errors": failures,
     "documented": documented,
     "matrix": matrix,
+    "install": to_install,
 }

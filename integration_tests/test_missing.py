@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 
 import pytest
 
 from onlay import PluginHost
 from onlay.errors import UnknownName
-from onlay.firstparty import BROUGHT_BY
+from onlay.firstparty import BROUGHT_BY, install
 
 INSTALLED = {point.dist.name for point in metadata.entry_points(group="onlay")}
 MISSING = [
@@ -28,7 +29,7 @@ data: {{{{name: {"shapes" if CLOUDS else "digits"}}}}}
 
 @pytest.mark.parametrize(("distribution", "kind", "name"), MISSING)
 def test_the_host_says_what_to_install(distribution, kind, name):
-    with pytest.raises(UnknownName, match=f"pip install {distribution}"):
+    with pytest.raises(UnknownName, match=re.escape(install(distribution))):
         PluginHost.discover().find(kind, name)
 
 
@@ -42,7 +43,7 @@ def test_a_run_with_a_missing_method(onlay, tmp_path, distribution, name):
     assert result.exit_code == 2
     assert "Traceback" not in result.output
     needed = distribution if "onlay-train" in INSTALLED else "onlay-train"
-    assert f"pip install {needed}" in result.stderr
+    assert install(needed) in result.stderr
     explained = onlay("explain", name)
     assert explained.exit_code == 2
-    assert f"pip install {distribution}" in explained.stderr
+    assert install(distribution) in explained.stderr

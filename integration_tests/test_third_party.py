@@ -88,7 +88,8 @@ def test_without_it_the_bundle_says_what_to_install(run_folder, digit):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     needs = "needs the method `lora`, which is not installed: it comes with `onlay-example-lora"
-    assert f"{needs} 1.0.0`: pip install onlay-example-lora==1.0.0" in " ".join(done.stderr.split())
+    command = "`pip install onlay-example-lora==1.0.0`"
+    assert f"{needs} 1.0.0`: {command}" in " ".join(done.stderr.split())
     assert subprocess.run(predict, capture_output=True).returncode == 0, "it is back"
 
 

@@ -158,14 +158,14 @@ def test_a_method_that_is_not_installed_says_what_to_install(bundle):
     change(bundle, method={"name": "arc"})
     alone = PluginHost()  # whatever is installed
     alone.add(builtin, name="core", distribution="onlay", version="0.1.0")
-    with pytest.raises(UnknownName, match="pip install onlay-arc"):
+    with pytest.raises(UnknownName, match="pip install --find-links dist onlay-arc"):
         onlay.load(bundle, backbone=tiny_backbone(), host=alone)
 
 
 @pytest.mark.parametrize(
     ("distribution", "version", "advice"),
     [
-        ("acme-lora", "1.2", "it comes with `acme-lora 1.2`: pip install acme-lora==1.2"),
+        ("acme-lora", "1.2", "it comes with `acme-lora 1.2`: `pip install acme-lora==1.2`"),
         ("lora.py", "", "it comes with a plugin file, `onlay --plugin lora.py`"),
     ],
 )

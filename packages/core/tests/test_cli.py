@@ -142,8 +142,11 @@ def test_ctrl_c_is_130(onlay):
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("train", "`train` needs `onlay-train`: pip install onlay-train"),
-        ("demo", "`demo` needs `onlay-train`: pip install onlay-train"),
+        (
+            "train",
+            "`train` needs `onlay-train`: in a clone of Onlay `hatch build --all`, ",
+        ),
+        ("demo", "`demo` needs `onlay-train`: in a clone of Onlay"),
         ("halo", "did you mean `hello`?"),
     ],
 )
@@ -219,8 +222,8 @@ def test_explain_everything_else(onlay, name):
     ("name", "sentence"),
     [
         ("twit", "did you mean `twist`?"),
-        ("iconformer", "it comes with `onlay-iconformer`: pip install onlay-iconformer"),
-        ("point_bert", "pip install onlay-pointcloud"),
+        ("iconformer", "it comes with `onlay-iconformer`: in a clone of Onlay"),
+        ("point_bert", "pip install --find-links dist onlay-pointcloud`"),
     ],
 )
 def test_explain_what_is_not_there(onlay, name, sentence):

@@ -379,7 +379,7 @@ def test_import_of_a_whole_model_writes_its_backbone_beside_the_bundle(onlay, fo
         (["squash", "x.pt"], "method `squash` reads no foreign checkpoints (have: shift)"),
         (["shift", "x.pt"], "there is no file `x.pt`"),
         (["shfit", "x.pt"], "did you mean `shift`?"),
-        (["dapt", "x.pt"], "pip install onlay-dapt"),
+        (["dapt", "x.pt"], "pip install --find-links dist onlay-dapt`"),
     ],
 )
 def test_wrong_imports(onlay, tmp_path, args, sentence):

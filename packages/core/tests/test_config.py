@@ -20,6 +20,7 @@ from onlay.config.run import RunConfig
 from onlay.config.schema import run_schema
 from onlay.descriptors import Backbone, Dataset, Method
 from onlay.errors import ConfigError, OnlayError
+from onlay.firstparty import install
 from onlay.tasks.config import ClassificationConfig
 
 DATA = Path(__file__).parent / "data"
@@ -226,7 +227,7 @@ def test_parse(value, host):
         (
             "iconformer",
             "no method `iconformer` is installed (have: bend, bitfit, full, linear); "
-            "it comes with `onlay-iconformer`: pip install onlay-iconformer",
+            f"it comes with `onlay-iconformer`: {install('onlay-iconformer')}",
         ),
     ],
 )
@@ -259,7 +260,7 @@ def test_errors_are_one_sentence_with_a_short_place(data, host, method, sentence
         ({"task": {"pool": "median"}}, "task.pool: must be of `pretrained`, `cls`"),
         ({"backbone": "zoo_bundle"}, "no backbone `zoo_bundle` is installed"),
         ({"backbone": "zoo_bundle"}, "did you mean `zoo_bundled`?"),
-        ({"backbone": "point_mae"}, "pip install onlay-pointcloud"),
+        ({"backbone": "point_mae"}, "pip install --find-links dist onlay-pointcloud`"),
         (
             {"preset": "strng"},
             "method `bend` has no preset `strng` (have: strong, solid, flat); did you mean",

@@ -254,11 +254,15 @@ def test_two_claims_on_one_name_are_an_error_that_names_both():
     ("kind", "name", "sentence"),
     [
         ("method", "linaer", "(have: bitfit, full, linear); did you mean `linear`?"),
-        ("method", "dapt", "it comes with `onlay-dapt`: pip install onlay-dapt"),
+        (
+            "method",
+            "dapt",
+            "it comes with `onlay-dapt`: in a clone of Onlay `hatch",
+        ),
         ("method", "zzz", "no method `zzz` is installed (have: bitfit, full, linear)"),
-        ("backbone", "point_mae", "pip install onlay-pointcloud"),
-        ("backbone", "vit_base_patch16_224.mae", "pip install onlay-image"),
-        ("command", "eval", "`eval` needs `onlay-train`: pip install onlay-train"),
+        ("backbone", "point_mae", "pip install --find-links dist onlay-pointcloud`"),
+        ("backbone", "vit_base_patch16_224.mae", "pip install --find-links dist onlay-image`"),
+        ("command", "eval", "`eval` needs `onlay-train`: in a clone of Onlay"),
         ("command", "trian", "did you mean `train`?"),
     ],
 )

@@ -103,7 +103,7 @@ def test_a_method_of_ours_that_is_not_installed(
 ) -> None:
     monkeypatch.setitem(BROUGHT_BY, "onlay-unborn", {"method": ("unborn",)})
     told = refusal(onlay_command("train", "method=unborn"))
-    assert "it comes with `onlay-unborn`: pip install onlay-unborn" in told
+    assert "it comes with `onlay-unborn`: in a clone of Onlay `hatch" in told
 
 
 def test_train_without_words_says_what_to_type(onlay_command: Command) -> None:

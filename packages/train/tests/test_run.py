@@ -353,7 +353,7 @@ def test_a_tracker_that_is_not_installed(
     from accelerate import tracking
 
     monkeypatch.setattr(tracking, "_available_trackers", [])
-    with pytest.raises(ConfigError, match="tracker `comet_ml` is not installed: pip install comet"):
+    with pytest.raises(ConfigError, match="`comet_ml` is not installed: `pip install comet"):
         train(configure("train.trackers=comet_ml"), host, console=quiet)
 
 

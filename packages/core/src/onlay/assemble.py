@@ -15,6 +15,7 @@ from onlay.config import parse
 from onlay.config.base import Config
 from onlay.descriptors import Method, resolve
 from onlay.errors import AnatomyError, ConfigError
+from onlay.firstparty import install
 from onlay.fit import check_fit
 from onlay.host import PluginHost
 
@@ -167,9 +168,10 @@ def as_built(backbone: Any, host: PluginHost) -> BuiltBackbone:
         built = resolve(descriptor.adopt)(backbone) if descriptor.adopt else None
         if built is not None:
             return built
+    there = ", ".join(sorted(host.backbones)) or f"none; {install('onlay-image')}"
     raise AnatomyError(
         f"no installed plugin knows the anatomy of a `{type(backbone).__name__}`"
-        f" (backbones: {', '.join(sorted(host.backbones)) or 'none; try pip install onlay-image'})"
+        f" (backbones: {there})"
     )
 
 

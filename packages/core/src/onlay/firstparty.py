@@ -1,6 +1,11 @@
-"""Names that Onlay's own distributions bring, so that an error can say what to install."""
+"""Names that Onlay's own distributions bring, and how one installs them: what an error says."""
 
 from __future__ import annotations
+
+import re
+
+INSTALL = "in a clone of Onlay `hatch build --all`, then `pip install --find-links dist {}`"
+"""How one gets a wheel of ours. Once they are on a package index: "`pip install {}`"."""
 
 BROUGHT_BY = {
     "onlay-arc": {"method": ("arc",)},
@@ -40,3 +45,14 @@ def distribution_of(kind: str, name: str) -> str | None:
 def names_of(kind: str) -> set[str]:
     """All of our own names of one kind."""
     return {name for kinds in BROUGHT_BY.values() for name in kinds.get(kind, ())}
+
+
+def install(*words: str) -> str:
+    """The command that installs a distribution, ours or somebody else's.
+
+    >>> install("acme-lora==1.2")
+    '`pip install acme-lora==1.2`'
+    """
+    ours = {"onlay", *BROUGHT_BY}
+    names = {re.split(r"[\[=<>!~ ]", word)[0] for word in words}
+    return (INSTALL if names & ours else "`pip install {}`").format(" ".join(words))

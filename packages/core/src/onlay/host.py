@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from onlay.descriptors import resolve
 from onlay.discovery import Candidate, PluginRecord, from_file, in_words, installed
 from onlay.errors import OnlayError, PluginError
+from onlay.firstparty import install
 from onlay.registry import KINDS, Registry
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class PluginHost:
                 answer = impl.function(*(facts[name] for name in impl.argnames))
             if answer is not None:
                 return answer
-        raise PluginError(f"no plugin answers `{hook}`: pip install onlay-train")
+        raise PluginError(f"no plugin answers `{hook}`: {install('onlay-train')}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from onlay.discovery import PluginRecord
 from onlay.errors import OnlayError, PluginError, UnknownName, unknown
-from onlay.firstparty import distribution_of, names_of
+from onlay.firstparty import distribution_of, install, names_of
 
 
 def missing(
@@ -43,8 +43,8 @@ def unusable(kind: str, name: str, record: PluginRecord) -> PluginError:
 
 def _to_install(kind: str, name: str, distribution: str, known: list[str]) -> UnknownName:
     if kind == "command":
-        return UnknownName(f"`{name}` needs `{distribution}`: pip install {distribution}")
-    return unknown(kind, name, known, f"it comes with `{distribution}`: pip install {distribution}")
+        return UnknownName(f"`{name}` needs `{distribution}`: {install(distribution)}")
+    return unknown(kind, name, known, f"it comes with `{distribution}`: {install(distribution)}")
 
 
 def _hint(kind: str, records: list[PluginRecord]) -> str:
@@ -52,5 +52,5 @@ def _hint(kind: str, records: list[PluginRecord]) -> str:
     if broken:
         return f"{', '.join(broken)} cannot be used and may bring it: see `onlay plugins`"
     if kind == "backbone" and not any(r.distribution == "onlay-image" for r in records):
-        return "timm's backbones come with `onlay-image`: pip install onlay-image"
+        return f"timm's backbones come with `onlay-image`: {install('onlay-image')}"
     return ""

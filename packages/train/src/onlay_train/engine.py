@@ -20,6 +20,7 @@ from accelerate.utils import (
 
 from onlay.config.train import TrainConfig
 from onlay.errors import ConfigError
+from onlay.firstparty import install
 from onlay_train.folder import flat
 
 _PACKAGES = {"comet_ml": "comet-ml"}
@@ -73,6 +74,6 @@ def _tracker(name: str, folder: Path | None) -> str | TensorBoardTracker:
     if LoggerType(name) not in get_available_trackers():
         raise ConfigError(
             f"tracker `{name}` is not installed:"
-            f" pip install {_PACKAGES.get(name, name)}, or leave it out of `train.trackers`"
+            f" {install(_PACKAGES.get(name, name))}, or leave it out of `train.trackers`"
         )
     return TensorBoardTracker("tensorboard", str(folder)) if name == "tensorboard" else name

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from onlay.errors import PluginError
+from onlay.firstparty import install
 
 UNFIT = {
     "adalora": "its ranks are shared out anew by a call between the steps of a loop made for it",
@@ -81,7 +82,7 @@ def tuners() -> dict[str, tuple[str, ...]]:
 def _folder() -> Path:
     spec = find_spec("peft")
     if spec is None or spec.origin is None:
-        raise PluginError("method `peft` needs the package `peft`: pip install peft")
+        raise PluginError(f"method `peft` needs the package `peft`: {install('peft')}")
     return Path(spec.origin).parent
 
 

@@ -55,7 +55,7 @@ def _body(manifest: Manifest, record: Mapping[str, Any], size: int) -> Iterator[
     count = sum(manifest.parameters.values())
     yield f"# `{method}` on `{backbone.label}`\n"
     yield (
-        f"An [Onlay](https://pypi.org/project/onlay/) adapter: {count:,} trained parameters"
+        f"An Onlay adapter: {count:,} trained parameters"
         f" ({100 * count / backbone.parameters:.2f} % of the frozen backbone's"
         f" {backbone.parameters:,}), {size / 1024:,.0f} KiB.\n"
     )

@@ -18,7 +18,7 @@ from onlay.bundle.hub import PREFIX, download
 from onlay.bundle.manifest import FORMAT_VERSION, Manifest
 from onlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
 from onlay.errors import BundleError, UnknownName
-from onlay.firstparty import distribution_of
+from onlay.firstparty import distribution_of, install
 from onlay.host import PluginHost
 from onlay.missing import unusable
 
@@ -102,7 +102,7 @@ def read_manifest(folder: Path) -> Manifest:
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise BundleError(
             f"`{path}` was saved by a newer Onlay"
-            f" (format {version}; this one reads {FORMAT_VERSION}): pip install --upgrade onlay"
+            f" (format {version}; this one reads {FORMAT_VERSION}): {install('--upgrade', 'onlay')}"
         )
     try:
         return Manifest.model_validate(data)
@@ -153,7 +153,8 @@ def check_installed(manifest: Manifest, folder: Path, host: PluginHost, *, backb
 def _to_install(distribution: str, version: str) -> str:
     if distribution.endswith(".py"):
         return f"it comes with a plugin file, `onlay --plugin {distribution}`"
-    return f"it comes with `{distribution} {version}`: pip install {distribution}=={version}"
+    exactly = f"{distribution}=={version}" if version else distribution
+    return f"it comes with `{distribution} {version}`: {install(exactly)}"
 
 
 def _source(manifest: Manifest, folder: Path) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from onlay.errors import AnatomyError, CannotFold, ConfigError, OnlayError
+from onlay.firstparty import install
 from onlay.task import Prediction
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class ClassificationHead(nn.Module):
             from torchmetrics import Metric, MetricCollection
             from torchmetrics.classification import MulticlassAccuracy
         except ImportError as error:
-            raise OnlayError("metrics need `onlay-train`: pip install onlay-train") from error
+            raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
         classes = max(len(self.labels), 2)
         metrics: dict[str, Metric | MetricCollection] = {
             "top1": MulticlassAccuracy(classes, average="micro"),

@@ -1,6 +1,6 @@
 """For authors of plugins: the contracts as checks, and tiny backbones to try things on.
 
-`pip install onlay[testing]` brings pytest. None of this is loaded unless a test asks for it.
+The extra `testing` brings pytest. None of this is loaded unless a test asks for it.
 """
 
 from onlay.testing.checking import Broken, Outcome

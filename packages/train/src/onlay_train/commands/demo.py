@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onlay.errors import UnknownName
+from onlay.firstparty import install
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def demo(ctx: click.Context, out: Path) -> None:
     host: PluginHost = ctx.obj
     there = {name: d for name, d in DEMOS.items() if d.base["backbone"] in host.backbones}
     if not there:
-        raise UnknownName("the demo needs data: pip install onlay-image or onlay-pointcloud")
+        raise UnknownName(
+            f"the demo needs data of `onlay-image` or `onlay-pointcloud`: {install('onlay-image')}"
+        )
     from rich.console import Console
 
     from onlay_train.signals import Stopped
@@ -116,7 +119,7 @@ def show(each: Demo, out: Path, host: PluginHost, console: Console) -> None:
     console.print(f"picture {out}/comparison.png, bundles {out}/*/bundle", highlight=False)
     left_out = each.variants.keys() - variants.keys()
     for label in sorted(left_out):
-        console.print(f"`{label}` was left out: pip install onlay-{label}", highlight=False)
+        console.print(f"`{label}` was left out: {install(f'onlay-{label}')}", highlight=False)
     method = next((m for m in variants if m not in ("linear", "full")), "linear")
     console.print(
         f"next, your own {each.your_own.format(method=method)}", highlight=False, soft_wrap=True

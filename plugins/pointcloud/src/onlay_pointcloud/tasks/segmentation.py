@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from onlay.errors import AnatomyError, ConfigError, DataError, OnlayError
 from onlay.features import Points
+from onlay.firstparty import install
 from onlay.task import PartsPrediction
 from onlay_pointcloud.tasks.decoder import (
     CATEGORY_WIDTH,
@@ -141,7 +142,7 @@ class PartSegmentationHead(nn.Module):
 
             from onlay_pointcloud.tasks.miou import MeanIoU, PointAccuracy
         except ImportError as error:
-            raise OnlayError("metrics need `onlay-train`: pip install onlay-train") from error
+            raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
         if (self.category_of_part == UNKNOWN).any():
             raise ConfigError(
                 "which parts make up which category must come from the data: call"

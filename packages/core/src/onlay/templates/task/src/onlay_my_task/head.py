@@ -69,7 +69,7 @@ class Head(nn.Module):
         try:
             from .metrics import scores
         except ImportError as error:
-            text = "metrics need `torchmetrics`: pip install onlay-train"
+            text = "metrics need `torchmetrics`: `pip install torchmetrics`"
             raise OnlayError(text) from error
         return scores(len(self.labels), self.config.threshold)
 
