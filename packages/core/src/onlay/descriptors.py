@@ -170,6 +170,9 @@ class Exporter:
     summary: str
     partial: bool = False
     """Whether it can also hold what cannot be folded (routing, inserted tokens)."""
+    suffixes: frozenset[str] = frozenset()
+    """What its files end in, in lower case and with the dot, by which `onlay merge --out` chooses
+    it; a name that ends otherwise is refused. None: it takes any name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,7 +129,7 @@ def _distance(actual: Tensor, expected: Tensor) -> float:
 
 def _write(twin: TimmModule, kwargs: Mapping[str, Any], model: AdaptedModel, path: Path) -> None:
     twin.pretrained_cfg = twin.pretrained_cfg | _facts(model)
-    single = path.suffix == ".safetensors"
+    single = path.suffix.lower() == ".safetensors"
     folder = path.parent if single else path
     folder.mkdir(parents=True, exist_ok=True)
     names = (path.name, f"{path.stem}.json") if single else ("model.safetensors", "config.json")

@@ -93,4 +93,5 @@ def register_exporters() -> Iterable[Exporter]:
         modality="image",
         export="onlay_image.export:export",
         summary="a state dict and config that `timm.create_model` loads",
+        suffixes=frozenset({".safetensors"}),
     )

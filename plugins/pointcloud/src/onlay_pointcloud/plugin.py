@@ -91,4 +91,5 @@ def register_exporters() -> Iterable[Exporter]:
         export="onlay_pointcloud.export:export",
         summary="a program that `torch.export.load` loads, sampling and grouping included",
         partial=True,
+        suffixes=frozenset({".pt2"}),
     )

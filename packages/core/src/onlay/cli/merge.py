@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onlay.cli.exporters import choose
 from onlay.cli.options import backbone_option, bundle_argument, with_host
 from onlay.descriptors import resolve
-from onlay.errors import ConfigError, RunError
+from onlay.errors import RunError
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onlay.anatomy import Refusal
-    from onlay.descriptors import Exporter
 
 
 @click.command()
 @bundle_argument
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File or new folder.")
-@click.option("--format", "name", help="One of the installed exporters; default: the only one.")
+@click.option("--format", "name", help="One of the installed exporters; default: by --out.")
 @backbone_option
 @with_host
 def merge(
@@ -31,14 +31,15 @@ def merge(
     """Fold the adapter of a run into its backbone: onlay merge RUN --out FILE
 
     The result needs no Onlay; timm's format is what `timm.create_model` loads, `pt2` what
-    `torch.export.load` does. The latter also holds pieces that cannot be folded.
+    `torch.export.load` does. The latter also holds pieces that cannot be folded. The suffix of FILE
+    chooses the format; a name without one is a folder in timm's.
     """
     from onlay.bundle import load
 
     if out.exists():
         raise RunError(f"`{out}` is there already: give another name or remove it")
     model = load(bundle, backbone=backbone, host=host)
-    exporter = _exporter(host, model.built.modality, name)
+    exporter = choose(host, model.built.modality, name, out)
     merged = model.merge(partial=exporter.partial)
     out.parent.mkdir(parents=True, exist_ok=True)
     resolve(exporter.export)(merged, out)
@@ -57,13 +58,3 @@ def _by_reason(refusals: Sequence[Refusal]) -> dict[str, list[str]]:
     for refusal in refusals:
         found.setdefault(refusal.reason, []).append(refusal.path)
     return found
-
-
-def _exporter(host: PluginHost, modality: str, name: str | None) -> Exporter:
-    fitting = {n: e for n, e in host.exporters.items() if e.modality == modality}
-    if name is not None and name not in fitting:
-        host.find("exporter", name)  # an unknown or broken one tells more
-    if name in fitting or len(fitting) == 1:
-        return fitting[name or next(iter(fitting))]
-    have = ", ".join(f"`{n}`" for n in fitting) or "none"
-    raise ConfigError(f"choose the format of a {modality} model with `--format` (have: {have})")
