@@ -86,4 +86,4 @@ def test_what_is_wrong_with_an_episode(
     path.write_bytes(pickle.dumps({"train": []}))
     fails(lambda: build(root, spec), f"`{path}` does not hold `train` and `test` lists")
     path.write_bytes(pickle.dumps({"train": [], "test": [torch.nn.ReLU()]}))
-    fails(lambda: build(root, spec), f"`{path}` is a pickle that asks for `torch.nn")
+    fails(lambda: build(root, spec), f"`{path}` cannot be read", "it asks for `torch.nn")

@@ -179,7 +179,7 @@ def test_a_pickle_that_carries_code(
 ) -> None:
     path, mark = tmp_path / "evil.dat", tmp_path / "mark"
     path.write_bytes(pickle.dumps([[kind(mark)], [0]], protocol))
-    fails(lambda: read_pickle(path), f"`{path}` is a pickle that asks for", wanted, "refused")
+    fails(lambda: read_pickle(path), f"`{path}` cannot be read", "asks for", wanted, "refused")
     assert not mark.exists()
     pickle.loads(path.read_bytes())
     assert mark.exists(), "it is a real one"
@@ -207,4 +207,4 @@ def test_the_names_of_numpy_before_two(tmp_path: Path) -> None:
 
 def test_codecs_are_for_bytes_alone(tmp_path: Path, fails: Callable) -> None:
     (tmp_path / "a.pkl").write_bytes(b"c_codecs\nencode\n(Vabc\nVrot13\ntR.")
-    fails(lambda: read_pickle(tmp_path / "a.pkl"), "bytes are encoded as `rot13`")
+    fails(lambda: read_pickle(tmp_path / "a.pkl"), "in a way that numpy does not")

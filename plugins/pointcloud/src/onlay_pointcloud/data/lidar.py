@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from onlay_pointcloud.data.bounds import Malformed
+
 
 def read_las(path: Path) -> np.ndarray:
     """Coordinates (N, 3) about the middle of the file's bounding box.
@@ -17,7 +19,7 @@ def read_las(path: Path) -> np.ndarray:
     try:
         xyz = np.asarray(laspy.read(path).xyz)
     except laspy.errors.LaspyException as error:
-        raise ValueError(str(error)) from error
+        raise Malformed(str(error)) from error
     return xyz - (xyz.min(0) + xyz.max(0)) / 2 if len(xyz) else xyz
 
 
@@ -28,8 +30,8 @@ def read_pcd(path: Path) -> np.ndarray:
     cloud = PointCloud.from_path(path)
     missing = [f"`{axis}`" for axis in "xyz" if axis not in cloud.fields]
     if missing:
-        raise ValueError(f"it has no field {missing[0]} (have: {', '.join(cloud.fields)})")
+        raise Malformed(f"it has no field {missing[0]} (have: {', '.join(cloud.fields)})")
     xyz = cloud.numpy(("x", "y", "z"))
     if len(xyz) != cloud.points:
-        raise ValueError(f"its header promises {cloud.points} points and it has {len(xyz)}")
+        raise Malformed(f"its header promises {cloud.points} points and it has {len(xyz)}")
     return xyz

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from onlay_pointcloud.data.bounds import Malformed
+
 logging.getLogger("trimesh").addHandler(logging.NullHandler())  # else it prints tracebacks
 _COUNTS = {
     ".off": rb"\s*\w*OFF\s*(\d+)\s+(\d+)",  # counts may be glued to the word
@@ -32,9 +34,9 @@ def read_mesh(path: Path, count: int) -> np.ndarray:
         return np.concatenate([np.asarray(part.vertices) for part in parts])
     whole: Any = trimesh.util.concatenate(meshes)
     if not np.isfinite(whole.vertices).all():
-        raise ValueError("a vertex is NaN or infinite")
+        raise Malformed("a vertex is NaN or infinite")
     if not whole.area > 0:
-        raise ValueError("its faces have no area")
+        raise Malformed("its faces have no area")
     return np.asarray(trimesh.sample.sample_surface(whole, count, seed=0)[0])
 
 
@@ -46,7 +48,7 @@ def _scene(path: Path) -> Any:
         with path.open("rb") as file:
             return trimesh.load_scene(file, file_type=kind, process=False, skip_materials=True)
     except ModuleNotFoundError as error:  # of what guesses the encoding of text
-        raise ValueError("it is neither a whole binary file nor text in UTF-8") from error
+        raise Malformed("it is neither a whole binary file nor text in UTF-8") from error
 
 
 def _check_counts(path: Path, parts: list[Any]) -> None:
@@ -60,4 +62,4 @@ def _check_counts(path: Path, parts: list[Any]) -> None:
     for promised, name in zip(counts, ("vertices", "faces"), strict=True):
         found = sum(len(getattr(part, name, ())) for part in parts)
         if found < int(promised):
-            raise ValueError(f"its header promises {int(promised)} {name}, and it has {found}")
+            raise Malformed(f"its header promises {int(promised)} {name}, and it has {found}")

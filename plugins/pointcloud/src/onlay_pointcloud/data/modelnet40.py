@@ -73,12 +73,25 @@ def _pickled(path: Path, labels: Sequence[str]) -> list[Item]:
     content = read_pickle(path)
     try:
         clouds, numbers = content
-        pairs = zip(clouds, (int(np.asarray(n).reshape(())) for n in numbers), strict=True)
+        pairs = zip(clouds, (whole_number(n) for n in numbers), strict=True)
         return [labelled(cloud, n, labels, path, i) for i, (cloud, n) in enumerate(pairs)]
     except DataError:
         raise
     except (TypeError, ValueError) as error:
         raise DataError(f"`{path}` does not hold a list of clouds and one of labels") from error
+
+
+def whole_number(value: Any) -> int:
+    """A label of a pickle: a number, or an array of one.
+
+    Raises:
+        TypeError: anything else.
+    """
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
+    if not isinstance(value, int | np.integer):
+        raise TypeError
+    return int(value)
 
 
 def labelled(points: Any, number: int, labels: Sequence[str], path: Path, index: int) -> Item:
@@ -87,9 +100,9 @@ def labelled(points: Any, number: int, labels: Sequence[str], path: Path, index:
     Raises:
         DataError: no points (N, 3 or more), a label outside the classes.
     """
-    points = np.asarray(points)
-    if points.ndim != 2 or points.shape[1] < 3:
-        raise DataError(f"cloud {index} of `{path}` has the shape {points.shape}")
+    if not isinstance(points, np.ndarray) or points.ndim != 2 or points.shape[1] < 3:
+        shape = getattr(points, "shape", "of no array")
+        raise DataError(f"cloud {index} of `{path}` has the shape {shape}")
     if not 0 <= number < len(labels):
         raise DataError(
             f"cloud {index} of `{path}` has the label {number}, and the {len(labels)} classes are"

@@ -10,7 +10,7 @@ from onlay.data import Splits
 from onlay.errors import DataError
 from onlay.listing import Item, Listing
 from onlay_pointcloud.data.config import ModelNetFewshotConfig
-from onlay_pointcloud.data.modelnet40 import CLASSES, labelled
+from onlay_pointcloud.data.modelnet40 import CLASSES, labelled, whole_number
 from onlay_pointcloud.data.pickles import read_pickle
 from onlay_pointcloud.data.splits import make_splits
 
@@ -50,7 +50,7 @@ def _entries(path: Path) -> tuple[list[Entry], list[Entry]]:
     content = read_pickle(path)
     try:
         train, test = (
-            [(points, int(new), int(old)) for points, new, old in content[part]]
+            [(points, whole_number(new), whole_number(old)) for points, new, old in content[part]]
             for part in ("train", "test")
         )
     except (TypeError, ValueError, LookupError) as error:
@@ -63,6 +63,8 @@ def _entries(path: Path) -> tuple[list[Entry], list[Entry]]:
 def _classes(entries: Sequence[Entry], way: int, path: Path) -> tuple[str, ...]:
     """Names in the order of the episode."""
     pairs = sorted({(new, old) for _, new, old in entries})
+    if len(pairs) > way and len(pairs) > len(CLASSES):
+        raise DataError(f"`{path}` is no {way}-way episode: it has {len(pairs)} pairs of labels")
     if [new for new, _ in pairs] != list(range(way)):
         raise DataError(
             f"`{path}` is no {way}-way episode: its labels and those of ModelNet40 are {pairs}"

@@ -1,70 +1,54 @@
-"""Pickles of numpy arrays, without running what else a pickle may ask for."""
+"""Pickles of numpy arrays, without running what else a pickle may ask for.
+
+Python's own reader builds whatever objects a file names, numpy's array among them, whose content
+the file may then set to anything. So nothing here is built by the file: its steps are followed by
+`PickleSteps`, which knows lists, dicts, tuples, numbers, texts and arrays of numbers.
+"""
 
 from __future__ import annotations
 
-import pickle
+import mmap
+from collections.abc import Iterator
 from pathlib import Path
+from pickletools import OpcodeInfo, code2op
 from typing import Any
 
-import numpy as np
-
-from onlay.errors import DataError
+from onlay_pointcloud.data.bounds import FREE, Malformed
+from onlay_pointcloud.data.pickle_steps import PickleSteps
 from onlay_pointcloud.data.readers import attempted
-
-_MODULES = ("numpy.core.", "numpy._core.")
-"""Before and after numpy 2.0."""
-
-_REDUCED: tuple[Any, ...] = (
-    np.zeros(1).__reduce__(),
-    np.zeros(1).__reduce_ex__(5),
-    np.float32(0).__reduce__(),
-)
-
-_MAKERS = {maker.__name__: maker for maker, *_ in _REDUCED}
-"""What numpy makes arrays and numbers with when it reads a pickle."""
 
 
 def read_pickle(path: Path) -> Any:
-    """Lists, dicts, numbers, texts and numpy arrays.
+    """Lists, dicts, numbers, texts and numpy arrays of numbers.
 
     Raises:
-        DataError: the file is missing, truncated, or asks for anything else, which it names.
+        DataError: the file is missing, truncated, refers to itself, holds the same arrays more
+            often than twice, or asks for anything else, which it names.
     """
     return attempted(path, _load)
 
 
 def _load(path: Path) -> Any:
-    with path.open("rb") as file:
-        return _NumpyOnly(file, path).load()
+    # a map reads no more than there is, whatever length the file asks for
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        steps = PickleSteps(room=2 * len(content) + FREE)
+        for opcode, argument in _opcodes(content):
+            if opcode.name == "STOP":
+                return steps.result()
+            if opcode.name == "FRAME" and argument > len(content) - content.tell():
+                break
+            steps.follow(opcode.name, argument)
+    raise Malformed("it ends before the pickle does")
 
 
-class _NumpyOnly(pickle.Unpickler):
-    def __init__(self, file: Any, path: Path) -> None:
-        super().__init__(file, encoding="latin1")  # arrays that Python 2 wrote
-        self.path = path
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "numpy" and name in ("ndarray", "dtype"):
-            return getattr(np, name)
-        if module.startswith(_MODULES) and name in _MAKERS:
-            return _MAKERS[name]
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
-        if (module, name) == ("__builtin__", "bytes"):
-            return _nothing
-        raise DataError(
-            f"`{self.path}` is a pickle that asks for `{module}.{name}`, which is refused because"
-            " it could run any code; only numpy arrays in lists are read"
-        )
-
-
-def _nothing() -> bytes:
-    """How old pickles hold no bytes."""
-    return b""
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    """How old pickles hold bytes."""
-    if encoding != "latin1":
-        raise ValueError(f"bytes are encoded as `{encoding}`")
-    return text.encode("latin1")
+def _opcodes(content: mmap.mmap) -> Iterator[tuple[OpcodeInfo, Any]]:
+    while code := content.read(1):
+        opcode = code2op.get(code.decode("latin1"))
+        if opcode is None:
+            raise Malformed("it is no pickle, or damaged")
+        try:
+            yield opcode, opcode.arg.reader(content) if opcode.arg else None
+        except (ValueError, OverflowError, SyntaxError) as error:
+            if isinstance(error, Malformed):
+                raise
+            raise Malformed("it is cut off or damaged, or was written by Python 2") from error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
+import csv
 import struct
 import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from onlay.errors import DataError
+from onlay_pointcloud.data.bounds import Malformed
 from onlay_pointcloud.data.lidar import read_las, read_pcd
 from onlay_pointcloud.data.meshes import read_mesh
 from onlay_pointcloud.data.suffixes import SUFFIXES
@@ -37,8 +39,8 @@ _READERS: dict[str, Callable[[Path], np.ndarray]] = {
 
 _BROKEN = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
-    *(NameError, OSError, RuntimeError, TypeError, ValueError, struct.error),
-    *(pickle.UnpicklingError, tokenize.TokenError, zipfile.BadZipFile),
+    *(NameError, OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error),
+    *(csv.Error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 """What the libraries' parsers raise when a file is not what its name says."""
 
@@ -72,9 +74,14 @@ def attempted(path: Path, read: Callable[[Path], T]) -> T:
         return read(path)
     except DataError:
         raise
+    except Malformed as error:
+        raise _unreadable(path, str(error)) from error
     except _BROKEN as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"`{path}` cannot be read as `{path.suffix.lower()}`: {reason}") from error
+        raise _unreadable(path, "it is cut off, damaged, or something else") from error
+
+
+def _unreadable(path: Path, reason: str) -> DataError:
+    return DataError(f"`{path}` cannot be read as `{path.suffix.lower()}`: {reason}")
 
 
 def checked(points: np.ndarray, which: str) -> np.ndarray:

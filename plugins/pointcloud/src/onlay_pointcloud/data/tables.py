@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from onlay_pointcloud.data.bounds import Malformed
+
 _ARRAYS = ("points", "xyz", "pos", "data")
 """What the array of points may be called where a file has several."""
 
@@ -25,7 +27,7 @@ def read_npz(path: Path) -> np.ndarray:
         name = next((n for n in _ARRAYS if n in arrays.files), None)
         if name is None and len(arrays.files) != 1:
             have = ", ".join(f"`{n}`" for n in arrays.files) or "none"
-            raise ValueError(f"none of its arrays is called `points` (have: {have})")
+            raise Malformed(f"none of its arrays is called `points` (have: {have})")
         return arrays[name or arrays.files[0]]
 
 
@@ -38,7 +40,7 @@ def read_text(path: Path) -> np.ndarray:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         first, second = [*islice(_filled(file), 2), "", ""][:2]
     if not first:
-        raise ValueError("it has no rows of numbers")
+        raise Malformed("it has no rows of numbers")
     delimiter = next((sign for sign in ",;" if sign in first + second), None)
     columns, passed = _columns(first.split(delimiter), second.split(delimiter))
     with path.open(encoding="utf-8-sig", errors="replace") as file:
