@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from onlay_pointcloud.data.bounds import Malformed
-from onlay_pointcloud.data.pickled_arrays import Named, Raw, called, filled, named
-
-Step = Callable[["PickleSteps", Any], None]
+from onlay_pointcloud.data.pickled_arrays import Named, Raw, called, filled
 
 _DEPTH = 64
 """Lists within lists; a file of ours has three."""
@@ -33,20 +30,6 @@ class PickleSteps:
         self.stack: list[Any] = []
         self.below: list[Opened] = []
         self.memo: dict[int, Any] = {}
-
-    def follow(self, name: str, argument: Any) -> None:
-        """One opcode, under the name that `pickletools` gives it.
-
-        Raises:
-            Malformed: it is none that arrays in lists need, or the stack does not fit it.
-        """
-        step = STEPS.get(name)
-        if step is None:
-            raise Malformed(f"it has the step `{name}`, and only numpy arrays in lists are read")
-        try:
-            step(self, argument)
-        except (IndexError, KeyError, TypeError) as error:
-            raise Malformed("its steps do not fit each other") from error
 
     def result(self) -> Any:
         if len(self.stack) != 1 or self.below:
@@ -80,11 +63,11 @@ class PickleSteps:
             value.index = index
 
     def again(self, index: int) -> None:
-        """Only leaves are handed out again, so that nothing holds itself or doubles at each step."""
+        """Only leaves are handed out again, so that nothing holds itself or doubles."""
         value = self.memo[index]
         if isinstance(value, np.ndarray):
             self.spend(value)
-        elif not (isinstance(value, _PLAIN + (Named,)) or is_short(value)):
+        elif not (isinstance(value, (*_PLAIN, Named)) or is_short(value)):
             raise Malformed("it refers to a list of its own, which may hold itself")
         self.stack.append(value)
 
@@ -138,63 +121,3 @@ def is_short(value: Any) -> bool:
     return (
         isinstance(value, tuple) and len(value) <= 8 and all(isinstance(v, _PLAIN) for v in value)
     )
-
-
-def _tuple(count: int) -> Step:
-    return lambda steps, _: steps.push(steps.pop(count))
-
-
-def _push(steps: PickleSteps, argument: Any) -> None:
-    steps.push(argument)
-
-
-def _store(steps: PickleSteps, _: Any) -> None:
-    steps.store(list(steps.pop(2)))
-
-
-def _global(steps: PickleSteps, argument: str) -> None:
-    steps.push(named(*argument.split(" ", 1)))
-
-
-_ARGUMENTS = (
-    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-    *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE"),
-    *("BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-)
-
-STEPS: dict[str, Step] = {
-    "PROTO": lambda steps, _: None,
-    "FRAME": lambda steps, _: None,
-    **dict.fromkeys(_ARGUMENTS, _push),
-    "NONE": lambda steps, _: steps.push(None),
-    "NEWTRUE": lambda steps, _: steps.push(True),
-    "NEWFALSE": lambda steps, _: steps.push(False),
-    "MARK": PickleSteps.mark,
-    "EMPTY_LIST": lambda steps, _: steps.push([]),
-    "LIST": lambda steps, _: steps.push(steps.since_mark()),
-    "APPEND": lambda steps, _: steps.extend(list(steps.pop(1))),
-    "APPENDS": lambda steps, _: steps.extend(steps.since_mark()),
-    "EMPTY_DICT": lambda steps, _: steps.push({}),
-    "DICT": lambda steps, _: _dict(steps),
-    "SETITEM": _store,
-    "SETITEMS": lambda steps, _: steps.store(steps.since_mark()),
-    "EMPTY_TUPLE": _tuple(0),
-    "TUPLE": lambda steps, _: steps.push(tuple(steps.since_mark())),
-    "TUPLE1": _tuple(1),
-    "TUPLE2": _tuple(2),
-    "TUPLE3": _tuple(3),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), PickleSteps.keep),
-    "MEMOIZE": lambda steps, _: steps.keep(len(steps.memo)),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), PickleSteps.again),
-    "GLOBAL": _global,
-    "STACK_GLOBAL": lambda steps, _: steps.push(named(*steps.pop(2))),
-    "REDUCE": PickleSteps.reduce,
-    "BUILD": PickleSteps.build,
-}
-"""What each opcode does."""
-
-
-def _dict(steps: PickleSteps) -> None:
-    flat = steps.since_mark()
-    steps.push({})
-    steps.store(flat)

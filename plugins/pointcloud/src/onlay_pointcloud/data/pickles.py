@@ -14,6 +14,7 @@ from pickletools import OpcodeInfo, code2op
 from typing import Any
 
 from onlay_pointcloud.data.bounds import FREE, Malformed
+from onlay_pointcloud.data.pickle_opcodes import follow
 from onlay_pointcloud.data.pickle_steps import PickleSteps
 from onlay_pointcloud.data.readers import attempted
 
@@ -37,7 +38,7 @@ def _load(path: Path) -> Any:
                 return steps.result()
             if opcode.name == "FRAME" and argument > len(content) - content.tell():
                 break
-            steps.follow(opcode.name, argument)
+            follow(steps, opcode.name, argument)
     raise Malformed("it ends before the pickle does")
 
 
