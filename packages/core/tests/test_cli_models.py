@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -20,6 +21,7 @@ from onlay.cli import main
 from onlay.config.base import Config
 from onlay.descriptors import Backbone, Exporter, Method, Modality
 from onlay.errors import DataError
+from onlay.finding import Found
 from onlay.task import PartsPrediction
 from onlay.testing import tiny_backbone
 
@@ -254,6 +256,8 @@ def parts(monkeypatch):
         PartsPrediction(("cup", "cup"), {"cup": 1.0}, ((0.0, 0.5, 1.0), (2.0, 0.0, 0.0))),
     ]
     answers = [(Path(name), answer) for name, answer in zip("ab", found, strict=True)]
+    files = Found(tuple(path for path, _ in answers), Counter())
+    monkeypatch.setattr("onlay.predict.found_in", lambda *args: files)
     monkeypatch.setattr("onlay.predict.predict", lambda *args, **kwargs: iter(answers))
 
 
@@ -284,6 +288,36 @@ def test_batches_do_not_change_the_answers(onlay, bundle, inputs):
 def test_an_unreadable_file_is_named_and_nothing_is_printed(onlay, bundle, inputs):
     (inputs / "z.seed").write_text("not a seed")
     assert f"`{inputs / 'z.seed'}` holds no seed" in refusal(onlay("predict", bundle, inputs))
+
+
+def test_unreadable_files_are_skipped_if_asked_for(onlay, bundle, inputs, tmp_path):
+    (inputs / "0.seed").write_text("not a seed")
+    (inputs / "more" / "z.seed").write_text("nor this")
+    result = onlay("predict", bundle, inputs, "--json", "--skip-unreadable", "--batch-size", 2)
+    assert result.exit_code == 0
+    names = [row["path"].removeprefix(f"{inputs}/") for row in json.loads(result.stdout)]
+    assert names == ["a.SEED", "b.seed", "more/c.seed"]
+    first, second = inputs / "0.seed", inputs / "more" / "z.seed"
+    assert result.stderr.splitlines() == [
+        "left out: 1 .txt",
+        f"skipped `{first}`: `{first}` holds no seed",
+        f"skipped `{second}`: `{second}` holds no seed",
+        "2 of 5 files were skipped",
+    ]
+    alone = onlay("predict", bundle, first, "--skip-unreadable")
+    assert alone.exit_code == 2
+    assert "none of the 1 files can be read" in alone.stderr
+
+
+def test_predict_finds_what_training_finds(onlay, bundle, inputs):
+    for name in (".x.seed", ".ipynb_checkpoints/a.seed", "__MACOSX/._a.seed", "more/._c.seed"):
+        (inputs / name).parent.mkdir(exist_ok=True)
+        (inputs / name).write_text("5")
+    (inputs / "d.seed").mkdir()
+    rows = json.loads(onlay("predict", bundle, inputs, "--json").stdout)
+    assert [Path(row["path"]).name for row in rows] == ["a.SEED", "b.seed", "c.seed"]
+    named = onlay("predict", bundle, inputs / ".x.seed", "--csv")
+    assert f"{inputs / '.x.seed'}," in named.stdout, "named itself"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from onlay.class_folders import ClassFolders
-from onlay.config.data import SplitConfig
+from onlay.config.data import FilesConfig
 from onlay.errors import DataError
 from onlay.listing import Item, Listing, classes_of, counts, digest, stratified, targets
 
@@ -26,15 +27,25 @@ def fails(call: Callable[[], object], text: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_the_digest_is_of_parts_names_and_labels() -> None:
-    one, two = Item(Path("/x/a.png"), "ant", "a.png"), Item(Path("b"), "bee", "b")
-    text = "test\tb\tbee\ntrain\ta.png\tant\n"
+def test_the_digest_is_of_parts_names_labels_and_sizes(tmp_path: Path) -> None:
+    """A file's size; values, shape and dtype of an array; nothing for what is not there."""
+    (tmp_path / "a.png").write_bytes(b"12345")
+    one, two = Item(tmp_path / "a.png", "ant", "a.png"), Item(Path("b"), "bee", "b")
+    text = "test\tb\tbee\t\ntrain\ta.png\tant\t5\n"
     assert digest(Listing([one], (), [two])) == hashlib.sha256(text.encode()).hexdigest()
     base = digest(Listing([one, two]))
-    moved = [item._replace(source=Path("/y") / item.key) for item in (two, one)]
+    (tmp_path / "other.png").write_bytes(b"54321")
+    moved = [two, one._replace(source=tmp_path / "other.png")]
     assert digest(Listing(moved)) == base
     assert digest(Listing([one], [two])) != base
     assert digest(Listing([one, two._replace(label="ant")])) != base
+    (tmp_path / "a.png").write_bytes(b"123456")
+    assert digest(Listing([one, two])) != base
+    cloud = np.arange(6, dtype=np.float32)
+    seen = [cloud, cloud.copy(), cloud.reshape(2, 3), cloud.astype(np.int32), cloud + 1]
+    digests = [digest(Listing([Item(array, "x", "0")])) for array in seen]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 4
 
 
 def test_counts_and_targets_are_in_the_order_of_the_classes() -> None:
@@ -101,7 +112,7 @@ def test_parts_are_folders(folders: Callable[..., ClassFolders]) -> None:
             *("train/hat/.hidden.ply", "train/hat/3.ply", "valid/hat/4.ply", "test/cup/5.ply"),
         ]
     )
-    assert keys(found.listing(SplitConfig(name="x"))) == {
+    assert keys(found.listing(FilesConfig(name="x"))) == {
         "train": ["train/cup/1.ply", "train/cup/deep/2.PCD", "train/hat/3.ply"],
         "val": ["valid/hat/4.ply"],
         "test": ["test/cup/5.ply"],
@@ -111,7 +122,7 @@ def test_parts_are_folders(folders: Callable[..., ClassFolders]) -> None:
 def test_folders_without_parts_are_split(folders: Callable[..., ClassFolders]) -> None:
     """A fifth of 10 and 10 to the test; a quarter of the rest, 8 and 8, to validation."""
     found = folders([f"{label}/{n}.ply" for label in ("cup", "train") for n in range(10)])
-    listing = found.listing(SplitConfig(name="x", val_size=0.25))
+    listing = found.listing(FilesConfig(name="x", val_size=0.25))
     shares = {p: Counter(i.label for i in part) for p, part in listing.parts().items()}
     assert shares == {
         "train": {"cup": 6, "train": 6},
@@ -121,7 +132,7 @@ def test_folders_without_parts_are_split(folders: Callable[..., ClassFolders]) -
 
 
 def test_what_is_wrong_with_folders(folders: Callable[..., ClassFolders], tmp_path: Path) -> None:
-    config = SplitConfig(name="x")
+    config = FilesConfig(name="x")
     fails(
         lambda: ClassFolders(tmp_path / "no", (), "cloud", "cup/1.ply").listing(config),
         f"there is no folder `{tmp_path / 'no'}`",

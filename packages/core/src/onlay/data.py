@@ -27,7 +27,9 @@ class Splits:
     """Everything the modality's `reader` needs to prepare an input for prediction; JSON-able; goes
     into the bundle."""
     digest: str = ""
-    """A hash of file names and labels: two runs with one digest saw the same split."""
+    """A hash of names, labels and sizes of files: two runs with one digest saw the same split, and
+    a run does not go on with another one."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """For the log and the model card; `counts` has the items of each split and class,
-    `{"train": {"cat": 50, "dog": 48}}`, which class weights are made of."""
+    `{"train": {"cat": 50, "dog": 48}}`, which class weights are made of; `notes` are sentences for
+    people, such as which files were left out."""

@@ -6,10 +6,13 @@ Modalities make their data sets from a `Listing`; `noun` is what they call one t
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from onlay.errors import DataError
 
@@ -32,19 +35,39 @@ class Listing:
     train: Sequence[Item]
     val: Sequence[Item] = ()
     test: Sequence[Item] = ()
+    notes: tuple[str, ...] = ()
+    """What a user should know of how it was read."""
 
     def parts(self) -> Mapping[str, Sequence[Item]]:
         return {part: getattr(self, part) for part in PARTS}
 
 
 def digest(listing: Listing) -> str:
-    """SHA-256 over part, name and label of every item, in hexadecimal digits."""
+    """SHA-256 over part, name, label and extent of every item, in hexadecimal digits; the extent is
+    a file's size in bytes, or a hash of an array."""
     lines = sorted(
-        f"{part}\t{item.key}\t{item.label}\n"
+        f"{part}\t{item.key}\t{item.label}\t{_extent(item.source)}\n"
         for part, items in listing.parts().items()
         for item in items
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _extent(source: Any) -> str:
+    """Empty for what is not there, which readers name, and for sources of other kinds."""
+    if isinstance(source, np.ndarray):
+        return content_hash(source)
+    try:
+        return str(os.stat(source).st_size)
+    except (OSError, TypeError, ValueError):
+        return ""
+
+
+def content_hash(array: np.ndarray) -> str:
+    """Of values, shape and dtype."""
+    found = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
+    found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def counts(listing: Listing, labels: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -82,7 +105,7 @@ def classes_of(listing: Listing, labels: Sequence[str] | None, noun: str) -> tup
             if labels is not None and item.label not in known:
                 raise DataError(
                     f"`{item.key}` has the label `{item.label}`, which is none of the"
-                    f" {len(known)} classes ({_some(known)})"
+                    f" {len(known)} classes ({some(known)})"
                 )
             if item.label not in trained:
                 raise DataError(
@@ -124,5 +147,6 @@ def _natural(label: str) -> tuple[bool, int, str]:
     return (not label.isdecimal(), int(label) if label.isdecimal() else 0, label)
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few, in backticks."""
     return ", ".join(f"`{name}`" for name in names[:5]) + (", ..." if len(names) > 5 else "")

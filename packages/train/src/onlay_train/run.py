@@ -78,9 +78,12 @@ def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:
     """What is about to be trained, on what."""
     parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = ", ".join(f"{size(part):,} {name}" for name, part in parts.items() if part is not None)
-    return (
-        f"{config.method.name} on {model.built.label}: {model.trainable_report()}\n"
-        f"{config.data.name}: {counts}; {len(splits.labels)} classes"
+    return "\n".join(
+        [
+            f"{config.method.name} on {model.built.label}: {model.trainable_report()}",
+            f"{config.data.name}: {counts}; {len(splits.labels)} classes",
+            *splits.facts.get("notes", ()),
+        ]
     )
 
 

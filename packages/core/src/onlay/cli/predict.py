@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,11 @@ from onlay.cli.options import (
     device_or_default,
     with_host,
 )
+from onlay.errors import DataError
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
+    from onlay.predict import Unreadable
     from onlay.task import Answer
 
     Answers = list[tuple[Path, Answer]]
@@ -44,6 +47,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write a page to look at for each file into this folder.",
 )
+@click.option(
+    "--skip-unreadable",
+    is_flag=True,
+    help="Answer for the files that can be read, and name the others.",
+)
 @device_option
 @backbone_option
 @with_host
@@ -55,6 +63,7 @@ def predict(
     top: int | None,
     batch_size: int,
     pages: Path | None,
+    skip_unreadable: bool,
     device: str | None,
     backbone: str | None,
 ) -> None:
@@ -63,13 +72,21 @@ def predict(
     For parts the answer is the share of points in each; JSON has the part of every point.
 
     RUN is a bundle or the folder of a run; a PATH that is a folder stands for the files in it.
-    A file that cannot be read is named, and nothing is printed.
+    A file that cannot be read is named, and nothing is printed; or only that file is left out, with
+    --skip-unreadable.
     """
     from onlay.bundle import load
+    from onlay.predict import found_in
     from onlay.predict import predict as answers_of
 
     model = load(bundle, backbone=backbone, host=host, device=device_or_default(device))
-    answers = list(answers_of(model, paths, host, batch_size=batch_size))
+    found = found_in(paths, host.find("modality", model.built.modality))
+    skipped: list[Unreadable] | None = [] if skip_unreadable else None
+    given = answers_of(model, found.files, host, batch_size=batch_size, unreadable=skipped)
+    answers = list(given)
+    for note in found.notes:
+        click.echo(note, err=True)
+    _say_skipped(skipped or [], len(found.files))
     if form == "json":
         click.echo(json.dumps([_record(*answer, top) for answer in answers], indent=2))
     elif form == "csv":
@@ -79,9 +96,19 @@ def predict(
     if pages is not None:
         from onlay.inspecting import observed, view
 
-        for number, observation in enumerate(observed(model, paths, host), 1):
+        files = [path for path, _ in answers]
+        for number, observation in enumerate(observed(model, files, host), 1):
             view(model, [observation], pages / f"{number:04d}-{observation.source.stem}.html", host)
         click.echo(f"{len(answers)} pages in {pages}", err=True)
+
+
+def _say_skipped(skipped: Sequence[Unreadable], count: int) -> None:
+    for path, error in skipped:
+        click.echo(f"skipped `{path}`: {error}", err=True)
+    if len(skipped) == count:
+        raise DataError(f"none of the {count} files can be read: {skipped[0][1]}")
+    if skipped:
+        click.echo(f"{len(skipped)} of {count} files were skipped", err=True)
 
 
 def _ranked(answer: Answer, top: int | None) -> list[tuple[str, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, field_validator
 
@@ -28,6 +28,15 @@ class DataConfig(Config):
         return cls.model_fields["preprocess"].default.model_dump() | dict(value)
 
 
+class ListedConfig(DataConfig):
+    """What data sets have that are made from a list of labelled things."""
+
+    duplicates: Literal["warn", "drop", "refuse"] = "warn"
+    """What becomes of the same file (by path or by content) in two parts, or with two labels:
+    `warn` says how many and names two; `drop` leaves it out of training, or of validation where
+    the test has it, and out of everything where its labels differ; `refuse` trains nothing."""
+
+
 class ValidationConfig(DataConfig):
     """What data sets have that may have no part to validate on."""
 
@@ -45,3 +54,20 @@ class SplitConfig(ValidationConfig):
 
     test_size: Share = 0.2
     """Share, or number, of the items for the test, where the layout has no parts at all."""
+
+
+PartNames = str | tuple[str, ...]
+
+
+class FilesConfig(SplitConfig, ListedConfig):
+    """What folders and tables of files have."""
+
+    parts: Literal["auto", "none"] | dict[Literal["train", "val", "test"], PartNames] = "auto"
+    """Names of the parts, in folders or in the column `split`: `auto` knows the usual ones
+    (`train`, `Training`, `valid`, `dev`, `holdout`, `test_set`, ...), `none` takes every folder
+    for a class and lets the column be, and a mapping such as `{train: [a, b], test: c}` says which
+    name is which part and leaves all others out."""
+
+    labels: tuple[str, ...] | None = None
+    """The classes, in order; default: the labels of the training part, sorted. Labels that are
+    listed here may differ by their case alone, and may be called `nan`."""

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from onlay.config.base import Config
-from onlay.config.data import DataConfig, SplitConfig
+from onlay.config.data import FilesConfig, ListedConfig
 
 
 class ImagePreprocess(Config):
@@ -38,14 +38,14 @@ class ImagePreprocess(Config):
     mirrors."""
 
 
-class ImageData(DataConfig):
+class ImageData(ListedConfig):
     """What all image data sets have."""
 
     preprocess: ImagePreprocess = ImagePreprocess()
     """How images become tensors."""
 
 
-class ImageFolderConfig(SplitConfig, ImageData):
+class ImageFolderConfig(FilesConfig, ImageData):
     """A folder of class folders: `cat/1.jpg`, `dog/2.jpg`, or the same below `train`, `val`,
     `test`.
     """
@@ -56,7 +56,7 @@ class ImageFolderConfig(SplitConfig, ImageData):
     """The folder."""
 
 
-class ImageCsvConfig(SplitConfig, ImageData):
+class ImageCsvConfig(FilesConfig, ImageData):
     """A CSV file with the columns `path`, `label` and perhaps `split` (train, val or test)."""
 
     name: Literal["image_csv"] = "image_csv"
@@ -66,9 +66,6 @@ class ImageCsvConfig(SplitConfig, ImageData):
 
     root: Path | None = None
     """What paths in the file are relative to; default: the file's own folder."""
-
-    labels: tuple[str, ...] | None = None
-    """The classes, in order; default: the labels of the training part, sorted."""
 
 
 class VtabConfig(ImageData):

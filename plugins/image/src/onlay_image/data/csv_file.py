@@ -25,7 +25,7 @@ def build(config: ImageCsvConfig, input_spec: Mapping[str, Any], seed: int) -> S
     if not config.path.is_file():
         raise DataError(f"there is no file `{config.path}`")
     rows = list(_rows(config.path, config.root or config.path.parent))
-    return make_splits(_listing(rows, config), config.preprocess, input_spec, config.labels)
+    return make_splits(_listing(rows, config), config, input_spec, config.labels)
 
 
 def _listing(rows: list[tuple[str | None, Item]], config: ImageCsvConfig) -> Listing:

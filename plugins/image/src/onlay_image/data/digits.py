@@ -27,4 +27,4 @@ def build(config: DigitsConfig, input_spec: Mapping[str, Any], seed: int) -> Spl
     ]
     rest, test = stratified(items, TEST, config.split_seed, noun="image")
     train, validation = stratified(rest, VALIDATION, config.split_seed, noun="image")
-    return make_splits(Listing(train, validation, test), config.preprocess, input_spec)
+    return make_splits(Listing(train, validation, test), config, input_spec)

@@ -25,7 +25,7 @@ def build(config: FgvcConfig, input_spec: Mapping[str, Any], seed: int) -> Split
     parts = {part: _entries(config.path / f"{part}.json") for part in ("train", "val", "test")}
     home = _home(config, next(iter(parts["train"]), ""))
     listing = Listing(*(_items(entries, home) for entries in parts.values()))
-    return make_splits(listing, config.preprocess, input_spec)
+    return make_splits(listing, config, input_spec)
 
 
 def _entries(path: Path) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from onlay.data import Splits
-from onlay.listing import Item, Listing, classes_of, counts, digest, targets
-from onlay_image.data.config import ImagePreprocess
+from onlay.listed import listed
+from onlay.listing import Item, Listing, targets
+from onlay_image.data.config import ImageData
 from onlay_image.data.images import Images
 from onlay_image.data.pictures import check_pictures
 from onlay_image.data.preprocess import geometry, resolve, training_steps
@@ -19,7 +20,7 @@ CHECKED_UP_TO = 20_000
 
 def make_splits(
     listing: Listing,
-    preprocess: ImagePreprocess,
+    config: ImageData,
     input_spec: Mapping[str, Any],
     labels: Sequence[str] | None = None,
 ) -> Splits:
@@ -28,21 +29,21 @@ def make_splits(
     `labels` are the classes in order; default: the sorted labels of the training part.
 
     Raises:
-        DataError: no training images, a label outside the classes, a class that is not in the
-            training part, an image that cannot be read.
+        DataError: what `onlay.listed.listed` raises, or an image that cannot be read.
     """
-    facts = resolve(preprocess, input_spec)
-    labels = classes_of(listing, labels, "image")
+    facts = resolve(config.preprocess, input_spec)
+    found = listed(listing, config, "image", labels)
+    listing, labels = found.listing, found.labels
     _check_files(listing)
-    fit, chance = training_steps(facts, preprocess.augment)
+    fit, chance = training_steps(facts, config.preprocess.augment)
     return Splits(
         train=_images(listing.train, labels, facts, fit, chance),
         validation=_images(listing.val, labels, facts, geometry(facts)) if listing.val else None,
         test=_images(listing.test, labels, facts, geometry(facts)) if listing.test else None,
         labels=labels,
         preprocessing=facts,
-        digest=digest(listing),
-        facts={"counts": counts(listing, labels)},
+        digest=found.digest,
+        facts=found.facts,
     )
 
 

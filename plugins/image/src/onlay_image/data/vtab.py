@@ -25,7 +25,7 @@ def build(config: VtabConfig, input_spec: Mapping[str, Any], seed: int) -> Split
         _items(config.path, "val200.txt", names) if config.train == "train800" else [],
         _items(config.path, "test.txt", names),
     )
-    return make_splits(listing, config.preprocess, input_spec, names)
+    return make_splits(listing, config, input_spec, names)
 
 
 def _items(folder: Path, name: str, names: tuple[str, ...] | None) -> list[Item]:

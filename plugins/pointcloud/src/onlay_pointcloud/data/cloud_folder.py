@@ -13,10 +13,10 @@ from onlay_pointcloud.data.suffixes import SUFFIXES
 
 
 def build(config: CloudFolderConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
-    """Parts from `train`, `val` and `test` folders, else by a stratified split.
+    """Parts from folders (`train`, `Validation`, ...), else by a stratified split.
 
     Raises:
         DataError: no such folder, no class folder, an empty class folder; and see `make_splits`.
     """
     folders = ClassFolders(config.path, SUFFIXES, NOUN, "chair/1.ply")
-    return make_splits(folders.listing(config), config.preprocess, input_spec)
+    return make_splits(folders.listing(config), config, input_spec, config.labels)

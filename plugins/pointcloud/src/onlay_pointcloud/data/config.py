@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from onlay.config.base import Config
-from onlay.config.data import DataConfig, SplitConfig, ValidationConfig
+from onlay.config.data import FilesConfig, ListedConfig, ValidationConfig
 
 
 class CloudPreprocess(Config):
@@ -38,14 +38,14 @@ class CloudPreprocess(Config):
     an error."""
 
 
-class CloudData(DataConfig):
+class CloudData(ListedConfig):
     """What all point-cloud data sets have."""
 
     preprocess: CloudPreprocess = CloudPreprocess()
     """How files become tensors."""
 
 
-class CloudFolderConfig(SplitConfig, CloudData):
+class CloudFolderConfig(FilesConfig, CloudData):
     """A folder of class folders: `chair/1.ply`, `table/2.pcd`, or the same below `train`, `val`,
     `test`; `.ply .off .obj .stl .glb .pcd .las .laz .xyz .npy .npz .txt .csv`.
     """

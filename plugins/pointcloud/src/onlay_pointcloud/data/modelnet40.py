@@ -44,7 +44,7 @@ def build(config: ModelNet40Config, input_spec: Mapping[str, Any], seed: int) ->
         DataError: a missing list or file, a pickle that carries code; and see `make_splits`.
     """
     train, test, labels = _LAYOUTS[_layout(config)](config.path)
-    return make_splits(with_validation(train, test, config), config.preprocess, input_spec, labels)
+    return make_splits(with_validation(train, test, config), config, input_spec, labels)
 
 
 def _layout(config: ModelNet40Config) -> str:

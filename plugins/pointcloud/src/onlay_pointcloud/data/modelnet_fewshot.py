@@ -31,7 +31,7 @@ def build(config: ModelNetFewshotConfig, input_spec: Mapping[str, Any], seed: in
     own = _classes([*train, *test], config.way, path)
     rest = tuple(f"unused {n}" for n in range(len(own), 40)) if config.outputs == 40 else ()
     listing = Listing(_items(train, own, path, "train"), (), _items(test, own, path, "test"))
-    return make_splits(listing, config.preprocess, input_spec, own + rest)
+    return make_splits(listing, config, input_spec, own + rest)
 
 
 def _episode(config: ModelNetFewshotConfig) -> Path:

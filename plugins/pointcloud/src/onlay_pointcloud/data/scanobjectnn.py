@@ -32,7 +32,7 @@ def build(config: ScanObjectNNConfig, input_spec: Mapping[str, Any], seed: int) 
     """
     training, test = config.files or _files(config)
     listing = with_validation(items_of(training, CLASSES), items_of(test, CLASSES), config)
-    return make_splits(listing, config.preprocess, input_spec, CLASSES)
+    return make_splits(listing, config, input_spec, CLASSES)
 
 
 def _files(config: ScanObjectNNConfig) -> tuple[Path, Path]:

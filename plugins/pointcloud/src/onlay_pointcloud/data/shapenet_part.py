@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from onlay.data import Splits
+from onlay.duplicates import settled
 from onlay.errors import DataError
 from onlay.listing import Item, Listing, counts, digest
 from onlay_pointcloud.data.augment import chosen
@@ -17,6 +18,7 @@ from onlay_pointcloud.data.config import ShapeNetPartConfig
 from onlay_pointcloud.data.parts import PartFiles, Parts, TrainingParts
 from onlay_pointcloud.data.preprocess import Loader, resolve
 from onlay_pointcloud.data.readers import attempted
+from onlay_pointcloud.data.splits import NOUN
 
 _COUNTS = {
     "Airplane": 4,
@@ -66,7 +68,7 @@ def build(config: ShapeNetPartConfig, input_spec: Mapping[str, Any], seed: int) 
         for number, name in enumerate(CATEGORIES)
         for word in (name, *(folder for folder, own in folders.items() if own == name))
     }
-    listing = _listing(config, folders)
+    listing = settled(_listing(config, folders), config.duplicates, NOUN)
     val, test = (
         Parts(_files(part, facts, config)) if part else None for part in (listing.val, listing.test)
     )
@@ -77,7 +79,11 @@ def build(config: ShapeNetPartConfig, input_spec: Mapping[str, Any], seed: int) 
         labels=LABELS,
         preprocessing=facts,
         digest=digest(listing),
-        facts={"categories": dict(CATEGORIES), "shapes": counts(listing, tuple(CATEGORIES))},
+        facts={
+            "categories": dict(CATEGORIES),
+            "shapes": counts(listing, tuple(CATEGORIES)),
+            "notes": listing.notes,
+        },
     )
 
 

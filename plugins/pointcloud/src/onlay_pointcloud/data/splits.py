@@ -8,10 +8,11 @@ from typing import Any
 
 from onlay.config.data import ValidationConfig
 from onlay.data import Splits
-from onlay.listing import Item, Listing, classes_of, counts, digest, stratified, targets
+from onlay.listed import listed
+from onlay.listing import Item, Listing, stratified, targets
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.clouds import Clouds, Labelled, TrainingClouds
-from onlay_pointcloud.data.config import CloudPreprocess
+from onlay_pointcloud.data.config import CloudData
 from onlay_pointcloud.data.preprocess import Loader, resolve
 
 NOUN = "cloud"
@@ -23,7 +24,7 @@ file is known then; the files of a larger one are named when they are met."""
 
 def make_splits(
     listing: Listing,
-    preprocess: CloudPreprocess,
+    config: CloudData,
     input_spec: Mapping[str, Any],
     labels: Sequence[str] | None = None,
 ) -> Splits:
@@ -32,12 +33,12 @@ def make_splits(
     `labels` are the classes in order; default: the sorted labels of the training part.
 
     Raises:
-        DataError: no training clouds, a label outside the classes, a class that is not in the
-            training part, a cloud that cannot be used.
+        DataError: what `onlay.listed.listed` raises, or a cloud that cannot be used.
     """
-    facts = resolve(preprocess, input_spec)
-    labels = classes_of(listing, labels, NOUN)
-    train = TrainingClouds(_labelled(listing.train, labels, facts), chosen(preprocess))
+    facts = resolve(config.preprocess, input_spec)
+    found = listed(listing, config, NOUN, labels)
+    listing, labels = found.listing, found.labels
+    train = TrainingClouds(_labelled(listing.train, labels, facts), chosen(config.preprocess))
     val = Clouds(_labelled(listing.val, labels, facts)) if listing.val else None
     test = Clouds(_labelled(listing.test, labels, facts)) if listing.test else None
     _read_at_once([part for part in (train, val, test) if part is not None])
@@ -47,8 +48,8 @@ def make_splits(
         test=test,
         labels=labels,
         preprocessing=facts,
-        digest=digest(listing),
-        facts={"counts": counts(listing, labels)},
+        digest=found.digest,
+        facts=found.facts,
     )
 
 

@@ -1,0 +1,294 @@
+"""Folders as people have them: hidden files, names of parts, wrappers, labels, duplicates."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from onlay.class_folders import ClassFolders
+from onlay.config.data import FilesConfig
+from onlay.duplicates import settled
+from onlay.errors import DataError
+from onlay.finding import find
+from onlay.labels import check_distinct, missing
+from onlay.layouts import Layout
+from onlay.listed import listed
+from onlay.listing import Item, Listing
+from onlay.part_names import assigned
+
+
+def fails(call: Callable[[], object], *texts: str) -> None:
+    with pytest.raises(DataError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    for text in texts:
+        assert text in str(error.value)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """`make("a/1.jpg b/2.jpg")`: a folder of files that hold their own names."""
+
+    def write(paths: str) -> Path:
+        for path in paths.split():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(path)
+        return tmp_path
+
+    return write
+
+
+def layout(root: Path, known: tuple[str, ...] = (), **config: Any) -> Layout:
+    folders = ClassFolders(root, {".jpg"}, "image", "cat/1.jpg")
+    return folders.layout(FilesConfig(name="x", **config), known)
+
+
+def found(root: Path, **config: Any) -> dict[str, dict[str, int]]:
+    """How many of each class each part has."""
+    parts = layout(root, **config).parts
+    return {part: dict(Counter(item.label for item in items)) for part, items in parts.items()}
+
+
+# --- which files count ----------------------------------------------------------------------------
+
+
+def test_hidden_names_at_every_depth_and_what_is_left_out(make: Callable[..., Path]) -> None:
+    root = make(
+        "a/1.jpg a/b/c/2.JPG a/._1.jpg a/.ipynb_checkpoints/1-checkpoint.jpg __MACOSX/a/._1.jpg"
+        " a/@eaDir/1.jpg/thumb.jpg a/Thumbs.db .git/x.jpg a/3.heic a/4.HEIC a/readme b/x.txt"
+    )
+    (root / "b" / "dir.jpg").mkdir()
+    os.mkfifo(root / "b" / "pipe.jpg")
+    (root / "b" / "up").symlink_to(root)
+    (root / "gone.jpg").symlink_to(root / "nowhere")
+    seen = find(root, {".jpg"})
+    assert [str(path.relative_to(root)) for path in seen.files] == [
+        "a/1.jpg",
+        "a/b/c/2.JPG",
+        "gone.jpg",
+    ]
+    assert seen.notes == (
+        "left out: 2 .heic, 1 without a suffix, 1 that are no plain files, 1 .txt",
+    )
+
+
+def test_linked_class_folders_are_followed(make: Callable[..., Path]) -> None:
+    root = make("data/a/1.jpg data/b/2.jpg elsewhere/deep/3.jpg")
+    (root / "data" / "c").symlink_to(root / "elsewhere")
+    assert found(root / "data") == {"whole": {"a": 1, "b": 1, "c": 1}}
+
+
+# --- names of parts -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        ("train Val TEST", "train val test"),
+        ("Training validation Testing", "train val test"),
+        ("train dev", "train val"),
+        ("train holdout", "train val"),
+        ("train valid hold-out", "train val test"),
+        ("training validation evaluation", "train val test"),
+        ("train eval test", "train val test"),
+        ("trainset testset", "train test"),
+        ("train_set test-images", "train test"),
+        ("train2017 val2017", "train val"),
+        ("train test1", "train test"),
+        ("asl_alphabet_train asl_alphabet_test", "train test"),
+        ("TrainingSet ValidationData", "train val"),
+    ],
+)
+def test_names_of_parts(names: str, parts: str) -> None:
+    assert list(assigned(names.split()).values()) == parts.split()
+
+
+def test_names_that_are_no_parts() -> None:
+    classes = ["tram", "trains", "vale", "tester", "data", "images", "set", "toy_train", "2017", ""]
+    assert assigned(classes) == {}
+
+
+def test_parts_in_other_spellings(make: Callable[..., Path]) -> None:
+    root = make("train/a/1.jpg train/b/2.jpg Val/a/3.jpg hold-out/b/4.jpg hold-out/b/5.jpg")
+    assert found(root) == {"train": {"a": 1, "b": 1}, "val": {"a": 1}, "test": {"b": 2}}
+    assert f"`{root}/hold-out` is the part `test`" in layout(root).notes
+
+
+def test_folders_beside_parts(make: Callable[..., Path]) -> None:
+    root = make("train/a/1.jpg train/b/2.jpg night/a/3.jpg")
+    fails(lambda: layout(root), f"`{root}` has `night` beside `train`", "`data.parts`")
+    assert found(root, parts={"train": "train", "test": "night"}) == {
+        "train": {"a": 1, "b": 1},
+        "test": {"a": 1},
+    }
+    assert found(root, parts={"train": ["train", "night"]}) == {"train": {"a": 2, "b": 1}}
+    only = layout(root, parts={"train": "train"})
+    assert only.notes == (f"left out: `night` in `{root}`, which is no part",)
+    assert found(root, parts="none") == {"whole": {"night": 1, "train": 2}}
+    fails(lambda: layout(root, parts={"val": "dusk"}), "names the folder `dusk`", "`night`")
+
+
+def test_class_folders_beside_a_part(make: Callable[..., Path]) -> None:
+    root = make("train/a/1.jpg a/2.jpg b/3.jpg")
+    fails(lambda: layout(root), f"`{root}` has `a`, `b` beside `train`")
+
+
+def test_two_names_for_one_part(make: Callable[..., Path]) -> None:
+    root = make("train/a/1.jpg val/a/2.jpg dev/a/3.jpg")
+    fails(lambda: layout(root), "`dev`, `val`", "may both be the part `val`")
+
+
+def test_parts_without_class_folders(make: Callable[..., Path]) -> None:
+    """A test without labels is left out; nothing but such folders is no list of classes."""
+    root = make("train/a/1.jpg train/b/2.jpg test/3.jpg test/4.jpg pred/5.jpg")
+    assert found(root) == {"train": {"a": 1, "b": 1}}
+    assert layout(root).notes == (
+        f"left out: `pred` in `{root}`, which is no part",
+        f"left out: 2 images in `{root}/test`, in no class folder",
+    )
+    flat = make("flat/train/1.jpg flat/test/2.jpg") / "flat"
+    fails(lambda: layout(flat), "`test`, `train`", "no class folders", "`data.parts=none`")
+    assert found(flat, parts="none") == {"whole": {"test": 1, "train": 1}}
+
+
+def test_wrappers_are_looked_through(make: Callable[..., Path]) -> None:
+    root = make("zip/photos/a/1.jpg zip/photos/b/2.jpg zip/__MACOSX/photos/a/._1.jpg zip/notes.md")
+    assert found(root / "zip") == {"whole": {"a": 1, "b": 1}}
+    assert layout(root / "zip").notes == (
+        "left out: 1 .md",
+        f"read `{root}/zip/photos`, the only folder with images in `{root}/zip`",
+    )
+    assert layout(root / "zip").parts["whole"][0].key == "photos/a/1.jpg"
+    intel = make(
+        "i/seg_train/seg_train/a/1.jpg i/seg_train/seg_train/b/2.jpg i/seg_test/seg_test/a/3.jpg"
+    )
+    assert found(intel / "i") == {"train": {"a": 1, "b": 1}, "test": {"a": 1}}
+
+
+def test_a_lone_folder_is_a_class_where_it_is_known(make: Callable[..., Path]) -> None:
+    root = make("n/a/left/1.jpg n/a/right/2.jpg t/train/a/x/1.jpg t/train/b/2.jpg t/test/a/x/3.jpg")
+    assert found(root / "n") == {"whole": {"left": 1, "right": 1}}
+    assert set(layout(root / "n", ("a", "b")).parts["whole"]) == {
+        Item(root / "n/a/left/1.jpg", "a", "a/left/1.jpg"),
+        Item(root / "n/a/right/2.jpg", "a", "a/right/2.jpg"),
+    }
+    assert found(root / "t") == {"train": {"a": 1, "b": 1}, "test": {"a": 1}}
+
+
+def test_parts_below_classes(make: Callable[..., Path]) -> None:
+    root = make("chair/train/1.jpg chair/test/2.jpg desk/train/3.jpg desk/test/4.jpg")
+    assert found(root) == {"train": {"chair": 1, "desk": 1}, "test": {"chair": 1, "desk": 1}}
+    make("desk/5.jpg")
+    fails(lambda: layout(root), "`test`, `train`", "others do not")
+    assert found(root, parts="none") == {"whole": {"chair": 2, "desk": 3}}
+
+
+def test_loose_files_are_told(make: Callable[..., Path]) -> None:
+    root = make("a/1.jpg b/2.jpg 3.jpg")
+    assert layout(root).notes == (f"left out: 1 image in `{root}`, in no class folder",)
+
+
+def test_a_test_alone_is_nothing_to_train_on(make: Callable[..., Path]) -> None:
+    root = make("test/a/1.jpg test/b/2.jpg")
+    assert found(root) == {"test": {"a": 1, "b": 1}}
+    folders = ClassFolders(root, {".jpg"}, "image", "cat/1.jpg")
+    fails(lambda: folders.listing(FilesConfig(name="x")), "no images to train on", "test")
+
+
+# --- labels ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "how"),
+    [
+        ("Cat", "cat", "upper and lower case"),
+        ("0", "0.0", "how a number is written"),
+        ("1", "01", "how a number is written"),
+        ("caf\u00e9", "cafe\u0301", "the Unicode form of their letters"),
+        ("hot dog", "hot  dog", "blanks"),
+    ],
+)
+def test_nearly_equal_classes(one: str, two: str, how: str) -> None:
+    fails(lambda: check_distinct([one, two, "x"]), f"`{one}`", f"`{two}`", how, "`data.labels`")
+    check_distinct([one, two], listed=[one, two])
+
+
+def test_classes_that_differ() -> None:
+    check_distinct(
+        ["1", "10", "1.5", "-1", "9007199254740993", "9007199254740992", "a", "b", "a b"]
+    )
+    check_distinct(["cat", "cat"])
+    assert [x for x in ("nan", "NaN", "", "None", "<NA>", "none", "naan", "0") if missing(x)] == [
+        *("nan", "NaN", "", "None", "<NA>"),
+    ]
+
+
+def test_labels_are_checked_over_all_parts() -> None:
+    listing = Listing([Item("1", "cat", "1")], [Item("2", "Cat", "2")])
+    fails(lambda: listed(listing, FilesConfig(name="x"), "image"), "`Cat` and `cat`")
+
+
+# --- duplicates -----------------------------------------------------------------------------------
+
+
+def item(root: Path, name: str, label: str, content: str) -> Item:
+    (root / name).write_text(content)
+    return Item(root / name, label, name)
+
+
+@pytest.fixture
+def repeats(tmp_path: Path) -> Listing:
+    """`a` is in training twice and in the test; `c` is in validation and the test; `e` and `f` are
+    one file; the size of `x` is that of `a`. `g` and `h` have two labels."""
+    long = "x" * 30_000
+    (tmp_path / "f").symlink_to(tmp_path / "e")
+    one = [("a", "cat", "11"), ("b", "cat", "11"), ("e", "cat", "22222"), ("x", "cat", "12")]
+    one += [("g", "cat", long + "1" + long), ("h", "dog", long + "1" + long)]
+    one += [("i", "dog", "i" * 30_000 + "1" + long), ("y", "dog", "")]
+    two, three = [("c", "cat", "3")], [("d", "cat", "11"), ("k", "cat", "3"), ("z", "cat", "")]
+    three += [("j", "dog", "i" * 30_000 + "2" + long)]
+    train, val, test = ([item(tmp_path, *row) for row in rows] for rows in (one, two, three))
+    return Listing(train, val, [*test, Item(tmp_path / "f", "cat", "f")])
+
+
+def kept(listing: Listing) -> dict[str, str]:
+    return {part: "".join(i.key for i in items) for part, items in listing.parts().items()}
+
+
+TWO_PARTS = "3 images are in two parts (`a`, train and `d`, test)"
+TWO_LABELS = "one image is there with two labels (`g`, cat and `h`, dog)"
+
+
+def test_duplicates_are_told_dropped_or_refused(repeats: Listing) -> None:
+    told = settled(repeats, "warn", "image")
+    assert kept(told) == kept(repeats)
+    assert [note.split(";")[0] for note in told.notes] == [
+        f"warning: {TWO_PARTS}",
+        f"warning: {TWO_LABELS}",
+    ]
+    dropped = settled(repeats, "drop", "image")
+    assert kept(dropped) == {"train": "xiy", "val": "", "test": "dkzjf"}
+    assert dropped.notes == (f"left out: {TWO_PARTS}", f"left out: {TWO_LABELS}")
+    fails(lambda: settled(repeats, "refuse", "image"), TWO_PARTS, TWO_LABELS, "`data.duplicates`")
+
+
+def test_one_path_in_two_spellings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onlay.duplicates.COMPARED_UP_TO", 1)
+    (tmp_path / "a").touch()
+    other = Path(f"{tmp_path}/./sub/../a")
+    (tmp_path / "sub").mkdir()
+    listing = Listing([Item(tmp_path / "a", "x", "a")], (), [Item(other, "x", "./a")])
+    assert "one image is in two parts" in settled(listing, "warn", "image").notes[0]
+
+
+def test_arrays_are_compared_by_their_values() -> None:
+    cloud = np.arange(6.0).reshape(2, 3)
+    other = [Item(array, "x", str(n)) for n, array in enumerate((cloud.copy(), cloud + 1, cloud.T))]
+    dropped = settled(Listing([*other], (), [Item(cloud, "x", "t")]), "drop", "cloud")
+    assert kept(dropped) == {"train": "12", "val": "", "test": "t"}
