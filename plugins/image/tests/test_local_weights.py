@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
             path.write_bytes(content)
             with pytest.raises(BundleError) as error:
                 build(config(path))
-            assert f"`{path}` is truncated or no checkpoint" in one_sentence(error)
+            assert f"`{path}` cannot be read as" in one_sentence(error)
 
 
 class Planted:
@@ -208,3 +209,37 @@ def test_nothing_is_unpickled(content: Any, tmp_path: Path) -> None:
     torch.save(content, path)
     with pytest.raises(BundleError):
         build(config(path))
+
+
+def lightning(state: dict[str, Any]) -> dict[str, Any]:
+    """What a trainer writes: the wrapped network beside a loss, and values of many kinds."""
+    wrapped = {f"model._orig_mod.{name}": tensor for name, tensor in state.items()}
+    return {
+        "state_dict": {**wrapped, "loss.weight": torch.ones(5)},
+        "hyper_parameters": argparse.Namespace(lr=np.float64(0.1), out=Path("runs")),
+        "callbacks": {"best": {"score": np.float32(0.9)}},
+        "epoch": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda state: {f"module.{n}": t for n, t in state.items()},
+        lambda state: {"model": {f"_orig_mod.{n}": t for n, t in state.items()}, "acc": np.ones(1)},
+        lambda state: {"state_dict": {f"backbone.encoder.{n}": t for n, t in state.items()}},
+        lambda state: {"model": dict.fromkeys(state, torch.zeros(1)), "model_ema": state},
+        lambda state: {"my_network": state, "optimizer": {"state": {0: {"m": torch.ones(1)}}}},
+        lightning,
+    ],
+)
+def test_wrappers_and_trainers_are_looked_through(tmp_path: Path, content: Any) -> None:
+    model, path = vit(), tmp_path / "weights.ckpt"
+    torch.save(content(model.state_dict()), path)
+    assert_same(build(config(path)), model)
+
+
+def test_a_whole_module_that_was_pickled(tmp_path: Path) -> None:
+    model, path = vit(), tmp_path / "model.pt"
+    torch.save(model, path)
+    assert_same(build(config(path)), model)

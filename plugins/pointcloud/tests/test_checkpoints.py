@@ -270,7 +270,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, listed: Listed, network: An
     path = saved(tmp_path / "p.pth", numbered(listed("mae_pretrain")))
     path.write_bytes(path.read_bytes()[:-4000])
     text = refusal(PointMaeConfig(weights=path), network)
-    assert text.startswith(f"`{path}` cannot be read as tensors (truncated")
+    assert text.startswith(f"`{path}` cannot be read as tensors: it is truncated")
 
 
 def test_a_file_with_code_is_refused_and_does_not_run(
@@ -282,7 +282,7 @@ def test_a_file_with_code_is_refused_and_does_not_run(
 
     path = tmp_path / "p.pth"
     torch.save({"base_model": numbered(listed("mae_pretrain")), "metrics": Code()}, path)
-    assert "it holds more than tensors" in refusal(PointMaeConfig(weights=path), network)
+    assert "or it holds code" in refusal(PointMaeConfig(weights=path), network)
     assert not (tmp_path / "ran").exists()
 
 
@@ -294,3 +294,17 @@ def test_a_file_that_is_not_there(tmp_path: Path, network: Any) -> None:
 def test_weights_must_be_given_or_done_without() -> None:
     with pytest.raises(ValueError, match=r"give `weights`, .* or `pretrained: false`"):
         PointMaeConfig()
+
+
+@pytest.mark.parametrize("wrapper", ["_orig_mod.", "module.", "model.", "net.backbone._orig_mod."])
+def test_names_that_wrappers_put_before_all_are_looked_through(
+    tmp_path: Path, listed: Listed, network: Any, wrapper: str
+) -> None:
+    state = numbered(listed("mae_pretrain"))
+    beside = {"criterion.temperature": torch.zeros(1)} if wrapper.startswith(("mod", "net")) else {}
+    wrapped = {wrapper + name: tensor for name, tensor in state.items()} | beside
+    config = PointMaeConfig(weights=tmp_path / "p.ckpt")
+    torch.save({"state_dict": wrapped, "epoch": 3}, tmp_path / "p.ckpt")
+    model = network(config)
+    load_weights(model, config)
+    check(model, state, "MAE_encoder.", NO_CLASS_TOKEN)

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from onlay.errors import BundleError
-from onlay.statefile import NESTED, read_state
+from onlay.statefile import read_state
 
 TFTS = {
     "tfts_{}_1": "attn_in.rewrites.0.{}",
@@ -112,8 +112,7 @@ def understand(path: Path) -> OfficialDapt:
     Raises:
         BundleError: it cannot be read or is none of DAPT.
     """
-    state = read_state(path, within=("base_model", "model_state_dict", *NESTED))
-    tensors = {name.replace("module.", ""): tensor for name, tensor in state.items()}
+    tensors = read_state(path, within=("base_model", "model_state_dict"))
     found = (re.match(r"blocks\.blocks\.(\d+)\.Adapter_MLP\.", name) for name in tensors)
     blocks = [int(match[1]) for match in found if match]
     if not blocks:

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
-import zipfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from safetensors import SafetensorError
-from timm.models import VisionTransformer, load_state_dict
+from timm.models import VisionTransformer
 from torch import Tensor
 
 from onlay.errors import BundleError, ConfigError
+from onlay.statefile import UNREADABLE, read_state, unwrapped
 from onlay_image.backbones.npz import load_npz
 from onlay_image.timm_types import TimmModule
 
 _SHOWN = 3
-_UNREADABLE = (
-    SafetensorError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    AttributeError,
-    EOFError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
-"""What timm, torch, safetensors and numpy raise at files that are not what they seem."""
 
 
 def load_weights(model: TimmModule, path: Path) -> None:
@@ -52,16 +38,19 @@ def load_weights(model: TimmModule, path: Path) -> None:
             _load_state(model, path)
     except BundleError:
         raise
-    except _UNREADABLE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise BundleError(f"`{path}` is truncated or no checkpoint of tensors: {reason}") from error
+    except UNREADABLE as error:
+        raise BundleError(
+            f"`{path}` cannot be read as weights of this `{type(model).__name__}`: it is truncated,"
+            " or in a layout that timm does not know"
+        ) from error
 
 
 def _load_state(model: TimmModule, path: Path) -> None:
     convert = sys.modules[type(model).__module__].checkpoint_filter_fn
     if type(model) is VisionTransformer:
         convert = partial(convert, adapt_layer_scale=True)  # official DeiT-3 files say `gamma_1`
-    state = convert(load_state_dict(str(path)), model)
+    found = unwrapped(read_state(path), model.state_dict(), path)
+    state = convert(found, model)
     state = {name: tensor for name, tensor in state.items() if not name.startswith("head.")}
     own = {name: t for name, t in model.state_dict().items() if not name.startswith("head.")}
     refuse_differences(path, model, own, state)

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from onlay.errors import BundleError
-from onlay.statefile import read_state
+from onlay.statefile import read_state, unwrapped
 from onlay_pointcloud.backbones.config import PublishedBackbone
 
 HEADS = r"cls_head_finetune\.|label_conv\.|propagation_0\.|convs[123]\.|bns[12]\."
@@ -86,10 +86,11 @@ def load_weights(model: nn.Module, config: PublishedBackbone) -> None:
         BundleError: unreadable, or tensors that are missing, unexpected or of another shape.
     """
     assert config.weights is not None
-    state = tensors_of(config.weights)
+    own = model.state_dict()
+    spelled = {s.prefix + name for s in (*SOURCES[config.name], MOMENTUM) for name in own}
+    state = unwrapped(tensors_of(config.weights), spelled, config.weights, least=len(own) // 2)
     source = _source(state, config)
     found, odd = _parts(state, source)
-    own = model.state_dict()
     lost = sorted(own.keys() - found.keys() - source.missing)
     odd += sorted(found.keys() - own.keys())
     other = sorted(
@@ -105,8 +106,7 @@ def load_weights(model: nn.Module, config: PublishedBackbone) -> None:
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint by their names without `module.`."""
-    state = read_state(path, within=("base_model", "model_state_dict"))
-    return {name.replace("module.", ""): tensor for name, tensor in state.items()}
+    return read_state(path, within=("base_model", "model_state_dict"))
 
 
 def _source(state: Mapping[str, Tensor], config: PublishedBackbone) -> Source:
