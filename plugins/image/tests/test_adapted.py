@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
 
@@ -242,3 +243,42 @@ def test_a_bundle_and_back(name: str, make: Make, host: PluginHost, tmp_path: Pa
     adapter.detach()
     again = onlay.load(tmp_path / "bundle", backbone=model, host=host).eval()
     assert torch.equal(again(images), logits)
+
+
+class Trainers(nn.Module):
+    """As a trainer's module holds a backbone: beside a head of its own and a loss."""
+
+    def __init__(self, **parts: nn.Module) -> None:
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+        self.criterion = nn.CrossEntropyLoss()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        torch.compile,
+        nn.DataParallel,
+        lambda model: Trainers(backbone=model, head=nn.Linear(4, 2)),
+        lambda model: nn.DataParallel(torch.compile(Trainers(net=nn.Sequential(model)))),
+        lambda model: Trainers(first=model, second=model),
+    ],
+)
+def test_what_is_wrapped_around_a_backbone_is_looked_through(make: Make, wrap: Any) -> None:
+    backbone = make("vit")
+    model = onlay.adapt(wrap(backbone), "bitfit", num_classes=3)
+    assert model.backbone is backbone
+    assert model.detach() is backbone
+
+
+def test_of_several_backbones_none_is_guessed(make: Make) -> None:
+    two = Trainers(student=make("vit"), teacher=make("vit"))
+    with pytest.raises(AnatomyError, match="several backbones, `student` and `teacher`: give the"):
+        onlay.adapt(two, "linear", num_classes=2)
+
+
+def test_a_wrapped_model_that_cannot_be_adapted_is_named() -> None:
+    held = Trainers(backbone=timm.create_model("resnet10t", pretrained=False))
+    with pytest.raises(AnatomyError, match="`ResNet` models cannot be adapted"):
+        onlay.adapt(held, "linear", num_classes=2)

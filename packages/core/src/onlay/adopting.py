@@ -9,6 +9,7 @@ from torch import nn
 from onlay.anatomy import BuiltBackbone
 from onlay.descriptors import resolve
 from onlay.errors import AnatomyError
+from onlay.firstparty import install
 from onlay.host import PluginHost
 
 Found = tuple[str, BuiltBackbone | AnatomyError]
@@ -21,17 +22,19 @@ def adopted(module: nn.Module, host: PluginHost) -> BuiltBackbone:
         AnatomyError: there is none that an installed plugin knows, or there are several.
     """
     found = list(_inside(module, "", host))
-    built = [(path, each) for path, each in found if isinstance(each, BuiltBackbone)]
+    built = {id(e.module): (path, e) for path, e in found if isinstance(e, BuiltBackbone)}
     if len(built) == 1:
-        return built[0][1]
+        return next(iter(built.values()))[1]
     if built:
-        paths = " and ".join(f"`{path}`" for path, _ in built[:2])
+        paths = " and ".join(f"`{path}`" for path, _ in list(built.values())[:2])
         more = f" and {len(built) - 2} more" if len(built) > 2 else ""
         raise AnatomyError(
             f"a `{type(module).__name__}` with several backbones, {paths}{more}: give the one that"
             " is to be adapted"
         )
-    raise next((each for _, each in found if isinstance(each, AnatomyError)), _unknown(module, host))
+    raise next(
+        (each for _, each in found if isinstance(each, AnatomyError)), _unknown(module, host)
+    )
 
 
 def _inside(module: nn.Module, path: str, host: PluginHost) -> Iterator[Found]:
@@ -50,7 +53,7 @@ def _inside(module: nn.Module, path: str, host: PluginHost) -> Iterator[Found]:
 
 
 def _unknown(module: nn.Module, host: PluginHost) -> AnatomyError:
-    have = ", ".join(sorted(host.backbones)) or "none; try pip install onlay-image"
+    have = ", ".join(sorted(host.backbones)) or f"none; {install('onlay-image')}"
     return AnatomyError(
         f"no installed plugin knows the anatomy of a `{type(module).__name__}` (backbones: {have})"
     )

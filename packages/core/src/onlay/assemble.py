@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from onlay.adapted import AdaptedModel
+from onlay.adopting import adopted
 from onlay.anatomy import BuiltBackbone, Placement
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.liveness import check_frozen, prove_alive
+from onlay.class_names import class_names
 from onlay.config import parse
 from onlay.config.base import Config
 from onlay.descriptors import Method, resolve
 from onlay.errors import AnatomyError, ConfigError
-from onlay.firstparty import install
 from onlay.fit import check_fit
 from onlay.host import PluginHost
 
@@ -40,10 +41,11 @@ def adapt(
 
     Args:
         backbone: a name (`vit_tiny_patch16_224.augreg_in21k`), a backbone config, or a model object
-            that you hold; the object is used as it is, not copied.
+            that you hold; the object is used as it is, not copied. One that is compiled, spread
+            over devices, or part of a trainer's module is looked through.
         method: a name (`"arc"`), a mapping (`{"name": "arc", "rank": 8}`) or a method config.
         task: likewise.
-        labels: class names; or give `num_classes`.
+        labels: class names in the order of the outputs; or give `num_classes`.
         name: several adapters can share one backbone under different names.
         preprocessing: how inputs are prepared, for the bundle; default: the backbone's own input
             specification.
@@ -55,15 +57,16 @@ def adapt(
 
     Raises:
         AnatomyError: the backbone lacks what the method needs, or the adapter would do nothing.
+        ConfigError: `labels` is no list of different class names.
         UnknownName: no installed plugin has that backbone, method or task.
 
     >>> model = onlay.adapt("onlay_vit_64", "arc", num_classes=10)  # doctest: +SKIP
     """
-    host = host or PluginHost.discover()
+    host, names = host or PluginHost.discover(), class_names(labels, num_classes)
     built = as_built(backbone, host)
     method_config = parse("method", method, host)
     task_config = parse("task", task, host)
-    head = build_head(task_config, built, _labels(labels, num_classes), host)
+    head = build_head(task_config, built, names, host)
     return attach(
         built,
         method_config,
@@ -157,32 +160,23 @@ def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]
 def as_built(backbone: Any, host: PluginHost) -> BuiltBackbone:
     """What `adapt` takes as a backbone: a name, a config, a model object or what is built already.
 
+    An object that wraps the backbone (compiled, for several devices, a trainer's own module) is
+    looked through; the backbone inside is what is adapted.
+
     Raises:
-        AnatomyError: a model object of which no installed plugin knows the anatomy.
+        AnatomyError: a model object of which no installed plugin knows the anatomy, or one that
+            holds several backbones.
     """
     if isinstance(backbone, BuiltBackbone):
         return backbone
-    if not isinstance(backbone, nn.Module):
+    if isinstance(backbone, nn.Module):
+        return adopted(backbone, host)
+    if isinstance(backbone, str | Mapping | Config):
         return build_backbone(parse("backbone", backbone, host), host)
-    for descriptor in host.backbones.values():
-        built = resolve(descriptor.adopt)(backbone) if descriptor.adopt else None
-        if built is not None:
-            return built
-    there = ", ".join(sorted(host.backbones)) or f"none; {install('onlay-image')}"
-    raise AnatomyError(
-        f"no installed plugin knows the anatomy of a `{type(backbone).__name__}`"
-        f" (backbones: {there})"
+    raise ConfigError(
+        "give the backbone as a name, a mapping with a `name`, a config or a model object, not as"
+        f" a `{type(backbone).__name__}`"
     )
-
-
-def _labels(labels: Sequence[str] | None, num_classes: int | None) -> tuple[str, ...]:
-    if labels is not None:
-        if num_classes is not None and num_classes != len(labels):
-            raise ConfigError(f"`num_classes` is {num_classes} but there are {len(labels)} labels")
-        return tuple(labels)
-    if num_classes is None:
-        raise ConfigError("give `labels` (class names) or `num_classes`")
-    return tuple(str(i) for i in range(num_classes))
 
 
 def _packages(

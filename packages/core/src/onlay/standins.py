@@ -11,6 +11,7 @@ from __future__ import annotations
 import pickletools
 import sys
 import zipfile
+from _compat_pickle import IMPORT_MAPPING
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +23,15 @@ HARMLESS = frozenset(
         *("datetime.date", "datetime.datetime", "datetime.timedelta", "types.SimpleNamespace"),
         *("pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath"),
         *("pathlib._local.PosixPath", "pathlib._local.WindowsPath", "uuid.UUID"),
+        *("builtins.dict", "builtins.list", "builtins.tuple", "builtins.int", "builtins.float"),
+        *("builtins.str", "builtins.bool", "builtins.object", "builtins.frozenset"),
     }
 )
 """Of Python's own library nothing else belongs into a checkpoint: a file that names more of it was
 made to do something, and torch is left to refuse it."""
+
+TORCHS = "torch.distributed"
+"""Where torch's sharded tensors are, which it can build itself."""
 
 LEGACY = 5
 """Pickles at the beginning of a torch file that is no zip archive (before torch 1.6)."""
@@ -73,6 +79,8 @@ def _globals(file: IO[bytes]) -> Iterator[tuple[str, str]]:
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name == "GLOBAL":
             module, _, name = str(argument).partition(" ")
+            module = IMPORT_MAPPING.get(module, module)  # as Python 2 called it
             root = module.partition(".")[0]
-            if root not in sys.stdlib_module_names or f"{module}.{name}" in HARMLESS:
+            ours = root not in sys.stdlib_module_names and not module.startswith(TORCHS)
+            if ours or f"{module}.{name}" in HARMLESS:
                 yield module, name

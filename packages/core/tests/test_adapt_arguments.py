@@ -1,0 +1,57 @@
+"""What `adapt` takes as classes and as a backbone, and the sentence for what it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+
+import onlay
+from onlay.class_names import class_names
+from onlay.errors import ConfigError
+from onlay.host import PluginHost
+from onlay.testing import tiny_backbone
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        ("cat", r"must be a list of class names, such as .* \(got `'cat'`\)"),
+        (["a", "b", "a"], "names the class `a` more than once"),
+        ([], "`labels` is empty"),
+        (5, r"got a `int`\); for their number alone give `num_classes`"),
+        ({"a", "b"}, "in the order of the outputs"),
+        ({0: "cat", 1: "dog"}, "in the order of the outputs"),
+        (["a", None], "must be a text that is not empty: `None`"),
+        (["a", " "], "must be a text that is not empty"),
+    ],
+)
+def test_labels_that_are_no_list_of_different_names(labels: Any, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence) as error:
+        onlay.adapt(tiny_backbone(), "linear", labels=labels, host=PluginHost.discover(only=""))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("count", [0, -3, 2.5, True, "three"])
+def test_a_number_of_classes_that_is_none(count: Any) -> None:
+    with pytest.raises(ConfigError, match="must be a whole number from 1 on"):
+        class_names(None, count)
+
+
+def test_labels_as_arrays_and_numbers() -> None:
+    assert class_names(np.array(["cat", "dog"])) == ("cat", "dog")
+    assert class_names(range(3)) == ("0", "1", "2")
+    assert class_names(None, np.int64(2)) == ("0", "1")
+
+
+@pytest.mark.parametrize("backbone", [None, 5, ["vit"]])
+def test_what_is_no_backbone(backbone: Any) -> None:
+    with pytest.raises(ConfigError, match="give the backbone as a name"):
+        onlay.adapt(backbone, "linear", num_classes=2, host=PluginHost.discover(only=""))
+
+
+def test_a_module_without_any_backbone() -> None:
+    with pytest.raises(onlay.errors.AnatomyError, match="knows the anatomy of a `Sequential`"):
+        onlay.adapt(nn.Sequential(nn.Linear(2, 2)), "linear", num_classes=2)
