@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
 import pickle
+import random
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,14 @@ import pytest
 import torch
 
 from onlay.errors import BundleError, PluginError, RunError
-from onlay_train.checkpoint import gathered, load_checkpoint, placed_like, save_checkpoint
+from onlay_train.checkpoint import (
+    Damaged,
+    Sealed,
+    gathered,
+    load_checkpoint,
+    placed_like,
+    save_checkpoint,
+)
 
 
 def content(**more: Any) -> dict[str, Any]:
@@ -25,13 +35,54 @@ def test_a_checkpoint_reads_back_what_was_written(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
 
 
-def test_a_full_disk_keeps_the_old_checkpoint(tmp_path: Path) -> None:
+def no_space(_: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_keeps_the_old_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(content(), path)
-    (tmp_path / ".last.pt.new").symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr("onlay.disk.os.fsync", no_space)
+    with pytest.raises(RunError, match=r"last.pt` cannot be written: the disk is full"):
         save_checkpoint(content(progress={"step": 6}), path)
     assert load_checkpoint(path)["progress"] == {"step": 5}
+    assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
+
+
+def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(content(generators=[torch.arange(50)]), path)
+    whole = path.read_bytes()
+    for bit in random.Random(0).sample(range(8 * len(whole)), 300):
+        broken = bytearray(whole)
+        broken[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(broken)
+        with pytest.raises(Damaged, match="is damaged: delete it to start the run again"):
+            load_checkpoint(path)
+
+
+def test_others_read_a_checkpoint_with_torch_alone(tmp_path: Path) -> None:
+    save_checkpoint(content(), tmp_path / "last.pt")
+    found = torch.load(tmp_path / "last.pt", weights_only=True)
+    assert torch.equal(found["trained"]["head.fc.bias"], torch.ones(2))
+
+
+def test_the_checkpoint_before_is_kept(tmp_path: Path) -> None:
+    path, former = tmp_path / "last.pt", tmp_path / "before-last.pt"
+    for step in (5, 6, 7):
+        save_checkpoint(content(progress={"step": step}), path, former=former)
+    assert load_checkpoint(path)["progress"] == {"step": 7}
+    assert load_checkpoint(former)["progress"] == {"step": 6}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "last.pt").symlink_to("pipe")
+    with pytest.raises(Damaged, match=r"cannot be read \(it is no plain file\)"):
+        load_checkpoint(tmp_path / "last.pt")
 
 
 def test_broken_weights_are_not_saved(tmp_path: Path) -> None:
@@ -77,7 +128,10 @@ def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
 
 
 def test_a_newer_checkpoint_is_refused(tmp_path: Path) -> None:
-    torch.save({"format": 9}, tmp_path / "last.pt")
+    with (tmp_path / "last.pt").open("wb") as file:
+        sealed = Sealed(file)
+        torch.save({"format": 9}, sealed)
+        sealed.close()
     with pytest.raises(BundleError, match="has checkpoint format 9, this version"):
         load_checkpoint(tmp_path / "last.pt")
 

@@ -129,3 +129,34 @@ def test_records_that_no_checkpoint_followed_are_forgotten(
     monkeypatch.delenv("STRIPES_KILL_AT")
     train(stopped, host, console=quiet)
     assert records(stopped) == records(undisturbed)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "missing"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    configure: Configure,
+    host: PluginHost,
+    quiet: Console,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: str,
+) -> None:
+    undisturbed, stopped = configure(out="a"), configure("train.checkpoint_every=2", out="b")
+    train(undisturbed, host, console=quiet)
+    monkeypatch.setenv("STRIPES_KILL_AT", "55")
+    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
+    with pytest.raises(Stopped):
+        train(stopped, host, console=quiet)
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    last = stopped.out / "last.pt"
+    if damage == "flipped":
+        broken = bytearray(last.read_bytes())
+        broken[1000] ^= 4
+        last.write_bytes(broken)
+    else:  # a kill between the two renames of a save
+        last.unlink()
+    (stopped.out / "metrics.jsonl").write_text("not what was written")
+    shown = Console(record=True, width=200)
+    train(stopped, host, console=shown)
+    assert "the one before it is taken\nresumed at epoch 2, step" in shown.export_text()
+    assert weights(stopped) == weights(undisturbed)
+    assert records(stopped) == records(undisturbed)
+    assert not (stopped.out / "before-last.pt").exists()

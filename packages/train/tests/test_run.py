@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -272,14 +273,18 @@ def test_a_loss_that_is_not_finite_keeps_the_checkpoint(
     assert all(torch.isfinite(tensor).all() for tensor in saved["trained"].values())
 
 
+def no_space(_: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_full_disk_is_one_sentence(
-    configure: Configure, host: PluginHost, quiet: Console
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = configure()
-    RunFolder(config.out).open(config)
-    (config.out / ".last.pt.new").symlink_to("/dev/full")
-    with pytest.raises(RunError, match=r"the disk is full and `.*run` cannot be written, nothing"):
+    monkeypatch.setattr("onlay.disk.os.fsync", no_space)
+    with pytest.raises(RunError, match=r"config.yaml` cannot be written: the disk is full"):
         train(config, host, console=quiet)
+    assert not config.out.exists(), "nothing came to lie in it"
 
 
 def test_a_tensor_without_gradient_is_named(

@@ -1,31 +1,49 @@
 """The `last` checkpoint: trained tensors, optimizer, schedule, position, generators; no backbone.
 
-One file, written beside and renamed, read with `weights_only=True`: a pickle of code is refused.
+One file, as `torch.save` writes it, with a line behind it that holds the SHA-256 of all before; it
+is written beside and renamed, and the one before it is kept. Read with `weights_only=True`: a
+pickle of code is refused.
 """
 
 from __future__ import annotations
 
-import os
+import hashlib
+import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from onlay.disk import replacing, writing
 from onlay.errors import BundleError, PluginError, RunError
+from onlay.system import open_plain, replace
 
 FORMAT = 1
 _PLAIN = (Tensor, str, int, float, bool, type(None))
+_SEAL = b"\nonlay checkpoint, sha256 of all before: "
+_SEALED = len(_SEAL) + 64 + 1
+"""Bytes behind what torch wrote: the words, 64 hexadecimal digits, a line end."""
 
 
-def save_checkpoint(state: dict[str, Any], path: Path) -> None:
-    """Write `state` so that a reader sees the old file or the new one, whatever happens meanwhile.
+class Damaged(BundleError):
+    """A checkpoint whose bytes are not those that were written, or that is gone."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: delete it to start the run again")
+        self.what = what
+
+
+def save_checkpoint(state: dict[str, Any], path: Path, *, former: Path | None = None) -> None:
+    """Write `state` so that a reader finds a whole checkpoint, whatever happens meanwhile; the one
+    before becomes `former`.
 
     Raises:
-        RunError: a trained tensor is not finite; the file on disk stays as it is.
+        RunError: a trained tensor is not finite, or the file cannot be written; what is on disk
+            stays as it is.
         PluginError: `state` holds something that could not be read back without running code.
     """
     broken = [name for name, tensor in state["trained"].items() if not _finite(tensor)]
@@ -35,26 +53,28 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
             " lower `train.lr`, or set `train.clip_grad`; the checkpoint before is kept"
         )
     _check_plain(state, "")
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("wb") as file:
-        torch.save({"format": FORMAT, **state}, file)
+    with replacing(path) as file:
+        sealed = Sealed(file)
+        torch.save({"format": FORMAT, **state}, sealed)
+        sealed.close()
         file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+        if former is not None and path.exists():
+            with writing(former):
+                replace(path, former)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        BundleError: the file is truncated, foreign, or from a newer version.
+        Damaged: not every bit is as it was written, or Onlay did not write it.
+        BundleError: the file is from a newer version.
     """
+    content = _whole(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise BundleError(
-            f"`{path}` is no checkpoint of onlay or is damaged: delete it to start the run again"
-        ) from error
+        raise _damaged(path) from error
     found = state.get("format") if isinstance(state, dict) else None
     if found != FORMAT:
         raise BundleError(
@@ -62,6 +82,55 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             " install the version that wrote it, or delete it to start the run again"
         )
     return state
+
+
+class Sealed(io.RawIOBase):
+    """A file that hashes what goes through it.
+
+    A failure to write is kept for `close`: raised inside torch's writer it would lose its words.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.digest = file, hashlib.sha256()
+        self.failure: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        size = memoryview(content).nbytes
+        self.digest.update(content)
+        try:
+            if self.failure is None:
+                self.file.write(content)
+        except OSError as error:
+            self.failure = error
+        return size
+
+    def close(self) -> None:
+        """Write the line with the hash."""
+        super().close()
+        if self.failure is not None:
+            raise self.failure
+        self.file.write(_SEAL + self.digest.hexdigest().encode() + b"\n")
+
+
+def _whole(path: Path) -> bytes:
+    """What torch wrote, if every bit is as it was."""
+    try:
+        with open_plain(path) as file:
+            content = file.read()
+    except OSError as error:
+        reason = error.strerror or "it is no plain file"
+        raise Damaged(f"`{path}` cannot be read ({reason})") from error
+    body, seal = content[:-_SEALED], content[-_SEALED:]
+    if seal != _SEAL + hashlib.sha256(body).hexdigest().encode() + b"\n":
+        raise _damaged(path)
+    return body
+
+
+def _damaged(path: Path) -> Damaged:
+    return Damaged(f"`{path}` is no checkpoint of onlay or is damaged")
 
 
 def gathered(tree: Any) -> Any:

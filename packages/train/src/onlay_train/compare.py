@@ -14,8 +14,9 @@ from rich.table import Table
 
 from onlay.config import resolve
 from onlay.config.overrides import merged
+from onlay.disk import write_text
 from onlay.host import PluginHost
-from onlay_train.folder import RunFolder, write_atomically
+from onlay_train.folder import RunFolder
 from onlay_train.plot import plot_comparison
 from onlay_train.report import kilobytes, megabytes
 from onlay_train.run import train
@@ -100,7 +101,7 @@ def compare(
             own = merged(variant, {"train": {"seed": seed}})
             runs.setdefault(label, []).append(trained(base, own, folder, host, console))
     found = Comparison(runs)
-    write_atomically(out / "comparison.json", json.dumps(found.dump(), indent=2) + "\n")
+    write_text(out / "comparison.json", json.dumps(found.dump(), indent=2) + "\n")
     plot_comparison(
         {label: RunFolder(Path(runs[0].folder)).history() for label, runs in found.runs.items()},
         {found.caption(label): found.mean(label) for label in found.runs if found.scores(label)},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from accelerate.utils import (
 from onlay.config.train import TrainConfig
 from onlay.errors import ConfigError
 from onlay.firstparty import install
+from onlay.system import usable_cores
 from onlay_train.folder import flat
 
 _PACKAGES = {"comet_ml": "comet-ml"}
@@ -64,10 +64,7 @@ def loader_workers(config: TrainConfig, device: torch.device, processes: int) ->
     """Processes that load data: none where they would take the cores from the training itself."""
     if config.num_workers is not None:
         return config.num_workers
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return 0 if device.type == "cpu" else max(0, min(8, cores // processes - 1))
+    return 0 if device.type == "cpu" else max(0, min(8, usable_cores() // processes - 1))
 
 
 def _tracker(name: str, folder: Path | None) -> str | TensorBoardTracker:

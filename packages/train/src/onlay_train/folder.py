@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from onlay.config import save
 from onlay.config.files import read
 from onlay.config.run import RunConfig
+from onlay.disk import write_text, writing
 from onlay.errors import RunError
+from onlay_train.lock import HOLDER, LOCK
 
 _FREE = frozenset(
     {
@@ -25,6 +26,9 @@ _FREE = frozenset(
 )
 """Keys that may change from one start of a run to the next: no weight depends on them."""
 
+_PASSING = frozenset({LOCK, HOLDER, ".config.yaml.new"})
+"""What can lie in a folder before a run has begun in it."""
+
 
 class RunFolder:
     """The files of a run; `bundle`, `curves` and `summary` appear when it is finished."""
@@ -33,6 +37,7 @@ class RunFolder:
         self.path = path
         self.config = path / "config.yaml"
         self.checkpoint = path / "last.pt"
+        self.former = path / "before-last.pt"
         self.metrics = path / "metrics.jsonl"
         self.bundle = path / "bundle"
         self.curves = path / "curves.png"
@@ -44,8 +49,9 @@ class RunFolder:
         Raises:
             RunError: it holds another run (names the keys that differ), or files that are no run.
         """
-        if not self.path.exists() or not any(self.path.iterdir()):
+        if not self._content():
             return
+        self._check_plain()
         if not self.config.exists():
             raise RunError(
                 f"`{self.path}` holds files that are no run: choose another folder with `out=...`"
@@ -58,41 +64,57 @@ class RunFolder:
                 " choose another folder with `out=...`, or delete this one"
             )
 
+    def _content(self) -> list[str]:
+        """Names in the folder, if there is one, but for passing ones."""
+        with writing(self.path):
+            if not self.path.exists():
+                return []
+            return [p.name for p in self.path.iterdir() if p.name not in _PASSING]
+
+    def _check_plain(self) -> None:
+        """A pipe in the place of a file would be waited for without end."""
+        files = (self.config, self.checkpoint, self.former, self.metrics, self.summary)
+        for path in files:
+            if path.exists() and not path.is_file():
+                raise RunError(f"`{path}` is no plain file: remove it, or choose another folder")
+
     def open(self, config: RunConfig) -> None:
-        """Make the folder and write the resolved configuration."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        save(config, self.config, heading=f"onlay train {self.config}")
+        """Write the resolved configuration."""
+        with writing(self.config):
+            save(config, self.config, heading=f"onlay train {self.config}")
 
     def history(self) -> list[dict[str, Any]]:
-        """The records of `metrics.jsonl`; a line that was cut off by a kill is left out."""
+        """The records of `metrics.jsonl`; a line that was cut off by a kill is left out.
+
+        Raises:
+            RunError: a line is damaged.
+        """
         if not self.metrics.exists():
             return []
-        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = self.metrics.read_bytes().splitlines(keepends=True)
+        return [self._record(n, line) for n, line in enumerate(lines, 1) if line.endswith(b"\n")]
+
+    def _record(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            return dict(json.loads(line))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise RunError(f"`{self.metrics}` is damaged in line {number}") from error
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a line to `metrics.jsonl`."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        with writing(self.metrics), self.metrics.open("ab") as file:
+            file.write(json.dumps(record).encode() + b"\n")
 
-    def rewind(self, epoch: int) -> None:
-        """Forget records of epochs after `epoch`: they were not followed by a checkpoint."""
-        kept = [record for record in self.history() if record["epoch"] <= epoch]
-        write_atomically(self.metrics, "".join(json.dumps(record) + "\n" for record in kept))
+    def rewrite(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Make `metrics.jsonl` hold these records alone: others were not followed by a
+        checkpoint."""
+        write_text(self.metrics, "".join(json.dumps(record) + "\n" for record in records))
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Mark the run as finished."""
-        write_atomically(self.summary, json.dumps(summary, indent=2) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader sees the old text or the new."""
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+        write_text(self.summary, json.dumps(summary, indent=2) + "\n")
+        with writing(self.former):
+            self.former.unlink(missing_ok=True)
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from onlay.config.run import RunConfig
+from onlay.disk import write_text
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay_train.compare import Comparison, trained
-from onlay_train.folder import write_atomically
 from onlay_train.selection import OPTIMISTIC, PUBLISHED
 from onlay_train.summary import Summary
 
@@ -88,7 +88,7 @@ def train_folds(config: RunConfig, host: PluginHost, *, console: Console | None 
     name = f"{config.method.name} on {config.data.name}"
     folds = Folds(name, Comparison({name: runs}))
     if PartialState().is_main_process:
-        write_atomically(config.out / "folds.json", json.dumps(folds.dump(), indent=2) + "\n")
+        write_text(config.out / "folds.json", json.dumps(folds.dump(), indent=2) + "\n")
     return folds
 
 

@@ -15,7 +15,8 @@ from onlay.config.train import TrainConfig
 from onlay.data import Splits
 from onlay.errors import PluginError, RunError
 from onlay.host import PluginHost
-from onlay_train.checkpoint import load_checkpoint, save_checkpoint
+from onlay.system import replace
+from onlay_train.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from onlay_train.display import Display
 from onlay_train.folder import RunFolder
 from onlay_train.parts import Parts
@@ -129,7 +130,8 @@ class Trainer:
 
     def close_epoch(self) -> None:
         """Evaluate, judge, record, save."""
-        progress, figures = self.state.progress, self.plain.figures()
+        state, figures = self.state, self.plain.figures()
+        progress = state.progress
         record: dict[str, float] = {
             "epoch": progress.epoch + 1,
             "step": progress.step,
@@ -140,7 +142,8 @@ class Trainer:
             record |= self.judge_epoch(self.judged)
         record |= {"seconds": self.tick(), **figures.values}
         progress.next_epoch()
-        self.state.loss_sum.zero_()
+        state.loss_sum.zero_()
+        state.records.append(record)
         if self.accelerator.is_main_process:
             self.folder.append(record)
         self.accelerator.log(record, step=progress.step)
@@ -222,15 +225,26 @@ class Trainer:
             try:
                 self.host.checkpoint_saving(content, self.folder.checkpoint)
             finally:
-                save_checkpoint(content, self.folder.checkpoint)
+                save_checkpoint(content, self.folder.checkpoint, former=self.folder.former)
 
-    def resume(self) -> bool:
-        """Take up the folder's checkpoint, if there is one."""
-        if not self.folder.checkpoint.exists():
+    def resume(self, display: Display) -> bool:
+        """Take up the folder's checkpoint, if there is one; the one before it where a kill or
+        damage left no other."""
+        path, former = self.folder.checkpoint, self.folder.former
+        if not path.exists() and not former.exists():
             return False
-        content = load_checkpoint(self.folder.checkpoint)
+        try:
+            content = load_checkpoint(path)
+        except Damaged as error:
+            if not former.exists():
+                raise
+            content = load_checkpoint(former)
+            display.say(f"{error.what}; the one before it is taken")
+            self.accelerator.wait_for_everyone()  # all have looked for the damaged one
+            if self.accelerator.is_main_process:
+                replace(former, path)
         self.state.load(content)
-        self.host.checkpoint_loaded(content, self.folder.checkpoint)
+        self.host.checkpoint_loaded(content, path)
         return True
 
     def answer_stop(self) -> None:

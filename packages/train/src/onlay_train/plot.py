@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from onlay.disk import replacing
 
 _SPLITS = ("validation", "test")
 
@@ -27,7 +30,7 @@ def plot_run(history: History, path: Path, metric: str, *, title: str) -> None:
     _finish(losses, "loss")
     _finish(metrics, metric, percent=True)
     figure.suptitle(title)
-    figure.savefig(path, dpi=150)
+    _save(figure, path)
 
 
 def plot_comparison(
@@ -50,7 +53,15 @@ def plot_comparison(
     bars.invert_yaxis()
     bars.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title)
-    figure.savefig(path, dpi=150)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Drawn in memory first: pillow leaves half a file where the disk is full."""
+    picture = BytesIO()
+    figure.savefig(picture, dpi=150)
+    with replacing(path) as file:
+        file.write(picture.getvalue())
 
 
 def _line(axes: Axes, history: History, key: str, label: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from rich.console import Console
 
 from onlay.assemble import assemble
 from onlay.config.run import RunConfig
+from onlay.disk import prevented
 from onlay.errors import RunError
 from onlay.host import PluginHost
 from onlay_train.display import Display, make_display
@@ -18,6 +18,7 @@ from onlay_train.engine import make_accelerator, start_trackers
 from onlay_train.finish import finish
 from onlay_train.folder import RunFolder
 from onlay_train.loaders import size
+from onlay_train.lock import only_writer
 from onlay_train.loop import Trainer
 from onlay_train.memory import reset_peak
 from onlay_train.seeding import seed_all
@@ -43,16 +44,19 @@ def train(config: RunConfig, host: PluginHost, *, console: Console | None = None
     folder.claim(config)
     if folder.summary.exists():
         return Summary.read(folder.summary)
-    with disk_errors_in_words(folder):
+    with only_writer(folder.path), disk_errors_in_words(folder):
+        folder.claim(config)
+        if folder.summary.exists():  # by another start, since it was looked for
+            return Summary.read(folder.summary)
         trainer, splits = prepare(config, host, folder)
         display = _display(trainer, config, console or Console())
         display.say(opening(trainer.plain, splits, config))
-        if trainer.resume():
+        if trainer.resume(display):
             progress = trainer.state.progress
             display.say(f"resumed at epoch {progress.epoch + 1}, step {progress.step}")
         if trainer.accelerator.is_main_process:
             folder.open(config)
-            folder.rewind(trainer.state.progress.epoch)
+            folder.rewrite(trainer.state.records)
         start_trackers(trainer.accelerator, config.model_dump(mode="json"))
         trainer.fit(display)
         return finish(trainer, config)
@@ -89,16 +93,17 @@ def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:
 
 @contextmanager
 def disk_errors_in_words(folder: RunFolder) -> Iterator[None]:
-    """A full disk as a `RunError`."""
+    """A full disk, or whatever else prevents a tracker from writing, as a `RunError`."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        reason = prevented(error, folder.path)
+        if not reason:
             raise
         kept = "its last checkpoint is kept" if folder.checkpoint.exists() else "nothing was kept"
         raise RunError(
-            f"the disk is full and `{folder.path}` cannot be written, {kept}:"
-            " free some space and type the same command to go on"
+            f"`{folder.path}` cannot be written: {reason}; {kept}:"
+            " mend that and type the same command to go on"
         ) from error
 
 

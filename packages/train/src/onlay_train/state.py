@@ -42,6 +42,8 @@ class TrainingState:
         decay = config.model_ema_decay
         self.average = Average(plain.trained_state(), decay) if decay else None
         self.progress = Progress()
+        self.records: list[dict[str, float]] = []
+        """What `metrics.jsonl` holds of the epochs that are done."""
         self.loss_sum = torch.zeros((), device=accelerator.device)
         self.best: dict[str, Tensor] | None = None
         """The trained tensors of the best epoch, whole and on the CPU, where a run selects one."""
@@ -81,6 +83,7 @@ class TrainingState:
             "average": gathered(self.average.state) if self.average else None,
             "generators": gather_object([generator_states()]),
             "progress": self.progress.dump(),
+            "records": self.records,
             "loss_sum": self.loss_sum.cpu(),
             "best": self.best,
         }
@@ -100,6 +103,7 @@ class TrainingState:
                 own = self.average.state[name]
                 own.copy_(placed_like(tensor, own))
         self.progress = Progress(**saved["progress"])
+        self.records = list(saved["records"])
         self.loss_sum.copy_(saved["loss_sum"])
         self.best = saved["best"]
         if len(saved["generators"]) == self.accelerator.num_processes:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from onlay.errors import RunError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
@@ -54,4 +56,10 @@ class Summary:
 
     @classmethod
     def read(cls, path: Path) -> Summary:
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        """Read it back; a `RunError` where it is damaged."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"`{path}` is damaged: delete it, and the same command writes it again"
+            ) from error

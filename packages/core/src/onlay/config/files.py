@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from onlay.disk import write_text
 from onlay.errors import ConfigError
 
 
@@ -29,11 +30,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, data: dict[str, Any], *, heading: str = "") -> None:
-    """Write atomically; `heading` becomes the comment on top."""
+    """Replace the file in one step; `heading` becomes the comment on top."""
     comment = "".join(f"# {line}\n" for line in heading.splitlines())
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(comment + as_text(data), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, comment + as_text(data))
 
 
 def as_text(data: dict[str, Any]) -> str:

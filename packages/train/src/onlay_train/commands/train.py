@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from onlay.config import load, resolve
 from onlay.config.files import as_text
 from onlay.errors import ConfigError, OnlayError
 from onlay.host import PluginHost
+from onlay_train.processes import rank
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
@@ -94,6 +94,6 @@ def silent_elsewhere() -> Iterator[None]:
     try:
         yield
     except OnlayError:
-        if int(os.environ.get("RANK", "0")) == 0:
+        if rank() == 0:
             raise
         sys.exit(2)

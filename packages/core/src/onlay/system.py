@@ -1,0 +1,136 @@
+"""What differs between operating systems, in one place: nothing else asks which one it runs on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+STOPS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+)
+"""Signals that ask a program to stop; Windows has Ctrl-Break, and SIGTERM for itself alone."""
+
+CAN_FORK = sys.platform.startswith("linux")
+"""Elsewhere a child does not survive its parent's threads, or there is no fork."""
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A file to read, and nothing that waits or never ends: a pipe, a device, or a link to one.
+
+    Raises:
+        OSError: it is no plain file, or cannot be opened.
+    """
+    patient = getattr(os, "O_NONBLOCK", 0)  # opening a pipe waits for its writer otherwise
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | patient)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"it is no plain file: {path}")
+    return os.fdopen(handle, "rb")
+
+
+def replace(fresh: Path, path: Path) -> None:
+    """Rename over what is there; where a reader's open file forbids that, try for a second."""
+    for _ in range(10 if sys.platform == "win32" else 0):
+        try:
+            os.replace(fresh, path)
+            return
+        except PermissionError:
+            time.sleep(0.1)
+    os.replace(fresh, path)
+
+
+def flush_folder(folder: Path) -> None:
+    """Let the names in a folder outlast a power cut, where a folder can be flushed."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some network file systems cannot, and flush by themselves
+        pass
+    finally:
+        os.close(handle)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this machine still runs; yes where that cannot be asked."""
+    if sys.platform == "win32":
+        return True  # there, asking by a signal would end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def largest_file() -> int | None:
+    """Bytes that a file may have here, if the shell or a scheduler limits them."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def reset_peak_memory() -> None:
+    """Forget the peak; where that cannot be done it counts from the process's start."""
+    if sys.platform.startswith("linux"):
+        try:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        except OSError:
+            return
+
+
+def peak_memory() -> int:
+    """The largest resident size in bytes since `reset_peak_memory`."""
+    status = Path("/proc/self/status")
+    if sys.platform.startswith("linux") and status.exists():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    if sys.platform == "win32":
+        import psutil  # comes with onlay-train, which alone asks
+
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def forked(work: Callable[[], None]) -> int:
+    """Run `work` in a copy of this process, which then ends at once; gives its number."""
+    assert CAN_FORK
+    if child := os.fork():
+        return child
+    try:
+        work()
+    finally:
+        os._exit(0)
+
+
+def ended(child: int, seconds: float) -> bool:
+    """Wait for a forked process; one that hangs is killed."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return True
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False

@@ -1,0 +1,96 @@
+"""One run folder has one writer; a killed one leaves nothing that blocks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onlay.errors import RunError
+from onlay_train.lock import only_writer
+
+HOLDS = """
+import sys
+from pathlib import Path
+from onlay_train.lock import only_writer
+
+with only_writer(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> subprocess.Popen[str]:
+    """Another process that holds the folder `run` until it is killed."""
+    command = [sys.executable, "-c", HOLDS, str(tmp_path / "run")]
+    other = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    yield other
+    other.kill()
+    other.communicate()
+
+
+def test_a_second_start_says_who_holds_it_and_a_killed_one_never_blocks(
+    holder: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    message = rf"is being written by another start of this run \(process {holder.pid} on .+, since"
+    with pytest.raises(RunError, match=message), only_writer(tmp_path / "run"):
+        pass
+    holder.kill()
+    holder.wait()
+    with only_writer(tmp_path / "run"):
+        told = json.loads((tmp_path / "run" / ".lock.json").read_text())
+        assert told["pid"] == os.getpid()
+
+
+def test_other_processes_of_a_distributed_run_share_it(
+    holder: subprocess.Popen[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    with only_writer(tmp_path / "run"):
+        assert holder.poll() is None
+
+
+def test_a_folder_in_which_nothing_came_to_lie_is_gone_afterwards(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), only_writer(tmp_path / "runs" / "a"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    with only_writer(tmp_path / "runs" / "a"):
+        (tmp_path / "runs" / "a" / "config.yaml").write_text("")
+    assert [p.name for p in (tmp_path / "runs" / "a").iterdir()] == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("out", "reason"),
+    [
+        ("file/run", "a part of its path is a file, not a folder|a file of that name"),
+        ("file", "a part of its path is a file, not a folder|a file of that name is in the way"),
+        ("n" * 300, "its name is too long"),
+        ("nul\0byte", "its name holds a NUL character"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_one_sentence(
+    tmp_path: Path, out: str, reason: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(RunError, match=f"cannot be written: ({reason})"),
+        only_writer(tmp_path / out),
+    ):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
+)
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(RunError, match="it is not permitted"), only_writer(tmp_path / "run"):
+        pass
