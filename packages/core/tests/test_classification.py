@@ -54,6 +54,46 @@ def test_listed_class_weights_make_a_weighted_mean():
     assert loss.item() == pytest.approx((3 * math.log(8 / 5) + math.log(8)) / 4, abs=1e-6)
 
 
+def test_shares_make_the_loss_of_several_batches_that_of_one():
+    """Targets owl, cat, dog with weights 3, 1, 0: (3 ln(8/5) + ln 8) / 4, in batches of 2 and 1;
+    the shares are 2 * 4/4 and 2 * 0/4. A batch of one is the same whatever its weight, and a batch
+    without weight is 0."""
+    model = head(class_weights=(1.0, 0.0, 3.0))
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0]] * 3)).requires_grad_()
+    targets = torch.tensor([2, 0, 1])
+    whole = model.loss(logits, targets)
+    assert whole.item() == pytest.approx((3 * math.log(8 / 5) + math.log(8)) / 4, abs=1e-6)
+    weights = [model.weight_of(targets[part]) for part in (slice(2), slice(2, 3))]
+    assert [weight.item() for weight in weights] == [4, 0]
+    losses = [model.loss(logits[part], targets[part]) for part in (slice(2), slice(2, 3))]
+    assert (losses[0] * 2 * 4 / 4 + losses[1] * 2 * 0 / 4).item() / 2 == pytest.approx(whole.item())
+    assert losses[1].item() == 0
+    losses[1].backward()
+    assert logits.grad.isfinite().all()
+    assert model.loss(logits[:1], targets[:1]).item() == pytest.approx(math.log(8 / 5), abs=1e-6)
+    assert head().weight_of(targets) is None
+
+
+def test_the_weighted_mean_is_torchs():
+    chance = torch.Generator().manual_seed(0)
+    logits, targets = torch.randn(7, 3, generator=chance), torch.tensor([0, 1, 2, 2, 1, 0, 0])
+    loss = head(class_weights=(1.0, 2.0, 0.5), label_smoothing=0.2).loss(logits, targets)
+    expected = torch.nn.functional.cross_entropy(
+        logits, targets, weight=torch.tensor([1.0, 2.0, 0.5]), label_smoothing=0.2
+    )
+    torch.testing.assert_close(loss, expected)
+
+
+def test_the_mean_over_classes_is_over_those_that_occur():
+    """cat 1 of 2, dog 1 of 1, and owl, which does not occur and is found once: (1/2 + 1) / 2."""
+    pytest.importorskip("torchmetrics")
+    metrics = head().metrics()
+    metrics.update(torch.eye(3)[[0, 2]], torch.tensor([0, 0]))
+    metrics.update(torch.eye(3)[[1]], torch.tensor([1]))
+    found = {name: value.item() for name, value in metrics.compute().items()}
+    assert found == {"top1": pytest.approx(2 / 3), "mean_class": 0.75}
+
+
 def test_a_list_of_another_length_is_refused():
     with pytest.raises(ConfigError, match="`class_weights` has 2 values and there are 3 classes"):
         head(class_weights=(1.0, 1.0))

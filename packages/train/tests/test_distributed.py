@@ -97,3 +97,17 @@ def test_a_plugin_that_fails_in_the_second_process_stops_both(
 def stripes(host: PluginHost, *, held_out: int) -> Any:
     config = parse("dataset", {"name": "stripes", "held_out": held_out}, host)
     return find(host.find("dataset", "stripes").build)(config, {}, 0).test
+
+
+def test_class_weights_are_of_all_processes(small_run: list[str], tmp_path: Path) -> None:
+    """A step of 8 samples in one process; in two, two batches of two each."""
+    words = [*small_run, "task.class_weights=[1, 0, 3, 4]", "method.dropout=0", "data.train=24"]
+    alone = [sys.executable, "-m", "onlay", *words, f"out={tmp_path / 'one'}", "train.batch_size=8"]
+    subprocess.run(alone, check=True, capture_output=True)
+    two = launched(*words, "train.batch_size=2", "train.grad_accum_steps=2")
+    assert two.returncode == 0, two.stderr
+    losses = [
+        [json.loads(line)["train_loss"] for line in (tmp_path / out / "metrics.jsonl").open()]
+        for out in ("one", "run")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)

@@ -366,3 +366,26 @@ def test_summary_is_plain_json(configure: Configure, host: PluginHost, quiet: Co
     config = configure("train.epochs=1")
     summary = train(config, host, console=quiet)
     assert json.loads((config.out / "summary.json").read_text()) == summary.dump()
+
+
+WEIGHTED = ("task.class_weights=[1, 0, 3, 4]", "method.dropout=0", "data.train=24")
+
+
+def test_class_weights_do_not_depend_on_accumulation_or_on_the_batches_of_evaluation(
+    configure: Callable[..., RunConfig], host: PluginHost, quiet: Console
+) -> None:
+    """Steps of 8 samples, in one batch, in two, and in eight of one each."""
+    runs = [
+        configure(
+            *WEIGHTED, "train.epochs=2", f"train.batch_size={8 // n}",
+            f"train.grad_accum_steps={n}", f"train.eval_batch_size={size}", out=f"of{n}",
+        )
+        for n, size in ((1, 64), (2, 3), (8, 1))
+    ]  # fmt: skip
+    for run in runs:
+        train(run, host, console=quiet)
+    whole, *others = [RunFolder(run.out).history() for run in runs]
+    for other in others:
+        for one, two in zip(whole, other, strict=True):
+            for name in ("train_loss", "validation_loss"):
+                assert one[name] == pytest.approx(two[name], rel=1e-4)

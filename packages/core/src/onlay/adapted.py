@@ -70,14 +70,21 @@ class AdaptedModel(nn.Module):
         levels = getattr(self.head, "levels", ())
         return self.head(self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels))
 
-    def loss(self, batch: tuple[Tensor, Any]) -> Tensor:
-        """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method."""
-        inputs, targets = batch
-        return self.loss_of(self(inputs), targets)
+    def loss(self, batch: tuple[Tensor, Any], *, share: float | Tensor = 1.0) -> Tensor:
+        """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method.
 
-    def loss_of(self, output: Tensor, targets: Any) -> Tensor:
-        """The loss of outputs that are already at hand (behind DDP, say)."""
-        loss = self.head.loss(output, targets)
+        It is the mean over this batch. Batches of one size that are accumulated, or lie in several
+        processes, have the loss of all of them in the mean of their losses; but with class weights
+        only if each is multiplied by its `share`: n * w / W, where n is the number of batches, w
+        this batch's `model.head.weight_of(targets)` and W the sum over all n.
+        """
+        inputs, targets = batch
+        return self.loss_of(self(inputs), targets, share=share)
+
+    def loss_of(self, output: Tensor, targets: Any, *, share: float | Tensor = 1.0) -> Tensor:
+        """The loss of outputs that are already at hand (behind DDP, say); the task's own part of it
+        is multiplied by `share`."""
+        loss = self.head.loss(output, targets) * share
         for module in self.adapter.modules():
             auxiliary = getattr(module, "auxiliary_loss", None)
             if auxiliary is not None:

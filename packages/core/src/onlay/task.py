@@ -72,6 +72,11 @@ class TaskHead(Protocol):
         """Scalar loss, mean over the batch."""
         ...
 
+    def weight_of(self, targets: Any) -> Tensor | None:
+        """What a batch counts beside others of its size, if they do not count alike: the sum of
+        class weights by which `loss` divides. May be left out."""
+        ...
+
     def metrics(self) -> nn.Module:
         """A fresh `torchmetrics.MetricCollection` (`update(output, targets)`); needs
         `onlay-train`."""

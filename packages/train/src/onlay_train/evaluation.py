@@ -59,5 +59,12 @@ class Evaluation:
                 output, targets = output[:own], targets[:own]
             if own:
                 metrics.update(output, targets)
-                loss.update(plain.head.loss(output, targets), own)
+                loss.update(plain.head.loss(output, targets), self._weight(plain, targets, own))
         return {"loss": float(loss.compute())} | {k: float(v) for k, v in metrics.compute().items()}
+
+    @staticmethod
+    def _weight(plain: AdaptedModel, targets: Any, count: int) -> Any:
+        """What a batch counts in the mean loss: its samples, or their class weights."""
+        weigh = getattr(plain.head, "weight_of", None)
+        weight = weigh(targets) if weigh else None
+        return count if weight is None else weight

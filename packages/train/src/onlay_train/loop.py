@@ -21,6 +21,7 @@ from onlay_train.display import Display
 from onlay_train.folder import RunFolder
 from onlay_train.parts import Parts
 from onlay_train.selection import judged_split
+from onlay_train.shares import Share, shared
 from onlay_train.signals import Stopped, StopRequests
 from onlay_train.state import TrainingState
 from onlay_train.telling import tell
@@ -57,13 +58,13 @@ class Trainer:
         self.checked = False
         self.clock = time.perf_counter()
 
-    def train_step(self, batch: Any) -> Tensor:
+    def train_step(self, batch: Any, share: Share = 1.0) -> Tensor:
         """Forward, loss, backward; then, once accumulated, clip and step. Gives the loss."""
         state = self.state
         inputs, targets = batch
         with self.accelerator.accumulate(state.model):
             output = state.model(inputs)
-            loss = self.plain.loss_of(output, targets)
+            loss = self.plain.loss_of(output, targets, share=share)
             self.accelerator.backward(loss)
             if not self.checked:
                 self.require_gradients()
@@ -103,9 +104,11 @@ class Trainer:
         state.model.train()
         self.clock = time.perf_counter()
         self.display.start(state.progress.epoch, state.progress.step)
-        for batch in self.parts.from_offset(state.progress.epoch, state.progress.offset):
+        batches = self.parts.from_offset(state.progress.epoch, state.progress.offset)
+        accumulate = self.config.grad_accum_steps
+        for batch, share in shared(batches, self.plain.head, self.accelerator, accumulate):
             batch = send_to_device(batch, self.accelerator.device, non_blocking=True)
-            state.loss_sum += self.train_step(batch)
+            state.loss_sum += self.train_step(batch, share)
             state.progress.batches += 1
             if self.accelerator.sync_gradients:
                 self.close_step()

@@ -85,15 +85,37 @@ class ClassificationHead(nn.Module):
         return weight_CD, bias_C
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of logits (B, C) and class indices (B,), scalar; torch's weighted mean."""
+        """Cross-entropy of logits (B, C) and class indices (B,), scalar.
+
+        With class weights it is torch's weighted mean over *this* batch, divided by the weights of
+        its own targets (0 where these are 0): a batch of one gives the same whatever its weight.
+        For a mean over several batches multiply each by its share of `weight_of`.
+        """
+        if self.class_weights is None:
+            return self._entropy(output, targets, "mean")
         if not self.weighed:
             self._check_weights()
+        weight = self.weight_of(targets)
+        assert weight is not None
+        total = self._entropy(output, targets, "sum")
+        return total * (weight > 0) / torch.where(weight > 0, weight, 1)
+
+    def _entropy(self, output: Tensor, targets: Tensor, reduction: str) -> Tensor:
+        weights = self.class_weights
         return functional.cross_entropy(
             output.float(),
             targets,
-            weight=None if self.class_weights is None else self.class_weights.float(),
+            weight=None if weights is None else weights.float(),
             label_smoothing=self.config.label_smoothing,
+            reduction=reduction,
         )
+
+    def weight_of(self, targets: Tensor) -> Tensor | None:
+        """The class weights of a batch's targets, summed; None without class weights, where every
+        target counts alike."""
+        if self.class_weights is None:
+            return None
+        return self.class_weights.float()[targets.to(self.class_weights.device)].sum()
 
     def _check_weights(self) -> None:
         """Until balanced weights have come from data or from a bundle."""
@@ -104,17 +126,19 @@ class ClassificationHead(nn.Module):
         self.weighed = True
 
     def metrics(self) -> nn.Module:
-        """`top1`, `mean_class` (the mean of the classes' accuracies), `top5` beyond five
-        classes."""
+        """`top1`, `mean_class` (the mean of the accuracies of the classes that occur), `top5`
+        beyond five classes."""
         try:
             from torchmetrics import Metric, MetricCollection
             from torchmetrics.classification import MulticlassAccuracy
+
+            from onlay.tasks.mean_class import MeanOfClasses
         except ImportError as error:
             raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
         classes = max(len(self.labels), 2)
         metrics: dict[str, Metric | MetricCollection] = {
             "top1": MulticlassAccuracy(classes, average="micro"),
-            "mean_class": MulticlassAccuracy(classes, average="macro"),
+            "mean_class": MeanOfClasses(classes),
         }
         if classes > 5:
             metrics["top5"] = MulticlassAccuracy(classes, average="micro", top_k=5)

@@ -41,7 +41,8 @@ class ClassificationConfig(Config):
     the *other* classes alone, as in Point-BERT with s = 0.2, is s · n / (n - 1) here."""
     class_weights: Literal["none", "balanced"] | tuple[NonNegativeFloat, ...] = "none"
     """Weight of each class in the loss: `balanced` is n / (classes · n_class) over the training
-    part, a list gives one weight for each class in the order of the labels."""
+    part, a list gives one weight for each class in the order of the labels. The loss of a step is
+    the weighted mean over all of its samples, over accumulated batches and processes."""
 
     @field_validator("pool")
     @classmethod
