@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import random
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load as load_bytes
 from safetensors.torch import load_file, save_file
+from safetensors.torch import save as save_tensors
 
 import onlay
 from onlay import builtin
-from onlay.errors import BundleError, ConfigError, PluginError, UnknownName
+from onlay.bundle import read_manifest
+from onlay.bundle.seal import sha256_of
+from onlay.config.base import Config
+from onlay.descriptors import Modality
+from onlay.errors import (
+    BundleError,
+    ConfigError,
+    OnlayError,
+    PluginError,
+    RunError,
+    UnknownName,
+)
 from onlay.host import PluginHost
+from onlay.preprocessing import reader
 from onlay.testing import tiny_backbone
 
 
@@ -37,8 +55,13 @@ def bundle(model, tmp_path):
 
 
 def change(bundle, **fields):
+    """As somebody who means it."""
     path = bundle / "adapter_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    path.write_text(resealed({**json.loads(path.read_text()), **fields}))
+
+
+def resealed(data):
+    return json.dumps(data | {"sha256": sha256_of(data)})
 
 
 def test_round_trip_gives_equal_outputs(model, bundle, images, host):
@@ -222,8 +245,8 @@ def test_a_failed_write_keeps_the_old_bundle(bundle, model, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("onlay.bundle.writing.os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr("onlay.bundle.replacing.os.fsync", full)
+    with pytest.raises(RunError, match="bundle` cannot be written: the disk is full"):
         model.save_pretrained(bundle)
     assert {p.name: p.read_bytes() for p in bundle.iterdir()} == before
     assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
@@ -276,3 +299,225 @@ def test_push_uploads_exactly_a_bundle(model, monkeypatch):
 def test_equal_models_give_equal_files(model, tmp_path):
     files = [model.save_pretrained(tmp_path / name) for name in ("a", "b", "c", "d")]
     assert len({(f / "adapter_model.safetensors").read_bytes() for f in files}) == 1
+
+
+def test_a_manifest_changed_by_hand_is_refused_until_it_is_confirmed(bundle, images, host):
+    path = bundle / "adapter_config.json"
+    path.write_text(path.read_text().replace('"cat"', '"tiger"'))
+    with pytest.raises(BundleError, match=r"is not as it was written \(its `sha256` does not fit"):
+        onlay.load(bundle, backbone=tiny_backbone(), host=host)
+    onlay.bundle.seal(bundle)
+    assert onlay.load(bundle, backbone=tiny_backbone(), host=host).head.labels[0] == "tiger"
+
+
+def test_every_flipped_bit_of_a_manifest_is_found(bundle):
+    path = bundle / "adapter_config.json"
+    whole = path.read_bytes()
+    read_manifest(bundle)
+    for bit in random.Random(0).sample(range(8 * len(whole)), 300):
+        broken = bytearray(whole)
+        broken[bit // 8] ^= 1 << bit % 8
+        if broken.split() != whole.split():  # a blank instead of a line end means the same
+            path.write_bytes(broken)
+            with pytest.raises(BundleError):
+                read_manifest(bundle)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": ' * 100_000, "nested too deeply"),
+        ("[" * 40 + "]" * 40, "nested too deeply"),
+        ('{"labels": [], "labels": ["a"]}', "`labels` is there twice"),
+        ('{"a": NaN}', "`NaN` is no number of JSON"),
+        ('{"a": 1e999}', "the number 1e999 is too large"),
+        ('{"a": ' + "9" * 5000 + "}", "is too large"),
+        ('{"a": "\\ud800"}', "it is no UTF-8 text"),
+        (b"\xff\xfe{\x00}\x00", "it is no UTF-8 text"),
+    ],
+)
+def test_odd_json_is_one_sentence(bundle, text, reason):
+    content = text if isinstance(text, bytes) else text.encode()
+    (bundle / "adapter_config.json").write_bytes(content)
+    with pytest.raises(BundleError, match=rf"cannot be read as JSON: .*{reason}"):
+        read_manifest(bundle)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"method": {}}, "damaged: `method`"),
+        ({"method": {"name": 3}}, "`method`: .*needs a `name` that is text"),
+        ({"task": {"kind": "x"}}, "`task`: .*needs a `name` that is text"),
+        ({"labels": []}, "`labels`: .*at least 1"),
+        ({"labels": [1, 2, 3]}, r"`labels.0`"),
+        ({"sites": ["blocks.0.mlp.in"]}, "acts at other sites than `bitfit` takes"),
+        ({"method": {"name": "bitfit", "rank": 9}}, "rank"),
+    ],
+)
+def test_a_sealed_manifest_that_makes_no_sense_is_one_sentence(bundle, host, fields, reason):
+    change(bundle, **fields)
+    with pytest.raises(OnlayError, match=reason):
+        onlay.load(bundle, backbone=tiny_backbone(), host=host)
+
+
+class Facts(Config):
+    size: int
+    mean: list[float]
+
+
+def test_preprocessing_is_checked_by_the_modality_itself(bundle, host):
+    class Tactile:
+        @onlay.hookimpl
+        def register_modalities(self):
+            yield Modality(
+                name="touch",
+                reader="builtins:dict",
+                suffixes=frozenset(),
+                summary="",
+                preprocessing=f"{__name__}:Facts",
+            )
+
+    alone = PluginHost()
+    alone.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    alone.add(Tactile(), name="touch")
+    change(bundle, modality="touch", preprocessing={"size": "large"})
+    with pytest.raises(BundleError, match=r"is damaged: `preprocessing.size`: Input should be a"):
+        onlay.load(bundle, backbone=tiny_backbone(), host=alone)
+    change(bundle, preprocessing={"size": 3})  # enough for a model that reads no files
+    model = onlay.load(bundle, backbone=tiny_backbone(), host=alone)
+    with pytest.raises(BundleError, match=r"files of modality `touch`: `preprocessing.mean"):
+        reader(alone.modalities["touch"], model.preprocessing)
+
+
+def rewritten(bundle, change_tensors):
+    path = bundle / "adapter_model.safetensors"
+    path.write_bytes(change_tensors(path.read_bytes()))
+    change(bundle, tensors_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("convert", "reason"),
+    [
+        (lambda t: t * torch.nan, "holds numbers that are not finite"),
+        (lambda t: t.to(torch.int32), "holds int32 and should float32"),
+        (lambda t: t.to(torch.float8_e4m3fn), "holds float8_e4m3fn and should float32"),
+        (lambda t: t[:0], r"should be \("),
+    ],
+)
+def test_tensors_of_another_kind_are_one_sentence(bundle, host, convert, reason):
+    rewritten(
+        bundle,
+        lambda content: save_tensors({n: convert(t) for n, t in load_bytes(content).items()}),
+    )
+    with pytest.raises(BundleError, match=reason):
+        onlay.load(bundle, backbone=tiny_backbone(), host=host)
+
+
+def test_another_precision_is_converted(bundle, host, model, images):
+    rewritten(
+        bundle,
+        lambda content: save_tensors({n: t.double() for n, t in load_bytes(content).items()}),
+    )
+    again = onlay.load(bundle, backbone=tiny_backbone(), host=host)
+    assert torch.equal(again(images), model(images))
+
+
+def header(entries, body=b""):
+    text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
+ONE = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 7,
+        header({"a": ONE, "b": ONE}, b"\0" * 4),  # two on one place
+        header(b'{"a": %(o)b, "a": %(o)b}' % {b"o": json.dumps(ONE).encode()}, b"\0" * 4)[:-1],
+        header({"a": ONE}, b"\0" * 9),  # more than the header says
+        header({"a": ONE}, b"\0" * 3),
+        header({"a": ONE | {"shape": [2**62, 2**62]}}, b"\0" * 4),
+        header({"a": ONE | {"dtype": "F3"}}, b"\0" * 4),
+        (2**62).to_bytes(8, "little") + b"{}",
+        header(b"[" * 5000),
+        header([1, 2]),
+    ],
+)
+def test_odd_safetensors_are_one_sentence(bundle, host, content):
+    rewritten(bundle, lambda _: content)
+    with pytest.raises(BundleError, match=r"adapter_model.safetensors` is truncated or no safeten"):
+        onlay.load(bundle, backbone=tiny_backbone(), host=host)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "device"])
+def test_what_never_ends_is_not_read(bundle, host, name, kind):
+    path = bundle / name
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        os.mkfifo(bundle / "pipe")
+        path.symlink_to("pipe")
+    with pytest.raises(BundleError, match=r"it is no plain file|no bundle and no finished run"):
+        onlay.load(bundle, backbone=tiny_backbone(), host=host)
+
+
+def test_a_kill_between_the_two_renames_leaves_a_bundle(bundle, model, images, host, monkeypatch):
+    """Killed where the old folder has its other name, and the new one not yet its own."""
+
+    class Killed(BaseException):
+        pass
+
+    rename = Path.rename
+
+    def killed(path, target):
+        if ".new-" in path.name:
+            raise Killed
+        return rename(path, target)
+
+    with torch.no_grad():
+        model.head.fc.bias += 1
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        patched.setattr("onlay.bundle.replacing.shutil.rmtree", lambda *a, **k: None)
+        with pytest.raises(Killed):
+            model.save_pretrained(bundle)
+    assert not bundle.exists()
+    again = onlay.load(bundle, backbone=tiny_backbone(), host=host)
+    assert torch.equal(again(images), model(images)), "the new one is whole"
+    for leftover in bundle.parent.iterdir():  # of a process that is gone
+        leftover.rename(leftover.with_name(leftover.name.replace(str(os.getpid()), "4194305")))
+    model.save_pretrained(bundle)
+    assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("file", "is a file: a bundle is a folder"),
+        ("file/below", "a part of its path is a file|a file is in the way"),
+        ("n" * 300, "its name is too long"),
+        ("nul\0", "its name holds a NUL"),
+    ],
+)
+def test_a_place_that_cannot_hold_a_bundle(model, tmp_path, place, reason):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OnlayError, match=reason):
+        model.save_pretrained(tmp_path / place)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_is_not_finite_is_not_saved(model, tmp_path):
+    with torch.no_grad():
+        model.head.fc.bias[0] = torch.inf
+    with pytest.raises(BundleError, match=r"`head.fc.bias` holds numbers that are not finite"):
+        model.save_pretrained(tmp_path / "bundle")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ with only_writer(Path(sys.argv[1])):
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> subprocess.Popen[str]:
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the folder `run` until it is killed."""
     command = [sys.executable, "-c", HOLDS, str(tmp_path / "run")]
     other = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -69,8 +70,8 @@ def test_a_folder_in_which_nothing_came_to_lie_is_gone_afterwards(tmp_path: Path
 @pytest.mark.parametrize(
     ("out", "reason"),
     [
-        ("file/run", "a part of its path is a file, not a folder|a file of that name"),
-        ("file", "a part of its path is a file, not a folder|a file of that name is in the way"),
+        ("file/run", "a part of its path is a file, not a folder|a file is in the way"),
+        ("file", "a part of its path is a file, not a folder|a file is in the way"),
         ("n" * 300, "its name is too long"),
         ("nul\0byte", "its name holds a NUL character"),
     ],

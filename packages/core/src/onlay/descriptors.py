@@ -117,6 +117,9 @@ class Modality:
     reader: str
     suffixes: frozenset[str]
     summary: str
+    preprocessing: str | None = None
+    """Import path of a `Config` class of what `reader` is given: bundles are checked by it. It may
+    allow further facts, which data sets add."""
     viewer: str | None = None
     """`view(observations: Sequence[onlay.inspecting.Observation], out: Path) -> None`, which writes
     a page to look at, with several inputs side by side."""

@@ -22,9 +22,9 @@ _REASONS = {
     errno.EPERM: "it is not permitted",
     errno.ENAMETOOLONG: "its name is too long",
     errno.ENOTDIR: "a part of its path is a file, not a folder",
-    errno.EEXIST: "a file of that name is in the way",
-    errno.EISDIR: "a folder of that name is in the way",
-    errno.ENOTEMPTY: "a folder of that name is in the way",
+    errno.EEXIST: "a file is in the way",
+    errno.EISDIR: "a folder is in the way",
+    errno.ENOTEMPTY: "a folder is in the way",
     errno.EIO: "the disk fails",
     errno.ELOOP: "its path is a link to itself",
 }

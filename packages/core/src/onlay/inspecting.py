@@ -27,6 +27,7 @@ from onlay.descriptors import resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.features import Grid
 from onlay.predict import files_of
+from onlay.preprocessing import reader
 
 if TYPE_CHECKING:
     from onlay.adapted import AdaptedModel
@@ -133,7 +134,7 @@ def observe(model: AdaptedModel, source: Path, inputs: Tensor) -> Observation:
 def observed(model: AdaptedModel, paths: Sequence[Path], host: PluginHost) -> Iterator[Observation]:
     """Observe files one by one, prepared as in training; a folder stands for the files in it."""
     modality = host.find("modality", model.built.modality)
-    read = resolve(modality.reader)(model.preprocessing)
+    read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     for file in files_of(paths, modality):
         yield observe(model, file, read(file).unsqueeze(0).to(device))

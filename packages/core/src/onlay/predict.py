@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from onlay.descriptors import resolve
 from onlay.errors import DataError
 from onlay.finding import Found, find
+from onlay.preprocessing import reader
 from onlay.task import PartsPrediction
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def predict(
         DataError: a file that is not there or cannot be read, which it names; an empty folder.
     """
     modality = host.find("modality", model.built.modality)
-    read = resolve(modality.reader)(model.preprocessing)
+    read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     model.eval()
     inputs = _readable(files_of(paths, modality), read, unreadable)

@@ -36,6 +36,7 @@ def register_modalities() -> Iterable[Modality]:
         reader="onlay_image.data.preprocess:reader",
         suffixes=SUFFIXES,
         summary="photographs and other pictures, (B, 3, H, W)",
+        preprocessing="onlay_image.data.facts:ImageFacts",
         viewer="onlay_image.viewer:view",
     )
 

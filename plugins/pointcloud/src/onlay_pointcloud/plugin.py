@@ -18,6 +18,7 @@ def register_modalities() -> Iterable[Modality]:
     yield Modality(
         name="points",
         reader="onlay_pointcloud.data.preprocess:reader",
+        preprocessing="onlay_pointcloud.data.facts:CloudFacts",
         suffixes=SUFFIXES,
         summary="point clouds, and meshes that points are sampled on, (B, N, 3)",
         viewer="onlay_pointcloud.viewer:view",

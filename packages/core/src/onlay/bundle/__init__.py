@@ -4,7 +4,7 @@
 Never a pickle.
 """
 
-from onlay.bundle.reading import load, read_manifest
+from onlay.bundle.reading import load, read_manifest, seal
 from onlay.bundle.writing import save
 
-__all__ = ["load", "read_manifest", "save"]
+__all__ = ["load", "read_manifest", "save", "seal"]

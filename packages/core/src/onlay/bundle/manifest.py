@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from onlay.config.base import Config
 
 FORMAT_VERSION = 1
+
+
+def _named(block: dict[str, Any]) -> dict[str, Any]:
+    if block and not isinstance(block.get("name"), str):
+        raise ValueError("needs a `name` that is text")
+    return block
+
+
+Block = Annotated[dict[str, Any], AfterValidator(_named)]
+"""A dumped configuration; `name` says of what."""
 
 
 class BackboneRecord(Config):
@@ -16,11 +26,11 @@ class BackboneRecord(Config):
 
     label: str
     """The name for people: `vit_base_patch16_224.augreg_in21k`."""
-    source: dict[str, Any] = Field(default_factory=dict)
+    source: Block = Field(default_factory=dict)
     """The backbone config; empty where the user brought a model object of unknown origin."""
     fingerprint: str
     """SHA-256 over names, shapes and sampled values of its tensors."""
-    parameters: int
+    parameters: int = Field(ge=1)
     """How many parameters it has, without its classifier."""
 
 
@@ -31,15 +41,15 @@ class Manifest(Config):
     """Version of this layout; a reader refuses a newer one."""
     library: Literal["onlay"] = "onlay"
     """Who wrote it; tools that know `peft_type` find none and can say so."""
-    method: dict[str, Any]
+    method: Block = Field(min_length=1)
     """The method's config; `name` says which."""
-    task: dict[str, Any]
+    task: Block = Field(min_length=1)
     """The task's config; `name` says which."""
     modality: str
     """`image`, `pointcloud`, ..."""
     backbone: BackboneRecord
     """What the adapter belongs to."""
-    labels: list[str]
+    labels: list[str] = Field(min_length=1)
     """Class names in the order of the outputs."""
     preprocessing: dict[str, Any] = Field(default_factory=dict)
     """How an input is prepared for prediction."""
@@ -55,3 +65,6 @@ class Manifest(Config):
     """What the run measured, `test_top1` and so on."""
     tensors_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """SHA-256 of `adapter_model.safetensors`."""
+    sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    """SHA-256 of everything else in this file, as JSON with sorted keys, without blanks and with
+    `\\u` for what is not ASCII; a reader refuses another one."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as from_safetensors
@@ -16,11 +18,16 @@ from torch import Tensor, nn
 from onlay.bundle.fingerprint import fingerprint
 from onlay.bundle.hub import PREFIX, download
 from onlay.bundle.manifest import FORMAT_VERSION, Manifest
+from onlay.bundle.replacing import leftover
+from onlay.bundle.seal import KEY, read_json, sha256_of
 from onlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
-from onlay.errors import BundleError, UnknownName
+from onlay.disk import write_text
+from onlay.errors import BundleError, OnlayError, UnknownName
 from onlay.firstparty import distribution_of, install
 from onlay.host import PluginHost
 from onlay.missing import unusable
+from onlay.preprocessing import check as check_preprocessing
+from onlay.system import open_plain
 
 if TYPE_CHECKING:
     from onlay.adapted import AdaptedModel
@@ -58,20 +65,27 @@ def load(
     tensors = read_tensors(folder, manifest)
     host = host or PluginHost.discover()
     check_installed(manifest, folder, host, backbone=backbone is None)
-    model = adapt(
-        backbone if backbone is not None else _source(manifest, folder),
-        manifest.method,
-        task=manifest.task,
-        labels=manifest.labels,
-        name=name,
-        preprocessing=manifest.preprocessing,
-        host=host,
-        verify=False,
-    )
+    if modality := host.modalities.get(manifest.modality):
+        where = f"`{folder / CONFIG}` is damaged"
+        check_preprocessing(modality, manifest.preprocessing, where, whole=False)
+    backbone = backbone if backbone is not None else _source(manifest, folder)
+    with _buildable(folder):
+        model = adapt(
+            backbone,
+            manifest.method,
+            task=manifest.task,
+            labels=manifest.labels,
+            name=name,
+            preprocessing=manifest.preprocessing,
+            host=host,
+            verify=False,
+        )
     try:
         if not allow_backbone_mismatch:
             _check_backbone(model, manifest, folder)
+        _check_kinds(model.trained_state(), tensors, folder / TENSORS)
         model.load_trained_state(tensors)
+        _check_sites(model, manifest, folder)
     except BundleError:
         model.detach()
         raise
@@ -80,19 +94,21 @@ def load(
 
 def find(path: Path) -> Path:
     """The bundle folder that is meant: `path` itself or `path/bundle`."""
-    for folder in (path, path / "bundle"):
-        if (folder / CONFIG).is_file():
-            return folder
+    try:
+        for folder in (path, path / "bundle"):
+            if (folder / CONFIG).is_file():
+                return folder
+            if found := leftover(folder):
+                return found
+    except OSError as error:
+        raise BundleError(f"`{path}` cannot be read: {error.strerror or error}") from error
     raise BundleError(f"`{path}` is no bundle and no finished run: it has no `{CONFIG}`")
 
 
 def read_manifest(folder: Path) -> Manifest:
     """What a bundle says of itself, checked."""
     path = folder / CONFIG
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"`{path}` cannot be read as JSON: {error}") from error
+    data = read_json(path)
     if not isinstance(data, dict) or data.get("library") != "onlay":
         kind = (
             "a PEFT adapter" if isinstance(data, dict) and "peft_type" in data else "something else"
@@ -104,6 +120,17 @@ def read_manifest(folder: Path) -> Manifest:
             f"`{path}` was saved by a newer Onlay"
             f" (format {version}; this one reads {FORMAT_VERSION}): {install('--upgrade', 'onlay')}"
         )
+    manifest = validated(data, path)
+    if data.get(KEY) != sha256_of(data):
+        raise BundleError(
+            f"`{path}` is not as it was written (its `{KEY}` does not fit): undo the change or, if"
+            f" it is yours, confirm it in Python with `onlay.bundle.seal({str(folder)!r})`"
+        )
+    return manifest
+
+
+def validated(data: Mapping[str, Any], path: Path) -> Manifest:
+    """A manifest whose fields are what they should be, whatever its hash."""
     try:
         return Manifest.model_validate(data)
     except ValidationError as error:
@@ -112,20 +139,77 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(f"`{path}` is damaged: `{where}`: {first['msg']}") from error
 
 
+def seal(folder: str | Path) -> Path:
+    """Confirm a manifest that was changed by hand: its fields are checked and its hash renewed.
+
+    Raises:
+        BundleError: a field is not what it should be.
+        RunError: the file cannot be written.
+    """
+    path = Path(folder) / CONFIG
+    data = read_json(path)
+    validated(data if isinstance(data, dict) else {}, path)
+    write_text(path, json.dumps(data | {KEY: sha256_of(data)}, indent=2) + "\n")
+    return path
+
+
 def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     """The trained tensors, which must be those that were written."""
     path = folder / TENSORS
     try:
-        content = path.read_bytes()
+        with open_plain(path) as file:
+            content = file.read()
     except OSError as error:
-        raise BundleError(f"`{path}` cannot be read: {error.strerror}") from error
+        reason = error.strerror or "it is no plain file"
+        raise BundleError(f"`{path}` cannot be read: {reason}") from error
+    try:
+        tensors = from_safetensors(content)
+    except _UNREADABLE as error:
+        raise BundleError(f"`{path}` is truncated or no safetensors file: {error}") from error
     if hashlib.sha256(content).hexdigest() != manifest.tensors_sha256:
-        try:
-            from_safetensors(content)
-        except SafetensorError as error:
-            raise BundleError(f"`{path}` is truncated or no safetensors file: {error}") from error
         raise BundleError(f"`{path}` is not the file that was written beside `{CONFIG}`")
-    return from_safetensors(content)
+    return tensors
+
+
+_UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, OverflowError)
+"""Of odd headers and kinds of numbers that this torch has not, safetensors raises any of these."""
+_REAL = frozenset({torch.float64, torch.float32, torch.bfloat16, torch.float16})
+
+
+def _check_kinds(own: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    """Real numbers may be of another precision; nothing else is converted, and all are finite."""
+    for name in sorted(own.keys() & found.keys()):
+        here, there = own[name].dtype, found[name].dtype
+        if here != there and not {here, there} <= _REAL:
+            raise BundleError(f"`{path}`: `{name}` holds {_kind(there)} and should {_kind(here)}")
+        if there.is_floating_point and not bool(torch.isfinite(found[name]).all()):
+            raise BundleError(f"`{path}`: `{name}` holds numbers that are not finite")
+
+
+def _check_sites(model: AdaptedModel, manifest: Manifest, folder: Path) -> None:
+    now = list(model.adapter.sites)
+    if manifest.sites != now:
+        other = min(set(manifest.sites) ^ set(now), default="their order")
+        raise BundleError(
+            f"the bundle `{folder}` acts at other sites than `{model.method.name}` takes with these"
+            f" settings (`{other}`): the plugin's version differs, or the manifest was changed"
+        )
+
+
+def _kind(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+@contextmanager
+def _buildable(folder: Path) -> Iterator[None]:
+    """A manifest can ask for more than any machine has."""
+    try:
+        yield
+    except OnlayError:
+        raise
+    except (RuntimeError, MemoryError, OverflowError) as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise BundleError(f"what `{folder}` describes cannot be built: {reason}") from error
 
 
 def check_installed(manifest: Manifest, folder: Path, host: PluginHost, *, backbone: bool) -> None:

@@ -1,19 +1,22 @@
-"""Writing a bundle: into a sibling folder first, then under its name in one step."""
+"""Writing a bundle, with the hashes by which a reader knows it again."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from safetensors.torch import save as to_safetensors
 
 from onlay.bundle.card import model_card
 from onlay.bundle.fingerprint import fingerprint
 from onlay.bundle.manifest import BackboneRecord, Manifest
+from onlay.bundle.replacing import replace_folder
+from onlay.bundle.seal import KEY, sha256_of
+from onlay.disk import writing
 from onlay.errors import BundleError
 
 if TYPE_CHECKING:
@@ -30,14 +33,22 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
 
     `record`: `metrics` (flat numbers), `dataset`, `command`, `seed`, ... for the model card; every
     key is optional.
+
+    Raises:
+        BundleError: a tensor is not finite, or something else lies in the folder's place.
+        RunError: the folder cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
-        raise BundleError(f"`{folder}` holds other files and is no bundle; give a new folder")
+    _check_place(folder)
+    state = {name: t.contiguous().cpu() for name, t in model.trained_state().items()}
+    for name, tensor in state.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"`{name}` holds numbers that are not finite: nothing was written")
     tensors = to_safetensors(
-        {name: t.contiguous().cpu() for name, t in model.trained_state().items()},
+        state,
         metadata={"format": "pt"},  # one key alone: several are written in a random order
     )
     manifest = describe(model, tensors, record)
+    manifest = manifest.model_copy(update={KEY: sha256_of(manifest.model_dump(mode="json"))})
     files = {
         TENSORS: tensors,
         CONFIG: (manifest.model_dump_json(indent=2) + "\n").encode(),
@@ -66,7 +77,7 @@ def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> 
         parameters={"method": report.method, "head": report.head, "other": report.other},
         packages=model.packages,
         data={key: str(record[key]) for key in ("dataset", "split") if record.get(key)},
-        metrics=dict(record.get("metrics", {})),
+        metrics={k: v for k, v in record.get("metrics", {}).items() if math.isfinite(v)},
         tensors_sha256=hashlib.sha256(tensors).hexdigest(),
     )
 
@@ -77,33 +88,9 @@ def untouched_trunk(model: AdaptedModel) -> dict[str, Tensor]:
         return model.anatomy.trunk()
 
 
-def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make `folder` hold exactly `files`; a reader sees the old ones or the new ones, never a
-    mixture."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
-    stale = folder.parent / f".{folder.name}.old-{os.getpid()}"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    try:
-        for name, content in files.items():
-            with (fresh / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        _swap(fresh, folder, stale)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _swap(fresh: Path, folder: Path, stale: Path) -> None:
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    folder.rename(stale)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        stale.rename(folder)
-        raise
-    shutil.rmtree(stale, ignore_errors=True)
+def _check_place(folder: Path) -> None:
+    with writing(folder):
+        if folder.exists() and not folder.is_dir():
+            raise BundleError(f"`{folder}` is a file: a bundle is a folder, give another name")
+        if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
+            raise BundleError(f"`{folder}` holds other files and is no bundle; give a new folder")

@@ -1,0 +1,38 @@
+"""What a bundle keeps of how its images were prepared."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from onlay.config.base import Config
+
+Side = Annotated[int, Field(ge=1, le=16384)]
+
+
+class ImageFacts(Config):
+    """Every choice made; data sets may add facts of their own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    modality: Literal["image"] = "image"
+    """This modality."""
+    img_size: tuple[Side, Side]
+    """Height and width."""
+    resize: Literal["crop", "squash"]
+    """See `ImagePreprocess.resize`."""
+    crop_pct: float = Field(gt=0, le=1)
+    """Share of the short side that the centre crop keeps."""
+    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+    """As Pillow names it."""
+    mean: list[float] = Field(min_length=1)
+    """Of each channel, of values from 0 to 1."""
+    std: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    """Likewise, the deviation."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations")
+        return self
