@@ -33,6 +33,28 @@ MISBEHAVING = {
     "import_error": ("import a_module_that_nobody_has", ["a_module_that_nobody_has"]),
     "syntax_error": ("def half(:", ["SyntaxError"]),
     "exits": ("raise SystemExit('no licence')", ["no licence"]),
+    "interrupts": ("raise KeyboardInterrupt", ["KeyboardInterrupt"]),
+    "mute": (
+        """
+        class Mute(Exception):
+            def __str__(self):
+                raise RuntimeError
+
+        raise Mute
+        """,
+        ["Mute: an error whose text fails with RuntimeError (mute_plugin.py, line 6)"],
+    ),
+    "nameless": (
+        """
+        from onlay import hookimpl
+        from onlay.descriptors import Method
+
+        @hookimpl
+        def register_methods():
+            yield Method(name=7, config="a:Config", attach="a:attach", summary="a test's own")
+        """,
+        ["the name of a method must be text, not `int`"],
+    ),
     "wrong_signature": (
         """
         from onlay import hookimpl
@@ -152,6 +174,9 @@ CAUSES = {
     "import_error": ModuleNotFoundError,
     "syntax_error": SyntaxError,
     "exits": SystemExit,
+    "interrupts": KeyboardInterrupt,
+    "mute": Exception,
+    "nameless": TypeError,
     "wrong_signature": Exception,
     "unknown_hook": TypeError,
     "raises": RuntimeError,

@@ -1,10 +1,13 @@
-"""A tiny backbone and small adapters of the tests' own, for all four verbs."""
+"""A tiny backbone, small adapters of the tests' own, for all four verbs, and plugins that are
+installed for one test."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -161,3 +164,40 @@ def generate() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Install distributions as an installer would leave them, for the length of one test.
+
+    `metadata` and `entry_points` are bytes instead of the usual ones; `None` writes no file.
+    """
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+
+    def install(
+        name: str,
+        code: str,
+        requires: str = "onlay>=0.1,<0.2",
+        distribution: str | None = None,
+        **given: bytes | None,
+    ) -> None:
+        distribution = distribution or f"dist-{name}"
+        module = f"{distribution}_module".replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(dedent(code), encoding="utf-8")
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.5.dist-info"
+        info.mkdir()
+        head = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n"
+        usual = {
+            "metadata": f"{head}Requires-Dist: {requires}\n".encode(),
+            "entry_points": f"[onlay]\n{name} = {module}\n".encode(),
+        }
+        for file, content in (usual | given).items():
+            if content is not None:
+                called = {"metadata": "METADATA", "entry_points": "entry_points.txt"}[file]
+                (info / called).write_bytes(content)
+
+    yield install
+    for module in set(sys.modules) - before:
+        if "_module" in module or module == "order":
+            del sys.modules[module]

@@ -5,10 +5,13 @@ An import path is `"package.module:attribute"`; the host resolves it when the th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from onlay.streams import stdout_to_stderr
 
 if TYPE_CHECKING:
     from onlay.config.base import Config
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 def resolve(path: str) -> Any:
     """The object behind `"package.module:attribute"`."""
     module, _, attribute = path.partition(":")
-    return getattr(import_module(module), attribute)
+    if module in sys.modules:
+        return getattr(import_module(module), attribute)
+    with stdout_to_stderr:
+        return getattr(import_module(module), attribute)
 
 
 class ConfigClass:

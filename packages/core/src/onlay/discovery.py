@@ -9,12 +9,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from onlay.errors import ConfigError, unknown
+from onlay.entrypoints import (
+    CORE,
+    POINTS,
+    Damaged,
+    core_version,
+    entry_points,
+    folder_of,
+    load,
+    name_and_version,
+)
+from onlay.errors import ConfigError, PluginError, unknown
+from onlay.guard import guarded, in_words, shown
 
-GROUP = "onlay"
-CORE = "onlay"
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
 Status = Literal["ok", "broken", "incompatible", "off"]
 
 
@@ -52,9 +64,10 @@ class PluginRecord:
         if self.status != "ok" or self.checked:
             return
         self.checked = True
-        if refused := _refused_core(self.requires()):
-            self.status = "incompatible"
-            self.reason = f"it needs `{refused}` and `onlay {metadata.version(CORE)}` is installed"
+        with guarded(self.fail):
+            if refused := _refused_core(self.requires()):
+                self.reason = f"it needs `{refused}` and `onlay {core_version()}` is installed"
+                self.status = "incompatible"
 
 
 @dataclass(frozen=True)
@@ -65,19 +78,6 @@ class Candidate:
     load: Callable[[], Any]
 
 
-def in_words(error: BaseException) -> str:
-    """`NameError: name 'x' is not defined (my_method.py, line 12)`."""
-    import traceback
-
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    frames = traceback.extract_tb(error.__traceback__)
-    here = Path(__file__).parent
-    own = [f for f in frames if "importlib" not in f.filename and Path(f.filename).parent != here]
-    if isinstance(error, SyntaxError) or not own:
-        return text
-    return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})"
-
-
 def installed(only: str | None) -> list[Candidate]:
     """Every installed plugin in the order of its name; those that `only` leaves out are `off`.
 
@@ -86,37 +86,63 @@ def installed(only: str | None) -> list[Candidate]:
     Core itself is always on. A `ConfigError` where the two are mixed or an allowed name is not
     there.
     """
-    points = sorted(metadata.entry_points(group=GROUP), key=lambda e: (e.name, e.value))
-    candidates = [Candidate(_record(point), point.load) for point in points]
+    candidates = [_candidate(point) for point in entry_points()]
+    candidates.sort(key=lambda c: (c.record.name, c.record.source))
     _switch_off([c.record for c in candidates], only)
     return candidates
 
 
 def from_file(path: Path) -> Candidate:
     """A plugin in a file of its own, importable under the file's name from then on."""
-    record = PluginRecord(path.stem, path.name, "", str(path))
+    path = path.absolute()  # whatever another plugin makes the current folder
+    record = PluginRecord(shown(path.stem), shown(path.name), "", shown(str(path)))
     return Candidate(record, lambda: _import_file(path))
 
 
-def _record(point: metadata.EntryPoint) -> PluginRecord:
-    dist = point.dist
-    if dist is None:
-        return PluginRecord(point.name, point.module, "", point.value)
-    requires = (lambda: dist.requires or []) if dist.name != CORE else tuple
-    return PluginRecord(point.name, dist.name, dist.version, point.value, requires=requires)
+def _candidate(point: metadata.EntryPoint | Damaged) -> Candidate:
+    if isinstance(point, Damaged):
+        record = PluginRecord(point.distribution, point.distribution, point.version, POINTS)
+        record.fail(PluginError(point.reason))
+        return Candidate(record, tuple)
+    record = PluginRecord(shown(point.name), "", "", shown(point.value))
+    with guarded(record.fail):
+        _describe(record, point)
+    return Candidate(record, lambda: load(point))
+
+
+def _describe(record: PluginRecord, point: metadata.EntryPoint) -> None:
+    """Write the distribution into the record."""
+    if (dist := point.dist) is None:
+        record.distribution = record.source
+        return
+    record.distribution = folder_of(dist)
+    record.distribution, record.version = name_and_version(dist)
+    if record.distribution != CORE:
+        record.requires = lambda: dist.requires or []
+    if not record.name.strip():
+        record.name = record.distribution
+        raise PluginError("its entry point has no name")
 
 
 def _refused_core(requires: Iterable[str]) -> str:
     """The requirement on core that the installed core does not meet, if there is one."""
     for text in requires:
         if re.match(rf"{CORE}\s*(?![\w.\-])", text, re.IGNORECASE):
-            from packaging.requirements import Requirement
-
-            need = Requirement(text)
+            need = _requirement(text)
             applies = need.marker is None or need.marker.evaluate({"extra": ""})
-            if applies and not need.specifier.contains(metadata.version(CORE), prereleases=True):
+            if applies and not need.specifier.contains(core_version(), prereleases=True):
                 return str(need)
     return ""
+
+
+def _requirement(text: str) -> Requirement:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        problem = shown(str(error).splitlines()[0])
+        raise PluginError(f"`Requires-Dist: {shown(text)}` cannot be read: {problem}") from error
 
 
 def _switch_off(records: list[PluginRecord], only: str | None) -> None:

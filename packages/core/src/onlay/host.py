@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onlay.descriptors import resolve
-from onlay.discovery import Candidate, PluginRecord, from_file, in_words, installed
+from onlay.discovery import Candidate, PluginRecord, from_file, installed
 from onlay.errors import OnlayError, PluginError
 from onlay.firstparty import install
+from onlay.guard import guarded, in_words
 from onlay.registry import KINDS, Registry
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class PluginHost:
         for record in (candidate.record for candidate in asked):
             if isinstance(record.error, OnlayError):
                 raise record.error
-            if record.error:
+            if record.error is not None:
                 raise PluginError(f"plugin file `{record}`: {record.reason}") from record.error
         return host
 
@@ -205,11 +206,10 @@ class PluginHost:
         raise PluginError(f"no plugin answers `{hook}`: {install('onlay-train')}")
 
 
-@contextmanager
-def _charged_to(record: PluginRecord, what: str) -> Iterator[None]:
-    try:
-        yield
-    except OnlayError:
-        raise
-    except (Exception, SystemExit) as error:
+def _charged_to(record: PluginRecord, what: str) -> guarded:
+    def charge(error: BaseException) -> None:
+        if isinstance(error, OnlayError):
+            raise error
         raise PluginError(f"plugin `{record}` failed in `{what}`: {in_words(error)}") from error
+
+    return guarded(charge)

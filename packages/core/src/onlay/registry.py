@@ -16,7 +16,10 @@ import pluggy
 from onlay import hooks
 from onlay.discovery import CORE, Candidate, PluginRecord
 from onlay.errors import PluginError
+from onlay.guard import guarded
 from onlay.missing import missing
+from onlay.streams import named_while_waiting, stdout_to_stderr
+from onlay.wellformed import check_config, check_descriptor
 
 KINDS = ("method", "backbone", "modality", "task", "dataset", "exporter", "command")
 
@@ -40,17 +43,15 @@ class Registry:
     def load(self, candidate: Candidate) -> None:
         """Import and register one plugin; what fails is written into its record."""
         record = candidate.record
-        key = f"{record.distribution}:{record.name}"
+        key = f"{record.distribution}:{record.name}:{len(self._records)}"
         self._records[key] = record
         self._claims.clear()
         if record.status != "ok":
             return
-        try:
+        with guarded(record.fail), stdout_to_stderr, named_while_waiting(record):
             plugin = candidate.load()
             _check_hooks(plugin)
             self._manager.register(plugin, key)
-        except (Exception, SystemExit) as error:
-            record.fail(error)
 
     def records(self) -> list[PluginRecord]:
         """All plugins by name, after everything was asked of them."""
@@ -78,10 +79,8 @@ class Registry:
             raise self.clash(kind, name)
         found = claimed[name][0]
         found.record.check_core()
-        try:
-            _check_config(kind, found.descriptor)
-        except (Exception, SystemExit) as error:
-            found.record.fail(error)
+        with guarded(found.record.fail), stdout_to_stderr:
+            check_config(kind, found.descriptor)
         return found if found.record.status == "ok" else self.claim(kind, name)
 
     def clash(self, kind: str, name: str) -> PluginError:
@@ -109,14 +108,12 @@ class Registry:
         hook = "register_modalities" if kind == "modality" else f"register_{kind}s"
         for record, impl in self.implementations(hook):
             names = record.brings[kind] = []
-            try:
+            with guarded(record.fail), stdout_to_stderr, named_while_waiting(record):
                 answer: Any = impl.function()
                 for descriptor in answer:
-                    _check_descriptor(kind, descriptor, names)
+                    check_descriptor(kind, descriptor, names)
                     names.append(descriptor.name)
                     claims.setdefault(descriptor.name, []).append(Claim(record, descriptor))
-            except (Exception, SystemExit) as error:
-                record.fail(error)
         return claims
 
 
@@ -139,29 +136,3 @@ def _check_hooks(plugin: Any) -> None:
             raise TypeError(f"unknown hook `{caller.name}`{hint}")
         if any(impl.wrapper or impl.hookwrapper for impl in caller.get_hookimpls()):
             raise TypeError(f"hook `{caller.name}` is wrapped: onlay's hooks take no wrappers")
-
-
-def _check_descriptor(kind: str, descriptor: Any, names: list[str]) -> None:
-    from onlay import descriptors
-
-    expected = getattr(descriptors, kind.capitalize())
-    if not isinstance(descriptor, expected):
-        raise TypeError(
-            f"a {kind} must be registered as `onlay.descriptors.{expected.__name__}`, "
-            f"not `{type(descriptor).__name__}`"
-        )
-    if not isinstance(vars(descriptor).get("config"), str):  # a path is followed when it is used
-        _check_config(kind, descriptor)
-    if descriptor.name in names:
-        raise ValueError(f"the {kind} `{descriptor.name}` is registered twice")
-
-
-def _check_config(kind: str, descriptor: Any) -> None:
-    if "config" not in vars(descriptor):
-        return
-    field = descriptor.config.model_fields.get("name")
-    if field is None or field.default != descriptor.name:
-        raise ValueError(
-            f"the configuration of the {kind} `{descriptor.name}` must have "
-            f'`name: Literal["{descriptor.name}"] = "{descriptor.name}"`'
-        )

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from onlay.errors import OnlayError
+from onlay.guard import shown
 from onlay.host import PluginHost
 
 
@@ -27,12 +28,8 @@ class LazyGroup(click.Group):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with _in_words():
-                return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            ctx.exit(130)
+        with _in_words():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_host(ctx).commands)
@@ -43,7 +40,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the summaries, so that no command is imported."""
         with formatter.section("Commands"):
-            formatter.write_dl([(c.name, c.summary) for c in _host(ctx).commands.values()])
+            formatter.write_dl([(c.name, shown(c.summary)) for c in _host(ctx).commands.values()])
 
 
 @contextmanager
@@ -52,6 +49,9 @@ def _in_words() -> Iterator[None]:
         yield
     except OnlayError as error:
         raise Sentence(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        raise click.exceptions.Exit(130) from None
 
 
 def _host(ctx: click.Context) -> PluginHost:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import traceback
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from onlay.cli.check import check
 from onlay.discovery import PluginRecord
 from onlay.errors import unknown
+from onlay.guard import shown, traceback_of
 from onlay.host import PluginHost
 
 
@@ -55,11 +55,12 @@ def _describe(record: PluginRecord, host: PluginHost) -> None:
     if record.reason:
         click.echo(record.reason)
     if record.error is not None:
-        click.echo("".join(traceback.format_exception(record.error)).rstrip())
+        click.echo(traceback_of(record.error))
     for kind, names in record.brings.items():
         for name in names:
             descriptor = host.registered(kind).get(name)
-            click.echo(f"  {kind} {name}" + (f": {descriptor.summary}" if descriptor else ""))
+            summary = f": {shown(descriptor.summary)}" if descriptor else ""
+            click.echo(f"  {kind} {name}{summary}")
 
 
 def _facts(record: PluginRecord) -> dict[str, Any]:

@@ -1,0 +1,292 @@
+"""Which plugins are found: installed ones in order, those switched off, those for another core,
+files, and damaged ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from textwrap import dedent
+from types import ModuleType
+
+import pytest
+from click.testing import CliRunner
+
+from onlay import PluginHost
+from onlay.cli import main
+from onlay.descriptors import resolve
+from onlay.errors import ConfigError, PluginError, UnknownName
+
+TELLER = """
+    from onlay import hookimpl
+    import order
+
+    @hookimpl
+    def config_resolved(config):
+        order.heard.append("{name}")
+"""
+
+
+def found(host):
+    return {record.name: record for record in host.plugins if "dist-" in record.distribution}
+
+
+def test_plugins_are_called_by_name_whatever_the_file_system_says(site):
+    sys.modules["order"] = ModuleType("order")
+    sys.modules["order"].heard = heard = []
+    for name in ("mole", "ant", "zebra"):
+        site(name, TELLER.format(name=name))
+    PluginHost.discover(only="mole,ant,zebra").config_resolved(None)
+    assert heard == ["ant", "mole", "zebra"]
+
+
+@pytest.mark.parametrize(
+    ("only", "off"),
+    [
+        ("ant", {"mole"}),
+        ("-ant", {"ant"}),
+        ("dist-ant", {"mole"}),
+        (" ant , mole ", set()),
+        ("-ant,-mole", {"ant", "mole"}),
+        ("", set()),
+        ("-nobody", set()),
+    ],
+)
+def test_switching_plugins_off(site, monkeypatch, only, off):
+    for name in ("mole", "ant"):
+        site(name, "raise RuntimeError('imported')")
+    monkeypatch.setenv("ONLAY_PLUGINS", only)
+    host = PluginHost.discover()
+    assert {name for name, record in found(host).items() if record.status == "off"} == off
+    assert {r.status for r in found(host).values()} <= {"off", "broken"}, "the rest was imported"
+    assert "linear" in host.methods, "core is always on"
+
+
+@pytest.mark.parametrize(
+    ("only", "error", "sentence"),
+    [
+        ("ant,-mole", ConfigError, "mixes names to load and names to leave out"),
+        ("amt", UnknownName, "no plugin `amt` is installed"),
+    ],
+)
+def test_a_wrong_switch_is_refused(site, only, error, sentence):
+    site("ant", "")
+    with pytest.raises(error, match=sentence):
+        PluginHost.discover(only=only)
+
+
+def test_a_name_of_a_plugin_that_is_off_says_so(site):
+    site("arc", "", distribution="onlay-arc")
+    host = PluginHost.discover(only="-arc")
+    with pytest.raises(
+        PluginError, match=r"`onlay-arc .*`, which is left out by `ONLAY_PLUGINS=-arc`"
+    ):
+        host.find("method", "arc")
+
+
+@pytest.mark.parametrize(
+    ("requires", "status"),
+    [
+        ("onlay>=0.1,<0.2", "ok"),
+        ("onlay", "ok"),
+        ("Onlay >=0.1", "ok"),
+        ("onlay<0.1", "incompatible"),
+        ("onlay (>=7)", "incompatible"),
+        ("onlay>=7; python_version < '3'", "ok"),
+        ("onlay-image>=7", "ok"),
+        ("onlay_image>=7", "ok"),
+        ("onlay[extra]>=7", "incompatible"),
+    ],
+)
+def test_a_plugin_for_another_core_is_incompatible(site, requires, status):
+    site("ant", "", requires=requires)
+    assert found(PluginHost.discover())["ant"].status == status
+
+
+def test_a_plugin_for_another_core_is_not_called_broken(site):
+    site("ant", "from onlay import something_new", requires="onlay>=7")
+    record = found(PluginHost.discover())["ant"]
+    assert record.status == "incompatible"
+    assert "`onlay>=7`" in record.reason
+
+
+def test_a_plugin_that_exits_on_import_takes_nobody_with_it(site):
+    site("ant", "raise SystemExit('no licence')")
+    record = found(PluginHost.discover())["ant"]
+    assert (record.status, record.reason) == (
+        "broken",
+        "SystemExit: no licence (dist_ant_module.py, line 1)",
+    )
+
+
+# --- plugin files
+
+
+FILE = """
+    from typing import Literal
+    from onlay import hookimpl
+    from onlay.config.base import Config
+    from onlay.descriptors import Method
+
+    class ScaleConfig(Config):
+        name: Literal["scale"] = "scale"
+
+    def attach(place, config): return "attached"
+
+    @hookimpl
+    def register_methods():
+        yield Method(name="scale", config=ScaleConfig, attach="{stem}:attach", summary="x")
+"""
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def write(name, code=FILE):
+        path = tmp_path / name
+        path.write_text(dedent(code.replace("{stem}", path.stem)))
+        return path
+
+    yield write
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+
+
+def test_a_method_in_a_file_is_a_method(file):
+    host = PluginHost.discover(files=[file("scale_method.py")])
+    assert resolve(host.find("method", "scale").attach)(None, None) == "attached"
+    assert host.owner("method", "scale").distribution == "scale_method.py"
+    assert "linear" in host.methods
+
+
+def test_a_broken_file_is_an_error_with_the_line(file):
+    path = file("broken_method.py", "x = 1\ny = z\n")
+    with pytest.raises(PluginError, match=r"NameError.*\(broken_method.py, line 2\)") as told:
+        PluginHost.discover(files=[path])
+    assert isinstance(told.value.__cause__, NameError)
+
+
+def test_a_file_whose_hook_fails_is_an_error_too(file):
+    path = file("failing_method.py", FILE + "        raise OSError('disk on fire')\n")
+    with pytest.raises(PluginError, match="disk on fire"):
+        PluginHost.discover(files=[path])
+
+
+def test_a_file_with_the_name_of_a_module_is_refused(file):
+    with pytest.raises(ConfigError, match=r"`json\.py` has the name of another module: rename"):
+        PluginHost.discover(files=[file("json.py")])
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="no plugin file"):
+        PluginHost.discover(files=[tmp_path / "nothing.py"])
+
+
+def test_a_file_is_found_whatever_another_plugin_makes_the_current_folder(
+    site, file, tmp_path, monkeypatch
+):
+    site("ant", "import os; os.chdir('/')")
+    file("scale_method.py")
+    monkeypatch.chdir(tmp_path)
+    assert "scale" in PluginHost.discover(files=["scale_method.py"]).methods
+
+
+# --- damaged metadata
+
+NAMED = b"Metadata-Version: 2.1\nName: dist-ant\nVersion: 1.5\n"
+POINTS = b"[onlay]\nant = dist_ant_module\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "listed", "reason"),
+    [
+        (
+            {"metadata": NAMED + b"Requires-Dist: onlay (>>1\n"},
+            "ant",
+            "`Requires-Dist: onlay (>>1` cannot be read: ",
+        ),
+        (
+            {"metadata": NAMED + b"Requires-Dist: onlay>=0; phase_of_moon == 'full'\n"},
+            "ant",
+            "`Requires-Dist: onlay>=0; phase_of_moon == 'full'` cannot be read: ",
+        ),
+        (
+            {"entry_points": POINTS + b"a line without a sign\n"},
+            "dist-ant",
+            "its entry_points.txt cannot be read: ",
+        ),
+        (
+            {"entry_points": POINTS + b"caf\xe9 = a\n"},
+            "dist-ant",
+            "its entry_points.txt cannot be read: UnicodeDecodeError",
+        ),
+        (
+            {"entry_points": b"[onlay]\nant = what: is this?\n"},
+            "ant",
+            "its entry point `what: is this?` is no import path",
+        ),
+        ({"entry_points": b"[onlay]\nant =\n"}, "ant", "its entry point `` is no import path"),
+        ({"entry_points": b"[onlay]\n= x\n"}, "dist-ant", "its entry point has no name"),
+        ({"metadata": None}, "ant", "its METADATA is missing or "),
+        ({"metadata": b"Version: 1.5\n"}, "ant", "its METADATA is missing or "),
+        ({"metadata": b"Name: caf\xe9\nVersion: 1.5\n"}, "ant", "its METADATA is missing or "),
+        ({"metadata": NAMED + b"Requires-Dist: caf\xe9\n"}, "ant", "UnicodeDecodeError"),
+    ],
+)
+def test_damaged_metadata_breaks_its_own_plugin_alone(site, files, listed, reason):
+    site("mole", "")
+    site("ant", "", **files)
+    (broken,) = [r for r in PluginHost.discover().plugins if r.name == listed]
+    assert broken.status == "broken"
+    assert reason in broken.reason
+    listing = CliRunner().invoke(main, ["plugins", "--json"], prog_name="onlay")
+    status = {row["name"]: row["status"] for row in json.loads(listing.stdout)}
+    assert (status[listed], status["mole"], status["core"]) == ("broken", "ok", "ok")
+
+
+def test_a_stranger_with_damaged_metadata_does_not_count(site):
+    site("mole", "")
+    site("ant", "", entry_points=b"[console_scripts]\na line without a sign\n")
+    site("bee", "", entry_points=b"\xff\xfe\x00 nothing of ours")
+    assert set(found(PluginHost.discover())) == {"mole"}
+
+
+def test_a_finder_that_fails_hides_only_its_own(site, monkeypatch):
+    class Finder:
+        def find_distributions(self, context):
+            raise RuntimeError("no list today")
+
+        def find_spec(self, *names):
+            return None
+
+    site("mole", "")
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    host = PluginHost.discover()
+    assert found(host)["mole"].status == "ok"
+    assert "linear" in host.methods
+
+
+def test_of_two_copies_the_first_on_the_path_counts_beside_a_damaged_one(site, tmp_path):
+    site("mole", "")
+    site("ant", "", entry_points=b"[onlay]\nno sign\n")
+    older = tmp_path / "older"
+    (older / "dist_mole-1.4.dist-info").mkdir(parents=True)
+    for name in ("METADATA", "entry_points.txt"):
+        text = (tmp_path / "dist_mole-1.5.dist-info" / name).read_text()
+        (older / "dist_mole-1.4.dist-info" / name).write_text(text.replace("1.5", "1.4"))
+    sys.path.append(str(older))
+    try:
+        moles = [r for r in PluginHost.discover().plugins if r.name == "mole"]
+    finally:
+        sys.path.remove(str(older))
+    assert [r.version for r in moles] == ["1.5"]
+
+
+def test_names_are_shown_escaped(site):
+    name = "\x1b[31mred\x1b[0m\u202e"
+    site("ant", "", entry_points=f"[onlay]\n{name} = dist_ant_module\n".encode())
+    told = CliRunner().invoke(main, ["plugins"], prog_name="onlay", color=True)
+    assert told.exit_code == 0
+    assert "\x1b" not in told.stdout
+    assert "\u202e" not in told.stdout
+    assert r"\x1b[31mred\x1b[0m\u202e" in told.stdout
