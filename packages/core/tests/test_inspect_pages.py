@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from onlay.changes import CHANGE
 from onlay.features import Features, Grid, Layout, Points
 from onlay.inspecting import Observation, Picture, Signal
 from onlay.pages import COLOURS, differences, signals, write
@@ -117,6 +119,7 @@ def test_pictures_are_rows_of_numbers_by_block(tmp_path: Path) -> None:
     assert found["inputs"][0]["pictures"] == [
         {
             "name": "kernels",
+            "meaning": "",
             "blocks": [
                 {"title": "block 0", "block": 0, "size": [1, 2], "values": KERNELS[0]},
                 {"title": "block 1", "block": 1, "size": [1, 2], "values": KERNELS[1]},
@@ -147,8 +150,34 @@ def test_of_three_inputs_the_mean_over_pairs_and_of_zeros_nothing() -> None:
     assert differences([zero, zero])["kernels"]["block 0"] == 0
 
 
+def test_a_page_says_what_it_is_of(tmp_path: Path) -> None:
+    about = {"run": "runs/<b>", "backbone": "vit"}
+    page = written(tmp_path, [replace(observation("a"), about=about)], [{}])
+    facts = re.findall(r"<dt>(.*?)</dt> <dd>(.*?)</dd>", page)
+    assert facts == [("run", "runs/&lt;b&gt;"), ("backbone", "vit")]
+
+
+def test_what_every_adapter_has_comes_last_with_its_meaning_and_no_mean() -> None:
+    grid = Grid(1, 2, prefix=3)
+    other, still = (replace(of_block(0, [[1.0, 3.0]] * 2, grid, None), name=n) for n in "zy")
+    change = [
+        Signal(CHANGE, block, torch.tensor([[9.0], [0.0], [0.5]]), None, grid, meaning="how far")
+        for block in (0, 1)
+    ]
+    first, second, last = signals([*change, other, still])
+    assert [first["name"], second["name"], last["name"]] == ["y", "z", CHANGE]
+    assert (last["meaning"], last["range"], last["still"]) == ("how far", [0.0, 0.5], False)
+    assert [block["title"] for block in last["blocks"]] == ["block 0", "block 1"]
+
+
+def test_a_change_of_nothing_is_still_and_other_zeros_are_not() -> None:
+    zeros, grid = torch.zeros(2, 1), Grid(1, 2)
+    zero, none = (Signal(name, 0, zeros, None, grid) for name in ("scale", CHANGE))
+    assert [record["still"] for record in signals([none, zero])] == [False, True]
+
+
 def test_names_and_data_are_no_markup(page: str) -> None:
-    assert "<h1>a&lt;b&gt;&amp;.png <span>&lt;i&gt;, 88 %</span></h1>" in page
+    assert "<h1>a&lt;b&gt;&amp;.png <span>looks like &lt;i&gt;, 88 %</span></h1>" in page
     assert "a<b>" not in page
     assert "<i>" not in page
     assert data(page)["inputs"][0]["end"] == "</script><b>&"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,12 @@ from click.testing import CliRunner, Result
 
 import onlay
 from onlay import PluginHost
+from onlay.changes import CHANGE, changes
 from onlay.cli import main
 from onlay.errors import AnatomyError
 from onlay.features import Grid
 from onlay.inspecting import Observation, Signal, observe, titles
+from onlay.testing import tiny_backbone
 
 FILE = Path(__file__).parent / "data" / "choosy.py"
 CHOICES = [[0, 0, 1], [3, 1, 2], [2, 2, 2], [1, 4, 5]]
@@ -44,7 +47,7 @@ def signal(values: list[list[int]], categories: int | None = 8, tokens: int = 0)
 
 
 def test_every_block_is_recorded_where_a_module_is_shared_too(seen: Observation) -> None:
-    places = [(s.name, s.block, s.site, s.categories) for s in seen.signals]
+    places = [(s.name, s.block, s.site, s.categories) for s in seen.signals if s.name != CHANGE]
     assert places == [
         (name, block, "mlp.out", categories)
         for block in (0, 1)
@@ -61,6 +64,49 @@ def test_patches_are_the_last_tokens_behind_class_token_and_prompts(seen: Observ
 
 def test_one_number_a_token_is_one_part(seen: Observation) -> None:
     assert seen.signals[3].patches_NK.tolist() == [[0.0], [0.5], [0.0], [1.0]]
+
+
+def test_a_change_is_relative_to_the_bare_token_and_skips_what_was_put_in() -> None:
+    bare = {0: torch.tensor([[3.0, 4.0], [0.0, 2.0], [0.0, 0.0]])}
+    adapted = {0: torch.tensor([[9.0, 9.0], [3.0, 4.0], [1.0, 2.0], [0.0, 0.0]])}
+    ((block, change_T),) = changes(adapted, bare)
+    assert (block, change_T.tolist()) == (0, [0.0, 0.5, 0.0])
+
+
+def test_every_method_has_the_change_after_each_block() -> None:
+    """2 is added to every feature of what the last block's MLP gives."""
+    model = onlay.adapt(tiny_backbone(), "bitfit", labels=["a", "b"])
+    image = torch.randn(1, 3, 8, 8)
+    first = observe(model, Path("x"), image)
+    assert [(s.name, s.block, s.categories) for s in first.signals] == [
+        (CHANGE, 0, None), (CHANGE, 1, None),
+    ]  # fmt: skip
+    assert not any(signal.values_TK.any() for signal in first.signals)
+    bias = model.trained_parameters()["adapter.thawed.blocks.1.mlp.fc2.bias"]
+    with torch.no_grad():
+        bias += 2.0
+    early, late = observe(model, Path("x"), image).signals
+    assert not early.values_TK.any()
+    kept: list[torch.Tensor] = []
+    last = model.anatomy.blocks[-1].module
+    handle = last.register_forward_hook(lambda module, args, output: kept.append(output[0]))
+    with model.disabled(), torch.no_grad():
+        model.anatomy.encode(image)
+    handle.remove()
+    size_T = kept[0].norm(dim=-1)
+    expected = 2.0 * kept[0].shape[-1] ** 0.5 / size_T
+    torch.testing.assert_close(late.values_TK[:, 0], expected)
+    assert not any(block.module._forward_hooks for block in model.anatomy.blocks)
+
+
+def test_the_page_is_told_of_the_model(model: onlay.AdaptedModel) -> None:
+    seen = observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8), {"run": "runs/x"})
+    count = sum(p.numel() for p in model.trained_parameters().values())
+    assert list(seen.about.items()) == [
+        ("method", f"choosy, {count:,} trained parameters"),
+        ("backbone", model.built.label),
+        ("run", "runs/x"),
+    ]
 
 
 def test_nothing_is_recorded_later(model: onlay.AdaptedModel, seen: Observation) -> None:
@@ -127,7 +173,7 @@ def test_pictures_are_recorded_beside_signals(host: PluginHost) -> None:
     seen = observe(model, Path("x.dots"), torch.zeros(1, 3, 8, 8))
     places = [(p.name, p.block, p.site) for p in seen.pictures]
     assert places == [("kernels", 0, "mlp.out"), ("kernels", 1, "mlp.out")]
-    assert len(seen.signals) == 4
+    assert [s.name for s in seen.signals] == ["expert", "strength"] * 2 + [CHANGE] * 2
     for picture in seen.pictures:
         unit = picture.values_nhw[0, 0, 0]
         assert unit != 0
@@ -149,7 +195,11 @@ def test_inspect_prints_a_line_for_each_block_and_writes_the_page(
 ) -> None:
     assert inspected.exit_code == 0, inspected.output
     shares = "2 (33 %), 1 (25 %), 0 (17 %), 3 others (25 %), 2 unused"
-    assert inspected.stdout.splitlines()[1:] == [
+    lines = inspected.stdout.splitlines()[1:]
+    assert re.fullmatch(
+        r"  change from the frozen backbone: \d+ %, \d+ %, block by block", lines.pop(3)
+    )
+    assert lines == [
         f"  expert, block 0: {shares}",
         f"  expert, block 1: {shares}",
         "  strength: not zero in 50, 50 % of the patches",

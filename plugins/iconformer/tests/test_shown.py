@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from onlay.changes import CHANGE
 from onlay.features import Grid
 from onlay.inspecting import observe
 from onlay_iconformer.shown import Change, Kernels
@@ -80,7 +81,9 @@ def test_what_is_recorded_of_an_image(
     """For each block four kernels of three by three, and a number for each token."""
     model = randomize(adapt(vit()))
     seen = observe(model, Path("picture.png"), images[:1])
-    assert [(s.name, s.block) for s in seen.signals] == [("change", 0), ("change", 1)]
+    assert [(s.name, s.block) for s in seen.signals] == [
+        (name, block) for name in (Change.shown, CHANGE) for block in (0, 1)
+    ]
     assert all(s.values_TK.shape == (7, 1) for s in seen.signals)
     assert all(s.categories is None and (s.values_TK > 0).all() for s in seen.signals)
     assert [(p.name, p.block) for p in seen.pictures] == [("kernels", 0), ("kernels", 1)]
@@ -98,7 +101,7 @@ def test_what_is_recorded_of_a_cloud(
     model = randomize(adapt(points(kind), neighbours=5))
     seen = observe(model, Path("cloud.npy"), clouds[:1])
     assert [tuple(p.values_nhw.shape) for p in seen.pictures] == [(4, 1, 5), (4, 1, 5)]
-    assert [tuple(s.patches_NK.shape) for s in seen.signals] == [(16, 1), (16, 1)]
+    assert [tuple(s.patches_NK.shape) for s in seen.signals] == [(16, 1)] * 4
 
 
 def test_what_is_recorded_of_swin(timm_model: Any, adapt: Any, randomize: Any) -> None:
@@ -107,6 +110,6 @@ def test_what_is_recorded_of_swin(timm_model: Any, adapt: Any, randomize: Any) -
     for placement in ("parallel_ffn", "after_attn"):
         model = randomize(adapt(net, placement=placement))
         seen = observe(model, Path("picture.png"), torch.randn(1, 3, 32, 32))
-        assert [s.patches_NK.shape[0] for s in seen.signals] == [64, 16, 16]
+        assert [s.patches_NK.shape[0] for s in seen.signals] == [64, 16, 16] * 2
         assert all(p.values_nhw.shape == (4, 3, 3) for p in seen.pictures)
         model.detach()

@@ -23,6 +23,7 @@ from torch import nn
 
 import onlay
 from onlay import PluginHost
+from onlay.changes import CHANGE
 from onlay.cli import main
 from onlay.inspecting import Picture, observe
 from onlay_image.data.preprocess import geometry
@@ -75,7 +76,8 @@ def data(page: Path) -> dict[str, Any]:
 
 
 def test_each_patch_has_its_experts_though_prompts_are_in_front(page: Path) -> None:
-    experts, strengths = data(page)["inputs"][0]["signals"]
+    experts, strengths, change = data(page)["inputs"][0]["signals"]
+    assert (change["name"], change["still"]) == (CHANGE, False)  # its tokens are read by all
     assert (experts["name"], experts["categories"]) == ("expert", 4)
     assert [block["title"] for block in experts["blocks"]] == [f"block {b}" for b in range(6)]
     for block in experts["blocks"]:
@@ -115,7 +117,7 @@ def test_maps_of_stages_and_registers(
     model = onlay.adapt(make(name), "choosy", num_classes=2, host=host)
     seen = observe(model, Path("x.png"), model.anatomy.example(1))
     view([seen], tmp_path / "x.html")
-    strengths = data(tmp_path / "x.html")["inputs"][0]["signals"][-1]
+    strengths = data(tmp_path / "x.html")["inputs"][0]["signals"][-2]
     blocks = [block for block in strengths["blocks"] if block["title"].startswith("block")]
     assert [block["grid"] for block in blocks] == grids
     for block, (height, width) in zip(blocks, grids, strict=True):
@@ -190,10 +192,52 @@ def test_positive_is_red_and_negative_blue(two: Path, tmp_path: Path) -> None:
     assert (count["left", "blue"], count["right", "red"]) == (0, 0)
 
 
-def test_an_adapter_that_shows_nothing_has_a_page(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def head_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter without modules, which changes no token."""
     model = onlay.adapt("onlay_vit_64", "linear", num_classes=2)
-    view([observe(model, Path("x.png"), torch.zeros(1, 3, 64, 64))], tmp_path / "x.html")
-    assert data(tmp_path / "x.html")["inputs"][0]["signals"] == []
+    page = tmp_path_factory.mktemp("linear") / "x.html"
+    view([observe(model, Path("x.png"), torch.zeros(1, 3, 64, 64))], page)
+    return page
+
+
+def test_an_adapter_that_changes_nothing_has_a_page(head_alone: Path) -> None:
+    (change,) = data(head_alone)["inputs"][0]["signals"]
+    assert (change["name"], change["still"], len(change["blocks"])) == (CHANGE, True, 6)
+    assert not any(any(block["summary"]) for block in change["blocks"])
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_on_a_phone_the_chosen_picture_comes_before_the_small_ones(head_alone: Path) -> None:
+    """Where the page wrote it, as its top: in a frame of 390 pixels, then of 1280."""
+    script = """<script>addEventListener("load", () => setTimeout(() => {
+      const top = (id) => document.getElementById(id).getBoundingClientRect().top;
+      document.title = `${innerWidth} ${top("chosen") < top("tiles")}`
+        + ` ${document.documentElement.scrollWidth <= innerWidth}`;
+    }, 500));</script></body>"""
+    page = head_alone.with_name("measured.html")
+    page.write_text(
+        head_alone.read_text(encoding="utf-8").replace("</body>", script), encoding="utf-8"
+    )
+    titles = {}
+    for width in (390, 1280):
+        framed = head_alone.with_name(f"{width}.html")
+        framed.write_text(
+            f'<iframe src="{page.name}" style="border:0;width:{width}px;height:900px"></iframe>'
+            "<script>setTimeout(() => { document.body.dataset.said ="
+            " frames[0].document.title; }, 1500);</script>",
+            encoding="utf-8",
+        )
+        drawn = browsed(framed, "--allow-file-access-from-files", "--dump-dom").decode()
+        titles[width] = re.findall(r'data-said="(.*?)"', drawn)
+    assert titles == {390: ["390 true true"], 1280: ["1280 false true"]}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_says_that_nothing_changed(head_alone: Path) -> None:
+    drawn = browsed(head_alone, "--dump-dom").decode()
+    assert '<p id="meaning">This adapter changes nothing inside the backbone' in drawn
+    assert "<dt>method</dt> <dd>linear, 386 trained parameters</dd>" in drawn
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")

@@ -117,7 +117,7 @@ def test_nothing_is_fetched_and_names_are_no_markup(page: Path) -> None:
 def test_parts_are_a_colouring_of_points(tmp_path: Path) -> None:
     seen = of_parts("chair.ply", ("seat", "leg", "seat", "seat") * 8)
     view([seen], tmp_path / "chair.html")
-    part, group = data(tmp_path / "chair.html")["signals"]
+    _, part, group = data(tmp_path / "chair.html")["signals"]
     assert (part["name"], part["labels"], part["points"]) == (
         "predicted part", ["leg", "seat"], True,
     )  # fmt: skip
@@ -142,7 +142,7 @@ def test_parts_of_two_clouds_have_the_same_colours(two: Path) -> None:
     text = two.read_text(encoding="utf-8").partition('id="data">')[2].partition("</script>")[0]
     records = json.loads(text)["inputs"]
     for record, (even, odd) in zip(records, ((1, 2), (2, 0)), strict=True):
-        part = record["signals"][0]
+        part = record["signals"][1]
         assert (part["labels"], part["categories"]) == (["arm", "leg", "seat"], 3)
         assert part["blocks"][0]["summary"] == [even, odd] * 16
         assert record["pictures"][0]["blocks"][0]["size"] == [1, 3]
@@ -152,7 +152,7 @@ def test_parts_of_two_clouds_have_the_same_colours(two: Path) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_a_browser_draws_two_clouds_and_their_kernels(two: Path) -> None:
-    kernels = two.read_text(encoding="utf-8").replace("return show(0)", "return show(2)")
+    kernels = two.read_text(encoding="utf-8").replace("show(0);", "show(3);")
     two.write_text(kernels, encoding="utf-8")
     drawn = browsed(two, "--dump-dom").decode().rpartition('<div id="choices">')[2]
     drawn = drawn.partition("<script")[0]

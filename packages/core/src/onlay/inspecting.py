@@ -3,10 +3,13 @@
 A module that has something to show for each token has a class attribute `shown`, the signal's name
 for people, and gives (B, T), (B, T, 1) or, for K parts of every token, (B, T, K); maps (B, H, W, K)
 count as tokens row by row. With an attribute `categories` the values are indices below it (which
-expert a part chose), without it they are numbers.
+expert a part chose), without it they are numbers. A class attribute `meaning` is a sentence or two
+for those who see the page and do not know the method.
 
 A module that makes something for the whole input has a class attribute `pictured`, a name in the
 plural, and gives (B, n, h, w): n small pictures of numbers, such as `kernels` for this input.
+
+Every adapter, also one whose modules show nothing, has the signal of `onlay.changes`.
 
 Shapes: B batch, T tokens, N patch or group tokens, K parts of a token, n pictures of h by w.
 """
@@ -16,13 +19,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from onlay.changes import CHANGE, MEANING, Outputs, block_outputs, changes
 from onlay.descriptors import resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.features import Grid
@@ -50,6 +54,8 @@ class Signal:
     """Of that block."""
     site: str = ""
     """Where in the block (`mlp.out`)."""
+    meaning: str = ""
+    """What the values say, for those who do not know the method."""
 
     @property
     def patches_NK(self) -> Tensor:
@@ -98,6 +104,8 @@ class Picture:
     values_nhw: Tensor
     site: str = ""
     """Where in the block (`mlp.out`)."""
+    meaning: str = ""
+    """As a signal's."""
 
 
 @dataclass(frozen=True)
@@ -114,30 +122,54 @@ class Observation:
     preprocessing: Mapping[str, Any]
     """How `inputs` was made from the file, in the words of the modality (mean, deviation)."""
     pictures: tuple[Picture, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What the page says of the model: `method`, `backbone` and what the caller knows of it."""
 
 
-def observe(model: AdaptedModel, source: Path, inputs: Tensor) -> Observation:
-    """Run one input (a batch of one) and record what the adapter's modules show."""
+def observe(
+    model: AdaptedModel, source: Path, inputs: Tensor, about: Mapping[str, str] | None = None
+) -> Observation:
+    """Run one input (a batch of one), without and with the adapter, and record what the adapter
+    changes and what its modules show.
+
+    Args:
+        about: what is known of the model beside its method and backbone, such as its `run`.
+    """
     found: list[_Seen] = []
     levels = getattr(model.head, "levels", ())
     inserted = model.adapter.tokens
-    model.eval().attachments.activate(model.name)
-    with torch.no_grad(), _recorded(model.adapter, found):
+    bare = _bare(model.eval(), inputs)
+    model.attachments.activate(model.name)
+    kept = block_outputs(model.anatomy)
+    with torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
         features = model.anatomy.encode(inputs, inserted=inserted, levels=levels)
         output = model.head(features)
-    signals = tuple(_signal(seen, model) for seen in found if hasattr(seen.module, "shown"))
-    pictures = tuple(_picture(seen) for seen in found if hasattr(seen.module, "pictured"))
-    prediction, facts = model.head.predict(output)[0], model.preprocessing
-    return Observation(source, inputs, features, prediction, signals, facts, pictures)
+    signals = [_signal(seen, model) for seen in found if hasattr(seen.module, "shown")]
+    signals += [_change(block, values, model) for block, values in changes(adapted, bare)]
+    return Observation(
+        source,
+        inputs,
+        features,
+        prediction=model.head.predict(output)[0],
+        signals=tuple(signals),
+        preprocessing=model.preprocessing,
+        pictures=tuple(_picture(seen) for seen in found if hasattr(seen.module, "pictured")),
+        about={**_known(model), **(about or {})},
+    )
 
 
-def observed(model: AdaptedModel, paths: Sequence[Path], host: PluginHost) -> Iterator[Observation]:
+def observed(
+    model: AdaptedModel,
+    paths: Sequence[Path],
+    host: PluginHost,
+    about: Mapping[str, str] | None = None,
+) -> Iterator[Observation]:
     """Observe files one by one, prepared as in training; a folder stands for the files in it."""
     modality = host.find("modality", model.built.modality)
     read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     for file in files_of(paths, modality):
-        yield observe(model, file, read(file).unsqueeze(0).to(device))
+        yield observe(model, file, read(file).unsqueeze(0).to(device), about)
 
 
 def view(
@@ -171,6 +203,21 @@ def by_name(found: Sequence[Shown]) -> dict[str, list[Shown]]:
     for one in found:
         kinds.setdefault(one.name, []).append(one)
     return kinds
+
+
+def _bare(model: AdaptedModel, inputs: Tensor) -> Outputs:
+    """What the blocks give without the adapter; its tokens are not there."""
+    with torch.no_grad(), model.disabled(), block_outputs(model.anatomy) as found:
+        model.anatomy.encode(inputs)
+    return found
+
+
+def _known(model: AdaptedModel) -> dict[str, str]:
+    count = sum(parameter.numel() for parameter in model.trained_parameters().values())
+    return {
+        "method": f"{model.method.name}, {count:,} trained parameters",
+        "backbone": model.built.label,
+    }
 
 
 @dataclass(frozen=True)
@@ -213,7 +260,14 @@ def _signal(seen: _Seen, model: AdaptedModel) -> Signal:
     values_TK = each.unsqueeze(-1) if each.ndim == 1 else each.flatten(0, -2)
     layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
     categories = getattr(seen.module, "categories", None)
-    return Signal(seen.module.shown, block, values_TK, categories, layout, site)
+    meaning = getattr(seen.module, "meaning", "")
+    return Signal(seen.module.shown, block, values_TK, categories, layout, site, meaning)
+
+
+def _change(block: int, values_T: Tensor, model: AdaptedModel) -> Signal:
+    layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
+    values_T1 = _finite(values_T, CHANGE, block).unsqueeze(-1)
+    return Signal(CHANGE, block, values_T1, None, layout, meaning=MEANING)
 
 
 def _picture(seen: _Seen) -> Picture:
@@ -224,7 +278,8 @@ def _picture(seen: _Seen) -> Picture:
             f"`{name}` of block {block} has the shape {shape}; a module that is `pictured` must"
             " give (batch, pictures, height, width)"
         )
-    return Picture(name, block, _finite(seen.output[0], name, block), site)
+    meaning = getattr(seen.module, "meaning", "")
+    return Picture(name, block, _finite(seen.output[0], name, block), site, meaning)
 
 
 def _finite(values: Tensor, name: str, block: int) -> Tensor:

@@ -20,6 +20,7 @@ class TokenScale(torch.nn.Module):
     """ReLU of a score, (B, T, 1); 0 leaves the token alone."""
 
     shown = "per-token scale"
+    meaning = "What DAPT multiplies its update of each token by; 0 leaves the token alone."
 
     def __init__(self, block: int) -> None:
         super().__init__()

@@ -14,6 +14,7 @@ class Kernels(nn.Module):
     """The generated kernels, as d small pictures: (B, d, K, K), or one row of neighbours each."""
 
     pictured = "kernels"
+    meaning = "Convolution kernels generated for this input, one for each channel of an adapter."
 
     def forward(self, kernels_Bdk: Tensor, grid: tuple[int, int] | None) -> Tensor:
         taps = kernels_Bdk.shape[-1]
@@ -23,7 +24,8 @@ class Kernels(nn.Module):
 class Change(nn.Module):
     """How much the adapter changes each token, relative to it, (B, T, 1)."""
 
-    shown = "change"
+    shown = "adapter's update"
+    meaning = "The size of what this block's adapter adds to a token, as a share of the token's."
 
     def forward(self, added: Tensor, x: Tensor) -> Tensor:
         if not self._forward_hooks:

@@ -61,7 +61,8 @@ function largeCloud(element, block, input) {
   const none = { visible: false };
   const scene = { aspectmode: "data", xaxis: none, yaxis: none, zaxis: none,
     camera: { eye: { x: EYE[0], y: EYE[1], z: EYE[2] } } };
-  const height = inputs.length > 1 ? 420 : Math.max(420, innerHeight - 290);
+  const tall = Math.min(Math.max(420, innerHeight - 290), 1.2 * element.clientWidth);
+  const height = inputs.length > 1 ? Math.min(420, tall) : tall;
   Plotly.newPlot(element, [{ type: "scatter3d", mode: "markers", x, y, z, hoverinfo: "text",
     text: change.text[0], marker: { size: 4, color: change["marker.color"][0] } }],
   { scene, margin: { l: 0, r: 0, t: 0, b: 0 }, height }, { displaylogo: false, responsive: true })

@@ -56,13 +56,16 @@ def _parts(observation: Observation) -> Sequence[str]:
 def _more(observation: Observation, labels: Sequence[str]) -> Iterator[Record]:
     if parts := _parts(observation):
         values = [labels.index(part) for part in parts]
-        yield _record("predicted part", values, len(labels)) | {"labels": labels, "points": True}
+        record = _record("predicted part", values, len(labels))
+        meaning = "The part that the head says each point belongs to."
+        yield record | {"labels": labels, "points": True, "meaning": meaning}
     yield _groups(_layout(observation).centres.shape[1])
 
 
 def _groups(count: int) -> Record:
     """Too many for a legend, and their numbers say nothing."""
-    return _record("group", list(range(count)), count) | {"legend": False}
+    meaning = "The group of neighbouring points, one token of the backbone, that each belongs to."
+    return _record("group", list(range(count)), count) | {"legend": False, "meaning": meaning}
 
 
 def _record(name: str, values: Sequence[int], categories: int) -> Record:

@@ -77,6 +77,7 @@ class Choice(nn.Module):
     """Which expert each sub-token chose, (B, T, h), for `onlay inspect`."""
 
     shown = "expert"
+    meaning = "Which expert (small adapter) of the library each part of a token was sent to."
 
     def __init__(self, categories: int) -> None:
         super().__init__()

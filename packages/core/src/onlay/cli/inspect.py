@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,17 +44,19 @@ def inspect(
 ) -> None:
     """Look at what the adapter of a run does to files: onlay inspect RUN FILE...
 
-    Writes one self-contained HTML page with what the adapter shows of itself, block by block: which
-    expert each patch or group chose, how strongly each token is changed, the kernels generated for
-    this input. An image is tinted patch by patch; a cloud can be turned, and coloured by group and
-    by prediction, too. Several files stand side by side, on the same colour scales.
+    Writes one self-contained HTML page with what the adapter does, block by block. For every
+    method: how far each token is from what the frozen backbone alone makes of it. For methods that
+    show more of themselves: which expert each patch or group chose, how strongly each token is
+    changed, the kernels generated for this input. An image is tinted patch by patch; a cloud can be
+    turned, and coloured by group and by prediction, too. Several files stand side by side, on the
+    same colour scales.
     """
     from onlay.bundle import load
     from onlay.inspecting import observed, view
 
     model = load(bundle, backbone=backbone, host=host)
     out = out or Path(_named(paths) + ".html")
-    observations = list(observed(model, paths, host))
+    observations = list(observed(model, paths, host, _about(bundle)))
     view(model, observations, out, host)
     for path, observation in zip(paths, observations, strict=True):
         click.echo(f"{path}: {next(iter(observation.prediction.ranked))}")
@@ -64,6 +67,11 @@ def inspect(
     click.echo(f"page {out}")
 
 
+def _about(bundle: Path) -> dict[str, str]:
+    """What the page says beside the method and the backbone, which the model knows."""
+    return {"run": str(bundle), "made": f"by onlay inspect, {datetime.now():%Y-%m-%d %H:%M}"}
+
+
 def _named(paths: Sequence[Path]) -> str:
     first, *others = (path.stem for path in paths)
     return f"{first}-and-{len(others)}-more" if len(others) > 1 else "-".join([first, *others])
@@ -71,10 +79,13 @@ def _named(paths: Sequence[Path]) -> str:
 
 def _summary(observation: Observation) -> Iterator[str]:
     """A line for each block of categories, and for each kind of number or picture."""
+    from onlay.changes import CHANGE
     from onlay.inspecting import by_name, titles
 
     for name, same in by_name(observation.signals).items():
-        if same[0].categories is None:
+        if name == CHANGE:
+            yield f"{name}: {_changed(same)}"
+        elif same[0].categories is None:
             yield f"{name}: {_numbers(same)}"
         else:
             for title, signal in zip(titles(same), same, strict=True):
@@ -102,6 +113,12 @@ def _numbers(same: Sequence[Signal]) -> str:
     return f"on average {', '.join(f'{float(s.patches_NK.mean()):.2g}' for s in same)}"
 
 
+def _changed(same: Sequence[Signal]) -> str:
+    """The mean over the patches of each block."""
+    means = [float(signal.patches_NK.mean()) for signal in same]
+    return f"{', '.join(map(_percent, means))}, block by block" if any(means) else "none"
+
+
 def _shares(signal: Signal) -> str:
     """`5 (31 %), 2 (22 %), 7 (9 %), 11 others (38 %), 2 unused`."""
     usage = signal.usage()
@@ -116,4 +133,4 @@ def _shares(signal: Signal) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"
+    return f"{100 * share:.0f} %" if share >= 0.005 or share == 0 else "< 1 %"

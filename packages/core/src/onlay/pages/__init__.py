@@ -1,4 +1,5 @@
-"""The frame of the pages that `onlay inspect` writes: title, choices, legend and small pictures.
+"""The frame of the pages that `onlay inspect` writes: title, what the page is of, choices, what
+their colours mean, legend and small pictures.
 
 A modality's viewer adds the data to draw and a script. The script calls `start(viewer)` of
 `page.js` with functions: `small(canvas, block, input)` draws one block of an input on a canvas,
@@ -58,6 +59,7 @@ def write(
     page = Template(here.joinpath("page.html").read_text("utf-8")).substitute(
         title=escape("; ".join(f"{r['name']}: {r['prediction']}" for r in records)),
         heading=", ".join(map(_heading, records)),
+        about="".join(_fact(name, value) for name, value in observations[0].about.items()),
         data=_embedded(everything),
         scripts="\n".join([*sources, *scripts]),
     )
@@ -77,7 +79,12 @@ def _record(observations: Sequence[Observation], index: int) -> Record:
 
 
 def _heading(record: Record) -> str:
-    return f"{escape(record['name'])} <span>{escape(record['prediction'])}</span>"
+    said = escape(record["prediction"])
+    return f"{escape(record['name'])} <span>looks like {said}</span>"
+
+
+def _fact(name: str, value: str) -> str:
+    return f"<div><dt>{escape(name)}</dt> <dd>{escape(value)}</dd></div>"
 
 
 def _embedded(data: Mapping[str, Any]) -> str:

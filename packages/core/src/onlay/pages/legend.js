@@ -61,14 +61,33 @@ function chip(value, share) {
   return button;
 }
 
+const STILL = "This adapter changes nothing inside the backbone, in no block: only the head was "
+  + "trained, or nothing yet. So there are no colours to see.";
+
+// What the page shows and what its colours mean, in words.
+function meaning() {
+  if (signal().still) return STILL;
+  const { name, categories, meaning, legend } = signal(), found = meaning ? [meaning] : [];
+  if (pictured()) found.push("Red is above zero, blue below.");
+  else if (categories === null) found.push("Violet is low and yellow is high.");
+  else if (legend === false) found.push("Neighbouring colours are told apart, and mean no more.");
+  else found.push(`Each colour is one ${name}; choose one below to see it alone.`);
+  if (blockwise()) found.push("Each small picture is one block, in the order in which data pass; "
+    + "choose one to see it large.");
+  return found.join(" ");
+}
+
+const blockwise = () => signal().blocks.length > 1;
+
 function legend() {
-  if (pictured()) return [];
+  if (pictured() || signal().still) return [];
   const { categories } = signal(), blocks = inputs.flatMap((input) => signal(input).blocks);
   if (categories === null) {
     const bar = make("span", { className: "scale" });
     bar.style.background = `linear-gradient(to right, ${VIRIDIS})`;
     const block = signal().blocks[chosen.block], [low, high] = limits(block);
-    return [`${signal().name}${ofBlock(block)}: `, String(low), bar, String(high)];
+    return [`${signal().name}${ofBlock(block)}: `,
+      make("span", { className: "range" }, String(low), bar, String(high))];
   }
   if (signal().legend === false) return [];
   const { name } = signal(), text = blocks.length > 1

@@ -24,6 +24,7 @@ const label = (value) =>
 
 // What row n of a block shows, if anything: its value, and the share of its parts that have it.
 function shown(block, n) {
+  if (signal().still) return null;
   const values = chosen.part < 0 ? block.values[n] : [block.values[n][chosen.part]];
   if (chosen.only !== null) {
     const share = values.filter((value) => value === chosen.only).length / values.length;
@@ -62,7 +63,8 @@ function choices() {
   if (parts > 1)
     found.push(select("part", [[-1, all], ...Array.from({ length: parts }, (_, i) =>
       [i, `part ${i + 1} of ${parts}`])], chosen.part, (p) => { chosen.part = p; draw(); }));
-  if (inputs[0].pictures.length || signal().categories === null && signal().blocks.length > 1)
+  if (inputs[0].pictures.length || signal().categories === null && blockwise()
+    && !signal().still)
     found.push(select("scale", [[0, "one for all blocks"], [1, "each block its own"]],
       chosen.own, (own) => { chosen.own = own; draw(); }));
   if (inputs.length > 1 && inputs[0].pictures.length)
@@ -115,7 +117,8 @@ function column(input) {
   const [large, facts, pictures] = ["large", "facts", "pictures"].map((className) =>
     make("div", { className }));
   input.drawn = { large, facts, pictures };
-  const name = make("h3", {}, `${input.name} `, make("span", { textContent: input.prediction }));
+  const name = make("h3", {}, `${input.name} `, make("span",
+    { textContent: `looks like ${input.prediction}` }));
   return make("article", { className: "input" }, ...(inputs.length > 1 ? [name] : []),
     make("div", { className: "seen" }, large, facts), pictures);
 }
@@ -130,6 +133,7 @@ function drawInput(input) {
 function draw() {
   const blocks = signal().blocks, block = blocks[chosen.block];
   at("choices").replaceChildren(...choices());
+  at("meaning").textContent = meaning();
   at("legend").replaceChildren(...legend());
   at("scale").replaceChildren(...scales(block));
   at("tiles").replaceChildren(...bare(), ...blocks.map(tile));
@@ -159,11 +163,6 @@ function start(drawing) {
   main.classList.toggle("several", inputs.length > 1);
   main.classList.toggle("pictured", inputs[0].pictures.length > 0);
   chosen.own = Number(inputs[0].pictures.length > 0);
-  if (kinds(inputs[0]).length) {
-    document.addEventListener("keydown", step);
-    return show(0);
-  }
-  at("tiles").hidden = true;
-  at("heading").textContent = "this adapter shows nothing of its own";
-  for (const input of inputs) viewer.large(input.drawn.large, null, input);
+  document.addEventListener("keydown", step);
+  show(0);
 }

@@ -151,7 +151,8 @@ function scale({ name, block, index }) {
   bar.style.background = `linear-gradient(to right, ${DIVERGING})`;
   const ends = largest > range ? `larger ones, up to ${short(largest)}, look like the ends` : "";
   const what = chosen.centred ? `${name} minus the mean of the inputs` : name;
-  return [`${what}${ofBlock(block)}: `, short(-range), bar, short(range),
+  return [`${what}${ofBlock(block)}: `,
+    make("span", { className: "range" }, short(-range), bar, short(range)),
     make("small", { textContent: ends })];
 }
 

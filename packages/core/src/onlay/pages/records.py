@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from onlay.changes import CHANGE
 from onlay.features import Grid
 from onlay.inspecting import Observation, Picture, Signal, by_name, titles
 
@@ -20,13 +21,14 @@ Record = dict[str, Any]
 
 
 def signals(found: Sequence[Signal], beside: Sequence[Signal] = ()) -> list[Record]:
-    """The signals of one input, a record for each name, those of categories first.
+    """The signals of one input, a record for each name: those of categories first, what every
+    adapter has last.
 
     Args:
         beside: those of the other inputs on the page, with which numbers share their range.
     """
     kinds, others = by_name(found), by_name(beside)
-    order = sorted(kinds, key=lambda name: (kinds[name][0].categories is None, name))
+    order = sorted(kinds, key=lambda n: (n == CHANGE, kinds[n][0].categories is None, n))
     return [_signal(kinds[name], others.get(name, [])) for name in order]
 
 
@@ -35,12 +37,19 @@ def _signal(same: Sequence[Signal], beside: Sequence[Signal]) -> Record:
     blocks = [_block(title, signal) | {"block": signal.block} for title, signal in pairs]
     categories = same[0].categories
     record: Record = {"name": same[0].name, "categories": categories, "blocks": blocks}
+    record["meaning"] = same[0].meaning
     if categories is None:
-        values = torch.cat([signal.patches_NK.flatten() for signal in [*same, *beside]])
-        low, high = float(values.min()), float(values.max())
-        record["range"] = [_short(min(low, 0.0)), _short(max(high, 1e-6))]
-        blocks += _mean(same)
+        record |= _range([*same, *beside])
+        blocks += [] if same[0].name == CHANGE else _mean(same)
     return record
+
+
+def _range(same: Sequence[Signal]) -> Record:
+    """Of all values, 0 included; `still` where a change is 0 everywhere."""
+    values = torch.cat([signal.patches_NK.flatten() for signal in same])
+    low, high = float(values.min()), float(values.max())
+    still = same[0].name == CHANGE and not values.any()
+    return {"range": [_short(min(low, 0.0)), _short(max(high, 1e-6))], "still": still}
 
 
 def _block(title: str, signal: Signal) -> Record:
@@ -69,7 +78,11 @@ def _mean(same: Sequence[Signal]) -> Iterator[Record]:
 def pictures(found: Sequence[Picture]) -> list[Record]:
     """The pictures of one input, a record for each name."""
     return [
-        {"name": name, "blocks": [_one(*pair) for pair in zip(titles(same), same, strict=True)]}
+        {
+            "name": name,
+            "meaning": same[0].meaning,
+            "blocks": [_one(*pair) for pair in zip(titles(same), same, strict=True)],
+        }
         for name, same in by_name(found).items()
     ]
 
