@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from onlay.anatomy import Anatomy, BuiltBackbone, Refusal
-from onlay.anatomy.adapter import BATCH_NORMS, Adapter
+from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.folding import fold
 from onlay.errors import AnatomyError, BundleError, CannotFold
@@ -64,9 +64,61 @@ class AdaptedModel(nn.Module):
         return self.built.anatomy
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The task's output for a batch; classification: logits (B, classes)."""
-        if self.attachments.active != self.name:
-            self.attachments.activate(self.name)
+        """The task's output for a batch; classification: logits (B, classes).
+
+        Threads that call models of one backbone take turns.
+        """
+        if torch.compiler.is_compiling():  # no lock can be traced
+            if self.attachments.active != self.name:
+                self.attachments.activate(self.name)
+            return self._output(inputs)
+        with self.acting():
+            return self._output(inputs)
+
+    def acting(self) -> AbstractContextManager[None]:
+        """While it is open this adapter acts on the backbone, and calls of other threads wait.
+
+        Raises:
+            AnatomyError: it was detached.
+        """
+        return self.attachments.turn(self.name, self.adapter)
+
+    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """As always, as they are while this adapter acts, whichever acts now."""
+        with self._by_itself():
+            return iter(list(super().named_parameters(*args, **kwargs)))
+
+    def named_buffers(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, Tensor]]:
+        """Likewise."""
+        with self._by_itself():
+            return iter(list(super().named_buffers(*args, **kwargs)))
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Likewise."""
+        with self._by_itself():
+            return super().state_dict(*args, **kwargs)
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Into the tensors that there are while this adapter acts."""
+        with self._by_itself():
+            return super().load_state_dict(*args, **kwargs)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> AdaptedModel:
+        with self._by_itself():
+            return super()._apply(*args, **kwargs)
+
+    @contextmanager
+    def _by_itself(self) -> Iterator[None]:
+        with self.attachments.lock:
+            own, active = self.attachments.adapters.get(self.name), self.attachments.active
+            if own is self.adapter and active is not None:
+                self.attachments.activate(self.name)
+            try:
+                yield
+            finally:
+                self.attachments.activate(active)
+
+    def _output(self, inputs: Tensor) -> Tensor:
         levels = getattr(self.head, "levels", ())
         return self.head(self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels))
 
@@ -79,7 +131,10 @@ class AdaptedModel(nn.Module):
         this batch's `model.head.weight_of(targets)` and W the sum over all n.
         """
         inputs, targets = batch
-        return self.loss_of(self(inputs), targets, share=share)
+        if torch.compiler.is_compiling():
+            return self.loss_of(self(inputs), targets, share=share)
+        with self.acting():  # modules keep auxiliary losses
+            return self.loss_of(self(inputs), targets, share=share)
 
     def loss_of(self, output: Tensor, targets: Any, *, share: float | Tensor = 1.0) -> Tensor:
         """The loss of outputs that are already at hand (behind DDP, say); the task's own part of it
@@ -98,24 +153,26 @@ class AdaptedModel(nn.Module):
         return united(figures() for figures in asked if figures is not None)
 
     def train(self, mode: bool = True) -> AdaptedModel:
-        """As always, but batch norms use and move their statistics only where these are thawed."""
-        super().train(mode)
-        thawed = {id(swap.owner) for swap in self.adapter.swaps if swap.name == "running_mean"}
-        for module in self.backbone.modules():
-            if isinstance(module, BATCH_NORMS) and id(module) not in thawed:
-                module.training = False
+        """As always, but batch norms use and move their statistics only where these are thawed;
+        and the backbone's modules change their mode when this adapter acts on them."""
+        self.training = mode
+        self.adapter.train(mode)
+        self.head.train(mode)
+        with self.attachments.lock:
+            active = self.attachments.active == self.name
+            self.adapter.train_backbone(mode, active=active)
         return self
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Recompute blocks in the backward pass (the non-reentrant kind), if the backbone can."""
-        setter: Any = getattr(self.backbone, "set_grad_checkpointing", None)
-        if setter is None:
-            raise AnatomyError(f"`{self.built.label}` has no gradient checkpointing")
-        setter(enable)
+        """Recompute blocks in the backward pass (the non-reentrant kind), each with the adapter and
+        the input of its forward pass."""
+        with self.attachments.without():  # and back, with its blocks' calls changed or restored
+            self.adapter.recomputes = enable
 
     @contextmanager
     def disabled(self) -> Iterator[nn.Module]:
-        """The bare backbone, for the length of a `with` block."""
+        """The bare backbone, for the length of a `with` block; other threads' calls wait for its
+        end."""
         with self.attachments.without():
             yield self.backbone
 
@@ -178,7 +235,9 @@ class AdaptedModel(nn.Module):
         Raises:
             CannotFold: a piece cannot be folded, and why.
         """
-        merged = copy.deepcopy(self)
+        with self.attachments.lock:
+            self.attachments.refuse_detached(self.name, self.adapter)
+            merged = copy.deepcopy(self)
         merged.attachments.activate(None)
         for other in set(merged.attachments.adapters) - {merged.name}:
             del merged.attachments.adapters[other]
@@ -193,7 +252,12 @@ class AdaptedModel(nn.Module):
         return merged
 
     def detach(self) -> nn.Module:
-        """Take the adapter off and give the backbone back, bit for bit what it was before."""
+        """Take the adapter off and give the backbone back, bit for bit what it was before.
+
+        Raises:
+            AnatomyError: it was taken off before.
+        """
+        self.attachments.refuse_detached(self.name, self.adapter)
         self.attachments.remove(self.name, self.backbone)
         return self.backbone
 
@@ -212,6 +276,13 @@ class AdaptedModel(nn.Module):
 
         with TemporaryDirectory() as folder:
             return upload(self.save_pretrained(Path(folder) / "bundle"), repo_id, private=private)
+
+    def _replicate_for_data_parallel(self) -> AdaptedModel:
+        raise AnatomyError(
+            "an adapted model cannot be spread over several devices by `DataParallel`, whose copies"
+            " of modules would call the hooks of the first; use `DistributedDataParallel`"
+            " (`accelerate launch` or `torchrun`), or `DataParallel` with one device"
+        )
 
     def _largest_change(self, other: AdaptedModel) -> float:
         inputs = self.anatomy.example(2)

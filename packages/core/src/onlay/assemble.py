@@ -95,31 +95,32 @@ def attach(
     """Let a method place its adapter, check it, and make the model."""
     check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label)
     attachments = Attachments.of(built.module)
-    attachments.refuse_taken(name)
-    attachments.activate(None)
-    place = Placement(built.anatomy)
-    try:
-        if not built.anatomy.freeze_bn:
-            place.thaw_statistics()
-        host.load("method", method.name, "attach")(place, config)
-        place.adapter.to(next(built.module.parameters()).device)
-        attachments.add(name, place.adapter)
-        model = AdaptedModel(
-            built,
-            place.adapter,
-            head.to(next(built.module.parameters()).device),
-            method=config,
-            task=task,
-            name=name,
-            preprocessing=built.input_spec if preprocessing is None else preprocessing,
-            packages=_packages(built, config, task, host),
-        )
-        _check(model, method, verify)
-        host.adapter_attached(model)
-    except BaseException:
-        attachments.remove(name, built.module)
-        raise
-    return model
+    with attachments.lock:  # no other thread sees half an adapter
+        attachments.refuse_taken(name)
+        attachments.activate(None)
+        place = Placement(built.anatomy)
+        try:
+            if not built.anatomy.freeze_bn:
+                place.thaw_statistics()
+            host.load("method", method.name, "attach")(place, config)
+            place.adapter.to(next(built.module.parameters()).device)
+            attachments.add(name, place.adapter)
+            model = AdaptedModel(
+                built,
+                place.adapter,
+                head.to(next(built.module.parameters()).device),
+                method=config,
+                task=task,
+                name=name,
+                preprocessing=built.input_spec if preprocessing is None else preprocessing,
+                packages=_packages(built, config, task, host),
+            )
+            _check(model, method, verify)
+            host.adapter_attached(model)
+        except BaseException:
+            attachments.remove(name, built.module)
+            raise
+        return model
 
 
 def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:

@@ -139,9 +139,8 @@ def observe(
     levels = getattr(model.head, "levels", ())
     inserted = model.adapter.tokens
     bare = _bare(model.eval(), inputs)
-    model.attachments.activate(model.name)
     kept = block_outputs(model.anatomy)
-    with torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
+    with model.acting(), torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
         features = model.anatomy.encode(inputs, inserted=inserted, levels=levels)
         output = model.head(features)
     signals = [_signal(seen, model) for seen in found if hasattr(seen.module, "shown")]

@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
 from onlay.anatomy.parts import Anatomy, Site
 from onlay.anatomy.pipe import SitePipe
 from onlay.anatomy.ports import Override, Undo
 from onlay.anatomy.replacing import FrozenMap, Replacement
+from onlay.anatomy.standing import Swap, Thawed, followed
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-
-
-@dataclass(eq=False)
-class Swap:
-    """A tensor of the backbone for which an adapter-owned copy stands in while the adapter is
-    active."""
-
-    owner: nn.Module
-    name: str
-    path: str
-    original: Tensor
-    copy: Tensor
-
-    def put(self, tensor: Tensor) -> None:
-        """Let `owner.name` be `tensor`, without touching names or values."""
-        tables: tuple[dict[str, Any], ...] = self.owner._parameters, self.owner._buffers
-        table = next(table for table in tables if self.name in table)
-        table[self.name] = tensor
-
-
-class Thawed(nn.Module):
-    """A tree of copies under the names that the originals have in the backbone."""
-
-    def place(self, path: str, tensor: Tensor) -> None:
-        """Register `tensor` as `path` (`blocks.0.norm2.weight`)."""
-        home, name = _descend(self, path)
-        if isinstance(tensor, nn.Parameter):
-            home.register_parameter(name, tensor)
-        else:
-            home.register_buffer(name, tensor)
 
 
 class Adapter(nn.Module):
@@ -64,6 +32,10 @@ class Adapter(nn.Module):
         self.thawed = Thawed()
         self.replacements: list[Replacement] = []
         self.replaced = nn.Module()
+        self.recomputes = False
+        """Whether blocks are computed once more in the backward pass, to save memory."""
+        self.modes: dict[nn.Module, bool] = {}
+        """Which modules of the backbone were in training mode when another adapter took over."""
 
     @property
     def sites(self) -> list[str]:
@@ -114,14 +86,34 @@ class Adapter(nn.Module):
         for setting in self.settings:
             self.undos.append(Override(*setting))
         for swap in self.swaps:
-            swap.put(swap.copy)
+            swap.exchange()
+        self.undos += followed(self.swaps)
+        _set_modes(self.modes)
 
     def disengage(self) -> None:
         """Take everything back: the backbone is bit for bit what it was."""
-        for swap in self.swaps:
-            swap.put(swap.original)
+        self.modes = _modes(self.anatomy.model)
+        _set_modes(dict.fromkeys(self._drifting(), False))  # the original statistics stay
         while self.undos:
             self.undos.pop().remove()
+        for swap in self.swaps:
+            swap.exchange()
+
+    def train_backbone(self, mode: bool, *, active: bool) -> None:
+        """Set the mode of the backbone's modules, now or for when this adapter acts; batch norms
+        use and move their statistics only where these are thawed."""
+        model, before = self.anatomy.model, _modes(self.anatomy.model)
+        drifting = self._drifting()
+        model.train(mode)
+        for module in model.modules():
+            if isinstance(module, BATCH_NORMS) and module not in drifting:
+                module.training = False
+        if not active:
+            self.modes = _modes(model)
+            _set_modes(before)
+
+    def _drifting(self) -> set[nn.Module]:
+        return {swap.owner for swap in self.swaps if swap.name == "running_mean"}
 
     def prune(self) -> None:
         """Forget the pipes at which nothing is left to do."""
@@ -140,13 +132,14 @@ class Adapter(nn.Module):
                 seen.add(id(buffer))
                 yield name, buffer
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Adapter:
-        # The originals behind swapped copies are nobody's registered tensors: move them along.
-        super()._apply(fn, recurse)
-        with torch.no_grad():
-            for swap in self.swaps:
-                swap.original.data = fn(swap.original.data)
-        return self
+
+def _modes(root: nn.Module) -> dict[nn.Module, bool]:
+    return {module: module.training for module in root.modules()}
+
+
+def _set_modes(modes: dict[nn.Module, bool]) -> None:
+    for module, mode in modes.items():
+        module.training = mode
 
 
 def _home_of(site: Site) -> str:

@@ -1,16 +1,23 @@
-"""Which adapters hang on one backbone. Only the active one has hooks and copies in place."""
+"""Which adapters hang on one backbone. Only the active one has hooks and copies in place.
+
+Which one is active belongs to the call: a call takes its turn, and other threads wait for theirs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock, RLock
+from typing import Any
 
 from torch import nn
 
 from onlay.anatomy.adapter import Adapter
+from onlay.anatomy.recomputed import Recomputed
 from onlay.errors import AnatomyError
 
 _KEY = "_onlay_attachments"
+_FIRST = Lock()
 
 
 class Attachments:
@@ -19,15 +26,19 @@ class Attachments:
     def __init__(self, backbone: nn.Module) -> None:
         self.adapters: dict[str, Adapter] = {}
         self.active: str | None = None
+        self.lock = RLock()
+        self.bare = 0
+        """How many `without` blocks are open."""
         self.trained_before = [(p, p.requires_grad) for p in backbone.parameters()]
         backbone.requires_grad_(False)
 
     @classmethod
     def of(cls, backbone: nn.Module) -> Attachments:
         """Those of a backbone; freezes it when they are first asked for."""
-        if _KEY not in vars(backbone):
-            vars(backbone)[_KEY] = cls(backbone)
-        return vars(backbone)[_KEY]
+        with _FIRST:
+            if _KEY not in vars(backbone):
+                vars(backbone)[_KEY] = cls(backbone)
+            return vars(backbone)[_KEY]
 
     def add(self, name: str, adapter: Adapter) -> None:
         """Hang an adapter on the backbone under a name that must be free, and activate it."""
@@ -41,33 +52,95 @@ class Attachments:
                 " detach it first or give another `name`"
             )
 
+    def refuse_detached(self, name: str, adapter: Adapter) -> None:
+        if self.adapters.get(name) is not adapter:
+            raise AnatomyError(
+                f"the adapter `{name}` is attached to nothing any more: `detach` has taken it off;"
+                " call the backbone itself, or adapt it again"
+            )
+
     def activate(self, name: str | None) -> None:
         """Let this adapter, or none, act on the backbone."""
-        if name == self.active:
-            return
-        if self.active is not None:
-            self.adapters[self.active].disengage()
-        if name is not None:
-            self.adapters[name].engage()
-        self.active = name
+        with self.lock:
+            if name == self.active:
+                return
+            if self.active is not None:
+                self.adapters[self.active].disengage()
+                self.active = None
+            if name is not None:
+                self._engage(self.adapters[name], name)
+                self.active = name
+
+    @contextmanager
+    def turn(self, name: str, adapter: Adapter, *, again: bool = False) -> Iterator[None]:
+        """Nothing but this adapter acts on the backbone, whatever other threads ask of it.
+
+        `again`: in a backward pass, which leaves active what it finds. It does not wait for the end
+        of a `without` block, as that may be waiting for the backward pass.
+        """
+        if not self.lock.acquire(blocking=not (again and self.bare)):
+            raise AnatomyError(
+                f"a backward pass recomputes blocks with the adapter `{name}` while"
+                " `disabled()` has it switched off; leave that `with` block first"
+            )
+        try:
+            self.refuse_detached(name, adapter)
+            former = self.active
+            self.activate(name)
+            try:
+                yield
+            finally:
+                if again or self.bare:
+                    self.activate(former)
+        finally:
+            self.lock.release()
 
     @contextmanager
     def without(self) -> Iterator[None]:
-        """The bare backbone, for the length of a `with` block."""
-        active = self.active
-        self.activate(None)
-        try:
-            yield
-        finally:
-            self.activate(active)
+        """The bare backbone, for the length of a `with` block; models that are called by other
+        threads wait for its end."""
+        with self.lock:
+            active = self.active
+            self.activate(None)
+            self.bare += 1
+            try:
+                yield
+            finally:
+                self.bare -= 1
+                self.activate(active if active in self.adapters else None)
 
     def remove(self, name: str, backbone: nn.Module) -> None:
         """Detach; with the last adapter the backbone's own `requires_grad` flags come back."""
-        if self.active == name:
-            self.activate(None)
-        self.adapters.pop(name, None)
-        if self.adapters:
-            return
-        for parameter, trained in self.trained_before:
-            parameter.requires_grad_(trained)
-        del vars(backbone)[_KEY]
+        with self.lock:
+            if self.active == name:
+                self.activate(None)
+            self.adapters.pop(name, None)
+            if self.adapters:
+                return
+            for parameter, trained in self.trained_before:
+                parameter.requires_grad_(trained)
+            vars(backbone).pop(_KEY, None)
+
+    def _engage(self, adapter: Adapter, name: str) -> None:
+        if len(self.adapters) > 1:
+            _refuse_own_checkpointing(adapter.anatomy.model)
+        adapter.engage()
+        if adapter.recomputes:
+            for block in adapter.anatomy.blocks:
+                turn = Recomputed(self, name, adapter, block.module)
+                adapter.undos.append(turn.install())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, lock=RLock())
+
+
+def _refuse_own_checkpointing(backbone: nn.Module) -> None:
+    if any(getattr(module, "grad_checkpointing", False) for module in backbone.modules()):
+        raise AnatomyError(
+            "the backbone recomputes its blocks with whatever adapter acts then, and it carries"
+            " several: call `set_grad_checkpointing(False)` on the backbone and"
+            " `set_grad_checkpointing()` on each adapted model instead"
+        )

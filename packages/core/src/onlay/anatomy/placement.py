@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from onlay.anatomy.adapter import BATCH_NORMS, Adapter, Swap
+from onlay.anatomy.adapter import BATCH_NORMS, Adapter
 from onlay.anatomy.parts import Anatomy, Block, Site, Stage
 from onlay.anatomy.pipe import Branch, Insertion, Tap
 from onlay.anatomy.replacing import FrozenMap
+from onlay.anatomy.standing import Swap
 from onlay.anatomy.targets import Replaceable
 from onlay.errors import AnatomyError
 from onlay.features import Layout
@@ -194,12 +195,12 @@ class Placement:
         path = ".".join(part for part in (self._paths[id(owner)], name) if part)
         if any(swap.path == path for swap in self.adapter.swaps):
             return
-        original = getattr(owner, name)
-        copy: Tensor = original.detach().clone()
+        copy: Tensor = getattr(owner, name).detach().clone()
         if name in owner._parameters:
             copy = nn.Parameter(copy)
-        self.adapter.thawed.place(path, copy)
-        self.adapter.swaps.append(Swap(owner, name, path, original, copy))
+        swap = Swap(self.anatomy.model, path, copy)
+        self.adapter.thawed.place(swap)
+        self.adapter.swaps.append(swap)
 
     @staticmethod
     def _persistent(module: nn.Module, name: str) -> bool:
