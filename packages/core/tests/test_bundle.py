@@ -29,6 +29,7 @@ from onlay.errors import (
     UnknownName,
 )
 from onlay.host import PluginHost
+from onlay.predict import predict
 from onlay.preprocessing import reader
 from onlay.testing import tiny_backbone
 
@@ -206,6 +207,20 @@ def test_a_name_of_others_that_is_not_installed(bundle, host, kind, distribution
         onlay.load(bundle, host=host)
     needs = f"needs the {kind} `theirs`, which is not installed: {advice}"
     assert str(caught.value) == f"the bundle `{bundle}` {needs}"
+
+
+def test_a_modality_of_others_that_is_not_installed(bundle, host, tmp_path):
+    """The model works; it is files that nobody can read."""
+    change(bundle, packages={"modality": {"distribution": "acme-sound", "version": "2.0"}})
+    built = tiny_backbone()
+    built.modality = "sound"
+    model = onlay.load(bundle, backbone=built, host=host)
+    with pytest.raises(UnknownName) as caught:
+        next(iter(predict(model, [tmp_path], host)))
+    assert str(caught.value) == (
+        "the adapter needs the modality `sound`, which is not installed: "
+        "it comes with `acme-sound 2.0`: `pip install acme-sound==2.0`"
+    )
 
 
 def test_a_package_of_others_that_is_broken_is_not_to_be_installed_again(bundle, host):

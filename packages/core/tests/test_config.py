@@ -19,7 +19,7 @@ from onlay.config.overrides import merged, overridden
 from onlay.config.run import RunConfig
 from onlay.config.schema import run_schema
 from onlay.descriptors import Backbone, Dataset, Method
-from onlay.errors import ConfigError, OnlayError
+from onlay.errors import ConfigError, OnlayError, UnknownName
 from onlay.firstparty import install
 from onlay.tasks.config import ClassificationConfig
 
@@ -584,3 +584,27 @@ def test_the_schema_discriminates_by_name_and_describes(host):
     assert (
         schema["$defs"]["BendConfig"]["properties"]["rank"]["description"] == "Width of the bend."
     )
+
+
+@pytest.mark.parametrize(
+    ("plugins", "advice"),
+    [
+        ({"acme-data": "1.2"}, "it comes with `acme-data 1.2`: `pip install acme-data==1.2`"),
+        ({"acme-data": ""}, "it comes with `acme-data`: `pip install acme-data`"),
+        ({"shelf.py": ""}, "it comes with a plugin file, `onlay --plugin shelf.py`"),
+    ],
+)
+def test_a_run_file_of_plugins_that_are_gone_says_what_to_install(data, host, plugins, advice):
+    noted = {"onlay": "0.1.0", "onlay-fake": "4.2", **plugins}
+    with pytest.raises(UnknownName) as told:
+        config.resolve(data | {"data": {"name": "shelf"}, "plugins": noted}, [], host)
+    origin = f"a plugin that the run was made with is not there: {advice}"
+    assert str(told.value).startswith("no dataset `shelf` is installed (have: ")
+    assert str(told.value).endswith(f"; {origin}")
+    config.resolve(data | {"plugins": noted}, [], host)  # what the run needs is there
+
+
+def test_a_run_file_without_such_notes_says_what_there_is(data, host):
+    for noted in ({"onlay": "0.1.0"}, "all"):
+        with pytest.raises(UnknownName, match=r"no dataset `shelf` .*photos\)$"):
+            config.resolve(data | {"data": {"name": "shelf"}, "plugins": noted}, [], host)

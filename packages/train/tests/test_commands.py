@@ -106,6 +106,18 @@ def test_a_method_of_ours_that_is_not_installed(
     assert "it comes with `onlay-unborn`: in a clone of Onlay `hatch" in told
 
 
+def test_a_run_on_data_of_a_plugin_that_is_gone_says_what_to_install(
+    onlay_command: Command, tmp_path: Path
+) -> None:
+    onlay_command("train", "train.epochs=1")
+    file = tmp_path / "run" / "config.yaml"
+    text = file.read_text().replace("name: stripes", "name: shelf")
+    file.write_text(text.replace("plugins:\n", "plugins:\n  acme-data: '1.2'\n"))
+    told = refusal(onlay_command("eval", str(tmp_path / "run"), small=False))
+    assert told.startswith("no dataset `shelf` is installed (have: ")
+    assert told.endswith("it comes with `acme-data 1.2`: `pip install acme-data==1.2`")
+
+
 def test_train_without_words_says_what_to_type(onlay_command: Command) -> None:
     assert "onlay train run.yaml" in refusal(onlay_command("train", small=False))
 

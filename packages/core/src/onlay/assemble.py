@@ -186,6 +186,8 @@ def _packages(
     named = {"method": method.name, "task": task.name}
     if built.source:
         named["backbone"] = built.source["name"]
+    if built.modality in host.modalities:
+        named["modality"] = built.modality
     owners = {kind: host.owner(kind, name) for kind, name in named.items()}
     return {k: {"distribution": o.distribution, "version": o.version} for k, o in owners.items()}
 

@@ -30,7 +30,7 @@ from onlay.changes import CHANGE, MEANING, Outputs, block_outputs, changes
 from onlay.descriptors import resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.features import Grid
-from onlay.predict import files_of
+from onlay.predict import files_of, modality_of
 from onlay.preprocessing import reader
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def observed(
     about: Mapping[str, str] | None = None,
 ) -> Iterator[Observation]:
     """Observe files one by one, prepared as in training; a folder stands for the files in it."""
-    modality = host.find("modality", model.built.modality)
+    modality = modality_of(model, host)
     read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     for file in files_of(paths, modality):
@@ -179,7 +179,7 @@ def view(
     Raises:
         ConfigError: the modality draws none.
     """
-    modality = host.find("modality", model.built.modality)
+    modality = modality_of(model, host)
     if modality.viewer is None:
         raise ConfigError(f"there is no page to look at for `{modality.name}` inputs yet")
     out.parent.mkdir(parents=True, exist_ok=True)

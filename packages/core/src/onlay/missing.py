@@ -3,12 +3,16 @@ near."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 from onlay.discovery import PluginRecord
 from onlay.errors import OnlayError, PluginError, UnknownName, unknown
-from onlay.firstparty import distribution_of, install, names_of
+from onlay.firstparty import BROUGHT_BY, distribution_of, install, names_of
+
+if TYPE_CHECKING:
+    from onlay.host import PluginHost
 
 
 def missing(
@@ -39,6 +43,45 @@ def unusable(kind: str, name: str, record: PluginRecord) -> PluginError:
     )
     error.__cause__ = record.error
     return error
+
+
+def find_made(
+    host: PluginHost, kind: str, name: str, made: Mapping[str, str] | None, holder: str
+) -> Any:
+    """The descriptor of a name that `holder` needs; where nobody brings it, the error says with
+    which distribution it was `made`."""
+    try:
+        return host.find(kind, name)
+    except UnknownName as error:
+        distribution, version = (made or {}).get("distribution"), (made or {}).get("version", "")
+        if not distribution or distribution_of(kind, name):
+            raise  # it says what to install where the name is one of ours
+        there = [r for r in host.plugins if r.distribution == distribution]
+        if there and there[0].status != "ok":
+            raise unusable(kind, name, there[0]) from there[0].error
+        raise UnknownName(
+            f"{holder} needs the {kind} `{name}`, which is not installed:"
+            f" {_comes_with(distribution, version)}"
+        ) from error
+
+
+def with_origin(error: UnknownName, plugins: object, host: PluginHost) -> UnknownName:
+    """The error for a run file that notes the `plugins` it was made with: which of other people's
+    are not installed now."""
+    if not isinstance(plugins, Mapping):
+        return error
+    there = {*BROUGHT_BY, *(record.distribution for record in host.plugins)}
+    gone = [_comes_with(str(d), str(v)) for d, v in plugins.items() if d not in there]
+    if not gone:
+        return error
+    return UnknownName(f"{error}; a plugin that the run was made with is not there: {gone[0]}")
+
+
+def _comes_with(distribution: str, version: str) -> str:
+    if distribution.endswith(".py"):
+        return f"it comes with a plugin file, `onlay --plugin {distribution}`"
+    exactly = f"{distribution}=={version}" if version else distribution
+    return f"it comes with `{f'{distribution} {version}'.strip()}`: {install(exactly)}"
 
 
 def _to_install(kind: str, name: str, distribution: str, known: list[str]) -> UnknownName:

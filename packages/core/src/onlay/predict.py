@@ -17,6 +17,7 @@ from torch import Tensor
 
 from onlay.errors import DataError
 from onlay.finding import Found, find
+from onlay.missing import find_made
 from onlay.preprocessing import reader
 from onlay.task import PartsPrediction
 
@@ -47,7 +48,7 @@ def predict(
     Raises:
         DataError: a file that is not there or cannot be read, which it names; an empty folder.
     """
-    modality = host.find("modality", model.built.modality)
+    modality = modality_of(model, host)
     read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     model.eval()
@@ -59,6 +60,12 @@ def predict(
             output: Tensor = model(inputs_B)
         answers = zip(inputs_B, model.head.predict(output), strict=True)
         yield from zip(batch, (_with_points(*pair) for pair in answers), strict=True)
+
+
+def modality_of(model: AdaptedModel, host: PluginHost) -> Modality:
+    """What reads files for a model; fails as `host.find` does and says what to install."""
+    name, made = model.built.modality, model.packages.get("modality")
+    return find_made(host, "modality", name, made, "the adapter")
 
 
 def _readable(

@@ -58,7 +58,8 @@ class Manifest(Config):
     parameters: dict[str, int] = Field(default_factory=dict)
     """Trained parameters: `method`, `head`, `other`."""
     packages: dict[str, dict[str, str]] = Field(default_factory=dict)
-    """For `method`, `backbone`, `task`: the distribution that registers it and its version."""
+    """For `method`, `backbone`, `task`, `modality`: the distribution that registers it and its
+    version."""
     data: dict[str, str] = Field(default_factory=dict)
     """What it was trained on: `dataset`, and `split`, a hash of file names and labels."""
     metrics: dict[str, float] = Field(default_factory=dict)

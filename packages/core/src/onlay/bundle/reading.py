@@ -22,10 +22,10 @@ from onlay.bundle.replacing import leftover
 from onlay.bundle.seal import KEY, read_json, sha256_of
 from onlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
 from onlay.disk import write_text
-from onlay.errors import BundleError, OnlayError, UnknownName
-from onlay.firstparty import distribution_of, install
+from onlay.errors import BundleError, OnlayError
+from onlay.firstparty import install
 from onlay.host import PluginHost
-from onlay.missing import unusable
+from onlay.missing import find_made
 from onlay.preprocessing import check as check_preprocessing
 from onlay.system import open_plain
 
@@ -80,6 +80,7 @@ def load(
             host=host,
             verify=False,
         )
+    model.packages = manifest.packages | model.packages
     try:
         if not allow_backbone_mismatch:
             _check_backbone(model, manifest, folder)
@@ -219,26 +220,8 @@ def check_installed(manifest: Manifest, folder: Path, host: PluginHost, *, backb
     if backbone and manifest.backbone.source:
         wanted["backbone"] = manifest.backbone.source
     for kind, config in wanted.items():
-        try:
-            host.find(kind, config["name"])
-        except UnknownName as error:
-            made = manifest.packages.get(kind)
-            if made is None or distribution_of(kind, config["name"]):
-                raise  # it says what to install where the name is one of ours
-            there = [r for r in host.plugins if r.distribution == made["distribution"]]
-            if there and there[0].status != "ok":
-                raise unusable(kind, config["name"], there[0]) from there[0].error
-            raise UnknownName(
-                f"the bundle `{folder}` needs the {kind} `{config['name']}`,"
-                f" which is not installed: {_to_install(**made)}"
-            ) from error
-
-
-def _to_install(distribution: str, version: str) -> str:
-    if distribution.endswith(".py"):
-        return f"it comes with a plugin file, `onlay --plugin {distribution}`"
-    exactly = f"{distribution}=={version}" if version else distribution
-    return f"it comes with `{distribution} {version}`: {install(exactly)}"
+        made = manifest.packages.get(kind)
+        find_made(host, kind, config["name"], made, f"the bundle `{folder}`")
 
 
 def _source(manifest: Manifest, folder: Path) -> Mapping[str, Any]:

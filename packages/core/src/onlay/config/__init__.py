@@ -35,6 +35,8 @@ def resolve(data: Mapping[str, Any], overrides: Iterable[str], host: PluginHost)
     from onlay.config.overrides import overridden
     from onlay.config.run import BLOCKS, RunConfig
     from onlay.config.sentences import as_one_sentence
+    from onlay.errors import UnknownName
+    from onlay.missing import with_origin
 
     def widen(key: str, value: Any) -> Any:
         return BLOCKS[key].widened(value, host) if key in BLOCKS else value
@@ -45,6 +47,8 @@ def resolve(data: Mapping[str, Any], overrides: Iterable[str], host: PluginHost)
         )
     except ValidationError as error:
         raise as_one_sentence(error) from error
+    except UnknownName as error:
+        raise with_origin(error, data.get("plugins"), host) from error
     config = config.model_copy(
         update={"out": config.out or _folder(config, host), "plugins": _used(config, host)}
     )
