@@ -194,12 +194,12 @@ def test_what_is_wrong_with_a_csv(tmp_path: Path) -> None:
     class_folders(tmp_path, {"ant": 3, "bee": 3})
     fails(lambda: in_csv(tmp_path / "absent.csv"), "there is no file", "absent.csv")
     path = tmp_path / "bad.csv"
-    csv_of(path, "file,label\na.png,ant\n")
-    fails(lambda: in_csv(path), "has no column `path` (have: `file`, `label`)")
-    csv_of(path, "path,label,split\nant/0.png,ant,train\nbee/0.png,bee,dev\n")
-    fails(lambda: in_csv(path), f"line 3 of `{path}` has the split `dev` (known: train, val, test)")
+    csv_of(path, "picture,label\na.png,ant\n")
+    fails(lambda: in_csv(path), "has no column `path` (have: `picture`, `label`)", "`data.columns")
+    csv_of(path, "path,label,split\nant/0.png,ant,train\nbee/0.png,bee,no\n")
+    fails(lambda: in_csv(path), f"line 3 of `{path}` has the split `no` (known: train, val, test)")
     csv_of(path, "path,label\nant/0.png,\n")
-    fails(lambda: in_csv(path), f"line 2 of `{path}` has no path or no label")
+    fails(lambda: in_csv(path), f"line 2 of `{path}` has no label")
     csv_of(path, "path,label,split\nant/0.png,ant,train\nant/1.png,cow,train\n")
     fails(
         lambda: in_csv(path, labels=("ant", "bee"), val_size=0),

@@ -57,7 +57,8 @@ class ImageFolderConfig(FilesConfig, ImageData):
 
 
 class ImageCsvConfig(FilesConfig, ImageData):
-    """A CSV file with the columns `path`, `label` and perhaps `split` (train, val or test)."""
+    """A table with the columns `path`, `label` and perhaps `split` (train, val or test): CSV, also
+    with semicolons or tabs."""
 
     name: Literal["image_csv"] = "image_csv"
 
@@ -66,6 +67,11 @@ class ImageCsvConfig(FilesConfig, ImageData):
 
     root: Path | None = None
     """What paths in the file are relative to; default: the file's own folder."""
+
+    columns: dict[Literal["path", "label", "split"], str] = Field(default_factory=dict)
+    """What the columns are called, `{path: picture, label: species}`, where that is not `path`,
+    `label` and `split` or a usual name for them (`file_name`, `image`, `class`, `category`,
+    `subset`, ...)."""
 
 
 class VtabConfig(ImageData):

@@ -8,7 +8,7 @@ from typing import Any
 from onlay.class_folders import ClassFolders
 from onlay.data import Splits
 from onlay_image.data.config import ImageFolderConfig
-from onlay_image.data.splits import make_splits
+from onlay_image.data.splits import NOUN, make_splits
 from onlay_image.data.suffixes import SUFFIXES
 
 
@@ -18,5 +18,5 @@ def build(config: ImageFolderConfig, input_spec: Mapping[str, Any], seed: int) -
     Raises:
         DataError: no such folder, no class folder, an empty class folder; and see `make_splits`.
     """
-    folders = ClassFolders(config.path, SUFFIXES, "image", "cat/1.jpg")
+    folders = ClassFolders(config.path, SUFFIXES, NOUN, "cat/1.jpg")
     return make_splits(folders.listing(config), config, input_spec, config.labels)

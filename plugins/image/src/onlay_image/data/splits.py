@@ -14,6 +14,8 @@ from onlay_image.data.images import Images
 from onlay_image.data.pictures import check_pictures
 from onlay_image.data.preprocess import geometry, resolve, training_steps
 
+NOUN = "image"
+
 CHECKED_UP_TO = 20_000
 """Files of larger data sets are not looked at before training; reading names the broken ones."""
 
@@ -32,7 +34,7 @@ def make_splits(
         DataError: what `onlay.listed.listed` raises, or an image that cannot be read.
     """
     facts = resolve(config.preprocess, input_spec)
-    found = listed(listing, config, "image", labels)
+    found = listed(listing, config, NOUN, labels)
     listing, labels = found.listing, found.labels
     _check_files(listing)
     fit, chance = training_steps(facts, config.preprocess.augment)
