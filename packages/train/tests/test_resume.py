@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from click.testing import Result
 from rich.console import Console
 from safetensors.torch import load_file
 
+from onlay.assemble import assemble
 from onlay.config.run import RunConfig
+from onlay.errors import RunError
 from onlay.host import PluginHost
 from onlay_train.checkpoint import load_checkpoint
 from onlay_train.run import train
@@ -160,3 +164,55 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     assert weights(stopped) == weights(undisturbed)
     assert records(stopped) == records(undisturbed)
     assert not (stopped.out / "before-last.pt").exists()
+
+
+def stopped_run(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> RunConfig:
+    run = configure()
+    monkeypatch.setenv("STRIPES_KILL_AT", "33")
+    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
+    with pytest.raises(Stopped):
+        train(run, host, console=quiet)
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"digest": "other"}, "as many items, others or in other parts"),
+        ({"validation": None}, "30 train, 10 validation, 10 test then, 30 train, 10 test now"),
+    ],
+)
+def test_changed_data_are_refused(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any], what: str,
+) -> None:  # fmt: skip
+    run = stopped_run(configure, host, quiet, monkeypatch)
+    before = run.out.joinpath("last.pt").read_bytes()
+
+    def changed(*args: Any) -> Any:
+        model, splits = assemble(*args)
+        return model, replace(splits, **change)
+
+    monkeypatch.setattr("onlay_train.run.assemble", changed)
+    with pytest.raises(RunError, match="the data changed since this run began") as error:
+        train(run, host, console=quiet)
+    assert what in str(error.value)
+    assert run.out.joinpath("last.pt").read_bytes() == before
+    monkeypatch.undo()
+    assert train(run, host, console=quiet).epochs == 3
+
+
+def test_a_plugin_of_another_version_is_told(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = stopped_run(configure, host, quiet, monkeypatch)
+    told = io.StringIO()
+    newer = run.model_copy(update={"plugins": run.plugins | {"onlay": "99.0"}})
+    train(newer, host, console=Console(file=told, width=400))
+    old = run.plugins["onlay"]
+    assert (
+        f"warning: `onlay` was {old} when this run was last started and is 99.0" in told.getvalue()
+    )

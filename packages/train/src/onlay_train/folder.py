@@ -83,6 +83,17 @@ class RunFolder:
         with writing(self.config):
             save(config, self.config, heading=f"onlay train {self.config}")
 
+    def changed_plugins(self, config: RunConfig) -> list[str]:
+        """Which of the distributions that the run uses are of another version than at its latest
+        start."""
+        theirs = read(self.config).get("plugins") or {} if self.config.exists() else {}
+        return [
+            f"`{name}` was {theirs[name]} when this run was last started and is {version} now:"
+            " what follows may differ from an undisturbed run"
+            for name, version in config.plugins.items()
+            if name in theirs and theirs[name] != version
+        ]
+
     def history(self) -> list[dict[str, Any]]:
         """The records of `metrics.jsonl`; a line that was cut off by a kill is left out.
 

@@ -221,7 +221,7 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint, also when a plugin fails over it; all processes take part."""
         self.tick()
-        tell(self.accelerator, self._write, self.state.dump())
+        tell(self.accelerator, self._write, self.state.dump() | {"data": self.parts.identity()})
 
     def _write(self, content: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
@@ -232,7 +232,11 @@ class Trainer:
 
     def resume(self, display: Display) -> bool:
         """Take up the folder's checkpoint, if there is one; the one before it where a kill or
-        damage left no other."""
+        damage left no other.
+
+        Raises:
+            RunError: it was written with other data.
+        """
         path, former = self.folder.checkpoint, self.folder.former
         if not path.exists() and not former.exists():
             return False
@@ -246,6 +250,8 @@ class Trainer:
             self.accelerator.wait_for_everyone()  # all have looked for the damaged one
             if self.accelerator.is_main_process:
                 replace(former, path)
+        if "data" in content:
+            self.parts.require_same(content["data"])
         self.state.load(content)
         self.host.checkpoint_loaded(content, path)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from accelerate import Accelerator
@@ -9,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from onlay.config.train import TrainConfig
 from onlay.data import Splits
-from onlay.errors import DataError
+from onlay.errors import DataError, RunError
 from onlay_train.engine import loader_workers
 from onlay_train.evaluation import Evaluation
 from onlay_train.loaders import size, train_loader
@@ -25,6 +26,8 @@ class Parts:
 
     def __init__(self, splits: Splits, config: TrainConfig, accelerator: Accelerator) -> None:
         self.digest = splits.digest
+        named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        self.sizes = {split: size(part) for split, part in named.items() if part is not None}
         self.plan = Plan(
             size=size(splits.train),
             batch_size=config.batch_size,
@@ -41,14 +44,39 @@ class Parts:
         workers = loader_workers(config, device, accelerator.num_processes)
         self.sampler = PositionedSampler(self.plan, accelerator.process_index)
         self.loader = train_loader(splits.train, self.sampler, workers=workers, device=device)
-        named = {"validation": splits.validation, "test": splits.test}
         self.evaluations = {
             split: Evaluation(part, accelerator, batch_size=config.eval_batch_size, workers=workers)
             for split, part in named.items()
-            if part is not None
+            if part is not None and split != "train"
         }
+
+    def identity(self) -> dict[str, Any]:
+        """What tells these data from others, for a checkpoint."""
+        return {"digest": self.digest, "sizes": self.sizes}
+
+    def require_same(self, saved: Mapping[str, Any]) -> None:
+        """Are these the data that a checkpoint was written with?
+
+        Raises:
+            RunError: other items, labels or sizes of files in one of the parts.
+        """
+        if saved == self.identity():
+            return
+        then, now = _counted(saved["sizes"]), _counted(self.sizes)
+        what = (
+            f"{then} then, {now} now" if then != now else "as many items, others or in other parts"
+        )
+        raise RunError(
+            f"the data changed since this run began ({what}): names, labels or sizes of files are"
+            " not those that were trained on, and what is kept for the test may be among them; put"
+            " the data back as they were, or begin a new run with `out=...`"
+        )
 
     def from_offset(self, epoch: int, offset: int) -> DataLoader[Any]:
         """The batches of an epoch from a position on."""
         self.sampler.epoch, self.sampler.offset = epoch, offset
         return self.loader
+
+
+def _counted(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {split}" for split, count in sizes.items())

@@ -55,6 +55,8 @@ def train(config: RunConfig, host: PluginHost, *, console: Console | None = None
             progress = trainer.state.progress
             display.say(f"resumed at epoch {progress.epoch + 1}, step {progress.step}")
         if trainer.accelerator.is_main_process:
+            for change in folder.changed_plugins(config):
+                display.say(f"warning: {change}")
             folder.open(config)
             folder.rewrite(trainer.state.records)
         start_trackers(trainer.accelerator, config.model_dump(mode="json"))
