@@ -38,11 +38,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def launched(*words: str) -> subprocess.CompletedProcess[str]:
+def launched(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`onlay` in two processes."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     launch += ["--master-port", str(free_port()), "-m", "onlay", *words]
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    env = os.environ | {"OMP_NUM_THREADS": "1"} | variables
     return subprocess.run(launch, env=env, capture_output=True, text=True, timeout=300)
 
 
@@ -92,6 +92,21 @@ def test_a_plugin_that_fails_in_the_second_process_stops_both(
     sentence = "Error: plugin `elsewhere.py` failed in `step_finished`: ValueError: only here"
     assert done.stderr.count(sentence) == 1
     assert load_checkpoint(tmp_path / "run" / "last.pt")["progress"]["step"] == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system sends no SIGTERM to others")
+def test_a_signal_in_one_of_two_processes_is_answered_by_both_within_two_steps(
+    small_run: list[str], tmp_path: Path
+) -> None:
+    words = [*small_run, "train.log_every=1000"]
+    kill = {"STRIPES_KILL_AT": "9", "STRIPES_SIGNAL": "15", "STRIPES_KILL_RANK": "1"}
+    done = launched(*words, **kill)
+    assert done.returncode != 0
+    told = "stopped by SIGTERM; the checkpoint is written; to go on: onlay --plugin"
+    assert done.stderr.count(told) == 1, done.stderr
+    # its ninth picture is of step 3, which is the first whose end can tell; all hear it a step on
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["progress"]["step"] == 4
+    assert not (tmp_path / "run" / ".lock").exists()
 
 
 def stripes(host: PluginHost, *, held_out: int) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from onlay.errors import OnlayError
+from onlay.system import STOPS
 
 LONGEST = 1000
 """Letters of a failure's text that are shown."""
@@ -29,7 +30,7 @@ class guarded:
 
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in STOPS:
                 former = signal.getsignal(number)
                 if callable(former):  # neither ignored nor the system's own
                     self._former[number] = former

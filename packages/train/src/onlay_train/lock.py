@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 
 from onlay.disk import writing
 from onlay.errors import RunError
+from onlay.processes import rank
 from onlay.system import alive
-from onlay_train.processes import rank
 
 LOCK, HOLDER = ".lock", ".lock.json"
 _LINGERING = 15.0

@@ -6,7 +6,6 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-import torch
 from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from torch import Tensor
@@ -22,7 +21,7 @@ from onlay_train.folder import RunFolder
 from onlay_train.parts import Parts
 from onlay_train.selection import judged_split
 from onlay_train.shares import Share, shared
-from onlay_train.signals import Stopped, StopRequests
+from onlay_train.signals import Agreement, Stopped, StopRequests
 from onlay_train.state import TrainingState
 from onlay_train.telling import tell
 
@@ -55,6 +54,7 @@ class Trainer:
             steps_per_epoch=self.parts.plan.steps(),
         )
         self.stop = StopRequests()
+        self.agreement = Agreement() if accelerator.num_processes > 1 else None
         self.checked = False
         self.clock = time.perf_counter()
 
@@ -128,8 +128,7 @@ class Trainer:
             self.report()
         if self.config.checkpoint_every and step % self.config.checkpoint_every == 0:
             self.save()
-        if reports or self.accelerator.num_processes == 1:
-            self.answer_stop()
+        self.answer_stop()
 
     def close_epoch(self) -> None:
         """Evaluate, judge, record, save."""
@@ -168,9 +167,7 @@ class Trainer:
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Metrics of a part with the weights as they are."""
-        alone = self.accelerator.num_processes == 1
-        between = self.answer_stop if alone else lambda: None
-        return self.parts.evaluations[split](self.state.model, self.plain, between)
+        return self.parts.evaluations[split](self.state.model, self.plain, self.answer_stop)
 
     def require_gradients(self) -> None:
         """Has every trained tensor a gradient? Asked once, before DDP would wait for it."""
@@ -257,11 +254,10 @@ class Trainer:
         return True
 
     def answer_stop(self) -> None:
-        """Raise `Stopped` if a signal came; all processes agree on the step."""
+        """Raise `Stopped` if a signal came; several processes agree on the step after that."""
         number = self.stop.number
-        if self.accelerator.num_processes > 1:
-            heard = torch.tensor([number], device=self.accelerator.device)
-            number = int(self.accelerator.gather(heard).max())
+        if self.agreement:
+            number = self.agreement.heard(number)
         if number:
             raise Stopped(number)
 

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from datetime import timedelta
 from types import FrameType, TracebackType
+from typing import Any
 
-_HEARD = (signal.SIGINT, signal.SIGTERM)
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from onlay.stopping import asked
+from onlay.system import STOPS
+
+_ECHO = 0.5
+"""Seconds in which a second Ctrl-C is the first one again, which a launcher passes on."""
 
 
 class Stopped(Exception):
@@ -25,11 +36,12 @@ class StopRequests:
     """
 
     def __init__(self) -> None:
-        self.number = 0
+        self.number, self.since = 0, 0.0
 
     def __enter__(self) -> StopRequests:
+        self.number = self.number or asked()
         main = threading.current_thread() is threading.main_thread()
-        self.former = {n: signal.signal(n, self._hear) for n in _HEARD} if main else {}
+        self.former = {n: signal.signal(n, self._hear) for n in STOPS} if main else {}
         return self
 
     def __exit__(
@@ -42,6 +54,31 @@ class StopRequests:
             signal.signal(number, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.number and number == signal.SIGINT:
+        again = self.number and time.monotonic() - self.since > _ECHO
+        if again and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.number = self.number or number
+        if not self.number:
+            self.number, self.since = number, time.monotonic()
+
+
+class Agreement:
+    """Several processes answer a request at the same step.
+
+    At each call every process tells its number and hears the largest that was told at the call
+    before. Nobody waits for that, and no accelerator is asked: the numbers go over a group of their
+    own on the CPU.
+    """
+
+    def __init__(self) -> None:
+        self.group = dist.new_group(backend="gloo", timeout=timedelta(days=7))
+        self.told: tuple[Any, Tensor] | None = None
+
+    def heard(self, number: int) -> int:
+        """What all processes take as asked for; every process must call it equally often."""
+        before, told = self.told, torch.tensor([number])
+        work = dist.all_reduce(told, dist.ReduceOp.MAX, group=self.group, async_op=True)
+        self.told = work, told
+        if before is None:
+            return 0
+        before[0].wait()
+        return int(before[1])

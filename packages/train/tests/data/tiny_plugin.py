@@ -120,7 +120,9 @@ class Stripes(torch.utils.data.Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         self.read.append(index)
-        if self.augment and len(self.read) == int(os.environ.get("STRIPES_KILL_AT", "0")):
+        rank = os.environ.get("RANK", "0")
+        struck = os.environ.get("STRIPES_KILL_RANK", rank) == rank
+        if struck and self.augment and len(self.read) == int(os.environ.get("STRIPES_KILL_AT", 0)):
             os.kill(os.getpid(), int(os.environ["STRIPES_SIGNAL"]))
         target = (self.start + index) % 4
         row, column = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")

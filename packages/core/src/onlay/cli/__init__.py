@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +13,12 @@ from typing import Any
 
 import click
 
+from onlay.disk import prevented
 from onlay.errors import OnlayError
 from onlay.guard import shown
 from onlay.host import PluginHost
+from onlay.processes import rank
+from onlay.stopping import Terminated, terminable
 
 
 class Sentence(click.ClickException):
@@ -22,6 +29,10 @@ class Sentence(click.ClickException):
 
 class LazyGroup(click.Group):
     """Commands are listed from their descriptors and imported when they are called."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        with terminable():
+            return super().main(*args, **kwargs)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with _in_words():
@@ -52,6 +63,16 @@ def _in_words() -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         raise click.exceptions.Exit(130) from None
+    except Terminated as stopped:
+        if rank() == 0:
+            again = shlex.join(["onlay", *sys.argv[1:]])
+            click.echo(f"{stopped}; to go on or to start again: {again}", err=True)
+        raise click.exceptions.Exit(stopped.exit_status) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE or not (reason := prevented(error, Path(sys.prefix))):
+            raise  # whoever read the output has gone, which click answers; or no matter of writing
+        sys.stdout = io.StringIO()  # python would flush the real one once more
+        raise Sentence(f"the output cannot be written: {reason}") from error
 
 
 def _host(ctx: click.Context) -> PluginHost:

@@ -15,7 +15,7 @@ from onlay.config import load, resolve
 from onlay.config.files import as_text
 from onlay.errors import ConfigError, OnlayError
 from onlay.host import PluginHost
-from onlay_train.processes import rank
+from onlay.processes import rank
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
@@ -65,6 +65,7 @@ def _train(run: RunConfig, host: PluginHost) -> None:
         if PartialState().is_main_process:
             again = shlex.join(["onlay", *sys.argv[1:]])
             click.echo(f"{stopped}; the checkpoint is written; to go on: {again}", err=True)
+        PartialState().wait_for_everyone()  # a launcher ends all once one has ended
         sys.exit(stopped.exit_status)
     if PartialState().is_main_process:
         if before:
