@@ -118,6 +118,85 @@ def test_a_run_on_data_of_a_plugin_that_is_gone_says_what_to_install(
     assert told.endswith("it comes with `acme-data 1.2`: `pip install acme-data==1.2`")
 
 
+@pytest.mark.parametrize(
+    ("words", "setting"),
+    [
+        (["--lr=1e-3"], "`--lr` is no option but a setting; write `train.lr=1e-3`"),
+        (["--batch-size", "8"], "write `train.batch_size=8`"),
+        (["--epochs", "train.lr=1"], "write `train.epochs=...`"),
+        (["--method.rank=8"], "write `method.rank=8`"),
+        (["--rank=8"], "write `method.rank=8`"),
+        (["--out", "there"], "write `out=there`"),
+        (["lr=1e-3"], "lr: unknown key; did you mean `train.lr`?"),
+    ],
+)
+def test_a_setting_that_is_no_option(
+    onlay_command: Command, words: list[str], setting: str
+) -> None:
+    assert setting in refusal(onlay_command("train", *words))
+
+
+def test_an_option_that_is_no_setting_either(onlay_command: Command) -> None:
+    result = onlay_command("train", "--verbose")
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr
+
+
+def test_names_and_paths_are_no_markup(onlay_command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "a[" / "b]c"
+    result = onlay_command("train", "train.epochs=1", f"out={out}")
+    assert result.exit_code == 0, result.output
+    assert f"bundle {out}/bundle, curves {out}/curves.png" in result.stdout
+
+
+def test_a_line_has_the_seconds_of_its_epoch(onlay_command: Command, tmp_path: Path) -> None:
+    out = onlay_command("train").stdout
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    shown = [line for line in out.splitlines() if line.startswith("epoch")]
+    assert len(shown) == 3
+    for i, record in enumerate(records):
+        before = records[i - 1]["seconds"] if i else 0
+        assert f"  {record['seconds'] - before:.1f} s" in shown[i]
+
+
+def test_a_run_that_had_trained_all_says_so(
+    onlay_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("onlay_train.run.finish", lambda trainer, config: 1 / 0)
+        onlay_command("train", "train.epochs=1")
+    result = onlay_command("train", "train.epochs=1")
+    assert result.exit_code == 0, result.output
+    assert "resumed after the last epoch, at step 8: only the end is left" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train.trackers=wandb"], "tracker `wandb` is not installed"),
+        (["train.grad_accum_steps=99"], "the training part has 30 samples, too few for the 99"),
+        (["train.selection=best_val", "data.held_out=0"], "needs a validation part"),
+        (["data.classes=1"], "the data has one class only, `rows`"),
+        (["method=noisi"], "did you mean `noisy`?"),
+    ],
+)
+def test_a_dry_run_refuses_what_training_refuses(
+    onlay_command: Command, tmp_path: Path, words: list[str], message: str
+) -> None:
+    for mode in ([], ["--dry-run"]):
+        result = onlay_command("train", *words, *mode)
+        assert message in refusal(result)
+        assert not result.stdout  # no configuration before what is wrong
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_refuses_another_runs_folder(onlay_command: Command) -> None:
+    onlay_command("train", "train.epochs=1")
+    text = refusal(onlay_command("train", "--dry-run", "train.epochs=1", "train.seed=7"))
+    assert "already holds another run" in text
+
+
 def test_train_without_words_says_what_to_type(onlay_command: Command) -> None:
     assert "onlay train run.yaml" in refusal(onlay_command("train", small=False))
 

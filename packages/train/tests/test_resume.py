@@ -116,7 +116,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     assert load_checkpoint(tmp_path / "run" / "last.pt")["progress"]["step"] == 3
     again = onlay_command("train")
     assert again.exit_code == 0
-    assert "resumed at epoch 1, step 3" in again.stdout
+    assert "resumed in epoch 1/3, at step 3" in again.stdout
 
 
 def test_records_that_no_checkpoint_followed_are_forgotten(

@@ -92,13 +92,13 @@ def test_a_hub_with_a_model_that_timm_does_not_know(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("timm.models._factory.load_model_config_from_hf", config_of)
     with pytest.raises(ConfigError) as error:
         build(TimmConfig(model="hf-hub:some/odd_net"))
-    text = "the weights of `hf-hub:some/odd_net` cannot be fetched (Unknown model (odd_net))"
+    text = "`hf-hub:some/odd_net` is a `odd_net`, and timm has no such architecture"
     assert text in one_sentence(error)
 
 
 def test_an_argument_that_timm_does_not_know() -> None:
     with pytest.raises(
-        ConfigError, match=r"timm cannot build `beit_base_patch16_224` so: .*dynamic"
+        ConfigError, match=r"timm's `beit_base_patch16_224` takes no `dynamic_img_size`"
     ):
         build(config(model="beit_base_patch16_224", dynamic_img_size=True))
 

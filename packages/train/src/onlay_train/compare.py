@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from onlay.config import resolve
 from onlay.config.overrides import merged
@@ -49,14 +50,14 @@ class Comparison:
         """One row for each label; times and peaks are means over seeds."""
         first = next(iter(self.runs.values()))[0]
         split = first.score[0] if first.score else "no score"
-        table = Table(title=title or None)
+        table = Table(title=Text(title) if title else None)
         table.add_column("method")
         for column in (f"{split} {first.main_metric}", "trained", "share", "head", "time"):
-            table.add_column(column, justify="right")
+            table.add_column(Text(column), justify="right")
         for column in ("peak memory", "bundle"):
             table.add_column(column, justify="right")
         for label, runs in self.runs.items():
-            table.add_row(label, self._score(label), *_row(runs))
+            table.add_row(Text(label), self._score(label), *_row(runs))
         return table
 
     def dump(self) -> dict[str, Any]:

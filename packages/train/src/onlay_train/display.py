@@ -8,6 +8,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from onlay_train.report import say
+
 
 class Display:
     """Shows nothing; the base of what shows something."""
@@ -28,7 +30,7 @@ class Display:
         """The mean training loss of the epoch so far."""
 
     def epoch(self, record: Mapping[str, float], summary: str = "") -> None:
-        """An epoch is done; `summary` is what the method says of it."""
+        """An epoch is done; `seconds` are its own, `summary` is what the method says of it."""
 
     def say(self, text: str) -> None:
         """A line of its own."""
@@ -48,7 +50,7 @@ class Lines(Display):
         self.say("  ".join([*parts, summary] if summary else parts))
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        say(text, self.console)
 
 
 class Noted(Progress):
@@ -69,10 +71,10 @@ class Bar(Display):
     def __init__(self, console: Console, epochs: int, steps_per_epoch: int, metric: str) -> None:
         self.epochs, self.metric, self.facts = epochs, metric, ""
         self.progress = Noted(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[loss]}{task.fields[facts]}"),
+            TextColumn("{task.fields[loss]}{task.fields[facts]}", markup=False),
             TimeRemainingColumn(),
             console=console,
         )
@@ -101,7 +103,7 @@ class Bar(Display):
         self.progress.update(self.task, loss=f"loss {record['train_loss']:.3f}", facts=facts)
 
     def say(self, text: str) -> None:
-        self.progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        say(text, self.progress.console)
 
 
 def make_display(

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from onlay.assemble import assemble
 from onlay.config.run import RunConfig
 from onlay.host import PluginHost
-from onlay_train.loaders import size
-from onlay_train.run import opening
-from onlay_train.sampler import Plan
+from onlay_train.engine import check_trackers
+from onlay_train.folder import RunFolder
+from onlay_train.run import opening, prepare
 
 
 def describe(config: RunConfig, host: PluginHost) -> str:
-    """The adapted sites, the three parameter counts and the data's."""
-    model, splits = assemble(config, host)
-    sites = model.adapter.sites
-    plan = Plan(
-        size=size(splits.train),
-        batch_size=config.train.batch_size,
-        accumulate=config.train.grad_accum_steps,
-    )
-    steps = plan.steps()
+    """The adapted sites, the three parameter counts and the data's.
+
+    Raises:
+        OnlayError: whatever would stop the training before its first step.
+    """
+    assert config.out is not None, "resolve the configuration first"
+    folder = RunFolder(config.out)
+    folder.claim(config)
+    check_trackers(config.train)
+    trainer, splits = prepare(config, host, folder, tracked=False)
+    sites, plan = trainer.plain.adapter.sites, trainer.parts.plan
+    processes = "one process" if plan.world == 1 else f"{plan.world} processes"
     return "\n".join(
         [
             f"sites ({len(sites)}):" + ("" if sites else " none"),
             *(f"  {site}" for site in sites),
-            opening(model, splits, config),
-            f"{config.train.epochs} epochs of {steps:,} steps on one process; nothing was trained",
+            opening(trainer.plain, splits, config),
+            f"{config.train.epochs} epochs of {plan.steps():,} steps on {processes};"
+            " nothing was trained",
         ]
     )

@@ -30,7 +30,7 @@ def make_accelerator(config: TrainConfig, folder: Path | None = None) -> Acceler
     """An accelerator for one run; without `folder`, one without trackers.
 
     Raises:
-        ConfigError: a tracker is not installed, or the device cannot do the precision.
+        ConfigError: the device cannot do the precision.
     """
     AcceleratorState._reset_state()  # else the precision of an earlier run of this process sticks
     inductor = TorchDynamoPlugin(backend=DynamoBackend.INDUCTOR)
@@ -49,7 +49,10 @@ def make_accelerator(config: TrainConfig, folder: Path | None = None) -> Acceler
     except ValueError as error:
         if config.precision in (None, "no"):
             raise
-        raise ConfigError(f"`train.precision={config.precision}`: {error}") from error
+        raise ConfigError(
+            f"`train.precision={config.precision}` cannot be had on this device:"
+            " leave it out, or take another one"
+        ) from error
 
 
 def start_trackers(accelerator: Accelerator, config: Mapping[str, Any]) -> None:
@@ -67,10 +70,15 @@ def loader_workers(config: TrainConfig, device: torch.device, processes: int) ->
     return 0 if device.type == "cpu" else max(0, min(8, usable_cores() // processes - 1))
 
 
+def check_trackers(config: TrainConfig) -> None:
+    """Refuse a tracker that is not installed."""
+    for name in config.trackers:
+        if LoggerType(name) not in get_available_trackers():
+            raise ConfigError(
+                f"tracker `{name}` is not installed:"
+                f" {install(_PACKAGES.get(name, name))}, or leave it out of `train.trackers`"
+            )
+
+
 def _tracker(name: str, folder: Path | None) -> str | TensorBoardTracker:
-    if LoggerType(name) not in get_available_trackers():
-        raise ConfigError(
-            f"tracker `{name}` is not installed:"
-            f" {install(_PACKAGES.get(name, name))}, or leave it out of `train.trackers`"
-        )
     return TensorBoardTracker("tensorboard", str(folder)) if name == "tensorboard" else name

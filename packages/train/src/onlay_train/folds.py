@@ -11,13 +11,14 @@ from typing import Any
 from accelerate import PartialState
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from onlay.config.run import RunConfig
 from onlay.disk import write_text
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay_train.compare import Comparison, trained
-from onlay_train.selection import OPTIMISTIC, PUBLISHED
+from onlay_train.report import print_note, say
 from onlay_train.summary import Summary
 
 
@@ -41,9 +42,9 @@ class Folds:
 
     def table(self) -> Table:
         """One row for each fold, and the mean with the sample standard deviation (n - 1)."""
-        table = Table(title=self.name)
+        table = Table(title=Text(self.name))
         table.add_column("fold")
-        table.add_column(f"{self.split} {self.runs[0].main_metric}", justify="right")
+        table.add_column(Text(f"{self.split} {self.runs[0].main_metric}"), justify="right")
         for fold, score in enumerate(self.found.scores(self.name)):
             table.add_row(str(fold), f"{100 * score:.1f} %")
         table.add_section()
@@ -95,6 +96,5 @@ def train_folds(config: RunConfig, host: PluginHost, *, console: Console | None 
 def print_folds(folds: Folds, out: Path, console: Console) -> None:
     """The table, what it was chosen by if that matters, and where everything is."""
     console.print(folds.table())
-    if folds.runs[0].selection == PUBLISHED:
-        console.print(f"[bold red]Note:[/] {OPTIMISTIC}.", highlight=False)
-    console.print(f"scores {out}/folds.json, bundles {out}/fold-*/bundle", highlight=False)
+    print_note(folds.runs[0].selection, console)
+    say(f"scores {out}/folds.json, bundles {out}/fold-*/bundle", console)

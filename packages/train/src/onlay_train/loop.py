@@ -143,13 +143,15 @@ class Trainer:
         if self.judged:
             record |= self.judge_epoch(self.judged)
         record |= {"seconds": self.tick(), **figures.values}
+        took = progress.seconds - progress.seconds_before
+        progress.seconds_before = progress.seconds
         progress.next_epoch()
         state.loss_sum.zero_()
         state.records.append(record)
         if self.accelerator.is_main_process:
             self.folder.append(record)
         self.accelerator.log(record, step=progress.step)
-        self.display.epoch(record, figures.summary)
+        self.display.epoch({**record, "seconds": took}, figures.summary)
         for warning in figures.warnings:
             self.display.say(f"warning: {warning}")
         self.save()

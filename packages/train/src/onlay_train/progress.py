@@ -17,6 +17,9 @@ class Progress:
     batches: int = 0
     """Batches of this epoch that are in the sum of losses."""
     seconds: float = 0.0
+    """Of training, over all starts."""
+    seconds_before: float = 0.0
+    """What `seconds` was when the latest epoch ended."""
     last: dict[str, float] = field(default_factory=dict)
     """Metrics of the judged part after the latest epoch."""
     best: dict[str, float] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from onlay_train.selection import OPTIMISTIC, PUBLISHED
 from onlay_train.summary import Summary
@@ -11,13 +12,24 @@ from onlay_train.summary import Summary
 
 def print_report(summary: Summary, console: Console) -> None:
     """One run: a table, and where its files are."""
-    table = Table(title=f"{summary.method} on {summary.backbone}", show_header=False)
+    table = Table(title=Text(f"{summary.method} on {summary.backbone}"), show_header=False)
     for name, value in rows(summary).items():
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))
     console.print(table)
-    if summary.selection == PUBLISHED:
-        console.print(f"[bold red]Note:[/] {OPTIMISTIC}.", highlight=False)
-    console.print(f"bundle {summary.folder}/bundle, curves {summary.folder}/curves.png")
+    print_note(summary.selection, console)
+    say(f"bundle {summary.folder}/bundle, curves {summary.folder}/curves.png", console)
+
+
+def print_note(selection: str, console: Console) -> None:
+    """What the scores were chosen by, if that matters."""
+    if selection == PUBLISHED:
+        note = Text.assemble(("Note:", "bold red"), f" {OPTIMISTIC}.")
+        console.print(note, highlight=False)
+
+
+def say(text: str, console: Console) -> None:
+    """A line that is printed as it is: names and paths are no markup."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def rows(summary: Summary) -> dict[str, str]:

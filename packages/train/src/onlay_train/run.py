@@ -14,7 +14,7 @@ from onlay.disk import prevented
 from onlay.errors import RunError
 from onlay.host import PluginHost
 from onlay_train.display import Display, make_display
-from onlay_train.engine import make_accelerator, start_trackers
+from onlay_train.engine import check_trackers, make_accelerator, start_trackers
 from onlay_train.finish import finish
 from onlay_train.folder import RunFolder
 from onlay_train.loaders import size
@@ -52,8 +52,7 @@ def train(config: RunConfig, host: PluginHost, *, console: Console | None = None
         display = _display(trainer, config, console or Console())
         display.say(opening(trainer.plain, splits, config))
         if trainer.resume(display):
-            progress = trainer.state.progress
-            display.say(f"resumed at epoch {progress.epoch + 1}, step {progress.step}")
+            display.say(resumed(trainer))
         if trainer.accelerator.is_main_process:
             for change in folder.changed_plugins(config):
                 display.say(f"warning: {change}")
@@ -64,9 +63,12 @@ def train(config: RunConfig, host: PluginHost, *, console: Console | None = None
         return finish(trainer, config)
 
 
-def prepare(config: RunConfig, host: PluginHost, folder: RunFolder) -> tuple[Trainer, Splits]:
+def prepare(
+    config: RunConfig, host: PluginHost, folder: RunFolder, *, tracked: bool = True
+) -> tuple[Trainer, Splits]:
     """Engine, data, model, optimizer; processes share initial weights and differ in dropout."""
-    accelerator = make_accelerator(config.train, folder.path)
+    check_trackers(config.train)
+    accelerator = make_accelerator(config.train, folder.path if tracked else None)
     reset_peak(accelerator.device)
     accelerator.wait_for_everyone()  # all have seen the folder as it was
     seed_all(config.train.seed)
@@ -78,6 +80,14 @@ def prepare(config: RunConfig, host: PluginHost, folder: RunFolder) -> tuple[Tra
     )
     seed_all(config.train.seed, 1 + accelerator.process_index)
     return trainer, splits
+
+
+def resumed(trainer: Trainer) -> str:
+    """Where an earlier start left off."""
+    progress = trainer.state.progress
+    if trainer.finished:
+        return f"resumed after the last epoch, at step {progress.step}: only the end is left"
+    return f"resumed in epoch {progress.epoch + 1}/{trainer.config.epochs}, at step {progress.step}"
 
 
 def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:

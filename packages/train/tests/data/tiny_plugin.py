@@ -55,6 +55,8 @@ class StripesConfig(Config):
     """Samples to train on."""
     held_out: int = 10
     """Samples to validate on, and to test on; 0: no such parts."""
+    classes: int = 4
+    """Of four directions, so many are told apart."""
 
 
 class FoldedStripesConfig(StripesConfig):
@@ -124,7 +126,7 @@ class Stripes(torch.utils.data.Dataset[Any]):
         struck = os.environ.get("STRIPES_KILL_RANK", rank) == rank
         if struck and self.augment and len(self.read) == int(os.environ.get("STRIPES_KILL_AT", 0)):
             os.kill(os.getpid(), int(os.environ["STRIPES_SIGNAL"]))
-        target = (self.start + index) % 4
+        target = (self.start + index) % self.config.classes
         row, column = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
         phase = (row, column, row + column, row - column)[target]
         picture = (phase % 4 < 2).float().expand(3, 8, 8)
@@ -180,7 +182,7 @@ def build_stripes(config: StripesConfig, input_spec: Any, seed: int) -> Splits:
         train=Stripes(config.train, first, config, augment=True),
         validation=parts[0],
         test=parts[1],
-        labels=("rows", "columns", "falling", "rising"),
+        labels=("rows", "columns", "falling", "rising")[: config.classes],
         preprocessing={"modality": "image"},
     )
 

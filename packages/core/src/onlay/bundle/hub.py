@@ -6,6 +6,7 @@ from pathlib import Path
 
 from onlay.bundle.writing import CARD, CONFIG, TENSORS
 from onlay.errors import BundleError
+from onlay.fetching import quiet_hub, why
 
 PREFIX = "hf-hub:"
 """As in timm: `hf-hub:user/name`, with `@revision` to pin a commit, tag or branch."""
@@ -21,12 +22,12 @@ def download(address: str) -> Path:
 
     repo_id, _, revision = address.removeprefix(PREFIX).partition("@")
     try:
-        folder = snapshot_download(
-            repo_id, revision=revision or None, allow_patterns=[CONFIG, TENSORS, CARD]
-        )
+        with quiet_hub():
+            folder = snapshot_download(
+                repo_id, revision=revision or None, allow_patterns=[CONFIG, TENSORS, CARD]
+            )
     except (OSError, ValueError) as error:  # the hub's errors are kinds of these two
-        reason = str(error).strip().splitlines()[0]
-        raise BundleError(f"`{address}` cannot be had from the hub: {reason}") from error
+        raise BundleError(f"`{address}` cannot be had from the hub: {why(error)}") from error
     return Path(folder)
 
 
@@ -36,11 +37,11 @@ def upload(folder: Path, repo_id: str, *, private: bool = False) -> str:
 
     api = HfApi()
     try:
-        api.create_repo(repo_id, private=private, exist_ok=True)
-        commit = api.upload_folder(
-            folder_path=folder, repo_id=repo_id, commit_message="Upload an Onlay adapter"
-        )
+        with quiet_hub():
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            commit = api.upload_folder(
+                folder_path=folder, repo_id=repo_id, commit_message="Upload an Onlay adapter"
+            )
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise BundleError(f"`{repo_id}` cannot be written on the hub: {reason}") from error
+        raise BundleError(f"`{repo_id}` cannot be written on the hub: {why(error)}") from error
     return commit.commit_url

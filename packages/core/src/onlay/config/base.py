@@ -3,6 +3,7 @@ fields."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -70,16 +71,16 @@ class Config(BaseModel):
         try:
             return read(upgraded(cls, data))
         except ValidationError as error:
-            raise _with_near_misses(error, list(cls.model_fields)) from None
+            raise _with_near_misses(error, cls) from None
 
 
-def _with_near_misses(error: ValidationError, fields: list[str]) -> ValidationError:
+def _with_near_misses(error: ValidationError, cls: type[Config]) -> ValidationError:
     """The same errors; an unknown key of this very class is told what it resembles."""
     return ValidationError.from_exception_data(
         error.title,
         [
             InitErrorDetails(
-                type=_unknown_key(str(e["loc"][0]), fields)
+                type=_unknown_key(str(e["loc"][0]), cls)
                 if e["type"] == "extra_forbidden" and len(e["loc"]) == 1
                 else PydanticCustomError(cast("Any", e["type"]), "{text}", {"text": e["msg"]}),
                 loc=e["loc"],
@@ -90,7 +91,18 @@ def _with_near_misses(error: ValidationError, fields: list[str]) -> ValidationEr
     )
 
 
-def _unknown_key(key: str, fields: list[str]) -> PydanticCustomError:
-    near = get_close_matches(key, fields, n=1)
+def _unknown_key(key: str, cls: type[Config]) -> PydanticCustomError:
+    fields = list(cls.model_fields)
+    near = _in_a_block(key, cls) or get_close_matches(key, fields, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"have: {', '.join(fields)}"
     return PydanticCustomError("unknown_key", "unknown key; {hint}", {"hint": hint})
+
+
+def _in_a_block(key: str, cls: type[Config]) -> list[str]:
+    """`train.lr` for `lr`: a field of that very name one level below."""
+    blocks = {name: field.annotation for name, field in cls.model_fields.items()}
+    return [
+        f"{name}.{key}"
+        for name, block in blocks.items()
+        if inspect.isclass(block) and issubclass(block, Config) and key in block.model_fields
+    ]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from onlay.errors import AnatomyError, CannotFold, ConfigError, OnlayError
+from onlay.errors import AnatomyError, CannotFold, ConfigError, DataError, OnlayError
 from onlay.firstparty import install
 from onlay.task import Prediction
 
@@ -56,7 +56,15 @@ class ClassificationHead(nn.Module):
         self.weighed = not balanced
 
     def prepare(self, splits: Splits) -> None:
-        """Balance the class weights, if asked for, by the training part's `facts["counts"]`."""
+        """Balance the class weights, if asked for, by the training part's `facts["counts"]`.
+
+        Raises:
+            DataError: a single class, of which nothing can be learnt.
+        """
+        if len(self.labels) < 2:
+            raise DataError(
+                f"the data has one class only, `{self.labels[0]}`: classification needs two or more"
+            )
         if self.config.class_weights == "balanced":
             counts = splits.facts.get("counts", {}).get("train")
             if counts is None:

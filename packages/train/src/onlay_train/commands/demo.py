@@ -112,15 +112,14 @@ def demo(ctx: click.Context, out: Path) -> None:
 def show(each: Demo, out: Path, host: PluginHost, console: Console) -> None:
     """Train the variants, print their table and what to do next."""
     from onlay_train.compare import compare
+    from onlay_train.report import say
 
     variants = each.installed(host)
     found = compare(each.base, variants, out=out, host=host, console=console)
     console.print(found.table(each.title))
-    console.print(f"picture {out}/comparison.png, bundles {out}/*/bundle", highlight=False)
+    say(f"picture {out}/comparison.png, bundles {out}/*/bundle", console)
     left_out = each.variants.keys() - variants.keys()
     for label in sorted(left_out):
-        console.print(f"`{label}` was left out: {install(f'onlay-{label}')}", highlight=False)
+        say(f"`{label}` was left out: {install(f'onlay-{label}')}", console)
     method = next((m for m in variants if m not in ("linear", "full")), "linear")
-    console.print(
-        f"next, your own {each.your_own.format(method=method)}", highlight=False, soft_wrap=True
-    )
+    say(f"next, your own {each.your_own.format(method=method)}", console)

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from onlay.cli.options import with_host
+from onlay.cli.settings import TakesSettings
 from onlay.host import PluginHost
 from onlay_train.commands.train import silent_elsewhere
 
 
-@click.command()
+@click.command(cls=TakesSettings)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1)
 @click.option(

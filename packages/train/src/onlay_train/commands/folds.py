@@ -7,11 +7,12 @@ import sys
 import click
 
 from onlay.cli.options import with_host
+from onlay.cli.settings import TakesSettings
 from onlay.host import PluginHost
 from onlay_train.commands.train import configured, silent_elsewhere
 
 
-@click.command()
+@click.command(cls=TakesSettings)
 @click.argument("config", nargs=-1)
 @click.option("--preset", help="A named recipe of the method, under the file's own values.")
 @with_host

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onlay.cli.options import with_host
+from onlay.cli.settings import TakesSettings
 from onlay.config import load, resolve
 from onlay.config.files import as_text
 from onlay.errors import ConfigError, OnlayError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from onlay.config.run import RunConfig
 
 
-@click.command()
+@click.command(cls=TakesSettings)
 @click.argument("config", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
 @click.option("--preset", help="A named recipe of the method, under the file's own values.")
@@ -42,8 +43,9 @@ def train(
         if dry_run:
             from onlay_train.dry_run import describe
 
+            found = describe(run, host)  # what would stop the training comes before all else
             click.echo(as_text(run.model_dump(mode="json")))
-            click.echo(describe(run, host))
+            click.echo(found)
             return
         _train(run, host)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from onlay.anatomy import Anatomy, BuiltBackbone
 from onlay.errors import ConfigError
+from onlay.fetching import quiet_hub, why
 from onlay_image.anatomy import dissect
 from onlay_image.backbones.config import TimmConfig
 from onlay_image.backbones.names import check_name
@@ -83,25 +85,36 @@ def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
         swin = config.model.rpartition("/")[2].startswith("swin")
         kwargs |= {"strict_img_size": False} if swin else {"dynamic_img_size": True}
     try:
-        with torch.random.fork_rng(devices=[]):
+        with quiet_hub(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return timm.create_model(
                 config.model, pretrained=pretrained, **kwargs, **config.model_kwargs
             )
     except TypeError as error:
-        raise ConfigError(f"timm cannot build `{config.model}` so: {error}") from error
+        raise ConfigError(_no_argument(config, error)) from error
     except (OSError, RuntimeError, ValueError) as error:
         if not pretrained and ":" not in config.model:
-            raise
+            raise ConfigError(
+                f"timm cannot build `{config.model}` with this `img_size` and these `model_kwargs`"
+            ) from error
         raise _not_fetched(config.model, error) from error
+
+
+def _no_argument(config: TimmConfig, error: TypeError) -> str:
+    """The argument that the model does not take, if that is what is wrong."""
+    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    if found is None:
+        return f"timm cannot build `{config.model}` with these `model_kwargs`"
+    where = "model_kwargs." if found[1] in config.model_kwargs else ""
+    return f"timm's `{config.model}` takes no `{where}{found[1]}`"
 
 
 def _not_fetched(model: str, error: Exception) -> ConfigError:
     """Offline, gated, misspelt, or a hub's model that timm does not know."""
-    said = str(error).splitlines()
-    reason = type(error).__name__ if isinstance(error, OSError) or not said else said[0]
+    if unknown := re.match(r"Unknown model \((.*)\)", str(error)):
+        return ConfigError(f"`{model}` is a `{unknown[1]}`, and timm has no such architecture")
     return ConfigError(
-        f"the weights of `{model}` cannot be fetched ({reason});"
+        f"the weights of `{model}` cannot be fetched: {why(error)};"
         " go online once, or give a local file as `weights`"
     )
 
