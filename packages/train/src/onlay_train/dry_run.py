@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from onlay.config.run import RunConfig
 from onlay.host import PluginHost
-from onlay_train.engine import check_trackers
 from onlay_train.folder import RunFolder
 from onlay_train.run import opening, prepare
 
@@ -18,7 +17,6 @@ def describe(config: RunConfig, host: PluginHost) -> str:
     assert config.out is not None, "resolve the configuration first"
     folder = RunFolder(config.out)
     folder.claim(config)
-    check_trackers(config.train)
     trainer, splits = prepare(config, host, folder, tracked=False)
     sites, plan = trainer.plain.adapter.sites, trainer.parts.plan
     processes = "one process" if plan.world == 1 else f"{plan.world} processes"
