@@ -10,7 +10,7 @@ import pytest
 
 HEAVY = (
     *("torch", "timm", "accelerate", "sklearn", "matplotlib", "PIL", "huggingface_hub"),
-    *("numba", "h5py", "trimesh", "laspy", "pypcd4", "plotly"),
+    *("numba", "h5py", "trimesh", "laspy", "lzf", "plotly"),
 )
 
 PROBE = """

@@ -1,12 +1,13 @@
 """The data sets behind every layout of labelled clouds.
 
-Shapes: M = `npoints` that are shown.
+Shapes: M = `npoints` that are shown; where further columns were asked for, there are 3 + E.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -36,12 +37,12 @@ class Labelled:
     def shown(self, index: int) -> Tensor:
         """The points (M, 3) that are shown where nothing is left to chance."""
         cloud = self.cloud(index)
-        return cloud[fixed(cloud, self.npoints)]
+        return cloud[fixed(cloud[:, :3], self.npoints)]
 
     def pool(self, index: int) -> Tensor:
         """The farthest points that random parts are drawn from."""
         cloud = self.cloud(index)
-        return cloud[farthest(cloud, pool_size(self.npoints))]
+        return cloud[farthest(cloud[:, :3], pool_size(self.npoints))]
 
 
 class TrainingClouds(Dataset[tuple[Tensor, int]]):
@@ -57,7 +58,7 @@ class TrainingClouds(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         pool = self.kept[index]
         cloud = pool[drawn(len(pool), self.clouds.npoints)]
-        return self.augment(cloud) if self.augment else cloud, self.clouds.targets[index]
+        return _moved(cloud, self.augment), self.clouds.targets[index]
 
 
 class Clouds(Dataset[tuple[Tensor, int]]):
@@ -96,4 +97,12 @@ class Ballot(Dataset[tuple[Tensor, int]]):
         chance = torch.Generator().manual_seed(int(seed[0]))
         pool = self.pools[index]
         cloud = pool[drawn(len(pool), self.clouds.npoints, chance)]
-        return scale_translate(cloud, chance), self.clouds.targets[index]
+        moved = _moved(cloud, partial(scale_translate, generator=chance))
+        return moved, self.clouds.targets[index]
+
+
+def _moved(cloud: Tensor, augment: Augment | None) -> Tensor:
+    """Coordinates alone change; further columns stay."""
+    if augment is None:
+        return cloud
+    return torch.cat([augment(cloud[:, :3]), cloud[:, 3:]], dim=1)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveInt, StrictInt, model_validator
 
 from onlay.config.base import Config
 from onlay.config.data import FilesConfig, ListedConfig, ValidationConfig
+
+Column = StrictInt | str
+"""A column of a file, by its number from 0 on or by its name."""
 
 
 class CloudPreprocess(Config):
@@ -32,6 +35,22 @@ class CloudPreprocess(Config):
     rotate_axis: Literal["y", "z"] = "y"
     """The vertical axis: y in the published data, z in most of what sensors record."""
 
+    columns: tuple[Column, Column, Column] | None = None
+    """The columns that are x, y and z, by their names or by their numbers, the first of which is 0,
+    in files that have columns: `[a, b, c]`, `[3, 4, 5]`. Default: those whose names say so; where
+    columns have no names, the first three that hold numbers."""
+
+    extra: tuple[Column, ...] = ()
+    """Further columns, behind the coordinates: `[intensity]`, `[red, green, blue]`, `[nx, ny, nz]`,
+    or numbers as in `columns`; clouds are then (B, N, 3 + as many). They stay as they are in the
+    file: neither `normalize` nor `augment` changes them. They are for heads; the bundled and
+    published backbones look at coordinates."""
+
+    unmeasured: Literal["leave_out", "keep"] = "leave_out"
+    """Points at which nothing was measured: NaN or infinite coordinates, (0, 0, 0) where it stands
+    more than once in a file, and what LAS files call withheld or noise (classes 7 and 18). They are
+    left out, and their number is said; `keep` keeps them, and then NaN is an error."""
+
     pad: Literal["none", "repeat"] = "none"
     """What becomes of clouds of fewer points than `npoints`: an error that names the file, or some
     points are repeated, in training by chance. Fewer points than the backbone has groups are always
@@ -47,7 +66,8 @@ class CloudData(ListedConfig):
 
 class CloudFolderConfig(FilesConfig, CloudData):
     """A folder of class folders: `chair/1.ply`, `table/2.pcd`, or the same below `train`, `val`,
-    `test`; `.ply .off .obj .stl .glb .pcd .las .laz .xyz .npy .npz .txt .csv`.
+    `test`; `.ply .off .obj .stl .glb .pcd .las .laz .bin .pts .ptx .xyz .xyzn .xyzrgb .asc .txt
+    .csv .tsv .npy .npz`.
     """
 
     name: Literal["cloud_folder"] = "cloud_folder"

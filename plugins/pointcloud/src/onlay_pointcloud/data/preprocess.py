@@ -5,6 +5,8 @@ All points are normalised, as float64, before some are chosen; then they become 
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ import torch
 from torch import Tensor
 
 from onlay.errors import ConfigError, DataError
+from onlay_pointcloud.data.columns import Wanted
 from onlay_pointcloud.data.config import CloudPreprocess
-from onlay_pointcloud.data.readers import MESH_POINTS, checked, read_points
+from onlay_pointcloud.data.readers import MESH_POINTS, Reading, checked, read_measured
 from onlay_pointcloud.data.sampling import fixed
+from onlay_pointcloud.data.scan import told
 
 Facts = Mapping[str, Any]
 
@@ -38,12 +42,29 @@ def resolve(config: CloudPreprocess, input_spec: Facts) -> dict[str, Any]:
                 f" {input_spec[field]}"
             )
     normalize = config.normalize
+    own = {
+        "columns": config.columns and list(config.columns),
+        "extra": list(config.extra),
+        "unmeasured": "" if config.unmeasured == "leave_out" else config.unmeasured,
+    }
     return {
         "modality": "points",
         "npoints": npoints,
         "min_points": npoints if config.pad == "none" else input_spec["groups"],
         "normalize": input_spec["normalize"] if normalize == "backbone" else normalize,
+        **{name: value for name, value in own.items() if value},
     }
+
+
+def refuse_columns(config: CloudPreprocess) -> None:
+    """For clouds that lie together in files whose columns are known.
+
+    Raises:
+        ConfigError: columns are chosen.
+    """
+    for field in ("columns", "extra"):
+        if getattr(config, field):
+            raise ConfigError(f"`preprocess.{field}` is for clouds that are files of their own")
 
 
 def reader(preprocessing: Facts) -> Callable[[Path], Tensor]:
@@ -67,7 +88,7 @@ class Reader:
 
     def __call__(self, path: Path) -> Tensor:
         points_N3 = self.load(path)
-        cloud = points_N3[fixed(points_N3, self.npoints)]
+        cloud = points_N3[fixed(points_N3[:, :3], self.npoints)]
         category = self._category(path)
         if category is None:
             return cloud
@@ -87,31 +108,75 @@ class Reader:
 
 
 class Loader:
-    """All points of a source, normalised: float32 (N, 3)."""
+    """All points of a source, normalised: float32 (N, 3 + E)."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.normalize = facts["normalize"]
+    def __init__(self, facts: Facts, left_out: LeftOut | None = None) -> None:
+        self.normalize, self.npoints = facts["normalize"], facts["npoints"]
         # a model that was adapted by hand, without a data set, has the backbone's facts alone
         self.least = facts.get("min_points", facts["npoints"])
-        self.mesh_points = max(MESH_POINTS, facts["npoints"])
+        extra = tuple(facts.get("extra") or ())
+        self.reading = Reading(
+            mesh_points=max(MESH_POINTS, facts["npoints"]),
+            wanted=Wanted(tuple(facts.get("columns") or ()), extra),
+            keep=facts.get("unmeasured") == "keep",
+        )
+        self.left_out = left_out or LeftOut()
 
     def __call__(self, source: Source, which: str = "a cloud") -> Tensor:
         """`which` names a source that is no file.
 
         Raises:
-            DataError: see `read_points`; fewer points than are needed.
+            DataError: see `read_measured`; fewer points than are needed.
         """
-        if isinstance(source, Path):
-            points, which = read_points(source, self.mesh_points), f"`{source}`"
-        else:
-            points = checked(source, which)
+        points = self._points(source, which)
         if len(points) < self.least:
+            which = f"`{source}`" if isinstance(source, Path) else which
             raise DataError(
                 f"{which} has {len(points)} points, and {self.least} are needed; set a smaller"
                 " `preprocess.npoints`, or `preprocess.pad: repeat` where it still has as many"
                 " points as the backbone has groups"
             )
-        return torch.from_numpy(normalized(points, self.normalize).astype(np.float32))
+        points = np.hstack([normalized(points[:, :3], self.normalize), points[:, 3:]])
+        return torch.from_numpy(points.astype(np.float32))
+
+    def _points(self, source: Source, which: str) -> np.ndarray:
+        if isinstance(source, Path):
+            points, counts = read_measured(source, self.reading)
+            self.left_out.add(source, counts)
+            return points
+        return checked(source, which)
+
+
+class LeftOut:
+    """Points that were not measured, counted over files. A warning at the first of them says so,
+    unless they are `held` until all files are read."""
+
+    def __init__(self) -> None:
+        self.counts, self.files = Counter[str](), list[Path]()
+        self.held = self.said = False
+
+    def add(self, path: Path, counts: Counter[str]) -> None:
+        if not counts:
+            return
+        self.counts += counts
+        self.files.append(path)
+        if not self.held and not self.said:
+            self.said = True
+            warnings.warn(self.notes()[0], stacklevel=2)
+
+    def facts(self) -> dict[str, dict[str, int]]:
+        """For the log and the model card."""
+        return {"left_out": dict(self.counts)} if self.counts else {}
+
+    def notes(self) -> tuple[str, ...]:
+        """What was counted so far, as a sentence if there is any."""
+        if not self.files:
+            return ()
+        more = f" and {len(self.files) - 1:,} more" if len(self.files) > 1 else ""
+        return (
+            f"left out: points at which nothing was measured, {told(self.counts)}, of"
+            f" `{self.files[0]}`{more} (`preprocess.unmeasured: keep` keeps them)",
+        )
 
 
 def normalized(points: np.ndarray, how: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from onlay.listing import Item, Listing, counts, digest
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.config import ShapeNetPartConfig
 from onlay_pointcloud.data.parts import PartFiles, Parts, TrainingParts
-from onlay_pointcloud.data.preprocess import Loader, resolve
+from onlay_pointcloud.data.preprocess import Loader, refuse_columns, resolve
 from onlay_pointcloud.data.readers import attempted
 from onlay_pointcloud.data.splits import NOUN
 
@@ -61,6 +61,7 @@ def build(config: ShapeNetPartConfig, input_spec: Mapping[str, Any], seed: int) 
         DataError: a missing category file or list; a shape without its file, or with labels of
             another category, when it is met.
     """
+    refuse_columns(config.preprocess)
     folders = _categories(config.path)
     facts = resolve(config.preprocess, input_spec)
     facts["category_folders"] = {

@@ -13,7 +13,7 @@ from onlay.listing import Item, Listing, stratified, targets
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.clouds import Clouds, Labelled, TrainingClouds
 from onlay_pointcloud.data.config import CloudData
-from onlay_pointcloud.data.preprocess import Loader, resolve
+from onlay_pointcloud.data.preprocess import LeftOut, Loader, refuse_columns, resolve
 
 NOUN = "cloud"
 
@@ -36,12 +36,15 @@ def make_splits(
         DataError: what `onlay.listed.listed` raises, or a cloud that cannot be used.
     """
     facts = resolve(config.preprocess, input_spec)
+    if not all(isinstance(item.source, Path) for item in listing.train):
+        refuse_columns(config.preprocess)
     found = listed(listing, config, NOUN, labels)
     listing, labels = found.listing, found.labels
-    train = TrainingClouds(_labelled(listing.train, labels, facts), chosen(config.preprocess))
-    val = Clouds(_labelled(listing.val, labels, facts)) if listing.val else None
-    test = Clouds(_labelled(listing.test, labels, facts)) if listing.test else None
-    _read_at_once([part for part in (train, val, test) if part is not None])
+    load = Loader(facts)
+    train = TrainingClouds(_labelled(listing.train, labels, load), chosen(config.preprocess))
+    val = Clouds(_labelled(listing.val, labels, load)) if listing.val else None
+    test = Clouds(_labelled(listing.test, labels, load)) if listing.test else None
+    _read_at_once([part for part in (train, val, test) if part is not None], load.left_out)
     return Splits(
         train=train,
         validation=val,
@@ -49,8 +52,13 @@ def make_splits(
         labels=labels,
         preprocessing=facts,
         digest=found.digest,
-        facts=found.facts,
+        facts=_facts(found.facts, load.left_out),
     )
+
+
+def _facts(found: Mapping[str, Any], left_out: LeftOut) -> Mapping[str, Any]:
+    notes = (*found.get("notes", ()), *left_out.notes())
+    return {**found, **left_out.facts(), **({"notes": notes} if notes else {})}
 
 
 def with_validation(
@@ -61,21 +69,23 @@ def with_validation(
     return Listing(*stratified(train, config.val_size, config.split_seed, noun=NOUN), test)
 
 
-def _labelled(items: Sequence[Item], labels: Sequence[str], facts: Mapping[str, Any]) -> Labelled:
+def _labelled(items: Sequence[Item], labels: Sequence[str], load: Loader) -> Labelled:
     return Labelled(
         sources=[item.source for item in items],
         targets=targets(items, labels),
         names=[item.key for item in items],
-        load=Loader(facts),
-        npoints=facts["npoints"],
+        load=load,
+        npoints=load.npoints,
     )
 
 
-def _read_at_once(parts: Sequence[TrainingClouds | Clouds]) -> None:
+def _read_at_once(parts: Sequence[TrainingClouds | Clouds], left_out: LeftOut) -> None:
     sources = [source for part in parts for source in part.clouds.sources]
     files = [source for source in sources if isinstance(source, Path) and source.is_file()]
     if not files or sum(path.stat().st_size for path in files) > READ_AT_ONCE:
         return
+    left_out.held = True
     for part in parts:
         for index in range(len(part)):
             part.kept[index]
+    left_out.held, left_out.said = False, bool(left_out.files)

@@ -5,8 +5,10 @@ from __future__ import annotations
 MESHES = frozenset({".glb", ".obj", ".off", ".ply", ".stl"})
 """What may have faces."""
 
-LIDAR = frozenset({".las", ".laz", ".pcd"})
+SCANS = frozenset({".bin", ".las", ".laz", ".pcd", ".ptx"})
 
-TABLES = frozenset({".csv", ".npy", ".npz", ".txt", ".xyz"})
+TABLES = frozenset({".asc", ".csv", ".pts", ".tsv", ".txt", ".xyz", ".xyzn", ".xyzrgb"})
 
-SUFFIXES = MESHES | LIDAR | TABLES
+ARRAYS = frozenset({".npy", ".npz"})
+
+SUFFIXES = MESHES | SCANS | TABLES | ARRAYS

@@ -1,82 +1,156 @@
-"""Points in numpy's files and in text: `.npy`, `.npz`, `.txt`, `.csv`, `.xyz`."""
+"""Points in text: `.txt .csv .tsv .asc .xyz .xyzn .xyzrgb .pts`, as spreadsheets, CloudCompare and
+scanners export them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from onlay_pointcloud.data.bounds import Malformed
+from onlay_pointcloud.data.columns import Wanted, axes_of
+from onlay_pointcloud.data.rows import delimiter_of, is_missing, lines_of, number, split
+from onlay_pointcloud.data.scan import Scan
 
-_ARRAYS = ("points", "xyz", "pos", "data")
-"""What the array of points may be called where a file has several."""
+_COMMENTS = ("#", "//", "%")
 
-_COMMENTS = ("#", "//")
+_PLAIN = {
+    ".pts": {4: ["intensity"], 6: ["r", "g", "b"], 7: ["intensity", "r", "g", "b"]},
+    ".xyzn": {6: ["nx", "ny", "nz"]},
+    ".xyzrgb": {6: ["r", "g", "b"]},
+}
+"""What follows x, y and z where a format says it by the number of columns."""
 
-
-def read_npy(path: Path) -> np.ndarray:
-    return np.load(path, allow_pickle=False)
-
-
-def read_npz(path: Path) -> np.ndarray:
-    """The only array, or the one that is called `points`, `xyz`, `pos` or `data`."""
-    with np.load(path, allow_pickle=False) as arrays:
-        name = next((n for n in _ARRAYS if n in arrays.files), None)
-        if name is None and len(arrays.files) != 1:
-            have = ", ".join(f"`{n}`" for n in arrays.files) or "none"
-            raise Malformed(f"none of its arrays is called `points` (have: {have})")
-        return arrays[name or arrays.files[0]]
+_AHEAD = 12
+"""Lines in which headers are looked for."""
 
 
-def read_text(path: Path) -> np.ndarray:
-    """Rows of numbers, between commas, semicolons or spaces.
+@dataclass
+class Table:
+    """A text in parts: names if it has any, rows, how many points it says to have."""
 
-    Columns x, y and z are found by their names where a first line has names, else they are the
-    first three; a first line that counts the points is passed over.
+    names: list[str] | None
+    rows: list[str]
+    delimiter: str | None
+    promised: int = 0
+
+    @property
+    def example(self) -> list[str]:
+        """Of the first rows the one with most numbers, the last such."""
+        rows = [_trimmed(split(row, self.delimiter)) for row in reversed(self.rows[:_AHEAD])]
+        return max(rows, key=lambda row: sum(number(field) is not None for field in row))
+
+
+def read_text(path: Path, wanted: Wanted) -> Scan:
+    """Rows of numbers. Columns are found by their names where a first line, or a comment, has
+    names, else x, y and z are the first three that hold numbers; lines with a single number count
+    the points.
+
+    Raises:
+        Malformed: names none of which are axes; no rows; a word for a number; fewer rows than it
+            counts.
     """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        first, second = [*islice(_filled(file), 2), "", ""][:2]
-    if not first:
+    table = parted(lines_of(path), wanted)
+    if len(table.rows) < table.promised:
+        raise Malformed(f"it promises {table.promised:,} points and has {len(table.rows):,}")
+    if table.names is None:
+        table.names = _plain_names(path, len(table.example))
+    return Scan(_numbers(table, _places(table, wanted)))
+
+
+def parted(lines: Sequence[str], wanted: Wanted) -> Table:
+    """What is a name, what is a row, what is a count."""
+    comments = [line for line in lines if line.startswith(_COMMENTS)]
+    rows = [line for line in lines if not line.startswith(_COMMENTS)]
+    told = re.fullmatch(r'"?sep=(.)"?', rows[0]) if rows else None
+    rows = rows[1:] if told else rows
+    counts = [int(row) for row in rows if row.isascii() and row.isdecimal() and len(row) < 19]
+    if counts and len(counts) < len(rows):
+        rows = [row for row in rows if not (row.isascii() and row.isdecimal())]
+    if not rows or all(row.isdecimal() for row in rows):
         raise Malformed("it has no rows of numbers")
-    delimiter = next((sign for sign in ",;" if sign in first + second), None)
-    columns, passed = _columns(first.split(delimiter), second.split(delimiter))
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return np.loadtxt(islice(_filled(file), passed, None), delimiter=delimiter, usecols=columns)
+    sign = told[1] if told else delimiter_of(rows[:_AHEAD])
+    headers, table = 0, Table(None, rows, sign, sum(counts))
+    while headers < min(_AHEAD, len(rows)) and _is_header(split(rows[headers], sign), table):
+        headers += 1
+    table.names = _names([*comments[:100], *rows[:headers]], headers, sign, wanted)
+    table.rows = rows[headers:]
+    if not table.rows:
+        raise Malformed("it has no rows of numbers")
+    return table
 
 
-def _filled(lines: Iterator[str]) -> Iterator[str]:
-    """Lines with something in them, a comment's sign taken off: a comment may hold the names."""
-    for line in lines:
-        text = line.strip()
-        if text.startswith(_COMMENTS):
-            text = text.lstrip("#/ ") if _is_header(text) else ""
-        if text:
-            yield text
+def _is_header(fields: list[str], table: Table) -> bool:
+    """Most of its fields are words where the rows have numbers."""
+    example = table.example
+    if all(number(field) is None for field in example):
+        return all(number(field) is None for field in fields)
+    pairs = zip(fields, example, strict=False)
+    there = [f for f, e in pairs if number(e) is not None and not is_missing(f)]
+    words = sum(number(field) is None for field in there)
+    return words > 0 and 2 * words >= len(there)
 
 
-def _is_header(text: str) -> bool:
-    names = re.split(r"[,;\s]+", text.lstrip("#/ ").lower())
-    return {"x", "y", "z"} <= set(names)
+def _names(lines: list[str], headers: int, sign: str | None, wanted: Wanted) -> list[str] | None:
+    """The last line that names axes, or what was asked for; else the last header."""
+    asked = {str(c) for c in wanted.axes if isinstance(c, str)}
+    split_up = [_header(line, sign) for line in lines]
+    for names in reversed(split_up):
+        if axes_of(names) or (asked and asked <= set(names)):
+            return names
+    return split_up[-1] if headers else None
 
 
-def _columns(first: list[str], second: list[str]) -> tuple[tuple[int, ...], int]:
-    """Which columns are x, y and z, and how many lines to pass over."""
-    if len(first) == 1 and len(second) > 1:
-        return (0, 1, 2), 1
-    names = [name.strip().strip('"').lower() for name in first]
-    if all(_is_number(name) for name in names):
-        return (0, 1, 2), 0
-    if {"x", "y", "z"} <= set(names):
-        return tuple(names.index(axis) for axis in "xyz"), 1
-    return (0, 1, 2), 1
+def _header(line: str, sign: str | None) -> list[str]:
+    """A header may be separated by another sign than the rows; units belong to their names."""
+    text = line.lstrip("/#% ")
+    for other in (sign, ",", ";", "\t"):
+        if other and other in text:
+            return split(text, other)
+    return split(re.sub(r"\s+(?=[\[(])", "", text), None)
 
 
-def _is_number(text: str) -> bool:
+def _places(table: Table, wanted: Wanted) -> list[int]:
+    example = table.example
+    if table.names is None:
+        usable = [i for i, field in enumerate(example) if number(field) is not None]
+        return wanted.numbered(usable, len(example))
+    places = wanted.among(table.names)
+    # R writes the numbers of rows without a name above them
+    shift = int(table.delimiter is None and len(example) == len(_trimmed(table.names)) + 1)
+    return [place + shift for place in places]
+
+
+def _numbers(table: Table, places: list[int]) -> np.ndarray:
     try:
-        float(text)
+        return np.loadtxt(
+            table.rows, delimiter=table.delimiter, usecols=places, ndmin=2, quotechar='"'
+        )
     except ValueError:
-        return False
-    return True
+        rows = (split(row, table.delimiter) for row in table.rows)
+        return np.array([_row(fields, places, n) for n, fields in enumerate(rows, start=1)])
+
+
+def _row(fields: list[str], places: list[int], index: int) -> list[float]:
+    if max(places) >= len(fields):
+        raise Malformed(f"its row {index} has {len(fields)} columns")
+    values = [number(fields[place]) for place in places]
+    for value, at in zip(values, places, strict=True):
+        if value is None:
+            raise Malformed(f"its row {index} has `{fields[at][:40]}` for a number")
+    return [value for value in values if value is not None]
+
+
+def _plain_names(path: Path, count: int) -> list[str] | None:
+    more = _PLAIN.get(path.suffix.lower(), {}).get(count)
+    return ["x", "y", "z", *more] if more else None
+
+
+def _trimmed(fields: list[str]) -> list[str]:
+    """Spreadsheets write commas behind the last field."""
+    while fields and not fields[-1].strip():
+        fields = fields[:-1]
+    return fields

@@ -1,0 +1,50 @@
+"""What a file holds, and which of its points are none.
+
+Shapes: N points, E further columns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+NOT_FINITE = "NaN or infinite"
+ORIGIN = "at (0, 0, 0)"
+NOISE = "noise or withheld"
+
+
+class Scan(NamedTuple):
+    """Points (N, 3 + E) as a reader gives them."""
+
+    points: np.ndarray
+    noise: np.ndarray | None = None
+    """(N,) bool: what the file itself calls noise or withheld."""
+
+
+def measured(scan: Scan) -> tuple[np.ndarray, Counter[str]]:
+    """The points that were measured, and how many others there are, by the reason.
+
+    Depth cameras and scanners write a place without an echo as NaN, or as (0, 0, 0); one point at
+    the origin may be real, several cannot all be.
+    """
+    points, counts = scan.points, Counter[str]()
+    noise = np.zeros(len(points), bool) if scan.noise is None else scan.noise
+    finite = np.isfinite(points[:, :3]).all(1)
+    origin = ~points[:, :3].any(1)
+    if origin.sum() < 2:
+        origin[:] = False
+    counts[NOT_FINITE], counts[ORIGIN] = int((~finite).sum()), int(origin.sum())
+    counts[NOISE] = int((noise & finite & ~origin).sum())
+    keep = finite & ~origin & ~noise
+    return (points if keep.all() else points[keep]), +counts
+
+
+def told(counts: Counter[str]) -> str:
+    """How many points of which kind, for a message.
+
+    >>> told(Counter({"noise or withheld": 2, "NaN or infinite": 1200}))
+    '2 noise or withheld, 1,200 NaN or infinite'
+    """
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
