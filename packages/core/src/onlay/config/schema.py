@@ -18,8 +18,8 @@ REF = "#/$defs/{model}"
 
 
 def run_schema(host: PluginHost) -> dict[str, Any]:
-    """The schema (draft 2020-12) of a run file: each block is one of the installed
-    configurations."""
+    """The schema (draft 2020-12) of a run file: each block is the installed configuration of its
+    name."""
     kinds = {block.kind: host.configs(block.kind) for block in BLOCKS.values()}
     classes: set[type[Config]] = {RunConfig}.union(*(found.values() for found in kinds.values()))
     ordered = sorted(classes, key=lambda c: c.__qualname__)
@@ -33,7 +33,8 @@ def run_schema(host: PluginHost) -> dict[str, Any]:
         place = _behind(refs[RunConfig], definitions)["properties"][field]
         options = {name: refs[cls] for name, cls in kinds[block.kind].items()}
         del place[ONE_OF]
-        place["anyOf"] = [_short_form(block.kind, host), _by_name(options)]
+        short = _short_form(block.kind, host)
+        place |= {"if": {"type": "string"}, "then": short, "else": _by_name(options, block.default)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$ref": refs[RunConfig],
@@ -53,11 +54,23 @@ def _name_things(cls: type[Config], schema: dict[str, Any], *, must_say: bool) -
         schema["required"] = ["name", *schema.get("required", [])]
 
 
-def _by_name(options: dict[str, str]) -> dict[str, Any]:
+def _by_name(options: dict[str, str], default: str | None) -> dict[str, Any]:
+    """The name first, then that one's own fields: a wrong key is told as such, not as no match of
+    any."""
     return {
-        "oneOf": [{"$ref": ref} for ref in options.values()],
-        "discriminator": {"propertyName": "name", "mapping": options},
+        "type": "object",
+        "properties": {"name": {"enum": list(options)}},
+        "required": [] if default else ["name"],
+        "allOf": [
+            {"if": _is_named(name, default), "then": {"$ref": ref}} for name, ref in options.items()
+        ],
     }
+
+
+def _is_named(name: str, default: str | None) -> dict[str, Any]:
+    """A block without a name is the default one."""
+    required = [] if name == default else ["name"]
+    return {"type": "object", "properties": {"name": {"const": name}}, "required": required}
 
 
 def _short_form(kind: str, host: PluginHost) -> dict[str, Any]:
