@@ -96,7 +96,7 @@ def test_the_picture_is_the_crop_that_the_network_saw(page: Path, photograph: Pa
     assert kind == "data:image/png;base64"
     facts = onlay.adapt("onlay_vit_64", "linear", num_classes=2).preprocessing
     drawn = np.asarray(Image.open(BytesIO(b64decode(picture))))
-    crop = geometry(facts)(Image.open(photograph)).permute(1, 2, 0).numpy()
+    crop = geometry(facts)((Image.open(photograph),)).permute(1, 2, 0).numpy()
     assert drawn.shape == (64, 64, 3)
     assert np.array_equal(drawn, crop)
 

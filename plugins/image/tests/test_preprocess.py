@@ -49,6 +49,12 @@ def test_every_choice_is_made_and_written_down() -> None:
         "interpolation": "bicubic",
         "mean": [0.5, 0.5, 0.5],
         "std": [0.25, 0.25, 0.25],
+        "in_chans": 3,
+        "value_range": None,
+        "percentile": None,
+        "background": "white",
+        "frame": 0,
+        "max_pixels": 89_478_485,
     }
     assert json.loads(json.dumps(made)) == made
     assert facts(normalize="imagenet")["mean"] == pytest.approx(IMAGENET[0])
@@ -90,7 +96,7 @@ def test_vtab_is_a_resize_without_crop_and_imagenets_statistics() -> None:
         ]
     )
     oblong = picture(90, 50)
-    own = Normalize(made)(geometry(made)(oblong))
+    own = Normalize(made)(geometry(made)((oblong,)))
     torch.testing.assert_close(own, published(oblong), atol=1e-6, rtol=1e-6)
 
 
@@ -106,7 +112,7 @@ def test_fgvc_crops_the_centre_for_evaluation() -> None:
         ]
     )
     oblong = picture(90, 50)
-    own = Normalize(made)(geometry(made)(oblong))
+    own = Normalize(made)(geometry(made)((oblong,)))
     torch.testing.assert_close(own, published(oblong), atol=1e-6, rtol=1e-6)
 
 
@@ -114,7 +120,7 @@ def test_fgvc_crops_anywhere_and_mirrors_for_training() -> None:
     made = resolve(FgvcConfig(path=Path()).preprocess, SPEC)
     fit, chance = training_steps(made, "crop_flip")
     oblong = picture(90, 50)
-    whole = fit(oblong)
+    whole = fit((oblong,))
     assert whole.shape == (3, 36, 64)
     resized = transforms.Resize(36, interpolation=InterpolationMode.BICUBIC)(oblong)
     assert torch.equal(whole, transforms.functional.pil_to_tensor(resized))
@@ -133,8 +139,8 @@ def test_fgvc_crops_anywhere_and_mirrors_for_training() -> None:
 
 def test_flip_mirrors_what_evaluation_sees() -> None:
     fit, chance = training_steps(facts(), "flip")
-    seen = geometry(facts())(picture(40, 40))
-    assert torch.equal(fit(picture(40, 40)), seen)
+    seen = geometry(facts())((picture(40, 40),))
+    assert torch.equal(fit((picture(40, 40),)), seen)
     drawn = [chance(seen) for _ in range(40)]
     assert all(torch.equal(d, seen) or torch.equal(d, seen.flip(-1)) for d in drawn)
     assert 8 < sum(torch.equal(d, seen) for d in drawn) < 32
@@ -143,12 +149,12 @@ def test_flip_mirrors_what_evaluation_sees() -> None:
 def test_no_augmentation_is_evaluations_geometry() -> None:
     fit, chance = training_steps(facts(), "none")
     assert chance is None
-    assert torch.equal(fit(picture(50, 40)), geometry(facts())(picture(50, 40)))
+    assert torch.equal(fit((picture(50, 40),)), geometry(facts())((picture(50, 40),)))
 
 
 def test_random_resized_crops_have_the_size_and_vary() -> None:
     fit, chance = training_steps(facts(), "random_resized_crop")
-    whole = fit(picture(50, 40))
+    whole = fit((picture(50, 40),))
     assert whole.shape == (3, 40, 50)
     first, second = chance(whole), chance(whole)
     assert first.shape == second.shape == (3, 32, 32)
@@ -158,9 +164,9 @@ def test_random_resized_crops_have_the_size_and_vary() -> None:
 
 def test_an_oblong_size() -> None:
     made = resolve(ImagePreprocess(img_size=(24, 48)), SPEC | {"dynamic_img_size": True})
-    assert geometry(made)(picture(70, 60)).shape == (3, 24, 48)
+    assert geometry(made)((picture(70, 60),)).shape == (3, 24, 48)
     fit, chance = training_steps(made, "crop_flip")
-    assert chance(fit(picture(70, 60))).shape == (3, 24, 48)
+    assert chance(fit((picture(70, 60),))).shape == (3, 24, 48)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -180,7 +186,7 @@ def test_pictures_stand_upright(tmp_path: Path) -> None:
     stored = Image.new("RGB", (4, 2))
     stored.putpixel((3, 0), (255, 255, 255))
     stored.save(tmp_path / "turned.png", exif=exif)
-    upright = read_picture(tmp_path / "turned.png")
+    (upright,) = read_picture(tmp_path / "turned.png")
     assert upright.size == (2, 4)
     assert upright.getpixel((1, 3)) == (255, 255, 255)
 

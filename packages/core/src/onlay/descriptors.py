@@ -9,12 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from onlay.streams import stdout_to_stderr
 
 if TYPE_CHECKING:
     from onlay.config.base import Config
+
+T = TypeVar("T")
 
 
 def resolve(path: str) -> Any:
@@ -26,20 +28,24 @@ def resolve(path: str) -> Any:
         return getattr(import_module(module), attribute)
 
 
-class ConfigClass:
-    """A field that holds a configuration class or its import path, and gives the class.
+class ByPath(Generic[T]):
+    """A field that holds a thing, such as a configuration class, or its import path, and gives the
+    thing.
 
-    A path is resolved when the class is first asked for, so that listing plugins imports none.
+    A path is resolved when the thing is first asked for, so that listing plugins imports none.
     """
 
-    def __get__(self, descriptor: Any, owner: type) -> type[Config]:
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, descriptor: Any, owner: type) -> T:
         if descriptor is None:
             raise AttributeError("a dataclass field without a default")
-        given = vars(descriptor)["config"]
+        given = vars(descriptor)[self.name]
         return resolve(given) if isinstance(given, str) else given
 
-    def __set__(self, descriptor: Any, given: type[Config] | str) -> None:
-        vars(descriptor)["config"] = given
+    def __set__(self, descriptor: Any, given: T | str) -> None:
+        vars(descriptor)[self.name] = given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,7 @@ class Method:
     """
 
     name: str
-    config: ConfigClass = ConfigClass()
+    config: ByPath[type[Config]] = ByPath()
     attach: str
     summary: str
     needs: frozenset[str] = frozenset()
@@ -99,7 +105,7 @@ class Backbone:
     """
 
     name: str
-    config: ConfigClass = ConfigClass()
+    config: ByPath[type[Config]] = ByPath()
     build: str
     modality: str
     summary: str
@@ -121,7 +127,8 @@ class Modality:
 
     name: str
     reader: str
-    suffixes: frozenset[str]
+    suffixes: ByPath[frozenset[str]] = ByPath()
+    """What its files end in, in lower case and with the dot; or an import path of the set."""
     summary: str
     preprocessing: str | None = None
     """Import path of a `Config` class of what `reader` is given: bundles are checked by it. It may
@@ -139,7 +146,7 @@ class Task:
     """
 
     name: str
-    config: ConfigClass = ConfigClass()
+    config: ByPath[type[Config]] = ByPath()
     build: str
     summary: str
     examples: Sequence[Mapping[str, Any]] = ({},)
@@ -160,7 +167,7 @@ class Dataset:
     """
 
     name: str
-    config: ConfigClass = ConfigClass()
+    config: ByPath[type[Config]] = ByPath()
     build: str
     modality: str
     summary: str

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from onlay.adapted import AdaptedModel
 from onlay.errors import CannotFold
 from onlay_image import bundled
+from onlay_image.backbones.channels import COLOURS, channels_of
 from onlay_image.backbones.config import BundledConfig
 from onlay_image.timm_types import TimmModule
 
@@ -55,6 +56,8 @@ def _create_kwargs(model: AdaptedModel) -> dict[str, Any]:
         "num_classes": len(model.head.labels),
         "img_size": list(backbone.patch_embed.img_size),
     }
+    if channels_of(backbone) != COLOURS:
+        kwargs["in_chans"] = channels_of(backbone)
     kwargs |= _pooling(model)
     if any(name.endswith("attn.qkv.bias") for name in backbone.state_dict()):
         kwargs["qkv_bias"] = True
@@ -146,7 +149,7 @@ def _facts(model: AdaptedModel) -> dict[str, Any]:
     facts = {**model.built.input_spec, **model.preprocessing}
     squash = facts["resize"] == "squash"
     return {
-        "input_size": (3, *facts["img_size"]),
+        "input_size": (channels_of(model.backbone), *facts["img_size"]),
         "crop_pct": 1.0 if squash else facts["crop_pct"],
         "crop_mode": "squash" if squash else "center",
         "interpolation": facts["interpolation"],

@@ -29,13 +29,11 @@ layers, rotated, in windows."""
 @hookimpl
 def register_modalities() -> Iterable[Modality]:
     """Images."""
-    from onlay_image.data.suffixes import SUFFIXES
-
     yield Modality(
         name="image",
         reader="onlay_image.data.preprocess:reader",
-        suffixes=SUFFIXES,
-        summary="photographs and other pictures, (B, 3, H, W)",
+        suffixes="onlay_image.data.suffixes:SUFFIXES",
+        summary="photographs and other pictures, (B, C, H, W)",
         preprocessing="onlay_image.data.facts:ImageFacts",
         viewer="onlay_image.viewer:view",
     )

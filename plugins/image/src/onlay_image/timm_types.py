@@ -1,8 +1,11 @@
-"""How timm's objects are annotated here."""
+"""How objects of timm and tifffile are annotated here."""
 
 from __future__ import annotations
 
 from typing import Any
+
+TiffPage = Any
+"""A page of tifffile, whose attributes are made when they are asked for."""
 
 TimmModule = Any
 """A module of timm: `nn.Module` would say of every attribute that it may be a tensor."""

@@ -1,6 +1,6 @@
 """Images as one self-contained HTML page: what the adapter shows of each patch, block by block.
 
-Shapes: H and W pixels.
+Shapes: C channels, H and W pixels.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def _picture(observation: Observation) -> str:
     return _address(pixels(observation.inputs[0].float().cpu(), observation.preprocessing))
 
 
-def pixels(normalized_3HW: Tensor, preprocessing: Mapping[str, Any]) -> Tensor:
-    """Undo the normalisation: bytes (3, H, W)."""
-    mean, std = (torch.tensor(preprocessing[key]).view(3, 1, 1) for key in ("mean", "std"))
-    return ((normalized_3HW * std + mean) * 255).round().clamp(0, 255).byte()
+def pixels(normalized_CHW: Tensor, preprocessing: Mapping[str, Any]) -> Tensor:
+    """Undo the normalisation: bytes (3, H, W), of other channels than three the first ones."""
+    mean, std = (torch.tensor(preprocessing[key]).view(-1, 1, 1) for key in ("mean", "std"))
+    shown_CHW = ((normalized_CHW * std + mean) * 255).round().clamp(0, 255).byte()
+    return shown_CHW[:3] if len(shown_CHW) > 2 else shown_CHW[:1].expand(3, -1, -1)
 
 
 def _address(pixels_3HW: Tensor) -> str:

@@ -16,6 +16,7 @@ from onlay.anatomy import Anatomy, BuiltBackbone
 from onlay.errors import ConfigError
 from onlay.fetching import quiet_hub, why
 from onlay_image.anatomy import dissect
+from onlay_image.backbones.channels import COLOURS, channels_of, spread
 from onlay_image.backbones.config import TimmConfig
 from onlay_image.backbones.names import check_name
 from onlay_image.backbones.weights import load_weights
@@ -64,18 +65,19 @@ def _built(anatomy: Anatomy, *, source: Mapping[str, Any], label: str) -> BuiltB
 
 
 def input_spec(model: TimmModule) -> dict[str, Any]:
-    """What the model was pretrained to read: size, normalisation, and timm's resizing for
-    evaluation.
+    """What the model was pretrained to read: size, channels, normalisation, and timm's resizing
+    for evaluation.
     """
-    facts = resolve_data_config(model=model)
+    facts, in_chans = resolve_data_config(model=model), channels_of(model)
     return {
         "img_size": list(model.patch_embed.img_size),
         "dynamic_img_size": not model.patch_embed.strict_img_size,
         "resize": "crop",
         "crop_pct": facts["crop_pct"],
         "interpolation": facts["interpolation"],
-        "mean": list(facts["mean"]),
-        "std": list(facts["std"]),
+        "mean": spread(facts["mean"], in_chans),
+        "std": spread(facts["std"], in_chans),
+        "in_chans": in_chans,
     }
 
 
@@ -84,6 +86,8 @@ def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
     if config.dynamic_img_size:
         swin = config.model.rpartition("/")[2].startswith("swin")
         kwargs |= {"strict_img_size": False} if swin else {"dynamic_img_size": True}
+    if config.in_chans is not None:
+        kwargs["in_chans"] = config.in_chans
     try:
         with quiet_hub(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -126,7 +130,7 @@ def _source(model: TimmModule) -> dict[str, Any]:
     if not (facts.get("tag") and timm.is_model(facts["architecture"])):
         return {}
     extra = dict(getattr(model, "_model_args", {}))
-    drop_path = extra.pop("drop_path_rate", None)
+    drop_path, in_chans = extra.pop("drop_path_rate", None), channels_of(model)
     for own in ("num_classes", "in_chans", "img_size"):
         extra.pop(own, None)
     try:
@@ -136,6 +140,7 @@ def _source(model: TimmModule) -> dict[str, Any]:
     config = TimmConfig(
         model=name,
         img_size=model.patch_embed.img_size,
+        in_chans=in_chans if in_chans != COLOURS else None,
         drop_path=drop_path,
         model_kwargs=extra,
     )

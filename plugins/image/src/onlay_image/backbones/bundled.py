@@ -13,6 +13,7 @@ from onlay.anatomy import BuiltBackbone
 from onlay.errors import BundleError
 from onlay_image import bundled
 from onlay_image.anatomy import dissect
+from onlay_image.backbones.channels import fit_channels, spread
 from onlay_image.backbones.config import BundledConfig
 
 TIMM_NAME = "vit_tiny_patch16_224"
@@ -27,8 +28,10 @@ def build(config: BundledConfig) -> BuiltBackbone:
     """
     path = bundled.weights_path()
     _check(path)
-    model = _empty(config.drop_path)
-    model.load_state_dict({name: half.float() for name, half in load_file(path).items()})
+    model = _empty(config)
+    state = {name: half.float() for name, half in load_file(path).items()}
+    fit_channels(state, config.in_chans)
+    model.load_state_dict(state)
     size = bundled.ARCHITECTURE["img_size"]
     return BuiltBackbone(
         module=model,
@@ -40,16 +43,22 @@ def build(config: BundledConfig) -> BuiltBackbone:
             "resize": "crop",
             "crop_pct": 1.0,
             "interpolation": bundled.INTERPOLATION,
-            "mean": list(bundled.MEAN),
-            "std": list(bundled.STD),
+            "mean": spread(bundled.MEAN, config.in_chans),
+            "std": spread(bundled.STD, config.in_chans),
+            "in_chans": config.in_chans,
         },
         source=config.model_dump(mode="json"),
         label=config.name,
     )
 
 
-def _empty(drop_path: float) -> nn.Module:
-    return timm.create_model(TIMM_NAME, drop_path_rate=drop_path, **bundled.ARCHITECTURE)
+def _empty(config: BundledConfig) -> nn.Module:
+    return timm.create_model(
+        TIMM_NAME,
+        drop_path_rate=config.drop_path,
+        in_chans=config.in_chans,
+        **bundled.ARCHITECTURE,
+    )
 
 
 def _check(path: Path) -> None:

@@ -35,6 +35,10 @@ class TimmConfig(Config):
     by timm.
     Default: the model's own."""
 
+    in_chans: PositiveInt | None = None
+    """Channels of a picture: 1 for grey, more than 3 for pictures of many bands; timm makes the
+    first layer's pretrained weights fit. Default: the model's own, red, green and blue."""
+
     drop_path: float | None = Field(default=None, ge=0, lt=1)
     """Stochastic depth while training, timm's `drop_path_rate`; default: the model's own (0.1 for
     Swin).
@@ -53,6 +57,10 @@ class BundledConfig(Config):
     """
 
     name: Literal["onlay_vit_64"] = "onlay_vit_64"
+
+    in_chans: PositiveInt = 3
+    """Channels of a picture: 1 for grey, more than 3 for pictures of many bands; the first layer's
+    weights are made to fit, as timm does it."""
 
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     """Stochastic depth while training, timm's `drop_path_rate`."""

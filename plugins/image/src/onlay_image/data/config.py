@@ -5,37 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from onlay.config.base import Config
 from onlay.config.data import FilesConfig, ListedConfig
-
-
-class ImagePreprocess(Config):
-    """From an image file to a tensor. What is left out is the backbone's own."""
-
-    img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
-    """Height and width, one number for a square; default: the backbone's."""
-
-    resize: Literal["crop", "squash"] = "crop"
-    """`crop`: the short side to img_size / crop_pct, then the centre; `squash`: both sides to
-    img_size, whatever the shape (VTAB)."""
-
-    crop_pct: float | None = Field(default=None, gt=0, le=1)
-    """Share of the short side that the centre crop keeps; default: the backbone's."""
-
-    interpolation: Literal["bicubic", "bilinear", "nearest", "lanczos"] | None = None
-    """Default: the backbone's."""
-
-    normalize: Literal["backbone", "imagenet", "half", "none"] = "backbone"
-    """Mean and standard deviation: those of the backbone's pretraining, of ImageNet (ARC, NOAH,
-    FacT), 0.5 and 0.5 (RLRR), or none, pixels in [0, 1] (Bi-Adapter, Adapter-X). Published results
-    on one benchmark differ in this, by up to 1.5 points."""
-
-    augment: Literal["none", "flip", "crop_flip", "random_resized_crop"] = "none"
-    """While training: `flip` mirrors half of the images; `crop_flip` crops anywhere instead of in
-    the centre and mirrors (FGVC); `random_resized_crop` also varies scale and shape, and
-    mirrors."""
+from onlay_image.data.preparing import ImagePreprocess
 
 
 class ImageData(ListedConfig):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from onlay.config.base import Config
+from onlay_image.data.preparing import MAX_PIXELS, Byte, Percent, Window, refuse_empty
 
 Side = Annotated[int, Field(ge=1, le=16384)]
 
@@ -31,8 +32,24 @@ class ImageFacts(Config):
     std: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
     """Likewise, the deviation."""
 
+    in_chans: PositiveInt = 3
+    """How many channels the network takes."""
+    value_range: Window | None = None
+    """See `ImagePreprocess.value_range`, and likewise for what follows."""
+    percentile: tuple[Percent, Percent] | None = None
+    """Instead of a range of values."""
+    background: Literal["white", "black"] | tuple[Byte, Byte, Byte] = "white"
+    """What is seen through transparent pixels."""
+    frame: NonNegativeInt = 0
+    """Which of several."""
+    max_pixels: PositiveInt = MAX_PIXELS
+    """The largest picture."""
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if len(self.mean) != len(self.std):
-            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations")
+        if not len(self.mean) == len(self.std) == self.in_chans:
+            raise ValueError(
+                f"{len(self.mean)} means and {len(self.std)} deviations of {self.in_chans} channels"
+            )
+        refuse_empty(self.value_range, self.percentile)
         return self

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from PIL.Image import Image
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from onlay_image.data.pictures import Source, read_picture
 from onlay_image.data.preprocess import Normalize
+from onlay_image.data.raster import Layers
+from onlay_image.data.reading import Reading
 
 KEPT_BYTES = 512 * 2**20
 """How much of one part stays in memory, over all worker processes of a loader."""
 
 
 class Images(Dataset[tuple[Tensor, int]]):
-    """Items `(image (3, H, W) float, class index)`.
+    """Items `(image (C, H, W) float, class index)`.
 
-    What `fit` makes of a picture is kept as bytes, as far as `KEPT_BYTES` goes: a small data set is
+    What `fit` makes of a picture is kept, as far as `KEPT_BYTES` goes: a small data set is
     decoded once, not once an epoch.
     """
 
@@ -29,11 +30,12 @@ class Images(Dataset[tuple[Tensor, int]]):
         targets: Sequence[int],
         facts: Mapping[str, Any],
         *,
-        fit: Callable[[Image], Tensor],
+        fit: Callable[[Layers], Tensor],
         chance: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.sources, self.targets = sources, targets
-        self.fit, self.chance, self.normalize = fit, chance, Normalize(facts)
+        self.reading, self.normalize = Reading.of(facts), Normalize(facts)
+        self.fit, self.chance = fit, chance
         self.kept: dict[int, Tensor] = {}
         self.kept_bytes = 0
 
@@ -49,7 +51,7 @@ class Images(Dataset[tuple[Tensor, int]]):
     def _pixels(self, index: int) -> Tensor:
         if index in self.kept:
             return self.kept[index]
-        pixels = self.fit(read_picture(self.sources[index]))
+        pixels = self.fit(read_picture(self.sources[index], self.reading))
         worker = get_worker_info()
         if self.kept_bytes + pixels.nbytes <= KEPT_BYTES // (worker.num_workers if worker else 1):
             self.kept[index] = pixels

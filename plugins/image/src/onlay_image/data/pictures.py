@@ -1,53 +1,112 @@
-"""Reading image files, and finding those that cannot be read."""
+"""Reading pictures, and finding those that cannot be read: the one place where a file becomes
+numbers.
+"""
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from onlay.errors import DataError
+from onlay_image.data import array, dicom, tiff
+from onlay_image.data.pillow_file import opened, read_file
+from onlay_image.data.raster import Layers
+from onlay_image.data.reading import Reading
 
 Source = Path | np.ndarray
-"""A file, or grey values (H, W) as bytes."""
+"""A file, or the values of a picture (H, W), (H, W, S) or (S, H, W)."""
 
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}
 """How files of JPEG and PNG begin and end."""
 _TAIL = 4096
+_HEAD = 132
+"""Bytes by which every format is known."""
+
+_UNREADABLE = (
+    OSError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow, tifffile, pydicom and numpy raise at files that are not what they seem."""
 
 
-def read_picture(source: Source) -> Image.Image:
-    """The picture in RGB, turned upright as its camera noted.
+def read_picture(source: Source, reading: Reading | None = None) -> Layers:
+    """The picture upright, opaque, 0 black and 255 white, with the channels of the backbone.
 
     Raises:
-        DataError: the file is missing, truncated or no image; names it.
+        DataError: the file is missing, truncated, no image, too large or of other channels; names
+            it.
     """
-    if isinstance(source, np.ndarray):
-        return Image.fromarray(source).convert("RGB")
+    reading = reading or Reading()
     try:
-        with Image.open(source) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
+        if isinstance(source, np.ndarray):
+            return array.from_array(source, reading)
+        return _layers(source, reading)
     except FileNotFoundError as error:
         raise DataError(f"there is no image `{source}`") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "it is no image, or of an unknown format" if unknown else error
-        raise DataError(f"`{source}` cannot be read as an image: {reason}") from error
+    except _UNREADABLE as error:
+        raise _unreadable(source, error) from error
 
 
-def check_pictures(paths: Iterable[Path]) -> None:
+def _layers(path: Path, reading: Reading) -> Layers:
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(array.MAGIC):
+        return array.read_npy(path, reading)
+    if head.endswith(dicom.MAGIC) or path.suffix.lower() in dicom.SUFFIXES:
+        return dicom.read_dicom(path, reading)
+    layers = tiff.read_tiff(path, reading) if head.startswith(tiff.MAGIC) else None
+    return layers or read_file(path, reading)
+
+
+def _unreadable(source: Source, error: BaseException) -> DataError:
+    name = "an array" if isinstance(source, np.ndarray) else f"`{source}`"
+    unknown = isinstance(error, UnidentifiedImageError)
+    said = str(error).splitlines() or [type(error).__name__]
+    reason = "it is no image, or of an unknown format" if unknown else said[0]
+    return DataError(f"{name} cannot be read as an image: {reason}")
+
+
+def check_pictures(paths: Iterable[Path], reading: Reading | None = None) -> None:
     """Find files that cannot be read before training starts, without decoding every one.
 
-    A file that begins and ends as an image does passes; any other is decoded.
+    A JPEG or PNG that begins and ends as one passes if its header promises no more than is allowed;
+    any other is decoded.
 
     Raises:
-        DataError: the first file that is missing, truncated or no image.
+        DataError: the first file that is missing, truncated, no image, too large, or of other
+            channels than the backbone's.
     """
+    reading = reading or Reading()
     for path in paths:
-        if not _looks_whole(path):
-            read_picture(path)
+        if reading.in_chans in (1, 3) and not reading.frame and _looks_whole(path):
+            _check_header(path, reading)
+        else:
+            read_picture(path, reading)
+
+
+def _check_header(path: Path, reading: Reading) -> None:
+    try:
+        with opened(path, reading):
+            pass
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
 
 
 def _looks_whole(path: Path) -> bool:

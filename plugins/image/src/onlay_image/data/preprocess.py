@@ -1,7 +1,8 @@
 """From a picture to a tensor, the same for training, evaluation and prediction.
 
-Every preparation has three steps: geometry without chance, which makes bytes (3, H, W) that can be
-kept; chance, on bytes; and normalisation to floats.
+Every preparation has three steps: geometry without chance, which makes pixels (C, H, W) that can be
+kept; chance, on pixels; and normalisation to floats. Pixels are bytes, or floats from 0 to 255 of
+pictures that have more than 8 bits.
 """
 
 from __future__ import annotations
@@ -12,30 +13,31 @@ from typing import Any
 
 import torch
 from PIL.Image import Image
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, create_transform
+from timm.data import create_transform
 from timm.data.transforms import str_to_interp_mode
 from torch import Tensor
-from torchvision.transforms import functional
+from torchvision.transforms import Compose, functional
 from torchvision.transforms import v2 as transforms
 
 from onlay.errors import ConfigError
-from onlay_image.data.config import ImagePreprocess
 from onlay_image.data.pictures import read_picture
+from onlay_image.data.preparing import ImagePreprocess
+from onlay_image.data.raster import Layers
+from onlay_image.data.reading import Reading
+from onlay_image.data.statistics import statistics
 
 Facts = Mapping[str, Any]
 
-_STATISTICS = {
-    "imagenet": (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD),
-    "half": ((0.5,) * 3, (0.5,) * 3),
-    "none": ((0.0,) * 3, (1.0,) * 3),
-}
+_KEPT = {"value_range", "percentile", "background", "frame", "max_pixels"}
+"""Fields that the backbone has no say in."""
 
 
 def resolve(config: ImagePreprocess, input_spec: Facts) -> dict[str, Any]:
     """Every choice made, from the config and the backbone; JSON-able, for the bundle.
 
     Raises:
-        ConfigError: a size that the backbone does not take.
+        ConfigError: a size that the backbone does not take; as many means or deviations as it has
+            no channels.
     """
     size = config.img_size or input_spec["img_size"]
     size = [size, size] if isinstance(size, int) else list(size)
@@ -45,22 +47,23 @@ def resolve(config: ImagePreprocess, input_spec: Facts) -> dict[str, Any]:
             f"`preprocess.img_size` is {size}, but the backbone takes {taken};"
             " set the backbone's `img_size`"
         )
-    mean, std = input_spec["mean"], input_spec["std"]
-    if config.normalize != "backbone":
-        mean, std = _STATISTICS[config.normalize]
+    in_chans = input_spec.get("in_chans", 3)
+    mean, std = statistics(config, input_spec, in_chans)
     return {
         "modality": "image",
         "img_size": size,
         "resize": config.resize,
         "crop_pct": config.crop_pct or input_spec["crop_pct"],
         "interpolation": config.interpolation or input_spec["interpolation"],
-        "mean": list(mean),
-        "std": list(std),
+        "mean": mean,
+        "std": std,
+        "in_chans": in_chans,
+        **config.model_dump(mode="json", include=_KEPT),
     }
 
 
 def reader(preprocessing: Facts) -> Callable[[Path], Tensor]:
-    """A function from an image file to the tensor (3, H, W) that a bundle's model was trained on.
+    """A function from an image file to the tensor (C, H, W) that a bundle's model was trained on.
 
     The function raises a `DataError` that names a file which cannot be read.
     """
@@ -71,26 +74,27 @@ class Reader:
     """What `reader` gives; a class, so that it can be sent to another process."""
 
     def __init__(self, facts: Facts) -> None:
+        self.reading = Reading.of(facts)
         self.fit, self.normalize = geometry(facts), Normalize(facts)
 
     def __call__(self, path: Path) -> Tensor:
-        return self.normalize(self.fit(read_picture(path)))
+        return self.normalize(self.fit(read_picture(path, self.reading)))
 
 
-def geometry(facts: Facts) -> Callable[[Image], Tensor]:
-    """timm's resizing and centre crop for evaluation: picture -> bytes (3, H, W)."""
+def geometry(facts: Facts) -> Callable[[Layers], Tensor]:
+    """timm's resizing and centre crop for evaluation: picture -> pixels (C, H, W)."""
     squash = facts["resize"] == "squash"
     fit: Any = create_transform(
         (3, *facts["img_size"]),
         interpolation=facts["interpolation"],
         crop_pct=1.0 if squash else facts["crop_pct"],
         crop_mode="squash" if squash else "center",
-        use_prefetcher=True,  # which leaves bytes; normalisation is a step of its own here
+        use_prefetcher=True,  # which does not normalise; that is a step of its own here
     )
-    return Fit(fit)
+    return Fit(Compose(fit.transforms[:-1]))  # the last makes bytes of pictures, and of floats
 
 
-def training_steps(facts: Facts, augment: str) -> tuple[Callable[[Image], Tensor], Any]:
+def training_steps(facts: Facts, augment: str) -> tuple[Callable[[Layers], Tensor], Any]:
     """Geometry and chance for an `augment` choice; chance is `None` where there is none."""
     size, mode = tuple(facts["img_size"]), str_to_interp_mode(facts["interpolation"])
     flip = transforms.RandomHorizontalFlip()
@@ -105,25 +109,25 @@ def training_steps(facts: Facts, augment: str) -> tuple[Callable[[Image], Tensor
 
 
 class Fit:
-    """A transform of pictures, its result as bytes (3, H, W)."""
+    """A transform of pictures, its result as pixels (C, H, W)."""
 
     def __init__(self, transform: Callable[[Image], Any] | None) -> None:
         self.transform = transform
 
-    def __call__(self, picture: Image) -> Tensor:
-        fitted = picture if self.transform is None else self.transform(picture)
-        return (
-            functional.pil_to_tensor(fitted)
-            if isinstance(fitted, Image)
-            else torch.as_tensor(fitted)
-        )
+    def __call__(self, layers: Layers) -> Tensor:
+        return torch.cat([self._fitted(layer) for layer in layers])
+
+    def _fitted(self, layer: Image) -> Tensor:
+        fitted = layer if self.transform is None else self.transform(layer)
+        pixels = functional.pil_to_tensor(fitted)
+        return pixels.clamp_(0, 255) if pixels.is_floating_point() else pixels
 
 
 class Normalize:
-    """Bytes (3, H, W) to floats: x / 255, minus mean, divided by deviation."""
+    """Pixels (C, H, W) to floats: x / 255, minus mean, divided by deviation."""
 
     def __init__(self, facts: Facts) -> None:
         self.mean, self.std = list(facts["mean"]), list(facts["std"])
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        return functional.normalize(pixels.float().div_(255), self.mean, self.std, inplace=True)
+        return functional.normalize(pixels.float() / 255, self.mean, self.std, inplace=True)

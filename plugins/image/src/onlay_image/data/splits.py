@@ -13,11 +13,13 @@ from onlay_image.data.config import ImageData
 from onlay_image.data.images import Images
 from onlay_image.data.pictures import check_pictures
 from onlay_image.data.preprocess import geometry, resolve, training_steps
+from onlay_image.data.reading import Reading
 
 NOUN = "image"
 
 CHECKED_UP_TO = 20_000
-"""Files of larger data sets are not looked at before training; reading names the broken ones."""
+"""Of larger data sets a file of each class is looked at before training; reading names broken
+ones."""
 
 
 def make_splits(
@@ -36,7 +38,7 @@ def make_splits(
     facts = resolve(config.preprocess, input_spec)
     found = listed(listing, config, NOUN, labels)
     listing, labels = found.listing, found.labels
-    _check_files(listing)
+    _check_files(listing, Reading.of(facts))
     fit, chance = training_steps(facts, config.preprocess.augment)
     return Splits(
         train=_images(listing.train, labels, facts, fit, chance),
@@ -49,15 +51,13 @@ def make_splits(
     )
 
 
-def _check_files(listing: Listing) -> None:
-    paths = [
-        item.source
-        for items in listing.parts().values()
-        for item in items
-        if isinstance(item.source, Path)
-    ]
-    if len(paths) <= CHECKED_UP_TO:
-        check_pictures(paths)
+def _check_files(listing: Listing, reading: Reading) -> None:
+    """All files, or the first of each class in each part: enough to see what kind they are."""
+    items = [item for items in listing.parts().values() for item in items]
+    if len(items) > CHECKED_UP_TO:
+        firsts = [{i.label: i for i in reversed(each)} for each in listing.parts().values()]
+        items = [item for first in firsts for item in first.values()]
+    check_pictures([item.source for item in items if isinstance(item.source, Path)], reading)
 
 
 def _images(

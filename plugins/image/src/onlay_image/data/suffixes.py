@@ -1,7 +1,35 @@
-"""Which files are images, by their names."""
+"""Which files are images, by their names. Imports Pillow and its plugins, and no torch."""
 
 from __future__ import annotations
 
-SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
+from PIL import Image
+
+_NO_PICTURES = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PCD", "WMF"})
+"""What Pillow has an opener for, and no pixels without another program: containers of data, films,
+PostScript, Windows' drawings. And Photo CD, whose `.pcd` is a point cloud nowadays."""
+
+_HELD_BY = {"MPO": "JPEG"}
+"""Formats without an opener of their own, which that of another reads."""
+
+_OWN = frozenset({".dcm", ".dicom", ".npy"})
+"""What is read without Pillow. TIFF is Pillow's, although some kinds of it are not."""
+
+
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(sorted(Image.OPEN.keys() - _NO_PICTURES))
+
+
+def _suffixes() -> frozenset[str]:
+    return _OWN | {
+        suffix.lower()
+        for suffix, name in Image.EXTENSION.items()
+        if _HELD_BY.get(name, name) in FORMATS
+    }
+
+
+FORMATS = _formats()
+"""Pillow's names of the formats that are read."""
+
+SUFFIXES = _suffixes()
+"""In lower case, with their dot; files whose suffix is spelt otherwise (`.JPG`) are meant, too."""

@@ -1,0 +1,137 @@
+"""What Pillow opens: bytes as it reads them, deeper values with the range that they can have."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from onlay_image.data.colours import colour_of, mismatch
+from onlay_image.data.raster import Layers, Raster, to_layers, window_of
+from onlay_image.data.reading import Reading, no_frame
+from onlay_image.data.suffixes import FORMATS
+
+_SIXTEEN_BITS_IN_32 = ("PNG", "PPM")
+"""Formats that Pillow reads as `I`, although they hold 0 to 65535."""
+
+_REDUCED = ("RGB;16B", "RGBA;16B", "LA;16B")
+"""What of PNG has 16 bits, of which Pillow keeps 8."""
+
+_SCALED = {"1": 255, "L;2": 85, "L;4": 17}
+"""How Pillow stretches the greys of a PNG of few bits; not its transparent grey."""
+
+
+def read_file(path: Path, reading: Reading) -> Layers:
+    """The picture upright, opaque and with as many channels as the backbone takes.
+
+    Raises:
+        ValueError, OSError: what cannot be read, is too large or does not fit.
+    """
+    with opened(path, reading) as picture:
+        _seek(picture, reading.frame)
+        _mend_transparency(picture)
+        upright = ImageOps.exif_transpose(picture)
+        raster = _deep(picture, upright)
+        return to_layers(raster, reading) if raster else from_bytes(upright, reading)
+
+
+@contextmanager
+def opened(path: Path, reading: Reading) -> Iterator[Image.Image]:
+    """A file of a known format whose size is within bounds; nothing is decoded yet."""
+    if Image.MAX_IMAGE_PIXELS is not None and reading.max_pixels > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = reading.max_pixels  # Pillow's own limit is no narrower than ours
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # an error here, see below
+        try:
+            picture = Image.open(path, formats=FORMATS)
+        except Image.DecompressionBombError as error:
+            raise ValueError(
+                f"it has more pixels than `data.preprocess.max_pixels` ({reading.max_pixels:,})"
+                " allows"
+            ) from error
+    with picture:
+        reading.refuse_large(*picture.size)
+        _refuse_reduced(picture, reading)
+        yield picture
+
+
+def _refuse_reduced(picture: Image.Image, reading: Reading) -> None:
+    """A window of values of which Pillow has cut off the lower half."""
+    if reading.windowed and picture.format == "PNG" and _raw_mode(picture) in _REDUCED:
+        raise ValueError(
+            "Pillow reads 8 of the 16 bits of a PNG in colour, too few for a `value_range` or"
+            " `percentile`; save it as TIFF or npy"
+        )
+
+
+def _raw_mode(picture: Image.Image) -> str:
+    """How Pillow unpacks the pixels of a PNG that is not decoded yet."""
+    tiles: Any = getattr(picture, "tile", ())
+    return str(tiles[0][3]) if tiles else ""
+
+
+def _seek(picture: Image.Image, frame: int) -> None:
+    count = getattr(picture, "n_frames", 1)
+    if frame >= count:
+        raise ValueError(no_frame(count, frame))
+    if frame:
+        picture.seek(frame)
+
+
+def _mend_transparency(picture: Image.Image) -> None:
+    """The transparent grey or colour of a PNG on the scale of the pixels."""
+    given = picture.info.get("transparency")
+    raw = _raw_mode(picture) if picture.format == "PNG" else ""
+    if isinstance(given, tuple) and raw in _REDUCED:
+        picture.info["transparency"] = tuple(value >> 8 for value in given)
+    elif isinstance(given, int) and raw in _SCALED:
+        picture.info["transparency"] = given * _SCALED[raw]
+
+
+def _deep(opened: Image.Image, upright: Image.Image) -> Raster | None:
+    """The values of a picture of more than 8 bits."""
+    if not (upright.mode.startswith("I") or upright.mode == "F"):
+        return None
+    if opened.format == "FITS" and upright.mode != "F":
+        raise ValueError(
+            "Pillow does not read the sign and zero of FITS integers; save it as TIFF or npy"
+        )
+    values = np.asarray(upright)[..., None]
+    sixteen = upright.mode.startswith("I;16") or opened.format in _SIXTEEN_BITS_IN_32
+    window = (0.0, 65535.0) if sixteen and upright.mode != "F" else window_of(values.dtype)
+    clear = opened.info.get("transparency")
+    if not isinstance(clear, int):
+        return Raster(values=values, window=window)
+    opacity = np.where(values == clear, window[0], window[1]).astype(values.dtype)
+    return Raster(values=np.concatenate([values, opacity], -1), window=window, alpha="straight")
+
+
+def from_bytes(picture: Image.Image, reading: Reading) -> Layers:
+    """A picture of up to 8 bits a channel in RGB, in grey, or its channels as they are stored."""
+    if reading.in_chans not in (1, 3):
+        bands = picture.split() if picture.mode in ("LA", "RGBA", "RGBX") else ()
+        if len(bands) == reading.in_chans:
+            return _windowed(np.stack([np.asarray(band) for band in bands], -1), reading)
+        raise ValueError(mismatch(1 if picture.mode in ("1", "L") else 3, reading.in_chans))
+    shown = opaque(picture, reading).convert("RGB")
+    if reading.windowed:
+        return _windowed(np.asarray(shown), reading)
+    return (shown if reading.in_chans == 3 else shown.convert("L"),)
+
+
+def _windowed(values: np.ndarray, reading: Reading) -> Layers:
+    return to_layers(Raster(values=values, window=(0.0, 255.0)), reading)
+
+
+def opaque(picture: Image.Image, reading: Reading) -> Image.Image:
+    """Composited over the background, in whatever way a picture is transparent."""
+    if not picture.has_transparency_data:
+        return picture
+    straight = picture.convert("LA") if picture.mode == "La" else picture
+    behind = Image.new("RGBA", picture.size, (*colour_of(reading), 255))
+    return Image.alpha_composite(behind, straight.convert("RGBA"))

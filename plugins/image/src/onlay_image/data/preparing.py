@@ -1,0 +1,84 @@
+"""Settings of the way from an image file to a tensor."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from onlay.config.base import Config
+
+MAX_PIXELS = 89_478_485
+"""Where Pillow begins to warn of decompression bombs: about 350 MB in memory."""
+
+Byte = Annotated[int, Field(ge=0, le=255)]
+Window = tuple[float, float]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Deviation = Annotated[float, Field(gt=0)]
+
+
+class ImagePreprocess(Config):
+    """From an image file to a tensor. What is left out is the backbone's own."""
+
+    img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width, one number for a square; default: the backbone's."""
+
+    resize: Literal["crop", "squash"] = "crop"
+    """`crop`: the short side to img_size / crop_pct, then the centre; `squash`: both sides to
+    img_size, whatever the shape (VTAB)."""
+
+    crop_pct: float | None = Field(default=None, gt=0, le=1)
+    """Share of the short side that the centre crop keeps; default: the backbone's."""
+
+    interpolation: Literal["bicubic", "bilinear", "nearest", "lanczos"] | None = None
+    """Default: the backbone's."""
+
+    normalize: Literal["backbone", "imagenet", "half", "none"] = "backbone"
+    """Mean and standard deviation: those of the backbone's pretraining, of ImageNet (ARC, NOAH,
+    FacT), 0.5 and 0.5 (RLRR), or none, pixels in [0, 1] (Bi-Adapter, Adapter-X). Published results
+    on one benchmark differ in this, by up to 1.5 points."""
+
+    mean: tuple[float, ...] | None = None
+    """One mean for each channel, on the scale of 0 (black) to 1 (white), instead of those that
+    `normalize` names; for channels that are not red, green and blue."""
+
+    std: tuple[Deviation, ...] | None = None
+    """One standard deviation for each channel, likewise."""
+
+    value_range: Window | None = None
+    """Values, in the file's own numbers, that become black and white: `[-160, 240]` for soft tissue
+    in CT, `[0, 4095]` for 12 bits in 16, `[0, 10000]` for reflectances. Default: all that the type
+    can hold (0 to 65535 for 16 bits, 0 to 1 for floats), or the window that a DICOM file brings."""
+
+    percentile: tuple[Percent, Percent] | None = None
+    """Instead: the percentiles of each picture that become black and white, such as `[1, 99]`."""
+
+    background: Literal["white", "black"] | tuple[Byte, Byte, Byte] = "white"
+    """What is seen through transparent pixels: a colour's name, or red, green and blue up to
+    255."""
+
+    frame: NonNegativeInt = 0
+    """Which frame of an animation, a stack of pages or a DICOM series is the picture."""
+
+    max_pixels: PositiveInt = MAX_PIXELS
+    """A picture of more pixels, as stored or as resized before it is cropped, is refused: four
+    bytes of memory each, several times over."""
+
+    augment: Literal["none", "flip", "crop_flip", "random_resized_crop"] = "none"
+    """While training: `flip` mirrors half of the images; `crop_flip` crops anywhere instead of in
+    the centre and mirrors (FGVC); `random_resized_crop` also varies scale and shape, and
+    mirrors."""
+
+    @model_validator(mode="after")
+    def _one_window(self) -> Self:
+        refuse_empty(self.value_range, self.percentile)
+        return self
+
+
+def refuse_empty(value_range: Window | None, percentile: Window | None) -> None:
+    """Raise a `ValueError` for two windows, or for one that is empty or the wrong way round."""
+    if value_range is not None and percentile is not None:
+        raise ValueError("`value_range` and `percentile` exclude each other")
+    for name, given in (("value_range", value_range), ("percentile", percentile)):
+        if given is not None and given[0] >= given[1]:
+            raise ValueError(f"`{name}` is [low, high], and {given[0]:g} is not below {given[1]:g}")

@@ -1,0 +1,128 @@
+"""TIFF that Pillow cannot open or would reduce: deep colours, many bands, doubles, signed bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from onlay.firstparty import install
+from onlay_image.data.raster import Alpha, Layers, Raster, to_layers, window_of
+from onlay_image.data.reading import Reading, no_frame
+from onlay_image.timm_types import TiffPage
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_UNCOMPRESSED = 1
+_ORIENTATION = 274
+_TURNED = (5, 6, 7, 8)
+_ALPHA: Mapping[int, Alpha] = {1: "premultiplied", 2: "straight"}
+_COLOURS = 3
+
+
+def read_tiff(path: Path, reading: Reading) -> Layers | None:
+    """The channels of a file that is better not left to Pillow; `None` for any other.
+
+    Raises:
+        ValueError, OSError: what cannot be read, is too large or does not fit.
+    """
+    from tifffile import TiffFile
+
+    with TiffFile(path) as file:
+        pages = _pages(list(file.pages), reading)
+        if not pages:
+            return None
+        first = pages[0]
+        bands = len(pages) * first.samplesperpixel
+        reading.refuse_large(first.imagewidth, first.imagelength, bands)
+        values = [_values(page, path, number) for number, page in enumerate(pages, reading.frame)]
+    return to_layers(_raster(first, np.concatenate(values, -1), reading), reading)
+
+
+def _pages(pages: list[TiffPage], reading: Reading) -> list[TiffPage]:
+    """The page that is read; all, if each is one of as many bands as the backbone takes; none, if
+    Pillow reads it as well."""
+    many = reading.in_chans not in (1, _COLOURS)
+    if many and len(pages) == reading.in_chans and pages[0].samplesperpixel == 1:
+        return list(pages)
+    if reading.frame >= len(pages):
+        raise ValueError(no_frame(len(pages), reading.frame))
+    page = pages[reading.frame]
+    bare = page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+    if _scrambled(page) and not bare:
+        raise ValueError("Pillow does not turn such a TIFF upright; save it as PNG")
+    return [page] if bare and (many or _scrambled(page) or not _ordinary(page)) else []
+
+
+def _scrambled(page: TiffPage) -> bool:
+    """Turned and not compressed: Pillow takes rows for columns before it turns them."""
+    return page.tags.valueof(_ORIENTATION, 1) in _TURNED and page.compression == _UNCOMPRESSED
+
+
+def _ordinary(page: TiffPage) -> bool:
+    """Bytes or bits of grey or colour, with opacity or without."""
+    if page.bitspersample > 8 or page.sampleformat != 1:
+        return False
+    if page.photometric == _RGB:
+        return page.samplesperpixel in (_COLOURS, _COLOURS + 1)
+    return page.samplesperpixel == 1 or _opacity(page) is not None
+
+
+def _values(page: TiffPage, path: Path, number: int) -> np.ndarray:
+    """(H, W, S), upright."""
+    if not set(page.axes) <= set("YXS") or page.axes[-2:] not in ("YX", "XS"):
+        raise ValueError(f"its axes are `{page.axes}`, and not those of a picture")
+    try:
+        values = page.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        return _through_pillow(page, path, number, error)
+    values = np.moveaxis(values, 0, -1) if page.axes == "SYX" else np.atleast_3d(values)
+    return _upright(values, page.tags.valueof(_ORIENTATION, 1))
+
+
+def _through_pillow(page: TiffPage, path: Path, number: int, error: Exception) -> np.ndarray:
+    """Grey values, which Pillow keeps whole, and which it has more ways to decompress."""
+    if page.samplesperpixel > 1:
+        raise ValueError(
+            f"its compression `{page.compression.name}` needs `imagecodecs`:"
+            f" {install('onlay-image[tiff]')}"
+        ) from error
+    with Image.open(path, formats=["TIFF"]) as picture:
+        picture.seek(number)
+        upright = np.asarray(ImageOps.exif_transpose(picture))
+    return upright.astype(page.dtype)[..., None]
+
+
+def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """By the tag, which is that of EXIF: 2 to 4 mirror, 5 to 8 also swap rows and columns."""
+    if orientation in _TURNED:
+        values = values.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values[::-1] if orientation in (3, 4, 7, 8) else values
+
+
+def _opacity(page: TiffPage) -> Alpha | None:
+    """Whether one channel follows the others and is opacity."""
+    own = _COLOURS if page.photometric == _RGB else 1
+    extra = [int(kind) for kind in page.extrasamples]
+    return _ALPHA.get(extra[0]) if len(extra) == 1 == page.samplesperpixel - own else None
+
+
+def _raster(page: TiffPage, values: np.ndarray, reading: Reading) -> Raster:
+    """Opacity is composited; what else follows red, green and blue is no part of the picture."""
+    alpha = _opacity(page)
+    if page.photometric == _RGB and alpha is None and reading.in_chans != values.shape[-1]:
+        values = values[..., :_COLOURS]
+    if values.dtype == bool:
+        values = values.astype(np.uint8)
+    return Raster(
+        values=values,
+        window=window_of(page.dtype, page.bitspersample),
+        alpha=alpha,
+        inverted=page.photometric == _WHITE_IS_ZERO,
+    )
