@@ -9,14 +9,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from onlay.streams import stdout_to_stderr
 
 if TYPE_CHECKING:
     from onlay.config.base import Config
-
-T = TypeVar("T")
 
 
 def resolve(path: str) -> Any:
@@ -28,9 +26,8 @@ def resolve(path: str) -> Any:
         return getattr(import_module(module), attribute)
 
 
-class ByPath(Generic[T]):
-    """A field that holds a thing, such as a configuration class, or its import path, and gives the
-    thing.
+class ByPath:
+    """A field that holds a thing or its import path, and gives the thing.
 
     A path is resolved when the thing is first asked for, so that listing plugins imports none.
     """
@@ -38,14 +35,34 @@ class ByPath(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, descriptor: Any, owner: type) -> T:
+    def __get__(self, descriptor: Any, owner: type) -> Any:
         if descriptor is None:
             raise AttributeError("a dataclass field without a default")
         given = vars(descriptor)[self.name]
         return resolve(given) if isinstance(given, str) else given
 
-    def __set__(self, descriptor: Any, given: T | str) -> None:
+    def __set__(self, descriptor: Any, given: Any) -> None:
         vars(descriptor)[self.name] = given
+
+
+class ConfigClass(ByPath):
+    """A configuration class."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, descriptor: Any, owner: type) -> type[Config]: ...
+
+        def __set__(self, descriptor: Any, given: type[Config] | str) -> None: ...
+
+
+class Suffixes(ByPath):
+    """A frozen set of suffixes."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, descriptor: Any, owner: type) -> frozenset[str]: ...
+
+        def __set__(self, descriptor: Any, given: frozenset[str] | str) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +74,7 @@ class Method:
     """
 
     name: str
-    config: ByPath[type[Config]] = ByPath()
+    config: ConfigClass = ConfigClass()
     attach: str
     summary: str
     needs: frozenset[str] = frozenset()
@@ -105,7 +122,7 @@ class Backbone:
     """
 
     name: str
-    config: ByPath[type[Config]] = ByPath()
+    config: ConfigClass = ConfigClass()
     build: str
     modality: str
     summary: str
@@ -127,7 +144,7 @@ class Modality:
 
     name: str
     reader: str
-    suffixes: ByPath[frozenset[str]] = ByPath()
+    suffixes: Suffixes = Suffixes()
     """What its files end in, in lower case and with the dot; or an import path of the set."""
     summary: str
     preprocessing: str | None = None
@@ -146,7 +163,7 @@ class Task:
     """
 
     name: str
-    config: ByPath[type[Config]] = ByPath()
+    config: ConfigClass = ConfigClass()
     build: str
     summary: str
     examples: Sequence[Mapping[str, Any]] = ({},)
@@ -167,7 +184,7 @@ class Dataset:
     """
 
     name: str
-    config: ByPath[type[Config]] = ByPath()
+    config: ConfigClass = ConfigClass()
     build: str
     modality: str
     summary: str

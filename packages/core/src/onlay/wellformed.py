@@ -60,9 +60,11 @@ def _check_name(kind: str, name: object) -> None:
 
 def _check_fields(kind: str, descriptor: Any, expected: type) -> None:
     for name, hint in get_type_hints(expected).items():
-        if name != "config" and not _fits(getattr(descriptor, name), hint):
-            given = type(getattr(descriptor, name)).__name__
-            wanted = expected.__annotations__[name]
+        value = vars(descriptor).get(name, getattr(expected, name, None))  # a path is not followed
+        by_path = hint is descriptors.Suffixes
+        if name != "config" and not _fits(value, frozenset[str] | str if by_path else hint):
+            given = type(value).__name__
+            wanted = "frozenset[str]" if by_path else expected.__annotations__[name]
             raise TypeError(
                 f"`{name}` of the {kind} `{descriptor.name}` must be `{wanted}`, not `{given}`"
             )
