@@ -23,6 +23,7 @@ from onlay.report import TrainableReport
 
 if TYPE_CHECKING:
     from onlay.config.base import Config
+    from onlay.features import Features
 
 
 class AdaptedModel(nn.Module):
@@ -120,7 +121,15 @@ class AdaptedModel(nn.Module):
 
     def _output(self, inputs: Tensor) -> Tensor:
         levels = getattr(self.head, "levels", ())
-        return self.head(self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels))
+        inputs = self.anatomy.prepared(inputs)
+        return self.answer(self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels))
+
+    def answer(self, features: Features) -> Tensor:
+        """The task's output from what the backbone gives, in the head's dtype."""
+        own = next((p.dtype for p in self.head.parameters()), None)
+        if own is None or torch.is_autocast_enabled(features.patches.device.type):
+            return self.head(features)
+        return self.head(features.to(own))
 
     def loss(self, batch: tuple[Tensor, Any], *, share: float | Tensor = 1.0) -> Tensor:
         """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method.

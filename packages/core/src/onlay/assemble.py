@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from onlay.adapted import AdaptedModel
@@ -103,12 +104,12 @@ def attach(
             if not built.anatomy.freeze_bn:
                 place.thaw_statistics()
             host.load("method", method.name, "attach")(place, config)
-            place.adapter.to(next(built.module.parameters()).device)
+            place.adapter.to(**_beside(built.module))
             attachments.add(name, place.adapter)
             model = AdaptedModel(
                 built,
                 place.adapter,
-                head.to(next(built.module.parameters()).device),
+                head.to(**_beside(built.module)),
                 method=config,
                 task=task,
                 name=name,
@@ -121,6 +122,15 @@ def attach(
             attachments.remove(name, built.module)
             raise
         return model
+
+
+def _beside(backbone: nn.Module) -> dict[str, Any]:
+    """Where adapter and head go: they are float32 beside a backbone in half precision, too."""
+    first = next(backbone.parameters())
+    return {
+        "device": first.device,
+        "dtype": torch.float64 if first.dtype == torch.float64 else None,
+    }
 
 
 def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:

@@ -6,11 +6,11 @@ Shapes: B batch, D width, N patch or group tokens, P inserted tokens, G groups.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, dtype
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,12 @@ class Features:
     groups of a cloud (B, D, G) after the last norm."""
     inputs: Tensor | None = None
     """What the backbone was given, where heads need it: clouds (B, N, 3 + further columns)."""
+
+    def to(self, wanted: dtype) -> Features:
+        """The same in another dtype; layout and inputs as they are."""
+        if self.patches.dtype == wanted:
+            return self
+        names = ("cls", "prompts", "patches", "pooled")
+        found = {name: getattr(self, name) for name in names}
+        cast = {name: None if x is None else x.to(wanted) for name, x in found.items()}
+        return replace(self, **cast, levels=[x.to(wanted) for x in self.levels])

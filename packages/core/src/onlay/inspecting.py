@@ -138,11 +138,11 @@ def observe(
     found: list[_Seen] = []
     levels = getattr(model.head, "levels", ())
     inserted = model.adapter.tokens
-    bare = _bare(model.eval(), inputs)
+    bare, given = _bare(model.eval(), inputs), model.anatomy.prepared(inputs)
     kept = block_outputs(model.anatomy)
     with model.acting(), torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
-        features = model.anatomy.encode(inputs, inserted=inserted, levels=levels)
-        output = model.head(features)
+        features = model.anatomy.encode(given, inserted=inserted, levels=levels)
+        output = model.answer(features)
     signals = [_signal(seen, model) for seen in found if hasattr(seen.module, "shown")]
     signals += [_change(block, values, model) for block, values in changes(adapted, bare)]
     return Observation(
@@ -207,7 +207,7 @@ def by_name(found: Sequence[Shown]) -> dict[str, list[Shown]]:
 def _bare(model: AdaptedModel, inputs: Tensor) -> Outputs:
     """What the blocks give without the adapter; its tokens are not there."""
     with torch.no_grad(), model.disabled(), block_outputs(model.anatomy) as found:
-        model.anatomy.encode(inputs)
+        model.anatomy.encode(model.anatomy.prepared(inputs))
     return found
 
 

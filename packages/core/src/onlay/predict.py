@@ -83,7 +83,7 @@ def _readable(
 def _with_points(inputs_NC: Tensor, answer: Answer) -> Answer:
     if not isinstance(answer, PartsPrediction):
         return answer
-    rows = inputs_NC[:, :3].double().cpu().tolist()
+    rows = inputs_NC[:, :3].cpu().double().tolist()
     return replace(answer, points=tuple(tuple(round(x, 6) for x in row) for row in rows))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import torch
 from torch import Tensor, nn
 
 from onlay.anatomy.parts import Anatomy, Site
@@ -75,6 +76,7 @@ class Adapter(nn.Module):
     def engage(self) -> None:
         """Install every hook and let the trainable copies stand in."""
         self.undos += self.anatomy.follow()
+        self._tell_dtype()
         ranks = {site.path: rank for rank, site in enumerate(self.anatomy.all_sites())}
         for replacement in self.replacements:
             self.undos += replacement.install()
@@ -98,6 +100,23 @@ class Adapter(nn.Module):
             self.undos.pop().remove()
         for swap in self.swaps:
             swap.exchange()
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """What its modules compute in, its copies apart; none where it has none."""
+        mine = (m for name, m in self.named_children() if name not in ("thawed", "replaced"))
+        tensors = (t for m in mine for t in (*m.parameters(), *m.buffers()))
+        return next((t.dtype for t in tensors if t.is_floating_point()), None)
+
+    def _tell_dtype(self) -> None:
+        dtype = self.dtype
+        for pipe in self.pipes.values():
+            pipe.dtype = dtype
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Adapter:
+        super()._apply(fn, recurse)
+        self._tell_dtype()
+        return self
 
     def train_backbone(self, mode: bool, *, active: bool) -> None:
         """Set the mode of the backbone's modules, now or for when this adapter acts; batch norms

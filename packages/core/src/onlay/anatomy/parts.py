@@ -150,6 +150,11 @@ class Anatomy(ABC):
     def layout(self, block: int, *, inserted: int = 0) -> Layout:
         """Where tokens lie at the entry of a block during the current (or last) `encode`."""
 
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """Inputs in the dtype that the network computes in, whatever it was converted to."""
+        own = next((p.dtype for p in self.model.parameters() if p.is_floating_point()), None)
+        return inputs if own is None or not inputs.is_floating_point() else inputs.to(own)
+
     def follow(self) -> list[Undo]:
         """Hooks that note where tokens lie while an adapter is active, so that `layout` is right
         also where the backbone is called by itself and not through `encode`."""

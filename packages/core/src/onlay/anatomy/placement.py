@@ -11,7 +11,7 @@ from onlay.anatomy.adapter import BATCH_NORMS, Adapter
 from onlay.anatomy.parts import Anatomy, Block, Site, Stage
 from onlay.anatomy.pipe import Branch, Insertion, Tap
 from onlay.anatomy.replacing import FrozenMap
-from onlay.anatomy.standing import Swap
+from onlay.anatomy.standing import Swap, show
 from onlay.anatomy.targets import Replaceable
 from onlay.errors import AnatomyError
 from onlay.features import Layout
@@ -199,7 +199,7 @@ class Placement:
         if name in owner._parameters:
             copy = nn.Parameter(copy)
         swap = Swap(self.anatomy.model, path, copy)
-        self.adapter.thawed.place(swap)
+        show(self.adapter.thawed, swap)
         self.adapter.swaps.append(swap)
 
     @staticmethod

@@ -124,19 +124,20 @@ class Names(MutableMapping[str, Any]):
 
 
 class Thawed(nn.Module):
-    """A tree of the copies under the names that the originals have in the backbone."""
+    """A tree of the copies under the names that the originals have in the backbone; no methods of
+    its own, which could be names there."""
 
     def __init__(self) -> None:
         super().__init__()
         tables: Any = Names(), Names()
         self._parameters, self._buffers = tables
 
-    def place(self, swap: Swap) -> None:
-        """Show the copy of `blocks.0.norm2.weight` under that name."""
-        home = self
-        for part in filter(None, swap.home.split(".")):
-            if part not in home._modules:
-                home.add_module(part, Thawed())
-            home = home._modules[part]  # type: ignore[assignment]
-        table: Any = _table(home, swap.parameter)
-        table.swaps[swap.name] = swap
+
+def show(tree: Thawed, swap: Swap) -> None:
+    """Let a tree have the copy of `blocks.0.norm2.weight` under that name."""
+    for part in filter(None, swap.home.split(".")):
+        if part not in tree._modules:
+            tree.add_module(part, Thawed())
+        tree = tree._modules[part]  # type: ignore[assignment]
+    table: Any = _table(tree, swap.parameter)
+    table.swaps[swap.name] = swap

@@ -25,6 +25,8 @@ def fingerprint(trunk: Mapping[str, Tensor]) -> str:
 def _sample(tensor: Tensor) -> Tensor:
     flat = tensor.reshape(-1)
     if flat.numel() > SAMPLES:
-        where = torch.linspace(0, flat.numel() - 1, SAMPLES, dtype=torch.float64).long()
+        where = torch.linspace(
+            0, flat.numel() - 1, SAMPLES, dtype=torch.float64, device="cpu"
+        ).long()
         flat = flat[where.to(flat.device)]
-    return flat.to("cpu", torch.float64 if flat.is_floating_point() else torch.int64)
+    return flat.cpu().to(torch.float64 if flat.is_floating_point() else torch.int64)

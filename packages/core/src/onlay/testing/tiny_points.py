@@ -24,7 +24,7 @@ class _Groups(nn.Module):
         self.shape, self.place = nn.Linear(3 * GROUP, width), nn.Linear(3, width)
 
     def forward(self, clouds: Tensor) -> Tensor:
-        groups, centres = grouped(clouds)
+        groups, centres = (x.to(self.shape.weight) for x in grouped(clouds))
         return self.shape((groups - centres[:, :, None]).flatten(2)) + self.place(centres)
 
 
@@ -51,6 +51,10 @@ class TinyPointsAnatomy(TinyAnatomy):
 
     _centres: Tensor = torch.zeros(1, 1, 3)
 
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """Coordinates as they are; the network rounds what it has grouped."""
+        return inputs
+
     def _see(self, inputs: Tensor) -> None:
         self._centres = grouped(inputs.detach())[1]
 
@@ -61,7 +65,7 @@ class TinyPointsAnatomy(TinyAnatomy):
         return Points(self._centres, prefix=1 + inserted)
 
     def example(self, batch: int = 1) -> Tensor:
-        return normal_like(next(self.model.parameters()), batch, 12 * GROUP, 3)
+        return normal_like(next(self.model.parameters()), batch, 12 * GROUP, 3).float()
 
 
 def tiny_points(seed: int = 0, **kwargs: Any) -> BuiltBackbone:

@@ -83,6 +83,10 @@ class PointAnatomy(Anatomy):
         """Right after the learned tokens of pretraining."""
         return self.prefix
 
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """Coordinates stay as they are; the network rounds what it has grouped."""
+        return inputs
+
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         patches_BGK3, centres_BG3 = self.model.group(inputs[..., :3])
         self._note(centres_BG3)
@@ -106,7 +110,7 @@ class PointAnatomy(Anatomy):
         return Points(self.centres, prefix=self.prefix + inserted)
 
     def example(self, batch: int = 1) -> Tensor:
-        return normal_like(self.model.norm.weight, batch, self.npoints, 3)
+        return normal_like(self.model.norm.weight, batch, self.npoints, 3).float()
 
     def make_room(self, block: int, count: int) -> list[Undo]:
         return []  # positions are widened by the network itself

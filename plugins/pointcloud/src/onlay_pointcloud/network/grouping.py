@@ -31,7 +31,9 @@ class Grouping(nn.Module):
         self.kept: OrderedDict[bytes, Tensor] = OrderedDict()
 
     def forward(self, points_BN3: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches (B, G, K, 3) relative to their centres, and the centres (B, G, 3)."""
+        """Patches (B, G, K, 3) relative to their centres, and the centres (B, G, 3), in float32 or
+        wider."""
+        points_BN3 = points_BN3.to(torch.promote_types(points_BN3.dtype, torch.float32))
         kept = not self.training and not torch.compiler.is_compiling()
         index = self._looked_up(points_BN3) if kept else self._indices(points_BN3)
         centres_BG3 = take(points_BN3, index[:, :, 0])

@@ -65,9 +65,10 @@ class PointMae(nn.Module):
 
     def forward_groups(self, patches_BGK3: Tensor, centres_BG3: Tensor) -> Tensor:
         """The same from groups that are already made."""
-        tokens_BGD = self.reduce_dim(self.encoder(patches_BGK3))
+        own = self.norm.weight.dtype  # groups are made in float32, whatever the network is in
+        tokens_BGD = self.reduce_dim(self.encoder(patches_BGK3.to(own)))
         x_BTD = torch.cat([*self._prefix("token", tokens_BGD), tokens_BGD], dim=1)
-        pos_BGD = self.pos_embed(centres_BG3)
+        pos_BGD = self.pos_embed(centres_BG3.to(own))
         pos_BTD = torch.cat([*self._prefix("pos", pos_BGD), pos_BGD], dim=1)
         return self.norm(self.blocks(x_BTD, pos_BTD))
 
