@@ -107,6 +107,17 @@ DEFECTS: dict[str, Defect] = {
         "after reloading",
         modules.Averaging,
     ),
+    "aliasing": Defect(
+        "conversion_keeps_state_and_network_one",
+        "after reloading",
+        modules.Aliasing,
+        declared=IDENTITY,
+    ),
+    "reading_weights": Defect(
+        "runs_beside_a_backbone_in_half_precision",
+        "dtype",
+        modules.ReadingWeights,
+    ),
     "forgotten_bias": Defect(
         "folds_exactly",
         "outputs move",

@@ -59,6 +59,7 @@ def on_points(z_BGd: Tensor, kernels_Bdk: Tensor, nearest_BGk: Tensor) -> Tensor
 def nearest_centres(centres_BG3: Tensor, neighbours: int) -> Tensor:
     """Indices of each group's nearest centres, itself first, (B, G, k); of equal distances the
     lower index."""
+    centres_BG3 = centres_BG3.float()  # there is none for half precision
     distance_BGG = torch.cdist(
         centres_BG3, centres_BG3, compute_mode="donot_use_mm_for_euclid_dist"
     )

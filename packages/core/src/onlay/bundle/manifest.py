@@ -30,6 +30,8 @@ class BackboneRecord(Config):
     """The backbone config; empty where the user brought a model object of unknown origin."""
     fingerprint: str
     """SHA-256 over names, shapes and sampled values of its tensors."""
+    fingerprint_rounded: dict[str, str] = Field(default_factory=dict)
+    """The same of its tensors rounded to `bfloat16` and to `float16`."""
     parameters: int = Field(ge=1)
     """How many parameters it has, without its classifier."""
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as from_safetensors
 from torch import Tensor, nn
 
-from onlay.bundle.fingerprint import fingerprint
+from onlay.bundle.fingerprint import narrow_dtype, same_weights
 from onlay.bundle.hub import PREFIX, download
 from onlay.bundle.manifest import FORMAT_VERSION, Manifest
 from onlay.bundle.replacing import leftover
@@ -234,8 +234,17 @@ def _source(manifest: Manifest, folder: Path) -> Mapping[str, Any]:
 
 
 def _check_backbone(model: AdaptedModel, manifest: Manifest, folder: Path) -> None:
-    if fingerprint(untouched_trunk(model)) != manifest.backbone.fingerprint:
-        raise BundleError(
-            f"the bundle `{folder}` was trained on other weights of `{manifest.backbone.label}`"
-            f" than `{model.built.label}` has now (fingerprints differ)"
-        )
+    trunk = untouched_trunk(model)
+    if same_weights(trunk, manifest.backbone):
+        return
+    narrow = narrow_dtype(trunk)
+    why = (
+        f"fingerprints differ, also for its dtype, `{narrow}`: load onto the weights in float32"
+        f" and convert the model afterwards"
+        if narrow
+        else "fingerprints differ"
+    )
+    raise BundleError(
+        f"the bundle `{folder}` was trained on other weights of `{manifest.backbone.label}`"
+        f" than `{model.built.label}` has now ({why})"
+    )

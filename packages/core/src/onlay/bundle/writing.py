@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save as to_safetensors
 
 from onlay.bundle.card import model_card
-from onlay.bundle.fingerprint import fingerprint
+from onlay.bundle.fingerprint import fingerprint, when_rounded
 from onlay.bundle.manifest import BackboneRecord, Manifest
 from onlay.bundle.replacing import replace_folder
 from onlay.bundle.seal import KEY, sha256_of
@@ -60,7 +60,7 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
 
 def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> Manifest:
     """The manifest of a model as it is now."""
-    report = model.trainable_report()
+    report, trunk = model.trainable_report(), untouched_trunk(model)
     return Manifest(
         method=model.method.model_dump(mode="json"),
         task=model.task.model_dump(mode="json"),
@@ -68,7 +68,8 @@ def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> 
         backbone=BackboneRecord(
             label=model.built.label,
             source=dict(model.built.source),
-            fingerprint=fingerprint(untouched_trunk(model)),
+            fingerprint=fingerprint(trunk),
+            fingerprint_rounded=when_rounded(trunk),
             parameters=report.backbone,
         ),
         labels=list(model.head.labels),

@@ -70,12 +70,41 @@ def check_is_finite_in_bfloat16(case: MethodCase) -> None:
         rounded = model(inputs)
         loss = model.loss((inputs, targets))
     loss.backward()
+    _require_finite_gradients(model)
+    _near(rounded, exact)
+
+
+def _require_finite_gradients(model: AdaptedModel) -> None:
     named = model.trained_parameters().items()
     bad = [n for n, p in named if p.grad is not None and not bool(p.grad.isfinite().all())]
     require(not bad, f"gradients of {listed(bad)} are not finite")
+
+
+def _near(rounded: Tensor, exact: Tensor) -> None:
     require(bool(rounded.isfinite().all()), "outputs are not finite")
     worst = (rounded.float() - exact).abs().max() / exact.abs().max().clamp(min=1)
     require(bool(worst < 0.2), f"outputs are off by {worst:.2g} of their size")
+
+
+def check_runs_beside_a_backbone_in_half_precision(case: MethodCase) -> None:
+    """Beside a backbone in bfloat16 or half it trains in float32, its outputs and gradients are
+    finite, and its outputs near those beside the backbone in float32."""
+    for dtype in (torch.bfloat16, torch.float16):
+        built = case.bare()
+        built.module.to(dtype)
+        model, exact = case.moved(built), case.moved()
+        exact.load_trained_state(model.trained_state())
+        inputs, targets = case.batch(exact)
+        model.loss((inputs, targets)).backward()
+        _require_finite_gradients(model)
+        _near(model(inputs), exact(inputs))
+        narrow = [n for n, p in model.trained_parameters().items() if _narrow(n, p)]
+        require(not narrow, f"{listed(narrow)} trains in {dtype}")
+
+
+def _narrow(name: str, parameter: Tensor) -> bool:
+    own = not name.startswith("adapter.thawed.")  # a copy has the dtype of what it stands in for
+    return own and parameter.dtype.itemsize < 4
 
 
 def check_compiles(case: MethodCase) -> None:
@@ -94,8 +123,6 @@ def check_compiles(case: MethodCase) -> None:
 def check_recomputes_to_the_same_gradients(case: MethodCase) -> None:
     """Gradient checkpointing changes no gradient, under one seed, and none is missing."""
     model = case.moved()
-    if not hasattr(model.backbone, "set_grad_checkpointing"):
-        return
     batch = case.batch(model)
     expected = _gradients(model.train(), batch)
     model.set_grad_checkpointing(True)

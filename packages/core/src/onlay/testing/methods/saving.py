@@ -49,6 +49,21 @@ def check_bundle_reloads_to_the_same_outputs(case: MethodCase) -> None:
     _reloads(case, model, "cpu")
 
 
+def check_conversion_keeps_state_and_network_one(case: MethodCase) -> None:
+    """Converted to float64 and back after attaching, what trains and what moves is still what the
+    network computes with: a bundle written after further steps gives its outputs."""
+    model = case.model()
+    batch = case.batch(model)
+    step(model, batch)
+    model.double().float()
+    step(model, batch, 2)
+    named = dict(model.adapter.named_parameters()) | dict(model.adapter.named_buffers())
+    for swap in model.adapter.swaps:
+        own = named[f"thawed.{swap.path}"]
+        require(own is swap.copy, f"`{swap.path}` of the bundle is not that of the network")
+    _reloads(case, model, "cpu")
+
+
 def check_bundle_of_an_accelerator_loads_on_the_cpu(case: MethodCase) -> None:
     """A bundle that was written on an accelerator loads on the CPU and gives its outputs there."""
     device = torch.accelerator.current_accelerator()
