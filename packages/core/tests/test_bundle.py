@@ -6,10 +6,13 @@ import hashlib
 import json
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from markdown_it import MarkdownIt
+from ruamel.yaml import YAML
 from safetensors.torch import load as load_bytes
 from safetensors.torch import load_file, save_file
 from safetensors.torch import save as save_tensors
@@ -90,11 +93,40 @@ def test_files_are_those_that_hub_tools_know(bundle, model):
     assert config["packages"]["method"]["distribution"] == "onlay"
 
 
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "![x](http://evil/x.png)",
+    "[here](http://evil)",
+    "cat\n\n# Heading\n\n| a | b |",
+    "`a` | ``b",
+    "\x1b[31mred\u202egnp",
+    "---\nlicense: mine",
+]
+
+
+def test_names_in_a_card_are_text(tmp_path, host):
+    model = onlay.adapt(tiny_backbone(), "linear", labels=HOSTILE, host=host)
+    metrics = {"a | b": 0.5, "<b>": 0.25}
+    record = {"metrics": metrics, "dataset": "<img src=x>", "command": "onlay `x`\n# y"}
+    card = (model.save_pretrained(tmp_path / "b", record=record) / "README.md").read_text()
+    _, head, body = card.split("---\n", 2)
+    shown = MarkdownIt("commonmark", {"html": True}).enable("table").render(body)
+    tags = set(re.findall(r"</?(\w+)", shown))
+    own = {"h1", "p", "ul", "li", "code", "pre", "table", "thead", "tbody", "tr", "th", "td"}
+    assert tags == own
+    assert shown.count("<h1>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+    assert "<code>![x](http://evil/x.png)</code>" in shown
+    assert "<code>a | b</code></td>" in shown
+    assert "\\x1b[31mred\\u202egnp" in shown
+    assert "license" not in YAML(typ="safe").load(head)
+
+
 def test_card_states_what_was_measured_and_leaves_no_blank(bundle):
     card = (bundle / "README.md").read_text()
     assert card.startswith("---\n")
     assert "library_name: onlay" in card
-    assert "| test.top1 | 0.875 |" in card
+    assert "| `test.top1` | 0.875 |" in card
     assert "dataset: `pets`" in card
     assert "More Information" not in card
     assert "None" not in card

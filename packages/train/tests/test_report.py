@@ -101,10 +101,9 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
     from matplotlib.image import imread
 
     history = [RECORD | {"epoch": epoch} for epoch in (1, 2, 3)]
-    plot_run(history, tmp_path / "a.png", "top1", title="arc on digits")
-    plot_comparison(
-        {"arc": history, "full": []}, {"arc": 0.9}, tmp_path / "b.png", "top1", title="digits"
-    )
+    odd = r"a$\frac{$ [/b]"  # neither a formula nor markup
+    plot_run(history, tmp_path / "a.png", "top1", title=f"arc on {odd}")
+    plot_comparison({odd: history, "full": []}, {odd: 0.9}, tmp_path / "b.png", "top1", title=odd)
     for name in ("a.png", "b.png"):
         pixels = imread(tmp_path / name)
         assert pixels.shape[:2] == (540, 1350)
@@ -113,13 +112,14 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
 
 def test_mean_and_sample_deviation_over_seeds() -> None:
     runs = [replace(SUMMARY, metrics={"test_top1": score}) for score in (0.5, 0.7, 0.9)]
-    found = Comparison({"arc": runs, "once": runs[:1]})
+    found = Comparison({"arc": runs, "once": runs[:1], "a[/b]": runs[:1]})
     assert found.mean("arc") == pytest.approx(0.7)
     assert found.deviation("arc") == pytest.approx(0.2)
     assert found.deviation("once") == 0
     text = StringIO()
     Console(file=text, width=140).print(found.table())
     assert "70.0 ± 20.0 %" in text.getvalue()
+    assert "a[/b]" in text.getvalue()
     assert " 50.0 %" in text.getvalue()
 
 

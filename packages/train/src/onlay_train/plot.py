@@ -29,7 +29,7 @@ def plot_run(history: History, path: Path, metric: str, *, title: str) -> None:
         _line(metrics, history, f"{split}_{metric}", split)
     _finish(losses, "loss")
     _finish(metrics, metric, percent=True)
-    figure.suptitle(title)
+    figure.suptitle(_plain(title))
     _save(figure, path)
 
 
@@ -44,15 +44,14 @@ def plot_comparison(
         if split:
             _line(curves, history, f"{split}_{metric}", f"{name} ({split})")
     _finish(curves, metric, percent=True)
-    drawn = bars.barh(
-        list(scores), list(scores.values()), color=[f"C{i}" for i in range(len(scores))]
-    )
+    names, colours = [_plain(name) for name in scores], [f"C{i}" for i in range(len(scores))]
+    drawn = bars.barh(names, list(scores.values()), color=colours)
     bars.bar_label(drawn, [f"{100 * value:.1f} %" for value in scores.values()], padding=3)
-    bars.set(xlim=(0, 1.18), title=f"{metric} at the end")
+    bars.set(xlim=(0, 1.18), title=_plain(f"{metric} at the end"))
     bars.xaxis.set_major_formatter(PercentFormatter(1.0))
     bars.invert_yaxis()
     bars.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title)
+    figure.suptitle(_plain(title))
     _save(figure, path)
 
 
@@ -64,14 +63,19 @@ def _save(figure: Figure, path: Path) -> None:
         file.write(picture.getvalue())
 
 
+def _plain(text: str) -> str:
+    """A name as it is: a dollar would begin a formula."""
+    return text.replace("$", r"\$")
+
+
 def _line(axes: Axes, history: History, key: str, label: str) -> None:
     points = [(record["epoch"], record[key]) for record in history if key in record]
     if points:
-        axes.plot(*zip(*points, strict=True), label=label)
+        axes.plot(*zip(*points, strict=True), label=_plain(label))
 
 
 def _finish(axes: Axes, label: str, *, percent: bool = False) -> None:
-    axes.set(xlabel="epoch", ylabel=label)
+    axes.set(xlabel="epoch", ylabel=_plain(label))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

@@ -3,7 +3,7 @@
 const EYE = [1.6, 1.6, 1.0];
 const MARGIN = 0.06; // of a small picture
 const row = (input, i) => signal().points ? i : input.nearest[i];
-const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 // Where fewer parts agree a colour is paler; what is not chosen is light grey.
 function colours(block, input) {
@@ -18,7 +18,7 @@ function hovered(block, input) {
   const said = block.values.map((_, n) => {
     const [sentence, values] = words(block, n), lines = [escaped(sentence)];
     for (let k = 0; k < values.length; k += 12)
-      lines.push(values.slice(k, k + 12).map(label).join(" "));
+      lines.push(values.slice(k, k + 12).map(label).map(escaped).join(" "));
     return lines.join("<br>");
   });
   const group = signal().points || signal().legend === false ? () => ""

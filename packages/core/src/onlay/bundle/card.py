@@ -9,6 +9,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from onlay.bundle.manifest import Manifest
+from onlay.bundle.markdown import cell, code
+from onlay.guard import shown
 
 _PIPELINES = {"image": "image-classification"}
 
@@ -41,7 +43,7 @@ def _on_the_hub(manifest: Manifest) -> bool:
 
 def _index(manifest: Manifest, record: Mapping[str, Any]) -> dict[str, Any]:
     metrics = [{"type": k, "name": k, "value": v} for k, v in manifest.metrics.items()]
-    dataset = str(record.get("dataset", "unnamed"))
+    dataset = shown(str(record.get("dataset", "unnamed")))
     result = {
         "task": {"type": _PIPELINES.get(manifest.modality, manifest.task["name"])},
         "dataset": {"name": dataset, "type": dataset},
@@ -53,7 +55,7 @@ def _index(manifest: Manifest, record: Mapping[str, Any]) -> dict[str, Any]:
 def _body(manifest: Manifest, record: Mapping[str, Any], size: int) -> Iterator[str]:
     method, backbone = manifest.method["name"], manifest.backbone
     count = sum(manifest.parameters.values())
-    yield f"# `{method}` on `{backbone.label}`\n"
+    yield f"# {code(method)} on {code(backbone.label)}\n"
     yield (
         f"An Onlay adapter: {count:,} trained parameters"
         f" ({100 * count / backbone.parameters:.2f} % of the frozen backbone's"
@@ -61,17 +63,16 @@ def _body(manifest: Manifest, record: Mapping[str, Any], size: int) -> Iterator[
     )
     parts = ", ".join(f"{part} {n:,}" for part, n in manifest.parameters.items())
     yield f"- trained parameters: {parts}"
-    yield f"- classes ({len(manifest.labels)}): {', '.join(manifest.labels[:20])}" + (
-        ", ..." if len(manifest.labels) > 20 else ""
-    )
+    more = ", ..." if len(manifest.labels) > 20 else ""
+    yield f"- classes ({len(manifest.labels)}): {', '.join(map(code, manifest.labels[:20]))}{more}"
     yield f"- backbone weights: fingerprint `{backbone.fingerprint[:16]}`"
     for name in ("dataset", "split", "seed", "epochs", "command"):
         if record.get(name) is not None:
-            yield f"- {name}: `{record[name]}`"
+            yield f"- {name}: {code(record[name])}"
     versions = {p["distribution"]: p["version"] for p in manifest.packages.values()}
-    yield "- made with " + ", ".join(f"{name} {v}" for name, v in sorted(versions.items())) + "\n"
+    yield "- made with " + ", ".join(code(f"{n} {v}") for n, v in sorted(versions.items())) + "\n"
     if manifest.metrics:
         yield "| metric | value |\n|---|---|"
-        yield from (f"| {name} | {value:.4g} |" for name, value in manifest.metrics.items())
+        yield from (f"| {cell(name)} | {value:.4g} |" for name, value in manifest.metrics.items())
         yield ""
     yield "```python\nimport onlay\n\nmodel = onlay.load('path/to/this/folder')\n```\n"
