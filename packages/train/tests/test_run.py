@@ -112,8 +112,9 @@ def test_training_learns_and_eval_repeats_the_figure(
     config = configure("data.train=400", "train.epochs=15", "train.lr=0.03", "data.held_out=60")
     summary = train(config, host, console=quiet)
     assert summary.metrics["test_top1"] > 0.6  # four classes
-    metrics, count = evaluate_run(config.out, host)
-    assert count == 60
+    found = evaluate_run(config.out, host)
+    metrics = found.metrics
+    assert (found.samples, found.what, found.notes) == (60, "test part", ())
     assert metrics["top1"] == pytest.approx(summary.metrics["test_top1"])
     assert metrics["loss"] == pytest.approx(summary.metrics["test_loss"], abs=1e-5)
 
@@ -141,7 +142,7 @@ def test_the_best_epoch_is_kept(
     assert summary.chosen_epoch == scores.index(max(scores)) + 1
     assert summary.metrics[f"{split}_top1"] == max(scores)
     name = "validation" if split == "validation" else "test"
-    metrics, _ = evaluate_run(config.out, host, split=name)
+    metrics = evaluate_run(config.out, host, split=name).metrics
     assert metrics["top1"] == pytest.approx(max(scores))
 
 
@@ -164,7 +165,7 @@ def test_half_precision_and_recomputation_leave_a_whole_bundle(
     summary = train(config, host, console=quiet)
     tensors = onlay.load(config.out, host=host).trained_state()
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
-    metrics, _ = evaluate_run(config.out, host)
+    metrics = evaluate_run(config.out, host).metrics
     assert metrics["loss"] == pytest.approx(summary.metrics["test_loss"], rel=0.02)
 
 

@@ -70,7 +70,7 @@ def test_voted_metrics_have_names_of_their_own(
     assert {"voted_top1", "voted_mean_class", "voted_loss"} <= found.keys()
     assert not {"top1", "loss"} & found.keys()
 
-    plain, _ = evaluate_run(run, host)
+    plain = evaluate_run(run, host).metrics
     assert "voted_top1" not in plain
     config, model = load_config(run / "config.yaml", (), host=host), load(run, host=host)
     test = resolve(host.find("dataset", "stripes").build)(config.data, {}, 0).test

@@ -16,6 +16,7 @@ from onlay_image.data import csv_file, folder
 from onlay_image.data.config import (
     ImageCsvConfig,
     ImageFolderConfig,
+    ImagePreprocess,
 )
 
 SPEC = {
@@ -213,3 +214,24 @@ def test_what_is_wrong_with_a_csv(tmp_path: Path) -> None:
     fails(lambda: in_csv(path), f"there is no image `{tmp_path / 'ant' / '9.png'}`")
     csv_of(path, "path,label,split\nant/0.png,ant,test\n")
     fails(lambda: in_csv(path, val_size=0), "there are no images to train on")
+
+
+# --- all of it, for a finished model --------------------------------------------------------------
+
+
+def test_all_of_a_folder_or_a_table_is_judged(tmp_path: Path) -> None:
+    """Some of a model's classes, in its own order; pictures are prepared without chance."""
+    class_folders(tmp_path / "test", {"bee": 2, "ant": 1})
+    labels = ("cat", "bee", "ant")
+    preprocess = ImagePreprocess(augment="flip")
+    config = ImageFolderConfig(path=tmp_path, preprocess=preprocess)
+    found = folder.whole(config, SPEC, labels)
+    assert [found.everything[i][1] for i in range(3)] == [2, 1, 1]
+    assert found.everything.chance is None
+    assert list(found.parts) == ["test"]
+    assert (found.occurring, found.digest) == (2, "")
+    path = csv_of(tmp_path / "new.csv", "file_name;class\ntest/bee/0.png; bee\n")
+    table = csv_file.whole(ImageCsvConfig(path=path), SPEC, labels)
+    pixels, target = table.everything[0]
+    assert (round(pixels.mean().item() * 255), labels[target]) == (GREYS["bee"], "bee")
+    fails(lambda: folder.whole(config, SPEC, ("cat", "bee")), "`ant`", "does not know")

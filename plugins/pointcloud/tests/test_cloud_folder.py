@@ -284,3 +284,14 @@ def test_what_was_not_measured_is_counted_and_said_once(
 def test_columns_are_for_files(spec: dict[str, Any], fails: Callable) -> None:
     config = ShapesConfig.model_validate({"preprocess": {"extra": ["nx"]}})
     fails(lambda: shapes.build(config, spec, 0), "`preprocess.extra` is for clouds that are files")
+
+
+def test_all_of_a_folder_is_judged(
+    tmp_path: Path, folder: Callable, spec: dict[str, Any], fails: Callable
+) -> None:
+    folder(spec, count=3, test_size=2, val_size=0)
+    config = CloudFolderConfig(path=tmp_path)
+    found = cloud_folder.whole(config, spec, ("table", "lamp", "chair"))
+    assert [target for _, target in found.everything] == [2] * 3 + [1] * 3
+    assert torch.equal(found.everything[0][0], found.everything[0][0])
+    fails(lambda: cloud_folder.whole(config, spec, ("lamp",)), "`chair`")

@@ -33,3 +33,19 @@ class Splits:
     """For the log and the model card; `counts` has the items of each split and class,
     `{"train": {"cat": 50, "dog": 48}}`, which class weights are made of; `notes` are sentences for
     people, such as which files were left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """All of some data, as a finished model is judged on it: nothing is split off, nothing is
+    changed by chance, and a target is an index into the classes of the model."""
+
+    everything: Dataset[Any]
+    parts: Mapping[str, Dataset[Any]]
+    """As the data lie: `train`, `validation` and `test`, as far as there are any, or `whole`."""
+    occurring: int
+    """How many of the classes there are items of."""
+    digest: str = ""
+    """That of `Splits` if a run were trained on these data; empty where none could be."""
+    notes: tuple[str, ...] = ()
+    """Sentences for people."""

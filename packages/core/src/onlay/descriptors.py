@@ -188,6 +188,9 @@ class Dataset:
     build: str
     modality: str
     summary: str
+    whole: str | None = None
+    """`whole(config, input_spec, labels) -> onlay.data.Whole`, for `onlay eval` on data that the
+    run was not trained on; without it one part of them is judged, as `build` divides them."""
     example: str | None = None
     """`example(folder: Path) -> Mapping`: writes a small data set of this layout into an empty
     folder and gives the settings that read it, for `onlay plugins check`."""

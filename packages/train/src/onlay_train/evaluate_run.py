@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from onlay.bundle import load
+from onlay.bundle.reading import read_manifest
 from onlay.config import load as load_config
 from onlay.config.run import RunConfig
-from onlay.data import Splits
-from onlay.descriptors import resolve
-from onlay.errors import DataError, RunError
+from onlay.errors import RunError
 from onlay.host import PluginHost
 from onlay_train.engine import loader_workers, make_accelerator
 from onlay_train.evaluation import Evaluation
 from onlay_train.folder import RunFolder
+from onlay_train.judged import judged
 from onlay_train.loaders import size
 from onlay_train.voting import Voted, Voter
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Metrics of what was judged."""
+
+    metrics: Mapping[str, float]
+    samples: int
+    split: str
+    """`test`, `validation`, `train`, or `all`."""
+    what: str
+    """The same in words."""
+    notes: Sequence[str] = ()
+    """What should be known beside."""
 
 
 def evaluate_run(
     run: Path,
     host: PluginHost,
     *,
-    split: str = "test",
+    split: str | None = None,
     overrides: Iterable[str] = (),
     votes: int = 0,
-) -> tuple[dict[str, float], int]:
-    """The metrics of a split and the number of its samples.
+) -> Judgement:
+    """Judge the run's own data, by default their test part, or other ones, by default all of them.
 
-    With `votes` they are those of the mean over so many ballots (see `onlay_train.voting`), under
-    names of their own: `voted_top1`.
+    With `votes` metrics are those of the mean over so many ballots (see `onlay_train.voting`),
+    under names of their own: `voted_top1`.
 
     Raises:
         RunError: the folder is no finished run.
@@ -42,15 +55,18 @@ def evaluate_run(
     folder = RunFolder(run)
     if not folder.config.exists() or not folder.bundle.exists():
         raise RunError(f"`{run}` is no finished run: it needs `config.yaml` and `bundle/`")
-    config = load_config(folder.config, overrides, host=host)
+    own, config = _configs(folder.config, list(overrides), host)
     model = load(folder.bundle, host=host)
-    splits = _splits(config, model.built.input_spec, host)
-    if tuple(splits.labels) != tuple(model.head.labels):
-        raise DataError(
-            f"the data has the classes {_few(splits.labels)},"
-            f" the bundle was trained for {_few(model.head.labels)}"
-        )
-    part = _part(splits, split, config)
+    found = judged(
+        config,
+        own,
+        split=split,
+        digest=read_manifest(folder.bundle).data.get("split", ""),
+        labels=model.head.labels,
+        input_spec=model.built.input_spec,
+        host=host,
+    )
+    part = found.dataset
     accelerator = make_accelerator(config.train)
     workers = loader_workers(config.train, accelerator.device, accelerator.num_processes)
     called = accelerator.prepare_model(model, evaluation_mode=True)
@@ -59,26 +75,22 @@ def evaluate_run(
         part, called = Voted(part, votes, config.data.name), Voter(called)
         batch_size = max(1, batch_size // votes)
     evaluation = Evaluation(part, accelerator, batch_size=batch_size, workers=workers)
-    model.head.prepare(splits)
     metrics = evaluation(called, model)
     if votes:
         metrics = {f"voted_{name}": value for name, value in metrics.items()}
-    host.evaluated(model, split, metrics)
-    return metrics, size(part)
+    host.evaluated(model, found.split, metrics)
+    return Judgement(metrics, size(part), found.split, found.what, found.notes)
 
 
-def _splits(config: RunConfig, input_spec: object, host: PluginHost) -> Splits:
-    build = resolve(host.find("dataset", config.data.name).build)
-    return build(config.data, input_spec, config.train.seed)
-
-
-def _part(splits: Splits, split: str, config: RunConfig) -> Dataset:
-    part = getattr(splits, split)
-    if part is None:
-        have = [n for n in ("train", "validation", "test") if getattr(splits, n) is not None]
-        raise DataError(f"`{config.data.name}` has no {split} part (have: {', '.join(have)})")
-    return part
-
-
-def _few(labels: tuple[str, ...]) -> str:
-    return ", ".join(f"`{label}`" for label in labels[:5]) + (" ..." if len(labels) > 5 else "")
+def _configs(path: Path, overrides: Sequence[str], host: PluginHost) -> tuple[RunConfig, RunConfig]:
+    """The run's own, and that of the data to judge, which are prepared as the run's unless the
+    overrides say how."""
+    own = load_config(path, (), host=host)
+    if not overrides:
+        return own, own
+    config = load_config(path, overrides, host=host)
+    ours, theirs = getattr(own.data, "preprocess", None), getattr(config.data, "preprocess", None)
+    if type(ours) is type(theirs) and not any("preprocess" in word for word in overrides):
+        data = config.data.model_copy(update={"preprocess": ours})
+        config = config.model_copy(update={"data": data})
+    return own, config

@@ -26,6 +26,10 @@ _EXAMPLES = tuple(
 layers, rotated, in windows."""
 
 
+_OF_FILES = ("folder", "csv_file")
+"""Layouts without published parts, all of which can be judged."""
+
+
 @hookimpl
 def register_modalities() -> Iterable[Modality]:
     """Images."""
@@ -80,6 +84,7 @@ def register_datasets() -> Iterable[Dataset]:
             build=f"onlay_image.data.{module}:build",
             modality="image",
             summary=summary,
+            whole=f"onlay_image.data.{module}:whole" if module in _OF_FILES else None,
             example=None if name == "digits" else f"onlay_image.data.samples:{name}",
         )
 

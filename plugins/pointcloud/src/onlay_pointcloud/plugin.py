@@ -79,6 +79,7 @@ def register_datasets() -> Iterable[Dataset]:
             build=f"onlay_pointcloud.data.{name}:build",
             modality="points",
             summary=summary,
+            whole=f"onlay_pointcloud.data.{name}:whole" if name == "cloud_folder" else None,
             example=f"onlay_pointcloud.data.samples:{name}",
         )
 

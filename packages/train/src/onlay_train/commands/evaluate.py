@@ -19,9 +19,7 @@ from onlay_train.commands.train import silent_elsewhere
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
-    default="test",
-    show_default=True,
-    help="Part of the data.",
+    help="Part of the data; default: the test part of the run's own data, all of other data.",
 )
 @click.option(
     "--votes",
@@ -34,26 +32,30 @@ def evaluate(
     host: PluginHost,
     run: Path,
     overrides: tuple[str, ...],
-    split: str,
+    split: str | None,
     votes: int | None,
     as_json: bool,
 ) -> None:
     """Evaluate the bundle of a finished run: onlay eval RUN [KEY=VALUE...]
 
-    Overrides change the run's configuration, its data for example: data.path=other/photographs.
-    Metrics that were voted on have names of their own, such as voted_top1, and stand alone.
+    Overrides change the run's configuration, its data for example: of data.path=other/photographs
+    all is judged, whatever its layout, for the run has seen none of it. Metrics that were voted on
+    have names of their own, such as voted_top1, and stand alone.
     """
     with silent_elsewhere():
         from onlay_train.evaluate_run import evaluate_run
 
-        metrics, count = evaluate_run(run, host, split=split, overrides=overrides, votes=votes or 0)
+        found = evaluate_run(run, host, split=split, overrides=overrides, votes=votes or 0)
     if as_json:
         voted = {"votes": votes} if votes else {}
-        facts = {"run": str(run), "split": split, "samples": count}
-        click.echo(json.dumps(facts | voted | metrics))
+        facts = {"run": str(run), "split": found.split, "samples": found.samples}
+        click.echo(json.dumps(facts | voted | {"notes": list(found.notes)} | {**found.metrics}))
         return
-    click.echo(f"{run}: {split} part, {count:,} samples" + (f", {votes} votes" if votes else ""))
-    width = max(12, *map(len, metrics))
-    for name, value in metrics.items():
+    for note in found.notes:
+        click.echo(note)
+    counted = f"{found.samples:,} samples" + (f", {votes} votes" if votes else "")
+    click.echo(f"{run}: {found.what}, {counted}")
+    width = max(12, *map(len, found.metrics))
+    for name, value in found.metrics.items():
         shown = f"{value:.4f}" if name.endswith("loss") else f"{100 * value:.2f} %"
         click.echo(f"  {name:<{width}} {shown:>10}")

@@ -18,7 +18,11 @@ class ImageData(ListedConfig):
     """How images become tensors."""
 
 
-class ImageFolderConfig(FilesConfig, ImageData):
+class ImageFilesConfig(FilesConfig, ImageData):
+    """What folders and tables of images have."""
+
+
+class ImageFolderConfig(ImageFilesConfig):
     """A folder of class folders: `cat/1.jpg`, `dog/2.jpg`, or the same below `train`, `val`,
     `test`.
     """
@@ -29,7 +33,7 @@ class ImageFolderConfig(FilesConfig, ImageData):
     """The folder."""
 
 
-class ImageCsvConfig(FilesConfig, ImageData):
+class ImageCsvConfig(ImageFilesConfig):
     """A table with the columns `path`, `label` and perhaps `split` (train, val or test): CSV, also
     with semicolons or tabs."""
 

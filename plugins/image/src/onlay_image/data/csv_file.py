@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from onlay.data import Splits
+from onlay.data import Splits, Whole
 from onlay.label_tables import LabelTable
 from onlay.layouts import divided
 from onlay_image.data.config import ImageCsvConfig
-from onlay_image.data.splits import NOUN, make_splits
+from onlay_image.data.splits import NOUN, make_splits, make_whole
 
 
 def build(config: ImageCsvConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
@@ -18,6 +18,19 @@ def build(config: ImageCsvConfig, input_spec: Mapping[str, Any], seed: int) -> S
     Raises:
         DataError: what `LabelTable.layout`, `divided` and `make_splits` raise.
     """
-    table = LabelTable(config.path, config.root or config.path.parent, NOUN)
-    listing = divided(table.layout(config, config.columns), config, NOUN)
+    listing = divided(_table(config).layout(config, config.columns), config, NOUN)
     return make_splits(listing, config, input_spec, config.labels)
+
+
+def whole(config: ImageCsvConfig, input_spec: Mapping[str, Any], labels: Sequence[str]) -> Whole:
+    """All images of the table, for a model of these classes.
+
+    Raises:
+        DataError: as `build`, but for parts and classes that are absent; a class that is unknown.
+    """
+    known = config.model_copy(update={"labels": tuple(labels)})
+    return make_whole(_table(config).layout(known, config.columns), config, input_spec, labels)
+
+
+def _table(config: ImageCsvConfig) -> LabelTable:
+    return LabelTable(config.path, config.root or config.path.parent, NOUN)

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from onlay.data import Splits
+from onlay.data import Splits, Whole
+from onlay.judging import whole
+from onlay.layouts import Layout
 from onlay.listed import listed
 from onlay.listing import Item, Listing, targets
-from onlay_image.data.config import ImageData
+from onlay_image.data.config import ImageData, ImageFilesConfig
 from onlay_image.data.images import Images
 from onlay_image.data.pictures import check_pictures
 from onlay_image.data.preprocess import geometry, resolve, training_steps
@@ -38,7 +40,7 @@ def make_splits(
     facts = resolve(config.preprocess, input_spec)
     found = listed(listing, config, NOUN, labels)
     listing, labels = found.listing, found.labels
-    _check_files(listing, Reading.of(facts))
+    _check_files(listing.parts(), Reading.of(facts))
     fit, chance = training_steps(facts, config.preprocess.augment)
     return Splits(
         train=_images(listing.train, labels, facts, fit, chance),
@@ -51,11 +53,28 @@ def make_splits(
     )
 
 
-def _check_files(listing: Listing, reading: Reading) -> None:
+def make_whole(
+    layout: Layout, config: ImageFilesConfig, input_spec: Mapping[str, Any], labels: Sequence[str]
+) -> Whole:
+    """All images of a layout, for a model of these classes.
+
+    Raises:
+        DataError: what `onlay.judging.whole` raises, or an image that cannot be read.
+    """
+    facts = resolve(config.preprocess, input_spec)
+    _check_files(layout.parts, Reading.of(facts))
+
+    def make(items: Sequence[Item]) -> Images:
+        return _images(items, labels, facts, geometry(facts))
+
+    return whole(layout, config, labels, NOUN, make)
+
+
+def _check_files(parts: Mapping[str, Sequence[Item]], reading: Reading) -> None:
     """All files, or the first of each class in each part: enough to see what kind they are."""
-    items = [item for items in listing.parts().values() for item in items]
+    items = [item for each in parts.values() for item in each]
     if len(items) > CHECKED_UP_TO:
-        firsts = [{i.label: i for i in reversed(each)} for each in listing.parts().values()]
+        firsts = [{i.label: i for i in reversed(each)} for each in parts.values()]
         items = [item for first in firsts for item in first.values()]
     check_pictures([item.source for item in items if isinstance(item.source, Path)], reading)
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from onlay.config.data import ValidationConfig
-from onlay.data import Splits
+from onlay.data import Splits, Whole
+from onlay.judging import whole
+from onlay.layouts import Layout
 from onlay.listed import listed
 from onlay.listing import Item, Listing, stratified, targets
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.clouds import Clouds, Labelled, TrainingClouds
-from onlay_pointcloud.data.config import CloudData
+from onlay_pointcloud.data.config import CloudData, CloudFolderConfig
 from onlay_pointcloud.data.preprocess import LeftOut, Loader, refuse_columns, resolve
 
 NOUN = "cloud"
@@ -59,6 +61,22 @@ def make_splits(
 def _facts(found: Mapping[str, Any], left_out: LeftOut) -> Mapping[str, Any]:
     notes = (*found.get("notes", ()), *left_out.notes())
     return {**found, **left_out.facts(), **({"notes": notes} if notes else {})}
+
+
+def make_whole(
+    layout: Layout, config: CloudFolderConfig, input_spec: Mapping[str, Any], labels: Sequence[str]
+) -> Whole:
+    """All clouds of a layout, for a model of these classes.
+
+    Raises:
+        DataError: what `onlay.judging.whole` raises; a cloud that cannot be used, when it is met.
+    """
+    load = Loader(resolve(config.preprocess, input_spec))
+
+    def make(items: Sequence[Item]) -> Clouds:
+        return Clouds(_labelled(items, labels, load))
+
+    return whole(layout, config, labels, NOUN, make)
 
 
 def with_validation(
