@@ -10,19 +10,23 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from torch.nn import Linear
 
 from onlay import PluginHost, hookimpl, streams
+from onlay.adopting import adopted
 from onlay.cli import main
 from onlay.config.base import Config
-from onlay.descriptors import Command, Exporter, Method
+from onlay.descriptors import Backbone, Command, Exporter, Method, resolve
 from onlay.errors import PluginError
 from onlay.guard import guarded, in_words, shown
 from onlay.methods.config import LinearConfig
 from onlay.streams import stdout_to_stderr
+from onlay.testing import tiny_backbone
 
 Install = Callable[..., None]
 
@@ -155,6 +159,57 @@ def test_a_handler_that_the_plugin_puts_stays() -> None:
 def test_a_sentence_of_ours_has_no_type_and_no_line() -> None:
     assert in_words(PluginError("use another one")) == "use another one"
     assert shown("a\tb \x07 \u2028 c") == r"a b \x07 c"
+
+
+def backbone(name: str, adopt: str) -> Backbone:
+    class Own(Config):
+        """A test's own."""
+
+        name: str
+
+    Own.model_fields["name"].default = name
+    paths = {"build": "a:b", "provides": "a:b", "adopt": adopt}
+    return Backbone(name=name, config=Own, modality="image", summary="x", **paths)
+
+
+def test_one_that_fails_to_know_a_model_leaves_it_to_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def furious(module: Any) -> None:
+        raise ZeroDivisionError("no idea")
+
+    def knowing(module: Any) -> Any:
+        return built if module is built.module else None
+
+    class Plugin:
+        @hookimpl
+        def register_backbones(self) -> Any:
+            yield backbone("absent", "no_such_module:adopt")
+            yield backbone("furious", "adopters:furious")
+            yield backbone("knowing", "adopters:knowing")
+
+    built, host = tiny_backbone(), PluginHost.discover(only="")
+    adopters = ModuleType("adopters")
+    vars(adopters).update(furious=furious, knowing=knowing)
+    monkeypatch.setitem(sys.modules, "adopters", adopters)
+    host.add(Plugin(), name="acme")
+    assert adopted(built.module, host) is built
+    with pytest.raises(PluginError, match="`acme` failed in `no_such_module:adopt`"):
+        adopted(Linear(2, 2), host)
+
+
+def test_what_an_import_path_leads_to_fails_in_words(site: Install) -> None:
+    site("ant", "raise SystemExit('no licence')")
+    for path, said in (
+        ("dist_ant_module:read", "SystemExit: no licence (dist_ant_module.py, line 1)"),
+        ("math:no_such", "AttributeError: module 'math' has no attribute 'no_such'"),
+        ("no path", "ModuleNotFoundError"),
+        ("", "ValueError"),
+    ):
+        with pytest.raises(PluginError) as told:
+            resolve(path)
+        assert str(told.value).startswith(f"`{path}` cannot be imported: {said}")
+        assert told.value.__cause__ is not None
 
 
 # --- what is registered

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from onlay.errors import OnlayError, PluginError
+from onlay.guard import in_words
 from onlay.streams import stdout_to_stderr
 
 if TYPE_CHECKING:
@@ -18,7 +20,21 @@ if TYPE_CHECKING:
 
 
 def resolve(path: str) -> Any:
-    """The object behind `"package.module:attribute"`."""
+    """The object behind `"package.module:attribute"`.
+
+    Raises:
+        PluginError: it cannot be imported; the failure is chained.
+    """
+    try:
+        return imported(path)
+    except OnlayError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"`{path}` cannot be imported: {in_words(error)}") from error
+
+
+def imported(path: str) -> Any:
+    """As `resolve` does, with the failure as it is, for who knows whose plugin it is."""
     module, _, attribute = path.partition(":")
     if module in sys.modules:
         return getattr(import_module(module), attribute)

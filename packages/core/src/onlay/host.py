@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onlay.descriptors import resolve
+from onlay.descriptors import imported
 from onlay.discovery import Candidate, PluginRecord, from_file, installed
 from onlay.errors import OnlayError, PluginError
 from onlay.firstparty import install
@@ -127,7 +127,7 @@ class PluginHost:
         claim = self._registry.claim(kind, name)
         path = getattr(claim.descriptor, part)
         with _charged_to(claim.record, path):
-            return resolve(path)
+            return imported(path)
 
     def owner(self, kind: str, name: str) -> PluginRecord:
         """The plugin that brings the name; fails as `find` does."""

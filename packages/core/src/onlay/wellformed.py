@@ -12,6 +12,12 @@ from onlay import descriptors
 NAME = re.compile(r"\w[\w.+-]*")
 """What can be typed in a run file and on a command line as it is."""
 
+BY_PATH: Mapping[Any, Any] = {
+    descriptors.ConfigClass: Any,
+    descriptors.Suffixes: frozenset[str],
+}
+"""What a field holds that may also be an import path."""
+
 
 def check_descriptor(kind: str, descriptor: Any, names: Sequence[str]) -> None:
     """Raise a `TypeError` or `ValueError` for what cannot be a `kind`, beside `names` of the same
@@ -60,11 +66,11 @@ def _check_name(kind: str, name: object) -> None:
 
 def _check_fields(kind: str, descriptor: Any, expected: type) -> None:
     for name, hint in get_type_hints(expected).items():
-        value = vars(descriptor).get(name, getattr(expected, name, None))  # a path is not followed
-        by_path = hint is descriptors.Suffixes
-        if name != "config" and not _fits(value, frozenset[str] | str if by_path else hint):
-            given = type(value).__name__
-            wanted = "frozenset[str]" if by_path else expected.__annotations__[name]
+        value = vars(descriptor).get(name)
+        if hint in BY_PATH and (hint is descriptors.ConfigClass or isinstance(value, str)):
+            continue  # `check_config` looks at the one, and a path is followed when it is used
+        if not _fits(value, BY_PATH.get(hint, hint)):
+            wanted, given = expected.__annotations__[name], type(value).__name__
             raise TypeError(
                 f"`{name}` of the {kind} `{descriptor.name}` must be `{wanted}`, not `{given}`"
             )
