@@ -31,6 +31,6 @@ def unpackable(promised: int, path: Path, what: str) -> None:
     held = max(FREE, PACKED * path.stat().st_size)
     if promised > held:
         raise Malformed(
-            f"it promises {what}, {promised:,} bytes unpacked, which is more than {PACKED} times"
-            f" what it holds"
+            f"it promises {what}, {promised:,} bytes unpacked, more than is believed of"
+            f" {path.stat().st_size:,}"
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from onlay.errors import DataError
 from onlay.listing import Item
+from onlay_pointcloud.data.bounds import Malformed, unpackable
 from onlay_pointcloud.data.readers import attempted
 
 
@@ -33,15 +36,30 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import h5py
 
     with h5py.File(path, "r") as file:
-        for name in ("data", "label"):
-            if name not in file:
-                have = ", ".join(f"`{key}`" for key in file) or "nothing"
-                raise DataError(f"`{path}` has no `{name}` (have: {have})")
-        return np.asarray(file["data"]), np.asarray(file["label"])
+        return _array(file, "data", path), _array(file, "label", path)
+
+
+def _array(file: Any, name: str, path: Path) -> np.ndarray:
+    """An array of numbers that lies in this file, no larger than the file can hold."""
+    import h5py
+
+    if name not in file:
+        have = ", ".join(f"`{key}`" for key in list(file)[:12]) or "nothing"
+        raise DataError(f"`{path}` has no `{name}` (have: {have})")
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise Malformed(f"`{name}` lies in another file, or elsewhere in this one")
+    found = file[name]
+    if not isinstance(found, h5py.Dataset) or found.shape is None or found.dtype.kind not in "fiu":
+        raise Malformed(f"`{name}` is no array of numbers")
+    if found.is_virtual or found.external:
+        raise Malformed(f"`{name}` lies in other files")
+    pieces = prod(found.chunks or ()) * found.dtype.itemsize
+    unpackable(max(found.size * found.dtype.itemsize, pieces), path, f"`{name}`")
+    return np.asarray(found)
 
 
 def _check(path: Path, data: np.ndarray, numbers: np.ndarray, classes: int) -> None:
-    if data.ndim != 3 or data.shape[2] < 3 or data.dtype.kind not in "fiu":
+    if data.ndim != 3 or data.shape[2] < 3 or not data.shape[1] or data.dtype.kind not in "fiu":
         raise DataError(
             f"`data` of `{path}` is {data.dtype} of the shape {data.shape}, not numbers of the"
             " shape (clouds, points, 3)"

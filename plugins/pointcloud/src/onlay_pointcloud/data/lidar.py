@@ -9,6 +9,7 @@ import numpy as np
 
 from onlay_pointcloud.data.bounds import Malformed, enough, unpackable
 from onlay_pointcloud.data.columns import Wanted
+from onlay_pointcloud.data.laz import check_laz
 from onlay_pointcloud.data.scan import Scan
 
 NOISE = (7, 18)
@@ -43,6 +44,7 @@ def _read(path: Path) -> Any:
         what = f"{header.point_count:,} points"
         if header.are_points_compressed:
             unpackable(promised, path, what)
+            check_laz(path)
         else:
             enough(promised, path.stat().st_size - header.offset_to_point_data, what)
         return file.read()

@@ -112,7 +112,8 @@ def attempted(path: Path, read: Callable[[Path], T]) -> T:
     if not path.stat().st_size:
         raise DataError(f"`{path}` is empty")
     try:
-        return read(path)
+        with np.errstate(all="ignore"):  # what overflows is found among the points
+            return read(path)
     except DataError:
         raise
     except Malformed as error:
