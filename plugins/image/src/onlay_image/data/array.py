@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from onlay_image.data.colours import mismatch
 from onlay_image.data.pillow_file import from_bytes
 from onlay_image.data.raster import Layers, Raster, to_layers, window_of
 from onlay_image.data.reading import Reading
@@ -57,4 +56,7 @@ def _channels_last(values: np.ndarray, in_chans: int) -> np.ndarray:
             return values
         if values.shape[0] == count:
             return np.moveaxis(values, 0, -1)
-    raise ValueError(mismatch(min(values.shape[0], values.shape[-1]), in_chans))
+    raise ValueError(
+        f"it is of shape {values.shape}, and the backbone takes {in_chans} channels, first or last:"
+        f" set the backbone's `in_chans`, or give pictures of {in_chans}"
+    )

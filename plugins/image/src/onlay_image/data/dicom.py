@@ -99,6 +99,8 @@ def _range(file: File) -> tuple[float, float]:
         return 0.0, 2.0 ** int(file.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
     bits, signed = int(file.BitsStored), int(file.PixelRepresentation)
     least, most = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    slope, shift = float(file.get("RescaleSlope", 1)), float(file.get("RescaleIntercept", 0))
+    slope, shift = 1.0, 0.0
+    if "RescaleSlope" in file and "RescaleIntercept" in file:  # pydicom, too, wants both
+        slope, shift = float(file.RescaleSlope), float(file.RescaleIntercept)
     low, high = sorted((least * slope + shift, most * slope + shift))
     return low, high
