@@ -26,6 +26,7 @@ from onlay.firstparty import install
 
 NOUNS = {"dataset": "data set"}
 LINE = re.compile(r"^<!-- (\w+):? ?(.*?) -->$", re.MULTILINE)
+README = Path(__file__).parents[1] / "README.md"
 MATRIX = Path(__file__).parent / "reference" / "matrix.json"
 HOST = PluginHost.discover()
 
@@ -184,6 +185,14 @@ def to_install(*names: str) -> Iterator[str]:
     yield f"To install it, {install(*names)}."
 
 
+def readme(*heading: str) -> Iterator[str]:
+    """A section of README, with its links as they are from the site's home."""
+    text = README.read_text(encoding="utf-8")
+    found = re.search(rf"^## {re.escape(' '.join(heading))}\n(.*?)^## ", text, re.M | re.S)
+    assert found is not None, f"README has no section `{' '.join(heading)}`"
+    yield found[1].replace("](docs/", "](").strip()
+
+
 def flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, dict):
@@ -219,4 +228,5 @@ PARTS: dict[str, Callable[..., Iterable[str]]] = {
     "documented": documented,
     "matrix": matrix,
     "install": to_install,
+    "readme": readme,
 }

@@ -17,7 +17,7 @@ from onlay.changes import CHANGE, changes
 from onlay.cli import main
 from onlay.errors import AnatomyError
 from onlay.features import Grid
-from onlay.inspecting import Observation, Signal, observe, titles
+from onlay.inspecting import Observation, Signal, made_by, observe, titles
 from onlay.testing import tiny_backbone
 
 FILE = Path(__file__).parent / "data" / "choosy.py"
@@ -247,6 +247,12 @@ def test_two_files_are_on_one_page_and_their_kernels_are_compared(
     sizes = ", ".join(f"{abs(unit) * (91 / 6) ** 0.5:.2g}" for unit in units[0])
     assert f"  kernels: 2 of 1 x 3 in each block, root mean square {sizes}" in lines
     assert Path("x-y.html").read_text() == "x.dots y.dots"
+
+
+def test_made_by_names_the_run_and_the_day() -> None:
+    facts = made_by("inspect", Path("runs/x"))
+    assert facts["run"] == "runs/x"
+    assert re.fullmatch(r"by onlay inspect, \d{4}-\d\d-\d\d \d\d:\d\d", facts["made"])
 
 
 def test_inspect_takes_files_and_no_folder(tmp_path: Path) -> None:

@@ -153,6 +153,15 @@ def test_digits() -> None:
     assert all(n > 90 for n in splits.facts["counts"]["train"].values())
 
 
+def test_fewer_digits_to_train_on_leave_the_other_parts_as_they_are() -> None:
+    whole = digits.build(DigitsConfig(), SPEC, 0)
+    few = digits.build(DigitsConfig(train_size=20), SPEC, 0)
+    assert few.facts["counts"]["train"] == dict.fromkeys("0123456789", 2)
+    for part in ("validation", "test"):
+        ours, theirs = getattr(few, part), getattr(whole, part)
+        assert np.array_equal(ours.sources, theirs.sources)
+
+
 def test_digits_are_those_of_scikit_learn() -> None:
     from sklearn.datasets import load_digits
 

@@ -1,4 +1,4 @@
-"""Onlay adapts frozen vision backbones with adapters of a few hundred kilobytes.
+"""Onlay adapts frozen vision backbones with small adapters.
 
 >>> model = onlay.adapt("onlay_vit_64", "arc", labels=["cat", "dog"])  # doctest: +SKIP
 >>> model.save_pretrained("pets")  # doctest: +SKIP

@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -184,6 +185,11 @@ def view(
         raise ConfigError(f"there is no page to look at for `{modality.name}` inputs yet")
     out.parent.mkdir(parents=True, exist_ok=True)
     resolve(modality.viewer)(observations, out)
+
+
+def made_by(command: str, run: Path) -> dict[str, str]:
+    """What a page says beside the method and the backbone, which the model knows."""
+    return {"run": str(run), "made": f"by onlay {command}, {datetime.now():%Y-%m-%d %H:%M}"}
 
 
 def titles(same: Sequence[Signal] | Sequence[Picture]) -> list[str]:

@@ -102,4 +102,4 @@ def _print_version(ctx: click.Context, option: click.Parameter, value: bool) -> 
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
 def main(plugin: tuple[Path, ...]) -> None:
-    """Adapt frozen vision backbones with adapters of a few hundred kilobytes."""
+    """Adapt frozen vision backbones with small adapters."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,11 +51,11 @@ def inspect(
     same colour scales.
     """
     from onlay.bundle import load
-    from onlay.inspecting import observed, view
+    from onlay.inspecting import made_by, observed, view
 
     model = load(bundle, backbone=backbone, host=host)
     out = out or Path(_named(paths) + ".html")
-    observations = list(observed(model, paths, host, _about(bundle)))
+    observations = list(observed(model, paths, host, made_by("inspect", bundle)))
     view(model, observations, out, host)
     for path, observation in zip(paths, observations, strict=True):
         click.echo(f"{path}: {next(iter(observation.prediction.ranked))}")
@@ -65,11 +64,6 @@ def inspect(
     for line in _compared(observations):
         click.echo(line)
     click.echo(f"page {out}")
-
-
-def _about(bundle: Path) -> dict[str, str]:
-    """What the page says beside the method and the backbone, which the model knows."""
-    return {"run": str(bundle), "made": f"by onlay inspect, {datetime.now():%Y-%m-%d %H:%M}"}
 
 
 def _named(paths: Sequence[Path]) -> str:

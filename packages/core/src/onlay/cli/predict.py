@@ -94,10 +94,10 @@ def predict(
     else:
         _print_table(answers, top)
     if pages is not None:
-        from onlay.inspecting import observed, view
+        from onlay.inspecting import made_by, observed, view
 
-        files = [path for path, _ in answers]
-        for number, observation in enumerate(observed(model, files, host), 1):
+        files, about = [path for path, _ in answers], made_by("predict", bundle)
+        for number, observation in enumerate(observed(model, files, host, about), 1):
             view(model, [observation], pages / f"{number:04d}-{observation.source.stem}.html", host)
         click.echo(f"{len(answers)} pages in {pages}", err=True)
 

@@ -93,11 +93,14 @@ class FgvcConfig(ImageData):
 
 
 class DigitsConfig(ImageData):
-    """scikit-learn's 1,797 handwritten digits (8x8 pixels, enlarged): 1,000 to train, 180 to
-    validate.
+    """scikit-learn's 1,797 handwritten digits (8x8 pixels, enlarged): 180 to validate, 617 to
+    test.
     """
 
     name: Literal["digits"] = "digits"
+
+    train_size: int = Field(1000, ge=20, le=1000)
+    """Digits to train on; the parts to validate and to test on stay the same."""
 
     split_seed: int = 0
     """Seed of the stratified split."""

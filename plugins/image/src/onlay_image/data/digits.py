@@ -16,7 +16,7 @@ TEST, VALIDATION = 617, 180
 
 
 def build(config: DigitsConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
-    """1,000 digits to train, 180 to validate, 617 to test; ink is white on black."""
+    """1,000 digits or fewer to train, 180 to validate, 617 to test; ink is white on black."""
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
@@ -27,4 +27,5 @@ def build(config: DigitsConfig, input_spec: Mapping[str, Any], seed: int) -> Spl
     ]
     rest, test = stratified(items, TEST, config.split_seed, noun="image")
     train, validation = stratified(rest, VALIDATION, config.split_seed, noun="image")
+    train, _ = stratified(train, len(train) - config.train_size, config.split_seed, noun="image")
     return make_splits(Listing(train, validation, test), config, input_spec)
