@@ -81,5 +81,5 @@ def photographed(page: Path, name: str, height: int) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        photographed(images(Path(folder)), "inspect-images.webp", 860)
-        photographed(clouds(Path(folder)), "inspect-cloud.webp", 700)
+        photographed(images(Path(folder)), "inspect-images.webp", 820)
+        photographed(clouds(Path(folder)), "inspect-cloud.webp", 620)
