@@ -139,7 +139,7 @@ def test_no_name_of_the_templates_is_left(folders: dict[str, Path]) -> None:
 def test_it_asks_for_the_core_that_wrote_it(folders: dict[str, Path]) -> None:
     for folder in folders.values():
         project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-        (requirement,) = map(Requirement, project["dependencies"])
+        requirement = Requirement(project["dependencies"][0])
         assert requirement.name == "onlay"
         assert requirement.specifier.contains(version("onlay"), prereleases=True)
 

@@ -21,8 +21,8 @@ from onlay.listing import (
     stratified,
     targets,
 )
+from PIL import Image
 from torch import Tensor
-from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 from .config import MyDatasetConfig
@@ -40,7 +40,7 @@ def build(
     """
     found = listing(config)
     labels = classes_of(found, None, "image")
-    # Goes into the bundle: `onlay predict` prepares a photograph by it.
+    # Goes into the bundle: `onlay predict` prepares a file by it, exactly as `Arrays` does.
     prepared = {"modality": "image", "resize": "squash", "interpolation": "bilinear"}
     return Splits(
         train=Arrays(found.train, labels, input_spec),
@@ -93,8 +93,10 @@ class Arrays(Dataset[tuple[Tensor, int]]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        pixels = torch.from_numpy(read(self.files[index])).permute(2, 0, 1) / 255
-        image = interpolate(pixels[None], self.size, mode="bilinear", antialias=True)[0]
+        height, width = self.size
+        picture = Image.fromarray(read(self.files[index]))
+        fitted = picture.resize((width, height), Image.Resampling.BILINEAR)
+        image = torch.from_numpy(np.array(fitted)).permute(2, 0, 1) / 255
         normal = (image - self.mean[:, None, None]) / self.std[:, None, None]
         return normal, self.targets[index]
 
