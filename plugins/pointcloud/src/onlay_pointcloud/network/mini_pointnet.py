@@ -10,6 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onlay_pointcloud.network.row_norm import RowNorm
+
 
 class MiniPointNet(nn.Module):
     """Two shared perceptrons with a maximum over the group behind each.
@@ -23,10 +25,10 @@ class MiniPointNet(nn.Module):
         super().__init__()
         first, second, third = hidden
         self.first_conv = nn.Sequential(
-            nn.Conv1d(3, first, 1), nn.BatchNorm1d(first), nn.ReLU(), nn.Conv1d(first, second, 1)
+            nn.Conv1d(3, first, 1), RowNorm(first), nn.ReLU(), nn.Conv1d(first, second, 1)
         )
         self.second_conv = nn.Sequential(
-            nn.Conv1d(2 * second, third, 1), nn.BatchNorm1d(third), nn.ReLU(),
+            nn.Conv1d(2 * second, third, 1), RowNorm(third), nn.ReLU(),
             nn.Conv1d(third, embed, 1),
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onlay_pointcloud.network.row_norm import RowNorm
 from onlay_pointcloud.ops.neighbours import interpolate
 
 CATEGORY_WIDTH = 64
@@ -22,8 +23,8 @@ class Propagation(nn.Module):
 
     def __init__(self, joined: int, hidden: int) -> None:
         super().__init__()
-        self.enter, self.enter_norm = nn.Linear(3 + joined, hidden), nn.BatchNorm1d(hidden)
-        self.leave, self.leave_norm = nn.Linear(hidden, POINT_WIDTH), nn.BatchNorm1d(POINT_WIDTH)
+        self.enter, self.enter_norm = nn.Linear(3 + joined, hidden), RowNorm(hidden)
+        self.leave, self.leave_norm = nn.Linear(hidden, POINT_WIDTH), RowNorm(POINT_WIDTH)
 
     def forward(self, points_BN3: Tensor, centres_BG3: Tensor, levels_BGJ: Tensor) -> Tensor:
         """(B, N, 1024)."""
@@ -40,9 +41,9 @@ class Classifier(nn.Module):
 
     def __init__(self, whole: int, parts: int, dropout: float) -> None:
         super().__init__()
-        self.join, self.join_norm = nn.Linear(POINT_WIDTH + whole, 512), nn.BatchNorm1d(512)
+        self.join, self.join_norm = nn.Linear(POINT_WIDTH + whole, 512), RowNorm(512)
         self.dropout = nn.Dropout(dropout)
-        self.hidden, self.hidden_norm = nn.Linear(512, 256), nn.BatchNorm1d(256)
+        self.hidden, self.hidden_norm = nn.Linear(512, 256), RowNorm(256)
         self.fc = nn.Linear(256, parts)
 
     def forward(self, each_BNC: Tensor, whole_BW: Tensor) -> Tensor:
@@ -79,5 +80,5 @@ def pooled_prompts(prompts_BPD: Tensor, levels: int) -> Tensor:
     return torch.cat([*largest, *means], dim=-1)
 
 
-def _normed(norm: nn.BatchNorm1d, x_BNC: Tensor) -> Tensor:
+def _normed(norm: RowNorm, x_BNC: Tensor) -> Tensor:
     return F.relu(norm(x_BNC.flatten(0, 1)).unflatten(0, x_BNC.shape[:2]))
