@@ -44,6 +44,13 @@ class ChanceExample(TinyAnatomy):
         return torch.randn(batch, 3, 8, 8)
 
 
+class Unprepared(TinyAnatomy):
+    """Hands images on as they come, in whatever dtype."""
+
+    def prepared(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+
 class Encoding(TinyAnatomy):
     """Changes what `encode` gives."""
 

@@ -152,6 +152,7 @@ DEFECTS: Mapping[str, Defect] = {
     "chance_example": Defect(
         kinds.ChanceExample, "example_is_of_the_networks_kind", "torch's generator"
     ),
+    "unprepared": Defect(kinds.Unprepared, "encodes_in_bfloat16", "should be the same"),
     "early_levels": Defect(
         kinds.EarlyLevels,
         "levels_are_what_blocks_put_out",

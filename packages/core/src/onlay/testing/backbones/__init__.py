@@ -40,6 +40,7 @@ BACKBONE_CHECKS: tuple[Check, ...] = (
     Check(encoding.check_features_have_their_shapes),
     Check(encoding.check_features_leave_the_last_norm),
     Check(encoding.check_levels_are_what_blocks_put_out),
+    Check(encoding.check_encodes_in_bfloat16),
     Check(encoding.check_encoding_leaves_no_trace),
     Check(encoding.check_inputs_of_a_batch_do_not_touch),
     Check(inserting.check_inserted_tokens_come_out_as_prompts, inserting.no_insertion),

@@ -14,6 +14,8 @@ from onlay.testing.checking import require
 from onlay.testing.states import apart, bits, changed
 
 CLOSE = 1e-5
+ROUNDED = 0.2
+"""How far bfloat16 may be off, relative to the largest value."""
 
 
 def check_example_is_of_the_networks_kind(case: BackboneCase) -> None:
@@ -122,6 +124,20 @@ def _level(anatomy: Anatomy, x: Tensor, features: Features, index: int) -> Tenso
     if norm is None or not isinstance(norm.port, OutputOf):
         return None
     return norm.port.module(x[:, -patches_in(layout) :]).transpose(1, 2)
+
+
+def check_encodes_in_bfloat16(case: BackboneCase) -> None:
+    """Converted to bfloat16 it takes inputs in float32, as `prepared` hands them on, and its
+    features are finite, in its dtype and near those in float32."""
+    inputs, built = case.inputs(), case.copied()
+    exact = encoded(case.anatomy, inputs)
+    built.module.to(torch.bfloat16)
+    found = encoded(built.anatomy, built.anatomy.prepared(inputs))
+    for name, tensor in found.items():
+        require(tensor.dtype == torch.bfloat16, f"`{name}` is {tensor.dtype}")
+        require(bool(tensor.isfinite().all()), f"`{name}` is not finite")
+        off = apart(tensor.float(), exact[name])
+        require(off < ROUNDED, f"`{name}` is off by {off:.2g} of its size")
 
 
 def check_encoding_leaves_no_trace(case: BackboneCase) -> None:

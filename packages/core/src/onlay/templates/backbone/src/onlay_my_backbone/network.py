@@ -91,7 +91,7 @@ class SmallVit(nn.Module):
         self.grad_checkpointing = False
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """What `train.grad_checkpointing` calls, as on timm's models."""
+        """As on timm's models; with an adapter on it, call that of the adapted model."""
         self.grad_checkpointing = enable
 
     def forward(self, images: Tensor) -> Tensor:
