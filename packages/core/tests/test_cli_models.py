@@ -300,8 +300,8 @@ def test_unreadable_files_are_skipped_if_asked_for(onlay, bundle, inputs, tmp_pa
     first, second = inputs / "0.seed", inputs / "more" / "z.seed"
     assert result.stderr.splitlines() == [
         "left out: 1 .txt",
-        f"skipped `{first}`: `{first}` holds no seed",
-        f"skipped `{second}`: `{second}` holds no seed",
+        f"skipped: `{first}` holds no seed",
+        f"skipped: `{second}` holds no seed",
         "2 of 5 files were skipped",
     ]
     alone = onlay("predict", bundle, first, "--skip-unreadable")

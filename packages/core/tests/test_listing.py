@@ -58,6 +58,7 @@ def test_counts_and_targets_are_in_the_order_of_the_classes() -> None:
 
 
 def test_classes_are_sorted_or_given() -> None:
+    assert classes_of(Listing(items("9" * 5000, "1")), None, "cloud")[0] == "1"
     listing = Listing(items("10", "9", "cup", "1"))
     assert classes_of(listing, None, "cloud") == ("1", "9", "10", "cup")
     assert classes_of(listing, ("cup", "1", "9", "10"), "cloud") == ("cup", "1", "9", "10")
@@ -85,6 +86,11 @@ def test_a_stratified_split_keeps_the_shares_and_the_order() -> None:
     fails(
         lambda: stratified(items("ant", "ant", "bee"), 1, 0, noun="cloud"),
         "class `bee` has a single cloud, which cannot be split",
+    )
+    fails(
+        lambda: stratified(items("ant", "ant", "bee", "bee"), 0.8, 0, noun="cloud"),
+        "4 of 4 clouds of 2 classes cannot be split off: a part needs one of each class at least,"
+        " and 0 would stay",
     )
 
 

@@ -133,7 +133,9 @@ def test_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
     draw(tmp_path / "cat" / "0.png", 240)
     fails(lambda: in_folder(tmp_path), "class `cat` has a single image, which cannot be split")
     draw(tmp_path / "cat" / "1.png", 240)
-    fails(lambda: in_folder(tmp_path, test_size=2), "10 images cannot be split by 2")
+    fails(
+        lambda: in_folder(tmp_path, test_size=2), "2 of 10 images of 3 classes cannot be split off"
+    )
     (tmp_path / "ant" / "0.png").write_bytes(b"\x89PNG no more")
     fails(lambda: in_folder(tmp_path, test_size=3, val_size=0), f"`{tmp_path / 'ant' / '0.png'}`")
 

@@ -135,6 +135,11 @@ def test_what_is_wrong_with_fgvc(tmp_path: Path) -> None:
     fails(lambda: in_fgvc(tmp_path, images="elsewhere"), "does not map paths to classes")
     (tmp_path / "val.json").write_text("{")
     fails(lambda: in_fgvc(tmp_path, images="elsewhere"), "is no JSON")
+    for none in ("NaN", "null", '""', "1.5", "true"):
+        (tmp_path / "val.json").write_text(f'{{"birds/train0.jpg": {none}}}')
+        fails(
+            lambda: in_fgvc(tmp_path, images="elsewhere"), "`birds/train0.jpg` of", "has the class"
+        )
     (tmp_path / "val.json").unlink()
     fails(lambda: in_fgvc(tmp_path), f"the split file `{tmp_path / 'val.json'}` is missing")
 

@@ -83,7 +83,7 @@ class LabelTable:
         have = ", ".join(f"`{name}`" for name in header) or "none"
         raise DataError(
             f"`{self.path}` has {'several columns' if found else 'no column'}"
-            f" `{given or kind}` (have: {have}); choose one with `data.columns={{{kind}: NAME}}`"
+            f" `{given or kind}` (have: {have}); choose one with `data.columns.{kind}=NAME`"
         )
 
     def _rows(

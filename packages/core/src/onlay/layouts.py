@@ -12,7 +12,8 @@ from onlay.listing import Item, Listing, stratified
 WHOLE = "whole"
 """The name of everything, where a layout has no parts."""
 
-PARTS_HINT = "say which name is which part with `data.parts` (`{train: a, test: b}`)"
+PARTS_HINT = "say which name is which part with `data.parts` (`data.parts.train=NAME`, likewise"
+PARTS_HINT += " `val` and `test`)"
 
 
 @dataclass(frozen=True)

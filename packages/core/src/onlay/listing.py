@@ -6,10 +6,12 @@ Modalities make their data sets from a `Listing`; `noun` is what they call one t
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,13 +140,19 @@ def stratified(
             stratify=[item.label for item in items],
         )
     except ValueError as error:
-        raise DataError(f"{len(items)} {noun}s cannot be split by {size}: {error}") from error
+        count, classes = len(items), len({item.label for item in items})
+        apart = math.ceil(size * count) if size < 1 else size
+        raise DataError(
+            f"{apart} of {count} {noun}s of {classes} classes cannot be split off: a part needs one"
+            f" of each class at least, and {max(0, count - apart)} would stay; see"
+            " `data.test_size` and `data.val_size`"
+        ) from error
     return [items[i] for i in sorted(kept)], [items[i] for i in sorted(split_off)]
 
 
-def _natural(label: str) -> tuple[bool, int, str]:
+def _natural(label: str) -> tuple[bool, Decimal, str]:
     """Numbers in their own order, before words."""
-    return (not label.isdecimal(), int(label) if label.isdecimal() else 0, label)
+    return (not label.isdecimal(), Decimal(label) if label.isdecimal() else Decimal(0), label)
 
 
 def some(names: Sequence[str]) -> str:

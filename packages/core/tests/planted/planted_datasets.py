@@ -20,7 +20,7 @@ from torch.utils.data import Dataset as Items
 
 from onlay import hookimpl
 from onlay.config.data import SplitConfig
-from onlay.data import Splits
+from onlay.data import Splits, Whole
 from onlay.descriptors import Dataset
 from onlay.errors import DataError
 from onlay.listing import Item, Listing, counts, digest, stratified, targets
@@ -38,8 +38,14 @@ class PlainConfig(SplitConfig):
 class Noise(Items[tuple[Tensor, Any]]):
     """Inputs as the backbone wants them; `change` is what is wrong with one."""
 
-    def __init__(self, items: Any, size: Any, change: Callable[[Tensor], Tensor]) -> None:
-        self.items, self.size, self.change = items, size, change
+    def __init__(
+        self,
+        items: Any,
+        size: Any,
+        change: Callable[[Tensor], Tensor],
+        labels: tuple[str, ...] = LABELS,
+    ) -> None:
+        self.items, self.size, self.change, self.labels = items, size, change, labels
 
     def __len__(self) -> int:
         return len(self.items)
@@ -47,7 +53,7 @@ class Noise(Items[tuple[Tensor, Any]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Any]:
         item = self.items[index]
         g = torch.Generator().manual_seed(int(item.source))
-        return self.change(torch.randn(3, *self.size, generator=g)), targets([item], LABELS)[0]
+        return self.change(torch.randn(3, *self.size, generator=g)), targets([item], self.labels)[0]
 
 
 def same(x: Tensor) -> Tensor:
@@ -175,6 +181,26 @@ def silent(config: Any, spec: Spec, seed: int) -> Splits:
         return split(Listing([Item(0, "red", "0")], [Item(1, "red", "1")], []), spec)
 
 
+def judged(listing: Listing, spec: Spec, labels: Any) -> Whole:
+    items = [item for part in listing.parts().values() for item in part]
+    everything = Noise(items, tuple(spec["img_size"]), same, tuple(labels))
+    return Whole(
+        everything=everything, parts={"whole": everything}, occurring=2, digest=digest(listing)
+    )
+
+
+def everything(config: Any, spec: Spec, labels: Any) -> Whole:
+    return judged(guarded(config, config.split_seed), spec, labels)
+
+
+def forgetful(config: Any, spec: Spec, labels: Any) -> Whole:
+    return judged(replace(guarded(config, config.split_seed), val=[]), spec, labels)
+
+
+def own_numbers(config: Any, spec: Spec, labels: Any) -> Whole:
+    return everything(config, spec, LABELS)
+
+
 @dataclass(frozen=True)
 class Defect:
     """What is wrong, the check that says so, and a part of what it says."""
@@ -182,6 +208,7 @@ class Defect:
     build: Callable[[Any, Spec, int], Splits]
     check: str = ""
     clue: str = ""
+    whole: Callable[[Any, Spec, Any], Whole] | None = None
 
 
 DEFECTS: Mapping[str, Defect] = {
@@ -204,7 +231,9 @@ DEFECTS: Mapping[str, Defect] = {
     "tuples": Defect(tuples, "preprocessing_is_plain", "it is read back as"),
     "unguarded": Defect(unguarded, "absent_files_are_one_sentence", "FileNotFoundError"),
     "silent": Defect(silent, "truncated_files_are_named", "nothing is said"),
-    "healthy": Defect(healthy),
+    "forgetful": Defect(healthy, "whole_has_every_item_once", "those of all parts", forgetful),
+    "own_numbers": Defect(healthy, "whole_has_every_item_once", "of `validation` is", own_numbers),
+    "healthy": Defect(healthy, whole=everything),
     "without_example": Defect(healthy),
 }
 
@@ -212,6 +241,13 @@ DEFECTS: Mapping[str, Defect] = {
 def build(config: Any, input_spec: Spec, seed: int) -> Splits:
     """What the data set of that name gives."""
     return DEFECTS[config.name].build(config, input_spec, seed)
+
+
+def whole(config: Any, input_spec: Spec, labels: Any) -> Whole:
+    """All that the data set of that name gives."""
+    judge = DEFECTS[config.name].whole
+    assert judge is not None
+    return judge(config, input_spec, labels)
 
 
 def example(folder: Path) -> dict[str, Any]:
@@ -228,6 +264,7 @@ def register_datasets() -> Iterable[Dataset]:
             name=name,
             config=create_model(name, __base__=PlainConfig, name=(kind, name)),
             build="planted_datasets:build",
+            whole="planted_datasets:whole" if defect.whole else None,
             modality="image",
             summary=defect.check or "nothing is wrong with it",
             example=None if name == "without_example" else "planted_datasets:example",

@@ -104,7 +104,8 @@ def predict(
 
 def _say_skipped(skipped: Sequence[Unreadable], count: int) -> None:
     for path, error in skipped:
-        click.echo(f"skipped `{path}`: {error}", err=True)
+        named = str(error) if str(path) in str(error) else f"`{path}`: {error}"
+        click.echo(f"skipped: {named}", err=True)
     if len(skipped) == count:
         raise DataError(f"none of the {count} files can be read: {skipped[0][1]}")
     if skipped:

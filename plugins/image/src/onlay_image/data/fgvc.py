@@ -9,6 +9,7 @@ from typing import Any
 
 from onlay.data import Splits
 from onlay.errors import DataError
+from onlay.labels import missing
 from onlay.listing import Item, Listing
 from onlay_image.data.config import FgvcConfig
 from onlay_image.data.splits import make_splits
@@ -37,6 +38,9 @@ def _entries(path: Path) -> dict[str, Any]:
         raise DataError(f"`{path}` is no JSON: {error}") from error
     if not isinstance(entries, dict):
         raise DataError(f"`{path}` does not map paths to classes")
+    for name, label in entries.items():
+        if isinstance(label, bool) or not isinstance(label, int | str) or missing(str(label)):
+            raise DataError(f"`{name}` of `{path}` has the class `{label}`, which is none")
     return entries
 
 

@@ -4,7 +4,7 @@ sentence."""
 from __future__ import annotations
 
 from onlay.testing.checking import Check
-from onlay.testing.datasets import declaring, items, reading
+from onlay.testing.datasets import declaring, items, judging, reading
 
 DATASET_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_registering_imports_no_torch, declaring.from_a_file),
@@ -25,5 +25,6 @@ DATASET_CHECKS: tuple[Check, ...] = (
     Check(reading.check_reader_prepares_files_alike, reading.no_reader),
     Check(reading.check_absent_files_are_one_sentence, reading.no_files),
     Check(reading.check_truncated_files_are_named, reading.no_files),
+    Check(judging.check_whole_has_every_item_once, judging.no_whole),
 )
 """From the settings to the files."""

@@ -1,0 +1,33 @@
+"""What is judged of data that a run was not trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from onlay.testing.checking import require
+from onlay.testing.datasets.case import DatasetCase, some
+
+
+def no_whole(case: DatasetCase) -> str:
+    return "" if case.dataset.whole else "one part of other data is judged"
+
+
+def check_whole_has_every_item_once(case: DatasetCase) -> None:
+    """`whole`, where there is one, gives the items of all parts once, each with the same label,
+    which it numbers as it is told, and the digest that `build` gives."""
+    labels, told = case.splits.labels, tuple(reversed(case.splits.labels))
+    read: Any = case.host.load("dataset", case.dataset.name, "whole")
+    found = read(case.config, case.backbone.input_spec, told)
+    ours = Counter(labels[target] for own in case.targets.values() for target in own)
+    seen = [found.everything[index] for index in range(len(found.everything))]
+    theirs = Counter(told[target] for _, target in seen)
+    require(ours == theirs, f"its labels are {dict(theirs)}, and those of all parts {dict(ours)}")
+    named = {inputs.numpy().tobytes(): told[target] for inputs, target in seen}
+    for name in ("validation", "test"):
+        for inputs, target in some(getattr(case.splits, name) or []):
+            own = named.get(inputs.numpy().tobytes(), "not there")
+            require(own == labels[target], f"a `{labels[target]}` of `{name}` is {own}")
+    require(found.digest == case.splits.digest, "its digest is another than that of `build`")
+    apart = sum(len(part) for part in found.parts.values())
+    require(apart == len(seen), f"its parts have {apart} of {len(seen)} items")
