@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from onlay.changes import CHANGE
 from onlay.errors import CannotFold
+from onlay.inspecting import observe
 from onlay.testing import tiny_backbone
 from onlay_arc.adapter import Recomposed
 
@@ -190,3 +193,14 @@ def test_the_backward_pass_stops_at_the_first_adapted_block(adapt: Any, images: 
         block.register_forward_hook(lambda _, __, output: needs.append(output.requires_grad))
     model(images)
     assert needs == [False, False, False, True]
+
+
+def test_inspect_shows_the_change_at_every_block(
+    adapt: Any, images: Tensor, randomize: Any
+) -> None:
+    model = adapt(tiny_backbone())
+    randomize(model)
+    seen = observe(model, Path("picture.png"), images[:1])
+    changes = [signal for signal in seen.signals if signal.name == CHANGE]
+    assert [signal.block for signal in changes] == [0, 1]
+    assert all(signal.patches_NK.any() for signal in changes)

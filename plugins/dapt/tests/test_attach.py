@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import onlay
+from onlay.changes import CHANGE
+from onlay.inspecting import observe
 from onlay_dapt.adapter import DynamicAdapter
 from onlay_dapt.scale_and_shift import ScaleAndShift
 
@@ -226,3 +229,14 @@ def test_images(image_backbone: Any, adapt: Any, images: Tensor) -> None:
     model.detach()
     for name, tensor in built.module.state_dict().items():
         assert torch.equal(tensor, frozen[name]), name
+
+
+def test_inspect_shows_the_change_at_every_block_though_prompts_are_in_front(
+    adapt: Any, image_backbone: Any, images: Tensor, randomize: Any
+) -> None:
+    model = adapt(image_backbone(), pool="cls")
+    randomize(model)
+    seen = observe(model, Path("picture.png"), images[:1])
+    changes = [signal for signal in seen.signals if signal.name == CHANGE]
+    assert [signal.block for signal in changes] == [0, 1]
+    assert all(signal.patches_NK.any() for signal in changes)

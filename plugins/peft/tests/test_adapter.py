@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor
 
 import onlay
+from onlay.changes import CHANGE
 from onlay.errors import AnatomyError, CannotFold, ConfigError
+from onlay.inspecting import observe
 from onlay.testing import tiny_backbone
 from onlay_peft.catalogue import tuners
 from onlay_peft.config import PeftMethodConfig
@@ -205,3 +208,12 @@ def test_what_does_not_suit_the_backbone_is_told(
     with pytest.raises(kind, match=told) as caught:
         adapt(**fields)
     assert "\n" not in str(caught.value)
+
+
+def test_inspect_shows_the_change_at_every_block(adapt: Any, images: Tensor, move: Any) -> None:
+    model = adapt()
+    move(model)
+    seen = observe(model, Path("picture.png"), images[:1])
+    changes = [signal for signal in seen.signals if signal.name == CHANGE]
+    assert [signal.block for signal in changes] == [0, 1]
+    assert all(signal.patches_NK.any() for signal in changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onlay.changes import CHANGE
+from onlay.inspecting import observe
+from onlay.testing import tiny_backbone
 from onlay_smoa.mixture import RoutedAdapter, SparseMixture
 from onlay_smoa.prompt import PromptGenerator
 
@@ -197,3 +201,14 @@ def test_what_can_be_left_out(vit: Any, points: Any, adapt: Any) -> None:
     assert [n.split(".")[1] for n in generators] == ["0", "1"]
     assert last.adapter.tokens == 2
     assert isinstance(last.head.fc, nn.Linear)
+
+
+def test_inspect_shows_the_change_at_every_block(
+    adapt: Any, images: Tensor, randomize: Any
+) -> None:
+    model = adapt(tiny_backbone())
+    randomize(model)
+    seen = observe(model, Path("picture.png"), images[:1])
+    changes = [signal for signal in seen.signals if signal.name == CHANGE]
+    assert [signal.block for signal in changes] == [0, 1]
+    assert all(signal.patches_NK.any() for signal in changes)
