@@ -53,7 +53,7 @@ def prevented(error: BaseException, below: Path | None = None) -> str:
 
 
 @contextmanager
-def writing(path: Path, advice: str = "") -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Whatever prevents a write inside, whichever library raises it, is a `RunError`."""
     try:
         yield
@@ -62,7 +62,7 @@ def writing(path: Path, advice: str = "") -> Iterator[None]:
         if not reason:
             raise
         shown = str(path).replace("\0", "\\0")
-        raise RunError(f"`{shown}` cannot be written: {reason}{advice}") from error
+        raise RunError(f"`{shown}` cannot be written: {reason}") from error
 
 
 @contextmanager

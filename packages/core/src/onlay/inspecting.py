@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from onlay.changes import CHANGE, MEANING, Outputs, block_outputs, changes
 from onlay.descriptors import resolve
+from onlay.disk import writing
 from onlay.errors import AnatomyError, ConfigError
 from onlay.features import Grid
 from onlay.predict import files_of, modality_of
@@ -183,8 +184,9 @@ def view(
     modality = modality_of(model, host)
     if modality.viewer is None:
         raise ConfigError(f"there is no page to look at for `{modality.name}` inputs yet")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    resolve(modality.viewer)(observations, out)
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        resolve(modality.viewer)(observations, out)
 
 
 def made_by(command: str, run: Path) -> dict[str, str]:

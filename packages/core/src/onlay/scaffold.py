@@ -11,6 +11,7 @@ from keyword import kwlist
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from onlay.disk import writing
 from onlay.errors import ConfigError, RunError
 from onlay.firstparty import BROUGHT_BY, distribution_of
 from onlay.host import PluginHost
@@ -108,9 +109,9 @@ def write(kind: str, names: Names, into: Path) -> Path:
         RunError: the folder is there and holds something, or cannot be written.
     """
     target = into / names.distribution
-    if not into.is_dir():
-        raise RunError(f"there is no folder `{into}` to write into: make it first")
-    try:
+    with writing(target):
+        if not into.is_dir():
+            raise RunError(f"there is no folder `{into}` to write into: make it first")
         if target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise RunError(f"`{target}` is there already: give another name or remove it")
         with TemporaryDirectory(dir=into, prefix=f".{names.distribution}-") as scratch:
@@ -122,8 +123,6 @@ def write(kind: str, names: Names, into: Path) -> Path:
             if target.exists():  # empty; not every system renames over it
                 target.rmdir()
             fresh.rename(target)
-    except OSError as error:
-        raise RunError(f"`{target}` cannot be written: {error.strerror or error}") from error
     return target
 
 

@@ -21,6 +21,7 @@ from onlay_train.loaders import size
 from onlay_train.lock import only_writer
 from onlay_train.loop import Trainer
 from onlay_train.memory import reset_peak
+from onlay_train.room import check_room
 from onlay_train.seeding import seed_all
 from onlay_train.summary import Summary
 
@@ -49,6 +50,7 @@ def train(config: RunConfig, host: PluginHost, *, console: Console | None = None
         if folder.summary.exists():  # by another start, since it was looked for
             return Summary.read(folder.summary)
         trainer, splits = prepare(config, host, folder)
+        check_room(folder.path, trainer.plain.trained_state(), config.train)
         display = _display(trainer, config, console or Console())
         display.say(opening(trainer.plain, splits, config))
         if trainer.resume(display):

@@ -8,7 +8,7 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from onlay.errors import PluginError
+from onlay.errors import OnlayError, PluginError, RunError
 
 
 def tell(accelerator: Accelerator, hook: Callable[..., None], *facts: Any) -> None:
@@ -16,15 +16,18 @@ def tell(accelerator: Accelerator, hook: Callable[..., None], *facts: Any) -> No
 
     Raises:
         PluginError: a plugin failed here or in another process, which would else be waited for.
+        RunError: likewise, a checkpoint could not be written.
     """
-    failure = None
+    failure: OnlayError | None = None
     try:
         hook(*facts)
-    except PluginError as error:
+    except OnlayError as error:
         failure = error
     if accelerator.num_processes > 1:
-        heard = [text for text in gather_object([failure and str(failure)]) if text]
+        own = failure and (isinstance(failure, PluginError), str(failure))
+        heard = [told for told in gather_object([own]) if told]
         if heard and failure is None:
-            raise PluginError(heard[0])
+            plugin, text = heard[0]
+            raise PluginError(text) if plugin else RunError(text)
     if failure is not None:
         raise failure

@@ -16,6 +16,7 @@ from onlay.adapted import AdaptedModel
 from onlay.anatomy import BuiltBackbone
 from onlay.assemble import build_backbone
 from onlay.config import parse
+from onlay.disk import beside
 from onlay.errors import BundleError
 from onlay.statefile import read_state
 from onlay_arc.config import ArcConfig
@@ -73,8 +74,8 @@ def stored_backbone(official: OfficialArc, out: Path | None, host: PluginHost) -
     fill(built, state)
     built.source = {}
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, out, metadata={"format": "pt"})
+        with beside(out) as fresh:
+            save_file(state, fresh, metadata={"format": "pt"})
         built.source = config | image_size(official) | {"weights": str(out.resolve())}
     return built
 

@@ -16,6 +16,7 @@ from onlay.adapted import AdaptedModel
 from onlay.anatomy import BuiltBackbone
 from onlay.assemble import build_backbone
 from onlay.config import parse
+from onlay.disk import beside
 from onlay.errors import BundleError, ConfigError
 from onlay_dapt.config import DaptConfig
 from onlay_dapt.official import STATISTICS, OfficialDapt, listing, understand
@@ -85,8 +86,9 @@ def store(built: BuiltBackbone, official: OfficialDapt, out: Path | None) -> Non
     fill(built, official)
     source, built.source = dict(built.source), {}
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        save_file({n: t.contiguous() for n, t in state.items()}, out, metadata={"format": "pt"})
+        tensors = {name: tensor.contiguous() for name, tensor in state.items()}
+        with beside(out) as fresh:
+            save_file(tensors, fresh, metadata={"format": "pt"})
         built.source = source | {"pretrained": True, "weights": str(out.resolve())}
 
 

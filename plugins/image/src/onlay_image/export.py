@@ -160,7 +160,7 @@ def _facts(model: AdaptedModel) -> dict[str, Any]:
 
 
 def _spell_out(path: Path, kwargs: Mapping[str, Any]) -> None:
-    config = json.loads(path.read_text())
+    config = json.loads(path.read_text(encoding="utf-8"))
     call = ", ".join(f"{name}={value!r}" for name, value in kwargs.items())
     config["create_model"] = f"timm.create_model({config['architecture']!r}, {call})"
-    path.write_text(json.dumps(config, indent=2) + "\n")
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -125,7 +125,7 @@ def read_manifest(folder: Path) -> Manifest:
     if data.get(KEY) != sha256_of(data):
         raise BundleError(
             f"`{path}` is not as it was written (its `{KEY}` does not fit): undo the change or, if"
-            f" it is yours, confirm it in Python with `onlay.bundle.seal({str(folder)!r})`"
+            f" it is yours, confirm it: `from onlay.bundle import seal; seal({str(folder)!r})`"
         )
     return manifest
 

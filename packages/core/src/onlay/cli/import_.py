@@ -8,6 +8,7 @@ import click
 
 from onlay.cli.options import with_host
 from onlay.descriptors import Method, resolve
+from onlay.disk import writing
 from onlay.errors import ConfigError, DataError, RunError
 from onlay.host import PluginHost
 
@@ -38,8 +39,9 @@ def import_(
         raise ConfigError(
             f"method `{method}` reads no foreign checkpoints{why} (have: {_have(host)})"
         )
-    if out.exists():
-        raise RunError(f"`{out}` is there already: give another name or remove it")
+    with writing(out):
+        if out.exists():
+            raise RunError(f"`{out}` is there already: give another name or remove it")
     if not file.exists():
         raise DataError(f"there is no file `{file}`")
     frozen = out.with_name(f"{out.name}-backbone.safetensors")

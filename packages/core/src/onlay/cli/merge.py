@@ -10,6 +10,7 @@ import click
 from onlay.cli.exporters import choose
 from onlay.cli.options import backbone_option, bundle_argument, with_host
 from onlay.descriptors import resolve
+from onlay.disk import beside, writing
 from onlay.errors import RunError
 from onlay.host import PluginHost
 
@@ -36,13 +37,14 @@ def merge(
     """
     from onlay.bundle import load
 
-    if out.exists():
-        raise RunError(f"`{out}` is there already: give another name or remove it")
+    with writing(out):
+        if out.exists():
+            raise RunError(f"`{out}` is there already: give another name or remove it")
     model = load(bundle, backbone=backbone, host=host)
     exporter = choose(host, model.built.modality, name, out)
     merged = model.merge(partial=exporter.partial)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    resolve(exporter.export)(merged, out)
+    with beside(out) as fresh:
+        resolve(exporter.export)(merged, fresh)
     partly = "partly " if merged.merge_refusals else ""
     click.echo(
         f"{out}: `{model.built.label}` with `{model.method.name}` {partly}folded in,"

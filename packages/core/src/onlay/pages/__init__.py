@@ -17,6 +17,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from onlay.disk import write_text
 from onlay.inspecting import Observation
 from onlay.pages.records import Record, differences, pictures, signals
 
@@ -63,7 +64,7 @@ def write(
         data=_embedded(everything),
         scripts="\n".join([*sources, *scripts]),
     )
-    out.write_text(page, encoding="utf-8")
+    write_text(out, page)
 
 
 def _record(observations: Sequence[Observation], index: int) -> Record:

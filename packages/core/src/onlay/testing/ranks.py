@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import tempfile
-import time
 import traceback
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from onlay.adapted import AdaptedModel
+from onlay.system import ended, forked
 from onlay.testing.checking import Broken
 
 PATIENCE = timedelta(seconds=30)
@@ -26,43 +25,27 @@ def in_two_processes(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The gradients of both ranks after two passes of DDP on halves of the batch."""
     with tempfile.TemporaryDirectory() as folder:
-        children = [_forked(rank, model, batch, Path(folder)) for rank in range(2)]
-        ended = [
-            _ended(child, time.monotonic() + 2 * PATIENCE.total_seconds()) for child in children
-        ]
-        if not all(ended):
+        children = [forked(partial(_work, rank, model, batch, Path(folder))) for rank in range(2)]
+        done = [ended(child, 2 * PATIENCE.total_seconds()) for child in children]
+        if not all(done):
             raise Broken("a process does not come to an end")
         return _answer(folder, 0), _answer(folder, 1)
-
-
-def _ended(child: int, deadline: float) -> bool:
-    """Wait for a process; one that hangs is killed."""
-    while time.monotonic() < deadline:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return True
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
 
 
 def _answer(folder: str, rank: int) -> dict[str, Tensor]:
     failure = Path(folder, f"{rank}.txt")
     if failure.exists():
-        raise Broken(f"process {rank} fails: {failure.read_text()}")
+        raise Broken(f"process {rank} fails: {failure.read_text(encoding='utf-8')}")
     return torch.load(Path(folder, f"{rank}.pt"), weights_only=True)
 
 
-def _forked(rank: int, model: AdaptedModel, batch: tuple[Tensor, Tensor], folder: Path) -> int:
-    if child := os.fork():
-        return child
+def _work(rank: int, model: AdaptedModel, batch: tuple[Tensor, Tensor], folder: Path) -> None:
     try:
         torch.set_num_threads(1)  # the parent's threads are not there, and one would wait for them
         torch.save(_gradients(rank, model, batch, folder), folder / f"{rank}.pt")
     except BaseException as error:
         last = traceback.format_exception_only(error)[-1].strip()
-        (folder / f"{rank}.txt").write_text(last)
-    os._exit(0)
+        (folder / f"{rank}.txt").write_text(last, encoding="utf-8")
 
 
 def _gradients(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
 from onlay.adapted import AdaptedModel
+from onlay.system import CAN_FORK
 from onlay.testing.case import MethodCase
 from onlay.testing.checking import require
 from onlay.testing.ranks import in_two_processes
@@ -18,7 +17,7 @@ CLOSE = 1e-4
 
 def no_fork(case: MethodCase) -> str:
     """Processes are forked, which an accelerator's threads and other systems do not survive."""
-    if not sys.platform.startswith("linux"):
+    if not CAN_FORK:
         return "processes are forked, on Linux only"
     return "an accelerator is in use here" if torch.accelerator.is_available() else ""
 
