@@ -150,7 +150,12 @@ def test_what_is_wrong_with_modelnet(
     dat.unlink()
     (text / "sofa" / "sofa_0102.txt").unlink()
     fails(lambda: build(text, spec), "sofa_0102.txt`, which the lists name, is missing")
-    (text / "modelnet40_test.txt").unlink()
+    listed = text / "modelnet40_test.txt"
+    listed.write_bytes(b"sofa_" + b"9" * 300 + b"\n")
+    fails(lambda: build(text, spec), "9.txt`, which the lists name, is missing")
+    listed.write_bytes(b"\xff\xfe\n")
+    fails(lambda: build(text, spec), ".txt`, which the lists name, is missing")
+    listed.unlink()
     fails(lambda: build(text, spec), "modelnet40_test.txt` is missing")
 
 

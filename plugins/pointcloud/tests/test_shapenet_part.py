@@ -170,3 +170,15 @@ def test_what_is_wrong_with_shapenet_part(
     fails(lambda: build(root, spec), f"`{names}` has the line `Boat 123`")
     names.unlink()
     fails(lambda: build(root, spec), f"`{names}` is missing")
+
+
+def test_lists_and_files_that_are_none(root: Path, spec: dict[str, Any], fails: Callable) -> None:
+    listed = root / "train_test_split" / "shuffled_train_file_list.json"
+    for text in ("7", "[7]", "{}"):
+        listed.write_text(text)
+        fails(lambda: build(root, spec), f"`{listed}` is no list of shapes")
+    listed.write_text("[" * 100_000)
+    fails(lambda: build(root, spec), f"`{listed}` cannot be read as `.json`")
+    for text, reason in (("# none\n", "cannot be read"), ("\n", "it has no rows of numbers")):
+        (root / "a.txt").write_text(text)
+        fails(lambda: shapenet_part.read_shape(root / "a.txt", 0), f"`{root / 'a.txt'}`", reason)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import struct
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onlay_pointcloud.data.bounds import Malformed, enough, unpackable
 
@@ -86,8 +87,7 @@ def _parsed(record: bytes, point: int) -> Packing:
 
 def _table(content: bytes, start: int, packing: Packing) -> list[tuple[int, int]]:
     """How many points and bytes each piece has."""
-    import lazrs
-
+    lazrs: Any = import_module("lazrs")
     place = struct.unpack_from("<q", content, start)[0]
     if place == _TAIL:
         place = struct.unpack_from("<q", content, len(content) - 8)[0]

@@ -15,6 +15,7 @@ from onlay.listing import Item
 from onlay_pointcloud.data import hdf5
 from onlay_pointcloud.data.config import ModelNet40Config
 from onlay_pointcloud.data.pickles import read_pickle
+from onlay_pointcloud.data.readers import is_there, listed_lines
 from onlay_pointcloud.data.splits import make_splits, with_validation
 
 Parts = tuple[Sequence[Item], Sequence[Item], Sequence[str]]
@@ -124,7 +125,7 @@ def _from_text(folder: Path) -> Parts:
 def _named(folder: Path, name: str) -> Item:
     label = name.rpartition("_")[0]
     path = folder / label / f"{name}.txt"
-    if not path.is_file():
+    if not is_there(path):
         raise DataError(f"`{path}`, which the lists name, is missing")
     return Item(path, label, f"{label}/{path.name}")
 
@@ -163,7 +164,7 @@ def _names(path: Path) -> tuple[str, ...]:
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"the list `{path}` is missing")
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return listed_lines(path)
 
 
 _LAYOUTS: Mapping[str, Callable[[Path], Parts]] = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -124,8 +126,7 @@ def _binary(header: Header, body: memoryview, path: Path) -> dict[str, np.ndarra
 
 def _unpacked(header: Header, body: memoryview, path: Path) -> dict[str, np.ndarray]:
     """All of the first field, then all of the second, ..., compressed together."""
-    import lzf
-
+    lzf: Any = import_module("lzf")  # an extension without types
     packed, size = struct.unpack("<II", body[:8])
     enough(packed, len(body) - 8, "compressed points")
     unpackable(size, path, f"{header.points:,} points")

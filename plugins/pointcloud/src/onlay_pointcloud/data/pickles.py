@@ -10,13 +10,15 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
-from pickletools import OpcodeInfo, code2op
+from pickletools import OpcodeInfo, opcodes
 from typing import Any
 
 from onlay_pointcloud.data.bounds import FREE, Malformed
 from onlay_pointcloud.data.pickle_opcodes import follow
 from onlay_pointcloud.data.pickle_steps import PickleSteps
 from onlay_pointcloud.data.readers import attempted
+
+_OPCODES = {opcode.code: opcode for opcode in opcodes}
 
 
 def read_pickle(path: Path) -> Any:
@@ -42,9 +44,9 @@ def _load(path: Path) -> Any:
     raise Malformed("it ends before the pickle does")
 
 
-def _opcodes(content: mmap.mmap) -> Iterator[tuple[OpcodeInfo, Any]]:
+def _opcodes(content: Any) -> Iterator[tuple[OpcodeInfo, Any]]:
     while code := content.read(1):
-        opcode = code2op.get(code.decode("latin1"))
+        opcode = _OPCODES.get(code.decode("latin1"))
         if opcode is None:
             raise Malformed("it is no pickle, or damaged")
         try:

@@ -84,7 +84,7 @@ def read_measured(path: Path, reading: Reading) -> tuple[np.ndarray, Counter[str
             for x, y and z, nothing that was measured, or all points at one place; names it.
     """
     suffix = path.suffix.lower()
-    if path.is_file() and suffix not in SUFFIXES:
+    if is_there(path) and suffix not in SUFFIXES:
         raise DataError(f"`{path}` is no point cloud (known: {', '.join(sorted(SUFFIXES))})")
     scan = attempted(path, lambda file: _scan(file, suffix, reading))
     points, left_out = (scan.points, Counter[str]()) if reading.keep else measured(scan)
@@ -101,13 +101,27 @@ def _scan(path: Path, suffix: str, reading: Reading) -> Scan:
     return _READERS[suffix](path, reading.wanted)
 
 
+def is_there(path: Path) -> bool:
+    """Whether it is a file; a name that no system allows is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def listed_lines(path: Path) -> list[str]:
+    """The lines of a list, without blanks around them; empty ones are left out."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def attempted(path: Path, read: Callable[[Path], T]) -> T:
     """What `read` makes of a file.
 
     Raises:
         DataError: the file is missing, empty, or `read` does not understand it; names it.
     """
-    if not path.is_file():
+    if not is_there(path):
         raise DataError(f"there is no file `{path}`")
     if not path.stat().st_size:
         raise DataError(f"`{path}` is empty")

@@ -57,12 +57,14 @@ def _decoded(content: bytes) -> str:
 
 def split(line: str, delimiter: str | None) -> list[str]:
     """The fields of a line; `None` stands for blanks."""
-    if '"' in line and delimiter is None:
-        return [quoted or plain for quoted, plain in _QUOTED.findall(line)]
-    if '"' in line:
-        return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    if delimiter is None:
+        if '"' in line:
+            return [quoted or plain for quoted, plain in _QUOTED.findall(line)]
+        return line.split()
     fields = line.split(delimiter)
-    return fields if delimiter is None else [field.strip() for field in fields]
+    if '"' in line:
+        fields = next(csv.reader([line], delimiter=delimiter))
+    return [field.strip() for field in fields]
 
 
 def delimiter_of(lines: Sequence[str]) -> str | None:

@@ -32,9 +32,9 @@ def measured(scan: Scan) -> tuple[np.ndarray, Counter[str]]:
     points, counts = scan.points, Counter[str]()
     noise = np.zeros(len(points), bool) if scan.noise is None else scan.noise
     finite = np.isfinite(points[:, :3]).all(1)
-    origin = ~points[:, :3].any(1)
-    if origin.sum() < 2:
-        origin[:] = False
+    origin = np.all(points[:, :3] == 0, axis=1)
+    if np.count_nonzero(origin) < 2:
+        origin = np.zeros(len(points), bool)
     counts[NOT_FINITE], counts[ORIGIN] = int((~finite).sum()), int(origin.sum())
     counts[NOISE] = int((noise & finite & ~origin).sum())
     keep = finite & ~origin & ~noise

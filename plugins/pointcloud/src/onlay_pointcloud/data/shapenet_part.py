@@ -14,10 +14,11 @@ from onlay.duplicates import settled
 from onlay.errors import DataError
 from onlay.listing import Item, Listing, counts, digest
 from onlay_pointcloud.data.augment import chosen
+from onlay_pointcloud.data.bounds import Malformed
 from onlay_pointcloud.data.config import ShapeNetPartConfig
 from onlay_pointcloud.data.parts import PartFiles, Parts, TrainingParts
 from onlay_pointcloud.data.preprocess import Loader, refuse_columns, resolve
-from onlay_pointcloud.data.readers import attempted
+from onlay_pointcloud.data.readers import attempted, listed_lines
 from onlay_pointcloud.data.splits import NOUN
 
 _COUNTS = {
@@ -95,7 +96,7 @@ def _categories(root: Path) -> dict[str, str]:
         raise DataError(
             f"`{path}` is missing: it tells which folder is which category of ShapeNetPart"
         )
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [line.split() for line in listed_lines(path)]
     for row in rows:
         if len(row) != 2 or row[0] not in CATEGORIES:
             raise DataError(f"`{path}` has the line `{' '.join(row)}`, not a category and a folder")
@@ -114,7 +115,9 @@ def _listing(config: ShapeNetPartConfig, folders: Mapping[str, str]) -> Listing:
 def _listed(root: Path, part: str, folders: Mapping[str, str]) -> list[Item]:
     path = root / "train_test_split" / f"shuffled_{part}_file_list.json"
     entries = attempted(path, lambda file: json.loads(file.read_text(encoding="utf-8")))
-    return [_item(root, str(entry), folders, path) for entry in entries]
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        raise DataError(f"`{path}` is no list of shapes")
+    return [_item(root, entry, folders, path) for entry in entries]
 
 
 def _item(root: Path, entry: str, folders: Mapping[str, str], path: Path) -> Item:
@@ -146,7 +149,7 @@ def read_shape(path: Path, category: int) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         DataError: it cannot be read, or has parts of another category.
     """
-    rows = attempted(path, lambda file: np.loadtxt(file, usecols=(0, 1, 2, -1), ndmin=2))
+    rows = attempted(path, _rows)
     name, parts = list(CATEGORIES.items())[category]
     foreign = rows[~np.isin(rows[:, 3], parts), 3]
     if len(foreign):
@@ -154,3 +157,10 @@ def read_shape(path: Path, category: int) -> tuple[np.ndarray, np.ndarray]:
             f"`{path}` has the part {foreign[0]:g}, and {name} has {parts[0]} to {parts[-1]}"
         )
     return rows[:, :3], rows[:, 3].astype(np.int64)
+
+
+def _rows(path: Path) -> np.ndarray:
+    lines = [line for line in listed_lines(path) if not line.startswith("#")]
+    if not lines:
+        raise Malformed("it has no rows of numbers")
+    return np.loadtxt(lines, usecols=(0, 1, 2, -1), ndmin=2)

@@ -29,7 +29,7 @@ def build(config: ShapesConfig, input_spec: Mapping[str, Any], seed: int) -> Spl
             _PARTS, (config.train_size, config.val_size, config.test_size), strict=True
         )
     ]
-    return make_splits(Listing(*parts), config, input_spec, tuple(OBJECTS))
+    return make_splits(Listing(parts[0], parts[1], parts[2]), config, input_spec, tuple(OBJECTS))
 
 
 def _item(seed: int, part: str, index: int, count: int) -> Item:
