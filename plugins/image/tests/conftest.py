@@ -22,6 +22,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "vit": ("vit_tiny_patch16_224", SMALL),
     "vit_biasless_qkv": ("vit_tiny_patch16_224", SMALL | {"qkv_bias": False}),
     "vit_qk_norm": ("vit_tiny_patch16_224", SMALL | {"qk_norm": True}),
+    "deit_distilled": ("deit_tiny_distilled_patch16_224", SMALL),
     "deit3": ("deit3_small_patch16_224", SMALL),
     "reg4_gap": ("vit_medium_patch16_reg4_gap_256", SMALL),
     "siglip": ("vit_base_patch16_siglip_224", SMALL),

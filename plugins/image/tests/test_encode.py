@@ -172,9 +172,7 @@ def test_relative_bias_stays_with_class_token_and_patches(name: str, make: Make)
     torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name", ["resnet18", "vit_relpos_small_patch16_224", "deit_tiny_distilled_patch16_224"]
-)
+@pytest.mark.parametrize("name", ["resnet18", "vit_relpos_small_patch16_224", "levit_128s"])
 def test_other_architectures_are_refused_in_words(name: str) -> None:
     with pytest.raises(AnatomyError, match=r"cannot be adapted; supported are timm's `VisionTr"):
         dissect(timm.create_model(name, num_classes=0))

@@ -78,7 +78,8 @@ def _pooling(model: AdaptedModel) -> dict[str, Any]:
     own = backbone.global_pool or ("avg" if model.anatomy.class_token is None else "token")
     wanted = {"pretrained": own, "cls": "token", "mean": "avg", "max": "max"}.get(pool)
     moved = not isinstance(getattr(backbone, "fc_norm", nn.Identity()), nn.Identity)
-    if wanted is None or (moved and pool != "pretrained"):
+    fixed = moved or hasattr(backbone, "head_dist")
+    if wanted is None or (fixed and pool != "pretrained"):
         raise CannotFold(
             f"timm's `{type(backbone).__name__}` cannot pool as the head does (`{pool}`)"
         )
@@ -94,7 +95,10 @@ def _state(model: AdaptedModel) -> dict[str, Tensor]:
     head = "head.fc." if "hierarchical" in model.anatomy.provides else "head."
     state = dict(model.anatomy.trunk())
     weight, bias = model.head.linear()
-    return state | {f"{head}weight": weight, f"{head}bias": bias}
+    state |= {f"{head}weight": weight, f"{head}bias": bias}
+    if hasattr(model.backbone, "head_dist"):  # timm takes the mean of two heads: both are this one
+        state |= {"head_dist.weight": weight.clone(), "head_dist.bias": bias.clone()}
+    return state
 
 
 def _fill(twin: TimmModule, state: dict[str, Tensor]) -> None:

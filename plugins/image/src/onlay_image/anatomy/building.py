@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from onlay.anatomy import BLOCK_SITES, Block, FoldTarget, ModuleTarget, Site
 from onlay.anatomy.targets import wide
-from onlay.errors import CannotFold
+from onlay.errors import AnatomyError, CannotFold
 from onlay_image.timm_types import TimmModule
 
 
@@ -43,8 +43,17 @@ def norm_target(norm: TimmModule) -> FoldTarget | None:
 
 
 def fc1_targets(mlp: TimmModule) -> list[FoldTarget]:
-    """The linear maps that read an MLP's input: `fc1`, or `fc1_g` and `fc1_x` of SwiGLU."""
+    """The linear maps that read an MLP's input: `fc1`, or `fc1_g` and `fc1_x` of SwiGLU.
+
+    Raises:
+        AnatomyError: an MLP of another kind, whose sites are not known.
+    """
     names = ("fc1",) if hasattr(mlp, "fc1") else ("fc1_g", "fc1_x")
+    if not all(hasattr(mlp, name) for name in (*names, "fc2")):
+        raise AnatomyError(
+            f"a model with MLPs of kind `{type(mlp).__name__}` cannot be adapted;"
+            " supported are those with `fc1` and `fc2`, and SwiGLU"
+        )
     return [ModuleTarget(getattr(mlp, name)) for name in names]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from timm.models.beit import Beit
+from timm.models.deit import VisionTransformerDistilled
 from timm.models.eva import Eva
 from timm.models.swin_transformer import SwinTransformer
 from timm.models.swin_transformer_v2 import SwinTransformerV2
@@ -18,13 +19,17 @@ from onlay_image.anatomy.swin import dissect_swin
 
 _FAMILIES: dict[type[nn.Module], Callable[..., Anatomy]] = {
     VisionTransformer: dissect_sequence,
+    VisionTransformerDistilled: dissect_sequence,
     Beit: dissect_sequence,
     Eva: dissect_sequence,
     SwinTransformer: dissect_swin,
     SwinTransformerV2: dissect_swin,
 }
 
-SUPPORTED = "`VisionTransformer`, `Beit`, `Eva`, `SwinTransformer` and `SwinTransformerV2`"
+SUPPORTED = (
+    "`VisionTransformer`, `VisionTransformerDistilled`, `Beit`, `Eva`, `SwinTransformer` and"
+    " `SwinTransformerV2`"
+)
 """For sentences: the timm classes whose anatomy is known."""
 
 

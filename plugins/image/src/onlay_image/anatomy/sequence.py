@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from timm.layers import global_pool_nlc
-from timm.models import beit, eva, vision_transformer
+from timm.models import beit, deit, eva, vision_transformer
 from torch import Tensor, nn
 
 from onlay.anatomy import Anatomy, OutputOf, Site, Stage, Undo
@@ -27,9 +27,14 @@ from onlay_image.timm_types import TimmModule
 
 _BLOCKS = {
     vision_transformer.VisionTransformer: vision_transformer.Block,
+    deit.VisionTransformerDistilled: vision_transformer.Block,
     beit.Beit: beit.Block,
     eva.Eva: eva.EvaBlock,
 }
+
+
+HEADS = ("head.", "head_dist.")
+"""The classifiers, of which a distilled DeiT has two."""
 
 
 def dissect_sequence(model: TimmModule) -> Anatomy:
@@ -131,7 +136,7 @@ class SequenceAnatomy(Anatomy):
 
     def trunk(self) -> dict[str, Tensor]:
         state = self.model.state_dict()
-        return {name: tensor for name, tensor in state.items() if not name.startswith("head.")}
+        return {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
 
     def _map(self, x_BTD: Tensor) -> Tensor:
         height, width = self.grid
@@ -161,6 +166,8 @@ class SequenceAnatomy(Anatomy):
             return model.fc_norm(model.attn_pool(x_BTD))
         if inserted:
             x_BTD = torch.cat([x_BTD[:, :first], x_BTD[:, first + inserted :]], dim=1)
+        if hasattr(model, "dist_token"):
+            return x_BTD[:, :2].mean(1)  # timm's mean of its two heads, which are linear
         pooled = global_pool_nlc(
             x_BTD,
             pool_type=model.global_pool or ("token" if first else "avg"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from timm.models import adapt_input_conv
-from torch import Tensor
+from torch import Tensor, nn
 
 from onlay_image.timm_types import TimmModule
 
@@ -15,7 +15,8 @@ _FIRST = "patch_embed.proj.weight"
 
 def channels_of(model: TimmModule) -> int:
     """How many channels a model's patches are made from."""
-    return model.patch_embed.proj.in_channels
+    layers = model.patch_embed.modules()  # the first of a hybrid's is its own backbone's
+    return next(layer.in_channels for layer in layers if isinstance(layer, nn.Conv2d))
 
 
 def fit_channels(state: dict[str, Tensor], in_chans: int) -> None:

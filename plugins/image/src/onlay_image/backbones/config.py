@@ -11,8 +11,8 @@ from onlay.config.base import Config
 
 
 class TimmConfig(Config):
-    """A vision transformer of timm: ViT, DeiT-3, DINOv2, DINOv3, CLIP, SigLIP, BEiT, EVA-02, Swin,
-    Swin-V2.
+    """A vision transformer of timm: ViT, DeiT (distilled, too), DeiT-3, DINOv2, DINOv3, CLIP,
+    SigLIP, BEiT, EVA-02, Swin, Swin-V2.
     """
 
     name: Literal["timm"] = "timm"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from onlay.errors import BundleError, ConfigError
 from onlay.statefile import UNREADABLE, read_state, unwrapped
+from onlay_image.anatomy.sequence import HEADS
 from onlay_image.backbones.channels import channels_of, fit_channels
 from onlay_image.backbones.npz import load_npz
 from onlay_image.timm_types import TimmModule
@@ -52,9 +53,9 @@ def _load_state(model: TimmModule, path: Path) -> None:
         convert = partial(convert, adapt_layer_scale=True)  # official DeiT-3 files say `gamma_1`
     found = unwrapped(read_state(path), model.state_dict(), path)
     state = convert(found, model)
-    state = {name: tensor for name, tensor in state.items() if not name.startswith("head.")}
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
     fit_channels(state, channels_of(model))
-    own = {name: t for name, t in model.state_dict().items() if not name.startswith("head.")}
+    own = {name: t for name, t in model.state_dict().items() if not name.startswith(HEADS)}
     refuse_differences(path, model, own, state)
     model.load_state_dict(state, strict=False)
 
