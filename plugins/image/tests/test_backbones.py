@@ -58,6 +58,7 @@ def test_a_built_backbone_knows_where_it_came_from() -> None:
         "crop_pct": 0.9,
         "interpolation": "bicubic",
         "mean": [0.5, 0.5, 0.5],
+        "in_chans": 3,
         "std": [0.5, 0.5, 0.5],
     }
 

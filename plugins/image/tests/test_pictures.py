@@ -496,6 +496,8 @@ def test_no_pictures(tmp_path: Path) -> None:
     refusal(tmp_path / "a.tif")
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\1\0")
     refusal(tmp_path / "a.npy")
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\1\0\6\0{'a\0(\n")
+    assert refusal(tmp_path / "a.npy")
     assert refusal(np.zeros((0, 4), np.uint8)).startswith("it is 4 x 0 pixels")
     (tmp_path / "eps.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n")
     assert refusal(tmp_path / "eps.jpg") == "it is no image, or of an unknown format"

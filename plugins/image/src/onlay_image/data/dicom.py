@@ -27,14 +27,20 @@ def read_dicom(path: Path, reading: Reading) -> Layers:
     """
     try:
         from pydicom import dcmread
-        from pydicom.errors import InvalidDicomError
-        from pydicom.pixels import pixel_array
+        from pydicom.errors import BytesLengthException, InvalidDicomError
     except ImportError as error:
         raise ValueError(f"DICOM needs `pydicom`: {install('onlay-image[dicom]')}") from error
     try:
-        file = dcmread(path)
+        return _picture(dcmread(path), reading)
     except InvalidDicomError as error:
         raise ValueError("it is no DICOM, although it is called so") from error
+    except BytesLengthException as error:
+        raise ValueError("the length of one of its elements is wrong") from error
+
+
+def _picture(file: File, reading: Reading) -> Layers:
+    from pydicom.pixels import pixel_array
+
     if "PixelData" not in file:
         raise ValueError("it is DICOM without a picture")
     reading.refuse_large(int(file.Columns), int(file.Rows))

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -41,6 +42,7 @@ _UNREADABLE = (
     ValueError,
     struct.error,
     zlib.error,
+    TokenError,
     Image.DecompressionBombError,
 )
 """What Pillow, tifffile, pydicom and numpy raise at files that are not what they seem."""
