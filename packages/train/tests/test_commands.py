@@ -196,6 +196,14 @@ def test_a_dry_run_refuses_what_training_refuses(
         assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_refuses_a_folder_that_cannot_be_written(
+    onlay_command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    text = refusal(onlay_command("train", "--dry-run", f"out={tmp_path / 'file' / 'run'}"))
+    assert "cannot be written: a part of its path is a file" in text
+
+
 def test_a_dry_run_refuses_another_runs_folder(onlay_command: Command) -> None:
     onlay_command("train", "train.epochs=1")
     text = refusal(onlay_command("train", "--dry-run", "train.epochs=1", "train.seed=7"))

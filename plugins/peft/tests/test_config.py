@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from subprocess import run
+from typing import Any
 
 import pytest
 
 import onlay
-from onlay.config import parse
-from onlay.errors import ConfigError
+from onlay.config import parse, resolve
+from onlay.errors import ConfigError, UnknownName
 from onlay_peft.catalogue import tuners
 from onlay_peft.config import PeftMethodConfig
 
@@ -78,3 +80,34 @@ def test_configuring_imports_neither_torch_nor_peft() -> None:
     )
     found = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("lora", "it is a tuner of PEFT: `method=peft method.tuner=lora`"),
+        ("LoRA", "`method=peft method.tuner=lora`"),
+        ("ia3", "`method=peft method.tuner=ia3`"),
+        ("dora", "`method=peft method.tuner=lora method.options.use_dora=true`"),
+        ("adalora", "method `peft` does not do it: its ranks are shared out"),
+        ("peftt", "did you mean `peft`?"),
+    ],
+)
+def test_who_asks_for_a_tuner_as_a_method_is_told_how(name: str, sentence: str) -> None:
+    with pytest.raises(UnknownName, match=re.escape(sentence)):
+        onlay.PluginHost.discover().find("method", name)
+
+
+def test_what_is_told_works() -> None:
+    given = ["method=peft", "method.tuner=lora", "method.options.use_dora=true"]
+    data = {"backbone": "onlay_vit_64", "data": "digits"}
+    method: Any = resolve(data, given, onlay.PluginHost.discover()).method
+    assert method.options == {"use_dora": True}
+
+
+def test_without_the_plugin_it_is_named() -> None:
+    host = onlay.PluginHost.discover(only="-peft")
+    with pytest.raises(
+        UnknownName, match=r"`method=peft method\.tuner=lora` comes with `onlay-peft`"
+    ):
+        host.find("method", "lora")

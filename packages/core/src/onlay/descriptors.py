@@ -118,6 +118,10 @@ class Method:
     """`read(path, *, backbone, backbone_out, labels, host) -> AdaptedModel`, for `onlay import`: a
     checkpoint of the authors' code on the named `backbone`, or on the file's own one, whose weights
     are then written to `backbone_out`; `labels` are the class names, if known."""
+    also: str | None = None
+    """`also(name) -> str`: what somebody is told who asks for a method of that name, if this one
+    does it under its own (`lora` is a tuner of `peft`), else empty; answered without importing
+    torch."""
     unimportable: str = ""
     """Why there is no checkpoint of the authors to read, in words."""
     citation: str = ""

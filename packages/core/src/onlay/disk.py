@@ -14,6 +14,7 @@ from onlay.errors import OnlayError, RunError
 from onlay.system import flush_folder, replace
 
 _REASONS = {
+    errno.ENOENT: "it is not there",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file would be larger than is allowed here (`ulimit -f`)",

@@ -33,6 +33,15 @@ BROUGHT_BY = {
 }
 
 
+TAKES = {
+    "onlay-peft": (
+        "method=peft method.tuner=",
+        ("lora", "ia3", "oft", "boft", "vera", "loha", "lokr", "hra", "fourierft", "randlora"),
+    ),
+}
+"""Names by which people know what one of our methods does, and how it is told so."""
+
+
 def distribution_of(kind: str, name: str) -> str | None:
     """The distribution that brings the name, installed or not; `None` for a name that is not
     ours."""

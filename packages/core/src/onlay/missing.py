@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from onlay.discovery import PluginRecord
 from onlay.errors import OnlayError, PluginError, UnknownName, unknown
-from onlay.firstparty import BROUGHT_BY, distribution_of, install, names_of
+from onlay.firstparty import BROUGHT_BY, TAKES, distribution_of, install, names_of
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost
 
 
 def missing(
-    kind: str, name: str, known: Iterable[str], records: Iterable[PluginRecord]
+    kind: str, name: str, known: Iterable[str], records: Iterable[PluginRecord], told: str = ""
 ) -> OnlayError:
     """`PluginError` with its cause where a plugin that is installed should bring the name, else
-    `UnknownName`."""
+    `UnknownName`, with what another plugin `told` of the name."""
     known, records = list(known), list(records)
     ours = distribution_of(kind, name)
     for record in records:
@@ -28,6 +28,8 @@ def missing(
             return unusable(kind, name, record)
     if ours:
         return _to_install(kind, name, ours, known)
+    if told or (told := _elsewhere(kind, name)):
+        return unknown(kind, name, known, told)
     near = get_close_matches(name, {*known, *names_of(kind)}, n=1)
     hint = f"did you mean `{near[0]}`?" if near else _hint(kind, records)
     return unknown(kind, name, known, hint)
@@ -82,6 +84,14 @@ def _comes_with(distribution: str, version: str) -> str:
         return f"it comes with a plugin file, `onlay --plugin {distribution}`"
     exactly = f"{distribution}=={version}" if version else distribution
     return f"it comes with `{f'{distribution} {version}'.strip()}`: {install(exactly)}"
+
+
+def _elsewhere(kind: str, name: str) -> str:
+    """Of names that a method of ours which is not installed takes as its setting."""
+    for distribution, (place, names) in TAKES.items():
+        if kind == "method" and name in names:
+            return f"`{place}{name}` comes with `{distribution}`: {install(distribution)}"
+    return ""
 
 
 def _to_install(kind: str, name: str, distribution: str, known: list[str]) -> UnknownName:

@@ -14,6 +14,7 @@ from typing import Any
 import pluggy
 
 from onlay import hooks
+from onlay.descriptors import resolve
 from onlay.discovery import CORE, Candidate, PluginRecord
 from onlay.errors import PluginError
 from onlay.guard import guarded
@@ -74,7 +75,8 @@ class Registry:
         """The one healthy claim on a name, or the error that says why there is none."""
         claimed = self.claimed(kind)
         if name not in claimed:
-            raise missing(kind, name, list(claimed), list(self._records.values()))
+            told = self._told(claimed, name)
+            raise missing(kind, name, list(claimed), list(self._records.values()), told)
         if len(claimed[name]) > 1:
             raise self.clash(kind, name)
         found = claimed[name][0]
@@ -82,6 +84,15 @@ class Registry:
         with guarded(found.record.fail), stdout_to_stderr:
             check_config(kind, found.descriptor)
         return found if found.record.status == "ok" else self.claim(kind, name)
+
+    def _told(self, claimed: dict[str, list[Claim]], name: str) -> str:
+        """What a plugin says to a name that it has not, but can do under another."""
+        told: list[str] = []
+        for claim in (found[0] for found in claimed.values()):
+            if also := getattr(claim.descriptor, "also", None):
+                with guarded(claim.record.fail), stdout_to_stderr:
+                    told.append(resolve(also)(name))
+        return next(filter(None, told), "")
 
     def clash(self, kind: str, name: str) -> PluginError:
         """The error that names both distributions."""

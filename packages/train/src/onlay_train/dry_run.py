@@ -5,6 +5,7 @@ from __future__ import annotations
 from onlay.config.run import RunConfig
 from onlay.host import PluginHost
 from onlay_train.folder import RunFolder
+from onlay_train.lock import only_writer
 from onlay_train.run import opening, prepare
 
 
@@ -17,7 +18,8 @@ def describe(config: RunConfig, host: PluginHost) -> str:
     assert config.out is not None, "resolve the configuration first"
     folder = RunFolder(config.out)
     folder.claim(config)
-    trainer, splits = prepare(config, host, folder, tracked=False)
+    with only_writer(folder.path):  # whether it can be written; an empty one is gone afterwards
+        trainer, splits = prepare(config, host, folder, tracked=False)
     sites, plan = trainer.plain.adapter.sites, trainer.parts.plan
     processes = "one process" if plan.world == 1 else f"{plan.world} processes"
     return "\n".join(

@@ -77,7 +77,9 @@ def as_block(backbone: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
     try:
         return {"name": "point_mae", **json.loads(backbone)}
     except json.JSONDecodeError as error:
-        raise ConfigError(f"the backbone `{backbone}` is no JSON: {error}") from error
+        raise ConfigError(
+            f"the backbone `{backbone}` is no JSON (from character {error.pos + 1} on)"
+        ) from error
 
 
 def store(built: BuiltBackbone, official: OfficialDapt, out: Path | None) -> None:

@@ -79,6 +79,21 @@ def tuners() -> dict[str, tuple[str, ...]]:
     }
 
 
+def also(name: str) -> str:
+    """What to write for a tuner that somebody asks for as a method; empty for no tuner."""
+    name = name.lower().replace("-", "_")
+    if name == "dora":
+        return (
+            "it is LoRA with an option of PEFT's:"
+            " `method=peft method.tuner=lora method.options.use_dora=true`"
+        )
+    if name in UNFIT:
+        return f"and method `peft` does not do it: {UNFIT[name]}"
+    if find_spec("peft") is None or name not in tuners():
+        return ""
+    return f"it is a tuner of PEFT: `method=peft method.tuner={name}`"
+
+
 def _folder() -> Path:
     spec = find_spec("peft")
     if spec is None or spec.origin is None:

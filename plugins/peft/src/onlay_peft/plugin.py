@@ -31,6 +31,7 @@ def register_methods() -> Iterable[Method]:
         config="onlay_peft.config:PeftMethodConfig",
         attach="onlay_peft.adapter:attach",
         importer="onlay_peft.importer:read",
+        also="onlay_peft.catalogue:also",
         traits="onlay_peft.promises:traits",
         examples=EXAMPLES,
         presets=PRESETS,

@@ -166,7 +166,7 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     try:
         tensors = from_safetensors(content)
     except _UNREADABLE as error:
-        raise BundleError(f"`{path}` is truncated or no safetensors file: {error}") from error
+        raise BundleError(f"`{path}` is truncated or no safetensors file") from error
     if hashlib.sha256(content).hexdigest() != manifest.tensors_sha256:
         raise BundleError(f"`{path}` is not the file that was written beside `{CONFIG}`")
     return tensors

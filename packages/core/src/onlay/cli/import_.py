@@ -8,7 +8,7 @@ import click
 
 from onlay.cli.options import with_host
 from onlay.descriptors import Method, resolve
-from onlay.disk import writing
+from onlay.disk import prevented, writing
 from onlay.errors import ConfigError, DataError, RunError
 from onlay.host import PluginHost
 
@@ -64,8 +64,10 @@ def _labels(path: Path | None) -> list[str] | None:
         return None
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the labels in `{path}` cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"the labels in `{path}` cannot be read: it is no UTF-8 text") from error
+    except OSError as error:
+        raise DataError(f"the labels in `{path}` cannot be read: {prevented(error)}") from error
     return [line.strip() for line in lines if line.strip()]
 
 

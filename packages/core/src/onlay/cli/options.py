@@ -63,5 +63,8 @@ def device_or_default(device: str | None) -> str:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device `{device}` cannot be used: {error}".splitlines()[0]) from error
+        raise ConfigError(
+            f"device `{device}` cannot be used: torch knows none of that name, or finds none here"
+            " (`cpu` is always there, `cuda`, `cuda:1` or `mps` where the machine has it)"
+        ) from error
     return device

@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from onlay.disk import write_text
+from onlay.disk import prevented, write_text
 from onlay.errors import ConfigError
 
 
@@ -18,8 +18,10 @@ def read(path: Path) -> dict[str, Any]:
         data = _yaml().load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"there is no configuration file `{path}`") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"`{path}` cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"`{path}` cannot be read: it is no UTF-8 text") from error
+    except OSError as error:
+        raise ConfigError(f"`{path}` cannot be read: {prevented(error)}") from error
     except YAMLError as error:
         raise ConfigError(f"`{path}` is not valid YAML: {_where(error)}") from error
     if data is None:

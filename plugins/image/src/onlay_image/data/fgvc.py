@@ -35,7 +35,7 @@ def _entries(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"`{path}` is no JSON: {error}") from error
+        raise DataError(f"`{path}` is no JSON") from error
     if not isinstance(entries, dict):
         raise DataError(f"`{path}` does not map paths to classes")
     for name, label in entries.items():
