@@ -72,7 +72,7 @@ def read_state(path: Path, *, within: Sequence[str] = ()) -> dict[str, Tensor]:
 
 def load(path: Path) -> Any:
     """The content of a file; what is neither a tensor nor a plain value is an inert stand-in."""
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         return load_file(path)
     with torch.serialization.safe_globals(stand_ins(path)):
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
+from onlay.system import flush_c
+
 PATIENCE = 3.0
 """Seconds before a plugin that is waited for is named."""
 
@@ -40,7 +42,7 @@ class _Diversion:
             if not self._users:
                 _flush(sys.stdout, sys.__stdout__)
                 if self._descriptor is not None:
-                    _flush_c()
+                    flush_c()
                     os.dup2(self._descriptor, 1)
                     os.close(self._descriptor)
                 sys.stdout = self._stdout  # whatever the plugin put there
@@ -94,11 +96,3 @@ def _flush(*streams: IO[str] | None) -> None:
         with suppress(Exception):
             assert stream is not None
             stream.flush()
-
-
-def _flush_c() -> None:
-    """What C code printed and its library still holds, which would come out later."""
-    with suppress(Exception):
-        import ctypes
-
-        ctypes.CDLL(None if os.name == "posix" else "ucrtbase").fflush(None)

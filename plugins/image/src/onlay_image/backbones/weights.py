@@ -34,7 +34,7 @@ def load_weights(model: TimmModule, path: Path) -> None:
     if not path.is_file():
         raise ConfigError(f"there is no file `{path}` to load weights from")
     try:
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             load_npz(model, path)
         else:
             _load_state(model, path)
