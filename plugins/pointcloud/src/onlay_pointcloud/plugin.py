@@ -66,7 +66,7 @@ def register_tasks() -> Iterable[Task]:
 def register_datasets() -> Iterable[Dataset]:
     """Layouts of labelled clouds."""
     for name, config, summary in (
-        ("cloud_folder", "CloudFolderConfig", "a folder of class folders, in a dozen formats"),
+        ("cloud_folder", "CloudFolderConfig", "a folder of class folders, in twenty formats"),
         ("shapes", "ShapesConfig", "generated everyday objects, without download"),
         ("scanobjectnn", "ScanObjectNNConfig", "scanned objects of 15 classes, three variants"),
         ("modelnet40", "ModelNet40Config", "shapes of 40 classes"),
