@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from onlay.testing.checking import require
+from onlay.testing.checking import Broken, require
 from onlay.testing.datasets.case import PARTS, DatasetCase, alike, parts_of, some
 
 
@@ -95,10 +95,17 @@ def check_parts_can_be_sent_to_workers(case: DatasetCase) -> None:
     """Every part can be pickled, as loaders with worker processes do, and gives the same items
     there."""
     for name, part in parts_of(case.splits):
-        twin = pickle.loads(pickle.dumps(part))
+        twin = _sent(name, part)
         require(len(twin) == len(part), f"`{name}` has {len(twin)} items in another process")
         same = all(alike(a, b) for a, b in zip(some(part), some(twin), strict=True))
         require(same, f"`{name}` has other items in another process")
+
+
+def _sent(name: str, part: Any) -> Any:
+    try:
+        return pickle.loads(pickle.dumps(part))
+    except (AttributeError, TypeError, pickle.PicklingError) as error:
+        raise Broken(f"`{name}` cannot be pickled: {error}") from error
 
 
 def check_parts_do_not_overlap(case: DatasetCase) -> None:
