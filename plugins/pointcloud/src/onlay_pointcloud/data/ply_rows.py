@@ -135,7 +135,8 @@ class Text:
         end = self.at + element.count * width
         rows = _floats(self.tokens[self.at : end]).reshape(element.count, width)
         self.at = end
-        return {each.name: rows[:, i] for i, each in enumerate(element.properties)}, {}
+        pairs = enumerate(element.properties)
+        return {each.name: _rounded(rows[:, i], each.kind) for i, each in pairs}, {}
 
     def _one_by_one(self, element: Element) -> Rows:
         found: list[list] = [[] for _ in element.properties]
@@ -180,6 +181,11 @@ def _floats(tokens: Sequence[bytes]) -> np.ndarray:
         return np.array(tokens, "S").astype(np.float64)
     except ValueError as error:
         raise Malformed("it has a word for a number") from error
+
+
+def _rounded(column: np.ndarray, kind: str) -> np.ndarray:
+    """As its type can hold it, which other readers show; whole numbers are left alone."""
+    return column.astype(kind) if kind[0] == "f" else column
 
 
 def _numbers(element: Element, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -88,16 +88,23 @@ def _has_commas(line: str) -> bool:
 def number(field: str) -> float | None:
     """A field's number, NaN where it says that there is none, `None` where it is a word."""
     text = field.strip().strip("\"'").strip()
-    if text.lower() in _MISSING:
-        return float("nan")
     if "_" in text:
         return None
-    for spelled in (text, text.replace(",", "."), re.sub(r"[dD](?=[+-]?\d)", "e", text)):
+    for spell in (str, _with_point, _with_e):
         try:
-            return float(spelled)
+            return float(spell(text))
         except ValueError:
             continue
-    return None
+    return float("nan") if text.lower() in _MISSING else None
+
+
+def _with_point(text: str) -> str:
+    return text.replace(",", ".")
+
+
+def _with_e(text: str) -> str:
+    """Fortran's exponents, `1.5D+00`."""
+    return re.sub(r"[dD](?=[+-]?\d)", "e", text)
 
 
 def is_missing(field: str) -> bool:

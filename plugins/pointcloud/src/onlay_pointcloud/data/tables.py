@@ -4,7 +4,8 @@ scanners export them."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,13 +126,20 @@ def _places(table: Table, wanted: Wanted) -> list[int]:
 
 
 def _numbers(table: Table, places: list[int]) -> np.ndarray:
-    try:
-        return np.loadtxt(
-            table.rows, delimiter=table.delimiter, usecols=places, ndmin=2, quotechar='"'
-        )
-    except ValueError:
-        rows = (split(row, table.delimiter) for row in table.rows)
-        return np.array([_row(fields, places, n) for n, fields in enumerate(rows, start=1)])
+    for rows in _spellings(table):
+        with suppress(ValueError):
+            return np.loadtxt(
+                rows, delimiter=table.delimiter, usecols=places, ndmin=2, quotechar='"'
+            )
+    fields = (split(row, table.delimiter) for row in table.rows)
+    return np.array([_row(each, places, n) for n, each in enumerate(fields, start=1)])
+
+
+def _spellings(table: Table) -> Iterator[list[str]]:
+    """Rows as they are, and with points for decimal commas: what numpy reads fast."""
+    yield table.rows
+    if table.delimiter != ",":
+        yield [row.replace(",", ".") for row in table.rows]
 
 
 def _row(fields: list[str], places: list[int], index: int) -> list[float]:
