@@ -503,6 +503,22 @@ def test_no_pictures(tmp_path: Path) -> None:
     assert refusal(tmp_path / "eps.jpg") == "it is no image, or of an unknown format"
 
 
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_torn_deep_picture(share: float, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 3), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", noise, photometric="rgb")
+    tifffile.imwrite(tmp_path / "z.tif", noise, photometric="rgb", compression="zlib")
+    tifffile.imwrite(tmp_path / "t.tif", noise, photometric="rgb", tile=(16, 16))
+    Image.fromarray(noise[..., 0]).save(tmp_path / "lzw.tif", compression="tiff_lzw")
+    Image.fromarray(noise[..., 0]).save(tmp_path / "a.png")
+    np.save(tmp_path / "a.npy", noise)
+    for path in tmp_path.iterdir():
+        whole = path.read_bytes()
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(DataError):
+            check_pictures([path])
+
+
 def test_compressions_that_need_more(tmp_path: Path) -> None:
     colour = np.zeros((2, 2, 3), np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb", compression="zlib")

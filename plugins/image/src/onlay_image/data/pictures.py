@@ -59,7 +59,9 @@ def read_picture(source: Source, reading: Reading | None = None) -> Layers:
     try:
         if isinstance(source, np.ndarray):
             return array.from_array(source, reading)
-        return _layers(source, reading)
+        layers = _layers(source, reading)
+        reading.refuse_large(*layers[0].size)  # which a torn file may promise otherwise
+        return layers
     except FileNotFoundError as error:
         raise DataError(f"there is no image `{source}`") from error
     except _UNREADABLE as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from onlay.firstparty import install
 from onlay_image.data.raster import Alpha, Layers, Raster, to_layers, window_of
 from onlay_image.data.reading import Reading, no_frame
 from onlay_image.timm_types import TiffPage
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters is raised
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
@@ -47,6 +50,8 @@ def _pages(pages: list[TiffPage], reading: Reading) -> list[TiffPage]:
     many = reading.in_chans not in (1, _COLOURS)
     if many and len(pages) == reading.in_chans and pages[0].samplesperpixel == 1:
         return list(pages)
+    if not pages:
+        raise ValueError("it is torn: it has no page")
     if reading.frame >= len(pages):
         raise ValueError(no_frame(len(pages), reading.frame))
     page = pages[reading.frame]
@@ -76,7 +81,7 @@ def _values(page: TiffPage, path: Path, number: int) -> np.ndarray:
         raise ValueError(f"its axes are `{page.axes}`, and not those of a picture")
     try:
         values = page.asarray()
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         if "imagecodecs" not in str(error):
             raise
         return _through_pillow(page, path, number, error)
