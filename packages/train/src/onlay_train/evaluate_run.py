@@ -53,6 +53,7 @@ def evaluate_run(
             the bundle.
     """
     folder = RunFolder(run)
+    folder.check_plain()
     if not folder.config.exists() or not folder.bundle.exists():
         raise RunError(f"`{run}` is no finished run: it needs `config.yaml` and `bundle/`")
     own, config = _configs(folder.config, list(overrides), host)

@@ -51,7 +51,7 @@ class RunFolder:
         """
         if not self._content():
             return
-        self._check_plain()
+        self.check_plain()
         if not self.config.exists():
             raise RunError(
                 f"`{self.path}` holds files that are no run: choose another folder with `out=...`"
@@ -71,8 +71,8 @@ class RunFolder:
                 return []
             return [p.name for p in self.path.iterdir() if p.name not in _PASSING]
 
-    def _check_plain(self) -> None:
-        """A pipe in the place of a file would be waited for without end."""
+    def check_plain(self) -> None:
+        """A pipe in the place of a file would be waited for without end: a `RunError`."""
         files = (self.config, self.checkpoint, self.former, self.metrics, self.summary)
         for path in files:
             if path.exists() and not path.is_file():

@@ -99,10 +99,10 @@ def _told(holder: dict[str, Any]) -> str:
 
 
 def _release(lock: FileLock, folder: Path) -> None:
-    if not lock.is_locked:
-        return
     with suppress(OSError):
         (folder / HOLDER).unlink()
+    if not lock.is_locked:
+        return
     try:
         (folder / LOCK).unlink()
     except OSError:  # Windows keeps the name of an open file
