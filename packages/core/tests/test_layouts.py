@@ -19,7 +19,7 @@ from onlay.finding import find
 from onlay.labels import check_distinct, missing
 from onlay.layouts import Layout
 from onlay.listed import listed
-from onlay.listing import Item, Listing
+from onlay.listing import Item, Listing, digest
 from onlay.part_names import assigned
 
 
@@ -201,6 +201,13 @@ def test_a_test_alone_is_nothing_to_train_on(make: Callable[..., Path]) -> None:
     fails(lambda: folders.listing(FilesConfig(name="x")), "no images to train on", "test")
 
 
+def test_a_lone_part_that_the_configuration_names(make: Callable[..., Path]) -> None:
+    root = make("zip/night/a/1.jpg zip/night/b/2.jpg")
+    assert found(root, parts={"train": "night"}) == {"train": {"a": 1, "b": 1}}
+    with pytest.raises(ValueError, match="`night` is named for two parts"):
+        layout(root, parts={"train": "night", "test": "night"})
+
+
 # --- labels ---------------------------------------------------------------------------------------
 
 
@@ -217,6 +224,17 @@ def test_a_test_alone_is_nothing_to_train_on(make: Callable[..., Path]) -> None:
 def test_nearly_equal_classes(one: str, two: str, how: str) -> None:
     fails(lambda: check_distinct([one, two, "x"]), f"`{one}`", f"`{two}`", how, "`data.labels`")
     check_distinct([one, two], listed=[one, two])
+
+
+def test_names_of_classes_that_are_no_text(make: Callable[..., Path], tmp_path: Path) -> None:
+    fails(lambda: check_distinct(["a\nb", "c"]), r"the class 'a\nb' has a line break")
+    root = make("a/1.jpg b/2.jpg")
+    os.mkdir(os.fsencode(root) + b"/\xff")
+    (root / os.fsdecode(b"\xff") / "3.jpg").touch()
+    (root / "a" / "loop").symlink_to(root / "a" / "loop")
+    every = [item for items in layout(root).parts.values() for item in items]
+    assert len(digest(Listing(every))) == 64
+    fails(lambda: listed(Listing(every), FilesConfig(name="x"), "image"), r"'\udcff'", "UTF-8")
 
 
 def test_classes_that_differ() -> None:

@@ -68,11 +68,14 @@ class _Reading:
     known: Collection[str]
     notes: list[str]
 
-    def parts(self, files: list[Steps], names: str | Mapping[str, Any]) -> dict[str, list[Item]]:
-        """The items of every part, or of everything."""
-        base = self._unwrapped((), files, parts=names == "auto")
+    def parts(self, files: list[Steps], names: Any) -> dict[str, list[Item]]:
+        """The items of every part, or of everything; `names` is `data.parts`."""
         if isinstance(names, Mapping):
+            ours = [n for own in names.values() for n in ([own] if isinstance(own, str) else own)]
+            outer = _Reading(self.folders, {*self.known, *ours}, self.notes)
+            base = outer._unwrapped((), files, parts=False)
             return self._of_parts(base, files, self._given(base, names))
+        base = self._unwrapped((), files, parts=names == "auto")
         groups = self._recognised(base, files) if names == "auto" else {}
         if groups:
             return self._of_parts(base, files, groups)

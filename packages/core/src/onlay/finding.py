@@ -54,7 +54,7 @@ def find(folder: Path, suffixes: Collection[str]) -> Found:
     files, left_out = [], Counter[str]()
     for entry in _entries(folder):
         suffix = Path(entry.name).suffix.lower()
-        if not entry.is_file() and os.path.exists(entry.path):
+        if os.path.exists(entry.path) and not entry.is_file():
             left_out[_SPECIAL] += 1
         elif suffix in suffixes:
             files.append(Path(entry.path))
@@ -65,7 +65,7 @@ def find(folder: Path, suffixes: Collection[str]) -> Found:
 
 def folders_in(folder: Path) -> list[str]:
     """Names of the folders that lie directly in one, sorted, without hidden ones."""
-    return sorted(e.name for e in _scanned(folder) if e.is_dir() and not hidden(e.name))
+    return sorted(e.name for e in _scanned(folder) if _is_dir(e) and not hidden(e.name))
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -79,10 +79,17 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         for entry in _scanned(path):
             if hidden(entry.name):
                 continue
-            if entry.is_dir():
+            if _is_dir(entry):
                 pending.append((entry.path, above | {own}))
             else:
                 yield entry
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _scanned(folder: Path | str) -> list[os.DirEntry[str]]:

@@ -50,7 +50,7 @@ def whole(
 def _fitted(items: Sequence[Item], labels: Sequence[str]) -> list[Item]:
     """Items with the model's own spelling of their labels, in Unicode's other forms, too."""
     known: Mapping[str, str] = {same(label): label for label in labels} | {x: x for x in labels}
-    names = {
+    names: dict[str, Any] = {
         label: known.get(label) or known.get(same(label)) for label in {i.label for i in items}
     }
     if unknown := sorted(label for label, own in names.items() if own is None):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onlay.config.data import FilesConfig
 from onlay.errors import DataError
@@ -46,7 +46,7 @@ class LabelTable:
     """What the paths in it are relative to."""
     noun: str
 
-    def layout(self, config: FilesConfig, columns: Mapping[str, str]) -> Layout:
+    def layout(self, config: FilesConfig, columns: Mapping[Any, str]) -> Layout:
         """Parts from the column of splits; everything under `whole` without one.
 
         `columns` says what the columns `path`, `label` and `split` are called, where names are
@@ -67,7 +67,7 @@ class LabelTable:
             places["split"] = None
         return self._layout(list(self._rows(rows, places, len(header))), config, places, notes)
 
-    def _place(self, kind: str, header: Sequence[str], columns: Mapping[str, str]) -> int | None:
+    def _place(self, kind: str, header: Sequence[str], columns: Mapping[Any, str]) -> int | None:
         """Where a column is; None where there is no column of splits."""
         given = columns.get(kind)
         if given is not None:
@@ -132,7 +132,7 @@ class LabelTable:
         first = {row.split: row.line for row in reversed(rows)}
         if isinstance(config.parts, Mapping):
             given = {p: [n] if isinstance(n, str) else n for p, n in config.parts.items()}
-            names = {name: part for part, own in given.items() for name in own}
+            names: dict[str, str] = {name: part for part, own in given.items() for name in own}
             if absent := sorted(set(names) - set(first)):
                 raise DataError(
                     f"`data.parts` names {some(absent)}, and `{self.path}` has the splits"

@@ -12,6 +12,9 @@ from onlay.errors import DataError
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _MISSING = frozenset({"nan", "<na>", "nat", "#n/a"})
 
+_ODD = frozenset({"Cc", "Cs"})
+"""Control characters; surrogates, which stand for bytes that are no text."""
+
 LIST_THEM = "or, if they are meant, list all classes in `data.labels`"
 
 
@@ -21,14 +24,20 @@ def missing(label: str) -> bool:
 
 
 def check_distinct(labels: Iterable[str], listed: Collection[str] | None = None) -> None:
-    """Two classes must differ by more than case, blanks, the way to write a number, or Unicode's
-    way to write a letter, unless they are `listed`.
+    """Classes are text in one line, and differ by more than case, blanks, the way to write a
+    number, or Unicode's way to write a letter, unless they are `listed`.
 
     Raises:
-        DataError: names the two.
+        DataError: names the one that is no text, or the two.
     """
+    labels = set(labels)
+    if odd := [label for label in labels if any(unicodedata.category(x) in _ODD for x in label)]:
+        raise DataError(
+            f"the class {min(odd)!a} has a line break, another control character or a byte"
+            " that is no UTF-8 in its name: give it a name of letters"
+        )
     seen: dict[Hashable, str] = {}
-    for label in sorted({label for label in labels if label not in (listed or ())}):
+    for label in sorted(labels - set(listed or ())):
         other = seen.setdefault(_alike(label), label)
         if other != label:
             raise DataError(

@@ -44,4 +44,4 @@ def divided(layout: Layout, config: SplitConfig, noun: str) -> Listing:
     val = parts.get("val", [])
     if not val:
         train, val = stratified(train, config.val_size, config.split_seed, noun=noun)
-    return Listing(train, val, test, layout.notes)
+    return Listing(train, val, test, notes=layout.notes)

@@ -10,7 +10,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ class Listing:
     train: Sequence[Item]
     val: Sequence[Item] = ()
     test: Sequence[Item] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
     """What a user should know of how it was read."""
 
     def parts(self) -> Mapping[str, Sequence[Item]]:
@@ -52,7 +52,7 @@ def digest(listing: Listing) -> str:
         for part, items in listing.parts().items()
         for item in items
     )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _extent(source: Any) -> str:

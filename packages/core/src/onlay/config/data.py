@@ -71,3 +71,21 @@ class FilesConfig(SplitConfig, ListedConfig):
     labels: tuple[str, ...] | None = None
     """The classes, in order; default: the labels of the training part, sorted. Labels that are
     listed here may differ by their case alone, and may be called `nan`."""
+
+    @field_validator("parts")
+    @classmethod
+    def _one_part_each(cls, parts: Any) -> Any:
+        if isinstance(parts, Mapping):
+            names = [
+                name for own in parts.values() for name in ([own] if isinstance(own, str) else own)
+            ]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"`{twice[0]}` is named for two parts, or twice")
+        return parts
+
+    @field_validator("labels")
+    @classmethod
+    def _one_of_each(cls, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if labels is not None and len(set(labels)) < len(labels):
+            raise ValueError("a class is listed twice")
+        return labels
