@@ -1,0 +1,1 @@
+"""The kinds: each module has `make(rng, folder) -> Case`."""
