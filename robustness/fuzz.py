@@ -35,6 +35,9 @@ CASES = {
 }
 """How many of each kind, so that all take ten minutes at the most on two cores."""
 
+SHOWN = 12
+"""Defects of one kind that are printed; `--case` shows one whole."""
+
 Found = list[tuple[int, Outcome]]
 
 
@@ -76,10 +79,13 @@ def ran(kinds: list[str], seed: int, cases: int | None, jobs: int) -> int:
 
 
 def _print_defects(kind: str, found: Found) -> None:
-    for number, outcome_ in found:
-        if outcome_.verdict in DEFECTS:
-            told = f"{outcome_.told}: " if outcome_.told else ""
-            print(f"{kind}:{number}  {outcome_.verdict}  {told}{outcome_.said.strip()}")
+    defects = [(number, outcome_) for number, outcome_ in found if outcome_.verdict in DEFECTS]
+    for number, outcome_ in defects[:SHOWN]:
+        told = f"{outcome_.told}: " if outcome_.told else ""
+        last = outcome_.said.strip().splitlines()[-1:]
+        print(f"{kind}:{number}  {outcome_.verdict}  {told}{''.join(last)[:200]}", flush=True)
+    if len(defects) > SHOWN:
+        print(f"{kind}: {len(defects) - SHOWN} more", flush=True)
 
 
 def _print_table(results: list[tuple[str, Found, float]]) -> None:

@@ -10,7 +10,7 @@ from fuzzing.cases import Case
 
 _ODD = (
     "", " ", "-", "--", "--lr=1e-3", "a\0b", "[/b]", "\x1b[31m", "🙂", "..", "/", "/dev/null", "~",
-    "*", "x" * 5000, "train.lr=", "=", "a=b", "train.epochs=no", "method=lora", "method=arcc",
+    "*", "x" * 300, "train.lr=", "=", "a=b", "train.epochs=no", "method=lora", "method=arcc",
     "--json",
     "data.path=/nowhere", "method.rank=0", "method={", "train=3", "out=/dev/null/x", "..=1", "a.=1",
     "hf-hub:", "hf-hub:a/b", "--top", "0", "-1", "1e400", "nan", "--device", "gpu7",
