@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from onlay.errors import BundleError
-from onlay.statefile import plain_names, read_state, unwrapped
+from onlay.statefile import check_values, plain_names, read_state, unwrapped
 
 STATE = {"fc.weight": torch.arange(4.0).view(2, 2), "fc.bias": torch.ones(2)}
 
@@ -141,3 +141,39 @@ def test_what_holds_no_state_dict(tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "x.bin")
     with pytest.raises(BundleError, match=r"x\.bin` holds no state dict"):
         read_state(tmp_path / "x.bin")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_changed_tensor_is_found_where_checksums_are_kept(tmp_path: Path, kept: bool) -> None:
+    """torch keeps a checksum of each tensor unless told otherwise, and never looks at it."""
+    path = tmp_path / "weights.pt"
+    torch.serialization.set_crc32_options(kept)
+    try:
+        torch.save({"weight": torch.ones(100)}, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(read_state(path)["weight"], torch.ones(100))
+    one, two = torch.ones(1).numpy().tobytes(), torch.full((1,), 2.0).numpy().tobytes()
+    path.write_bytes(path.read_bytes().replace(one * 100, one * 99 + two))
+    if kept:
+        with pytest.raises(
+            BundleError, match=r"is damaged: the checksum of `.*data/0` in it differs"
+        ):
+            read_state(path)
+    else:
+        assert read_state(path)["weight"][99] == 2
+
+
+@pytest.mark.parametrize(
+    ("tensor", "reason"),
+    [
+        (torch.ones(3, dtype=torch.int8), r"`weight` is torch.int8 and should be torch.float32"),
+        (torch.tensor([1.0, float("nan"), 1.0]), "NaN or infinite, in `weight`"),
+        (torch.tensor([1.0, float("inf"), 1.0]).half(), "NaN or infinite, in `weight`"),
+    ],
+)
+def test_what_cannot_be_weights(tensor: torch.Tensor, reason: str) -> None:
+    own = {"weight": torch.ones(3), "steps": torch.tensor(3)}
+    check_values(own, {"weight": torch.ones(3).bfloat16(), "steps": torch.tensor(5)}, Path("a.pt"))
+    with pytest.raises(BundleError, match=reason):
+        check_values(own, {"weight": tensor, "steps": torch.tensor(5)}, Path("a.pt"))

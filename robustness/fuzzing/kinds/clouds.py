@@ -303,5 +303,5 @@ def same(got: torch.Tensor, points: np.ndarray) -> bool:
 
 
 def _sorted(points: np.ndarray) -> np.ndarray:
-    rounded = np.round(points, 2) + 0.0
+    rounded = np.round(points, 3) + 0.0
     return rounded[np.lexsort(rounded.T)]

@@ -64,6 +64,11 @@ def read_state(path: Path, *, within: Sequence[str] = ()) -> dict[str, Tensor]:
             f"`{path}` cannot be read as tensors: it is truncated, no torch or safetensors file, or"
             " it holds code; save the plain `model.state_dict()` and give that"
         ) from error
+    if damaged := _damaged(path):
+        raise BundleError(
+            f"`{path}` is damaged: the checksum of `{damaged}` in it differs from the"
+            " one that was written; copy or download the file again"
+        )
     found = _state_in(content, (*within, *NESTED))
     if not found:
         raise BundleError(f"`{path}` holds no state dict; save `model.state_dict()` and give that")
@@ -76,6 +81,40 @@ def load(path: Path) -> Any:
         return load_file(path)
     with torch.serialization.safe_globals(stand_ins(path)):
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _damaged(path: Path) -> str:
+    """A part of a torch file whose checksum differs; torch keeps them and does not look at them."""
+    if not zipfile.is_zipfile(path):
+        return ""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.CRC:  # torch was told to keep none
+                continue
+            try:
+                with archive.open(member) as file:
+                    while file.read(1 << 20):
+                        pass
+            except UNREADABLE:
+                return member.filename
+    return ""
+
+
+def check_values(own: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors that have the shapes of a network's `own`, and cannot be its weights.
+
+    Raises:
+        BundleError: whole numbers where fractions should be, or a value that is not finite.
+    """
+    for name in sorted(own.keys() & found.keys()):
+        tensor = found[name]
+        if own[name].is_floating_point() and not tensor.is_floating_point():
+            raise BundleError(
+                f"`{path}` holds no weights: `{name}` is {tensor.dtype} and should be"
+                f" {own[name].dtype} (a quantised checkpoint cannot be adapted)"
+            )
+        if tensor.is_floating_point() and not tensor.float().isfinite().all():
+            raise BundleError(f"`{path}` holds a value that is NaN or infinite, in `{name}`")
 
 
 def plain_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from timm.models import VisionTransformer
 from torch import Tensor
 
 from onlay.errors import BundleError, ConfigError
-from onlay.statefile import UNREADABLE, read_state, unwrapped
+from onlay.statefile import UNREADABLE, check_values, read_state, unwrapped
 from onlay_image.anatomy.sequence import HEADS
 from onlay_image.backbones.channels import channels_of, fit_channels
 from onlay_image.backbones.npz import load_npz
@@ -57,6 +57,7 @@ def _load_state(model: TimmModule, path: Path) -> None:
     fit_channels(state, channels_of(model))
     own = {name: t for name, t in model.state_dict().items() if not name.startswith(HEADS)}
     refuse_differences(path, model, own, state)
+    check_values(own, state, path)
     model.load_state_dict(state, strict=False)
 
 

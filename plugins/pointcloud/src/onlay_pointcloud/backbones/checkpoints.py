@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from onlay.errors import BundleError
-from onlay.statefile import read_state, unwrapped
+from onlay.statefile import check_values, read_state, unwrapped
 from onlay_pointcloud.backbones.config import PublishedBackbone
 
 HEADS = r"cls_head_finetune\.|label_conv\.|propagation_0\.|convs[123]\.|bns[12]\."
@@ -101,6 +101,7 @@ def load_weights(model: nn.Module, config: PublishedBackbone) -> None:
     _refuse(config, other, "other shapes")
     _refuse(config, [f"`{name}`" for name in lost], "missing tensors")
     _refuse(config, [f"`{name}`" for name in odd], "unexpected tensors")
+    check_values(own, found, config.weights)
     model.load_state_dict(found, strict=False)
 
 
