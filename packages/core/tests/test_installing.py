@@ -39,6 +39,7 @@ def test_ours_comes_from_wheels_that_one_builds_and_theirs_from_the_index() -> N
     ours = "in a clone of Onlay `hatch build --all`, then `pip install --find-links dist onlay-arc`"
     assert install("onlay-arc") == ours
     assert "`pip install --find-links dist --upgrade onlay`" in install("--upgrade", "onlay")
+    assert install("onlay-image[dicom]").endswith('--find-links dist "onlay-image[dicom]"`')
     assert install("onlay-acme==2.0") == "`pip install onlay-acme==2.0`"
     assert [words[-1] for words in offered(install("onlay[testing]>=0.1"))] == [
         "onlay[testing]>=0.1"

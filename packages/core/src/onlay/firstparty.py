@@ -64,4 +64,5 @@ def install(*words: str) -> str:
     """
     ours = {"onlay", *BROUGHT_BY}
     names = {re.split(r"[\[=<>!~ ]", word)[0] for word in words}
-    return (INSTALL if names & ours else "`pip install {}`").format(" ".join(words))
+    quoted = (f'"{word}"' if "[" in word else word for word in words)  # shells expand brackets
+    return (INSTALL if names & ours else "`pip install {}`").format(" ".join(quoted))
