@@ -153,6 +153,20 @@ def test_noise_and_withheld_points_of_las(tmp_path: Path, point_format: int, suf
     assert whole[:, 0].tolist() == [-250, -248, -246, 250, -242]
 
 
+def test_points_in_the_middle_of_a_las(tmp_path: Path) -> None:
+    """They are moved to the origin, and are points; what was there before is none."""
+    path = tmp_path / "a.las"
+    cloud = laspy.LasData(laspy.LasHeader(point_format=0, version="1.2"))
+    cloud.header.scales = [0.5] * 3
+    cloud.x, cloud.y, cloud.z = np.array(
+        [[6, 7, 7, 8, 0, 0], [2, 2, 2, 2, 0, 0], [3] * 4 + [0] * 2]
+    )
+    cloud.write(path)
+    points, left_out = read_measured(path, Reading())
+    assert points.tolist() == [[-1, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
+    assert left_out == {"at (0, 0, 0)": 2}
+
+
 def test_las_files_that_promise_more(tmp_path: Path, fails: Callable) -> None:
     path = las(tmp_path / "a.las", 0)
     whole = path.read_bytes()

@@ -10,7 +10,7 @@ import numpy as np
 from onlay_pointcloud.data.bounds import Malformed, enough, unpackable
 from onlay_pointcloud.data.columns import Wanted
 from onlay_pointcloud.data.laz import check_laz
-from onlay_pointcloud.data.scan import Scan
+from onlay_pointcloud.data.scan import Scan, no_echo
 
 NOISE = (7, 18)
 """Low and high noise among the classes that the format fixes."""
@@ -74,7 +74,10 @@ def _scan(las: Any, wanted: Wanted) -> Scan:
     noise = np.isin(np.asarray(las.classification), NOISE)
     if "withheld" in names:
         noise |= np.asarray(las.withheld, bool)
-    used = points[~noise] if (~noise).any() else points
+    empty = no_echo(points)
+    used = points[~(noise | empty), :3]
+    if not len(used):
+        used = points[:, :3]
     if len(used):
-        points[:, :3] -= (used[:, :3].min(0) + used[:, :3].max(0)) / 2
-    return Scan(points, noise)
+        points[:, :3] -= (used.min(0) + used.max(0)) / 2
+    return Scan(points, noise, empty)

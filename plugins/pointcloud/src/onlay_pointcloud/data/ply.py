@@ -10,7 +10,8 @@ from onlay_pointcloud.data.arrays import chosen
 from onlay_pointcloud.data.bounds import Malformed
 from onlay_pointcloud.data.columns import Wanted, listed
 from onlay_pointcloud.data.meshes import Polygons, surface
-from onlay_pointcloud.data.ply_rows import Binary, Element, Property, Text
+from onlay_pointcloud.data.ply_rows import Binary, Element, Property
+from onlay_pointcloud.data.ply_text import Text
 from onlay_pointcloud.data.scan import Scan
 
 _TYPES = {

@@ -1,9 +1,8 @@
-"""The rows of a `.ply` file, element by element."""
+"""The rows of a binary `.ply` file, element by element."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -102,7 +101,7 @@ class Binary:
                     values.append(self._value(each, part))
         except struct.error as error:
             raise cut(element) from error
-        return _loose(element, found)
+        return loose(element, found)
 
     def _value(self, each: Property, part: struct.Struct) -> int | float | tuple:
         (value,) = part.unpack_from(self.body, self.at)
@@ -115,51 +114,6 @@ class Binary:
         self.at += size
         return struct.unpack_from(f"{self.order}{int(value)}{_CODES[each.kind]}", self.body,
                                   self.at - size)  # fmt: skip
-
-
-class Text:
-    """Rows of numbers between blanks and line ends of any kind."""
-
-    def __init__(self, body: memoryview) -> None:
-        self.tokens, self.at = bytes(body).split(), 0
-
-    def take(self, element: Element) -> Rows:
-        """The rows of the next element."""
-        width = len(element.properties)
-        if not element.count or not width:
-            return {}, {}
-        if element.count * width > len(self.tokens) - self.at:
-            raise cut(element)
-        if element.lists:
-            return self._one_by_one(element)
-        end = self.at + element.count * width
-        rows = _floats(self.tokens[self.at : end]).reshape(element.count, width)
-        self.at = end
-        pairs = enumerate(element.properties)
-        return {each.name: _rounded(rows[:, i], each.kind) for i, each in pairs}, {}
-
-    def _one_by_one(self, element: Element) -> Rows:
-        found: list[list] = [[] for _ in element.properties]
-        for _ in range(element.count):
-            for each, values in zip(element.properties, found, strict=True):
-                values.append(self._value(each, element))
-        return _loose(element, found)
-
-    def _value(self, each: Property, element: Element) -> float | tuple:
-        count = 1
-        if each.length:
-            count = int(self._next(1, element)[0])
-        values = self._next(count, element)
-        return tuple(values) if each.length else values[0]
-
-    def _next(self, count: int, element: Element) -> Sequence[float]:
-        if not 0 <= count <= len(self.tokens) - self.at:
-            raise cut(element)
-        self.at += count
-        try:
-            return [float(token) for token in self.tokens[self.at - count : self.at]]
-        except ValueError as error:
-            raise Malformed("it has a word for a number") from error
 
 
 _CODES = {
@@ -176,18 +130,6 @@ _CODES = {
 }
 
 
-def _floats(tokens: Sequence[bytes]) -> np.ndarray:
-    try:
-        return np.array(tokens, "S").astype(np.float64)
-    except ValueError as error:
-        raise Malformed("it has a word for a number") from error
-
-
-def _rounded(column: np.ndarray, kind: str) -> np.ndarray:
-    """As its type can hold it, which other readers show; whole numbers are left alone."""
-    return column.astype(kind) if kind[0] == "f" else column
-
-
 def _numbers(element: Element, rows: np.ndarray) -> dict[str, np.ndarray]:
     pairs = enumerate(element.properties)
     return {each.name: rows[f"p{i}"] for i, each in pairs if each.length is None}
@@ -198,7 +140,8 @@ def _equal_lists(element: Element, rows: np.ndarray) -> dict[str, Polygons]:
     return {each.name: Polygons.equal(rows[f"p{i}"]) for i, each in pairs if each.length}
 
 
-def _loose(element: Element, found: list[list]) -> Rows:
+def loose(element: Element, found: list[list]) -> Rows:
+    """From the values of each property, row by row."""
     pairs = list(zip(element.properties, found, strict=True))
     numbers = {each.name: np.array(values) for each, values in pairs if each.length is None}
     return numbers, {each.name: Polygons.loose(values) for each, values in pairs if each.length}

@@ -5,8 +5,6 @@ All points are normalised, as float64, before some are chosen; then they become 
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ from torch import Tensor
 from onlay.errors import ConfigError, DataError
 from onlay_pointcloud.data.columns import Wanted
 from onlay_pointcloud.data.config import CloudPreprocess
+from onlay_pointcloud.data.left_out import LeftOut
 from onlay_pointcloud.data.readers import MESH_POINTS, Reading, checked, read_measured
 from onlay_pointcloud.data.sampling import fixed
-from onlay_pointcloud.data.scan import told
 
 Facts = Mapping[str, Any]
 
@@ -145,38 +143,6 @@ class Loader:
             self.left_out.add(source, counts)
             return points
         return checked(source, which)
-
-
-class LeftOut:
-    """Points that were not measured, counted over files. A warning at the first of them says so,
-    unless they are `held` until all files are read."""
-
-    def __init__(self) -> None:
-        self.counts, self.files = Counter[str](), list[Path]()
-        self.held = self.said = False
-
-    def add(self, path: Path, counts: Counter[str]) -> None:
-        if not counts:
-            return
-        self.counts += counts
-        self.files.append(path)
-        if not self.held and not self.said:
-            self.said = True
-            warnings.warn(self.notes()[0], stacklevel=2)
-
-    def facts(self) -> dict[str, dict[str, int]]:
-        """For the log and the model card."""
-        return {"left_out": dict(self.counts)} if self.counts else {}
-
-    def notes(self) -> tuple[str, ...]:
-        """What was counted so far, as a sentence if there is any."""
-        if not self.files:
-            return ()
-        more = f" and {len(self.files) - 1:,} more" if len(self.files) > 1 else ""
-        return (
-            f"left out: points at which nothing was measured, {told(self.counts)}, of"
-            f" `{self.files[0]}`{more} (`preprocess.unmeasured: keep` keeps them)",
-        )
 
 
 def normalized(points: np.ndarray, how: str) -> np.ndarray:

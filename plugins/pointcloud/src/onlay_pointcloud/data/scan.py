@@ -21,24 +21,29 @@ class Scan(NamedTuple):
     points: np.ndarray
     noise: np.ndarray | None = None
     """(N,) bool: what the file itself calls noise or withheld."""
+    empty: np.ndarray | None = None
+    """(N,) bool: `no_echo` of the coordinates in the file, where the reader moved them."""
 
 
 def measured(scan: Scan) -> tuple[np.ndarray, Counter[str]]:
     """The points that were measured, and how many others there are, by the reason.
 
-    Depth cameras and scanners write a place without an echo as NaN, or as (0, 0, 0); one point at
-    the origin may be real, several cannot all be.
+    Depth cameras and scanners write a place without an echo as NaN, or as (0, 0, 0).
     """
     points, counts = scan.points, Counter[str]()
     noise = np.zeros(len(points), bool) if scan.noise is None else scan.noise
     finite = np.isfinite(points[:, :3]).all(1)
-    origin = np.all(points[:, :3] == 0, axis=1)
-    if np.count_nonzero(origin) < 2:
-        origin = np.zeros(len(points), bool)
+    origin = no_echo(points) if scan.empty is None else scan.empty
     counts[NOT_FINITE], counts[ORIGIN] = int((~finite).sum()), int(origin.sum())
     counts[NOISE] = int((noise & finite & ~origin).sum())
     keep = finite & ~origin & ~noise
     return (points if keep.all() else points[keep]), +counts
+
+
+def no_echo(points: np.ndarray) -> np.ndarray:
+    """Which points (N,) lie at the origin; one may be real, several cannot all be."""
+    origin = np.all(points[:, :3] == 0, axis=1)
+    return origin if np.count_nonzero(origin) > 1 else np.zeros(len(points), bool)
 
 
 def told(counts: Counter[str]) -> str:

@@ -15,7 +15,8 @@ from onlay.listing import Item, Listing, stratified, targets
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.clouds import Clouds, Labelled, TrainingClouds
 from onlay_pointcloud.data.config import CloudData, CloudFolderConfig
-from onlay_pointcloud.data.preprocess import LeftOut, Loader, refuse_columns, resolve
+from onlay_pointcloud.data.left_out import LeftOut
+from onlay_pointcloud.data.preprocess import Loader, refuse_columns, resolve
 
 NOUN = "cloud"
 
