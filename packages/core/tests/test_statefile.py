@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import subprocess
 from collections import OrderedDict, defaultdict
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,29 @@ def test_a_whole_module_gives_its_state_dict(tmp_path: Path) -> None:
     found = read_state(tmp_path / "x.pt")
     assert found.keys() == net.state_dict().keys()
     assert all(torch.equal(tensor, net.state_dict()[name]) for name, tensor in found.items())
+
+
+def test_a_module_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    net = Net()
+    net._modules["again"] = net
+    torch.save(net, tmp_path / "x.pt")
+    with pytest.raises(BundleError, match="cannot be read as tensors"):
+        read_state(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_damaged_file_is_read_or_refused_in_words(tmp_path: Path, legacy: bool) -> None:
+    path, random = tmp_path / "x.pt", Random(0)
+    content = {"model": STATE, "args": argparse.Namespace(a=np.float64(1)), "x": Plain()}
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    whole = path.read_bytes()
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for _ in range(random.choice((1, 3, 30))):
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+        path.write_bytes(damaged[: random.choice((len(damaged), random.randrange(len(damaged))))])
+        with suppress(BundleError):
+            read_state(path)
 
 
 class Harmful:

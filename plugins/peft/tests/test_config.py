@@ -8,8 +8,10 @@ from subprocess import run
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import onlay
+from onlay.cli import main
 from onlay.config import parse, resolve
 from onlay.errors import ConfigError, UnknownName
 from onlay_peft.catalogue import tuners
@@ -96,6 +98,12 @@ def test_configuring_imports_neither_torch_nor_peft() -> None:
 def test_who_asks_for_a_tuner_as_a_method_is_told_how(name: str, sentence: str) -> None:
     with pytest.raises(UnknownName, match=re.escape(sentence)):
         onlay.PluginHost.discover().find("method", name)
+
+
+def test_explain_tells_it_too() -> None:
+    result = CliRunner().invoke(main, ["explain", "lora"])
+    assert result.exit_code == 2
+    assert "`method=peft method.tuner=lora`" in result.stderr
 
 
 def test_what_is_told_works() -> None:

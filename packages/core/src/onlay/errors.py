@@ -17,6 +17,9 @@ class ConfigError(OnlayError, ValueError):
 class UnknownName(OnlayError, LookupError):
     """A name that no installed plugin registers."""
 
+    told = ""
+    """What somebody else knows of the name: which plugin does it, and how it is asked for."""
+
 
 class PluginError(OnlayError, RuntimeError):
     """A run needs a plugin that is broken or incompatible; the cause is chained."""

@@ -29,7 +29,9 @@ def missing(
     if ours:
         return _to_install(kind, name, ours, known)
     if told or (told := _elsewhere(kind, name)):
-        return unknown(kind, name, known, told)
+        error = unknown(kind, name, known, told)
+        error.told = told
+        return error
     near = get_close_matches(name, {*known, *names_of(kind)}, n=1)
     hint = f"did you mean `{near[0]}`?" if near else _hint(kind, records)
     return unknown(kind, name, known, hint)

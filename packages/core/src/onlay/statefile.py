@@ -11,7 +11,7 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ UNREADABLE = (
 )
 """What torch, safetensors and numpy raise at files that are not what they seem."""
 
+MODULES, DEPTH = 100_000, 64
+"""No network has more of them, or is deeper; a pickled module that holds itself is."""
+
 WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
 """Parts of names that only a wrapper of torch or of Lightning puts there, at any depth."""
 
@@ -58,7 +61,7 @@ def read_state(path: Path, *, within: Sequence[str] = ()) -> dict[str, Tensor]:
     if not path.is_file():
         raise BundleError(f"there is no file `{path}`; give a `.safetensors` or a torch file")
     try:
-        content = load(path)
+        found = _state_in(load(path), (*within, *NESTED))
     except UNREADABLE as error:
         raise BundleError(
             f"`{path}` cannot be read as tensors: it is truncated, no torch or safetensors file, or"
@@ -69,7 +72,6 @@ def read_state(path: Path, *, within: Sequence[str] = ()) -> dict[str, Tensor]:
             f"`{path}` is damaged: the checksum of `{damaged}` in it differs from the"
             " one that was written; copy or download the file again"
         )
-    found = _state_in(content, (*within, *NESTED))
     if not found:
         raise BundleError(f"`{path}` holds no state dict; save `model.state_dict()` and give that")
     return plain_names(found)
@@ -181,16 +183,30 @@ def _tensors(content: Any) -> dict[str, Tensor]:
     return {name: t for name, t in named if isinstance(name, str) and isinstance(t, Tensor)}
 
 
-def _of_module(module: Any, prefix: str = "") -> dict[str, Tensor]:
-    """The state dict of a whole module that was pickled: its stand-in has the attributes."""
-    own: dict[str, Any] = getattr(module, "__dict__", {})
-    passing = own.get("_non_persistent_buffers_set") or ()
-    found = {
-        prefix + name: tensor.detach()
-        for kind in ("_parameters", "_buffers")
-        for name, tensor in _tensors(own.get(kind)).items()
-        if name not in passing
-    }
-    for name, child in dict(own.get("_modules") or {}).items():
-        found |= _of_module(child, f"{prefix}{name}.")
-    return found
+def _of_module(module: Any) -> dict[str, Tensor]:
+    """The state dict of a whole module that was pickled: its stand-ins have the attributes.
+
+    Raises:
+        ValueError: it holds itself, or more modules than any network has.
+    """
+    found: dict[str, Tensor] = {}
+    waiting = [("", module)]
+    for _ in range(MODULES):
+        if not waiting:
+            return found
+        prefix, each = waiting.pop()
+        if prefix.count(".") > DEPTH:
+            break
+        own: dict[str, Any] = getattr(each, "__dict__", {})
+        found |= {prefix + name: tensor for name, tensor in _own_tensors(own)}
+        children = dict(own.get("_modules") or {})
+        waiting += [(f"{prefix}{name}.", child) for name, child in children.items()]
+    raise ValueError(f"modules more than {DEPTH} deep, or more than {MODULES} of them")
+
+
+def _own_tensors(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    passing = attributes.get("_non_persistent_buffers_set") or ()
+    for kind in ("_parameters", "_buffers"):
+        for name, tensor in _tensors(attributes.get(kind)).items():
+            if name not in passing:
+                yield name, tensor.detach()

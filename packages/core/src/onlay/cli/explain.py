@@ -101,7 +101,7 @@ def _not_found(host: PluginHost, name: str) -> OnlayError:
         try:
             host.find(kind, name)
         except UnknownName as error:
-            if distribution_of(kind, name):
+            if distribution_of(kind, name) or error.told:
                 return error
         except OnlayError as error:
             return error
