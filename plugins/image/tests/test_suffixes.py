@@ -13,8 +13,9 @@ from onlay_image.data.suffixes import FORMATS, SUFFIXES
 
 
 def test_every_spelling_of_the_usual_formats() -> None:
-    usual = "jpg jpeg jpe jfif png apng gif bmp dib tif tiff webp avif jp2 j2k jpx ppm pgm pbm pnm"
+    usual = "jpg jpeg jpe jfif png apng gif bmp dib tif tiff webp jp2 j2k jpx ppm pgm pbm pnm"
     assert {f".{name}" for name in usual.split()} <= SUFFIXES
+    assert (".avif" in SUFFIXES) == ("AVIF" in FORMATS), "Pillow has it since 11.3"
     assert {".tga", ".psd", ".ico", ".mpo", ".qoi", ".pfm", ".npy", ".dcm"} <= SUFFIXES
 
 

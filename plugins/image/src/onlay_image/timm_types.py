@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+TiffFile = Any
+"""A file of tifffile."""
+
 TiffPage = Any
 """A page of tifffile, whose attributes are made when they are asked for."""
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from onlay.firstparty import install
 from onlay_image.data.raster import Alpha, Layers, Raster, to_layers, window_of
 from onlay_image.data.reading import Reading, no_frame
-from onlay_image.timm_types import TiffPage
+from onlay_image.timm_types import TiffFile, TiffPage
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters is raised
 
@@ -31,9 +31,16 @@ def read_tiff(path: Path, reading: Reading) -> Layers | None:
     Raises:
         ValueError, OSError: what cannot be read, is too large or does not fit.
     """
-    from tifffile import TiffFile
+    from tifffile import TiffFile, TiffFileError
 
-    with TiffFile(path) as file:
+    try:
+        return _layers(TiffFile(path), path, reading)
+    except TiffFileError as error:  # which is no `ValueError` in older versions
+        raise ValueError(str(error)) from error
+
+
+def _layers(opened: TiffFile, path: Path, reading: Reading) -> Layers | None:
+    with opened as file:
         pages = _pages(list(file.pages), reading)
         if not pages:
             return None
