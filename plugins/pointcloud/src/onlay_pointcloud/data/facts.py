@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StrictInt
+from pydantic import ConfigDict, Field
 
-from onlay.config.base import Config
+from onlay_pointcloud.data.config import CloudPreprocess
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
-class CloudFacts(Config):
-    """Every choice made; data sets may add facts of their own."""
+class CloudFacts(CloudPreprocess):
+    """The settings, with every choice made that they leave to the backbone; data sets may add facts
+    of their own."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -20,15 +21,9 @@ class CloudFacts(Config):
     """This modality."""
     npoints: Count
     """Points of a cloud."""
+    normalize: Literal["none", "centre", "unit_sphere"]
+    """As in the settings."""
     min_points: Count | None = None
     """The fewest that a file may have; left out, `npoints`."""
-    normalize: Literal["none", "centre", "unit_sphere"]
-    """See `CloudPreprocess.normalize`."""
-    columns: list[StrictInt | str] | None = Field(None, min_length=3, max_length=3)
-    """See `CloudPreprocess.columns`; left out, those whose names say so."""
-    extra: list[StrictInt | str] = Field(default_factory=list, max_length=10_000)
-    """See `CloudPreprocess.extra`."""
-    unmeasured: Literal["leave_out", "keep"] = "leave_out"
-    """See `CloudPreprocess.unmeasured`."""
     category_folders: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     """The number of the category that a folder's name tells."""
