@@ -52,6 +52,15 @@ def test_what_is_no_backbone(backbone: Any) -> None:
         onlay.adapt(backbone, "linear", num_classes=2, host=PluginHost.discover(only=""))
 
 
+class FSDPLinear(nn.Linear):
+    """What torch's `fully_shard` makes of a class."""
+
+
+def test_a_sharded_module_is_refused_in_words() -> None:
+    with pytest.raises(onlay.errors.AnatomyError, match="adapt it first, then shard"):
+        onlay.adapt(nn.Sequential(FSDPLinear(2, 2)), "linear", num_classes=2)
+
+
 def test_a_module_without_any_backbone() -> None:
     with pytest.raises(onlay.errors.AnatomyError, match="knows the anatomy of a `Sequential`"):
         onlay.adapt(nn.Sequential(nn.Linear(2, 2)), "linear", num_classes=2)

@@ -17,12 +17,20 @@ Found = tuple[str, BuiltBackbone | OnlayError]
 Adopter = Callable[[nn.Module], BuiltBackbone | None]
 
 
+SHARDED = ("FSDP", "FullyShardedDataParallel")
+"""How the classes of torch's sharded modules begin."""
+
+
 def adopted(module: nn.Module, host: PluginHost) -> BuiltBackbone:
     """The one backbone that the module is, or holds at any depth.
 
     Raises:
         AnatomyError: there is none that an installed plugin knows, or there are several.
     """
+    if any(type(each).__name__.startswith(SHARDED) for each in module.modules()):
+        raise AnatomyError(
+            "a module that is sharded cannot be adapted: adapt it first, then shard the result"
+        )
     found = list(_inside(module, "", list(_adopters(host))))
     built = {id(e.module): (path, e) for path, e in found if isinstance(e, BuiltBackbone)}
     if len(built) == 1:
