@@ -222,7 +222,7 @@ def test_the_tensors_of_a_model_are_its_own_whichever_acts(three, images):
 
 
 def test_a_copy_has_a_lock_of_its_own(three, images):
-    with three[0].acting():
+    with three[0].attachments.lock:
         twin = copy.deepcopy(three[1])
     assert twin.attachments.lock is not three[1].attachments.lock
     assert torch.equal(twin(images), three[1](images))

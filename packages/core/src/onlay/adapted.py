@@ -73,15 +73,10 @@ class AdaptedModel(nn.Module):
             if self.attachments.active != self.name:
                 self.attachments.activate(self.name)
             return self._output(inputs)
-        with self.acting():
+        with self._turn():
             return self._output(inputs)
 
-    def acting(self) -> AbstractContextManager[None]:
-        """While it is open this adapter acts on the backbone, and calls of other threads wait.
-
-        Raises:
-            AnatomyError: it was detached.
-        """
+    def _turn(self) -> AbstractContextManager[None]:
         return self.attachments.turn(self.name, self.adapter)
 
     def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
@@ -142,7 +137,7 @@ class AdaptedModel(nn.Module):
         inputs, targets = batch
         if torch.compiler.is_compiling():
             return self.loss_of(self(inputs), targets, share=share)
-        with self.acting():  # modules keep auxiliary losses
+        with self._turn():  # modules keep auxiliary losses
             return self.loss_of(self(inputs), targets, share=share)
 
     def loss_of(self, output: Tensor, targets: Any, *, share: float | Tensor = 1.0) -> Tensor:

@@ -142,7 +142,8 @@ def observe(
     inserted = model.adapter.tokens
     bare, given = _bare(model.eval(), inputs), model.anatomy.prepared(inputs)
     kept = block_outputs(model.anatomy)
-    with model.acting(), torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
+    turn = model.attachments.turn(model.name, model.adapter)
+    with turn, torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
         features = model.anatomy.encode(given, inserted=inserted, levels=levels)
         output = model.answer(features)
     signals = [_signal(seen, model) for seen in found if hasattr(seen.module, "shown")]

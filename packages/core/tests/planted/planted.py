@@ -118,6 +118,12 @@ DEFECTS: dict[str, Defect] = {
         "dtype",
         modules.ReadingWeights,
     ),
+    "doubling": Defect(
+        "steps_without_float64",
+        "gives float64",
+        modules.Doubling,
+        declared=IDENTITY,
+    ),
     "forgotten_bias": Defect(
         "folds_exactly",
         "outputs move",

@@ -86,6 +86,14 @@ class ReadingWeights(LowRank):
         return super().forward(x) + 0 * F.linear(x, self.neighbours[0].weight)
 
 
+class Doubling(LowRank):
+    """It takes the mean in float64."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.double().mean(-1, keepdim=True).to(x.dtype)
+        return super().forward(x - mean)
+
+
 class ForgetfulMerge(LowRank):
     def affine(self) -> Affine:
         return Affine(self.up.weight @ self.down.weight)

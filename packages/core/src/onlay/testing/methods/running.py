@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from onlay.adapted import AdaptedModel
 from onlay.system import CAN_FORK
@@ -104,6 +108,30 @@ def check_runs_beside_a_backbone_in_half_precision(case: MethodCase) -> None:
 def _narrow(name: str, parameter: Tensor) -> bool:
     own = not name.startswith("adapter.thawed.")  # a copy has the dtype of what it stands in for
     return own and parameter.dtype.itemsize < 4
+
+
+def check_steps_without_float64(case: MethodCase) -> None:
+    """A training step on float32 inputs makes no tensor in float64, which Apple's GPUs have not."""
+    model = case.moved().train()
+    batch = case.batch(model)
+    with _Wide() as wide:
+        model.loss(batch).backward()
+    require(not wide.made, f"{listed(sorted(wide.made))} gives float64")
+
+
+class _Wide(TorchDispatchMode):
+    """Notes which operations give tensors in float64; a number that was wrapped is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        for value in tree_leaves(given):
+            if isinstance(value, Tensor) and value.dtype == torch.float64 and value.ndim:
+                self.made.add(str(func))
+        return given
 
 
 def check_compiles(case: MethodCase) -> None:
