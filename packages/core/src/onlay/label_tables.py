@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onlay.config.data import FilesConfig
+from onlay.delimited import read_table
 from onlay.errors import DataError
 from onlay.labels import LIST_THEM, missing
 from onlay.layouts import PARTS_HINT, WHOLE, Layout
@@ -24,8 +23,6 @@ _COLUMNS = {
     "split": ("split", "part", "partition", "subset", "set", "dataset", "phase", "usage"),
 }
 """What columns are called, in lower case without blanks and underscores; the first is ours."""
-
-_DELIMITERS = ",;\t|"
 
 
 class Row(NamedTuple):
@@ -56,7 +53,7 @@ class LabelTable:
             DataError: no such file, none of text, a missing column, a row that is cut or too long,
                 a label that is none, an unknown split.
         """
-        header, rows = _read(self.path)
+        header, rows = read_table(self.path)
         places = {kind: self._place(kind, header, columns) for kind in _COLUMNS}
         notes = [
             f"column `{header[place]}` of `{self.path}` is the {kind}"
@@ -168,55 +165,3 @@ class LabelTable:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_]", "", name).casefold()
-
-
-def _read(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The names of the columns, and the cells of every line with its number."""
-    text = _text(path)
-    skipped = 0
-    if declared := re.match(r"sep=(.)\r?\n", text, re.IGNORECASE):  # of spreadsheets
-        text, skipped = text[declared.end() :], 1
-    delimiter = declared[1] if declared else _delimiter(text)
-    lines = _lines(path, text, delimiter, skipped)
-    return next(lines, (0, []))[1], lines
-
-
-def _lines(path: Path, text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
-    rows = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
-    )
-    try:
-        for cells in rows:
-            yield rows.line_num + skipped, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise DataError(
-            f"line {rows.line_num + skipped} of `{path}` is no line of a table: is a quotation"
-            f" mark missing or one too many? ({error})"
-        ) from error
-
-
-def _delimiter(text: str) -> str:
-    """The one that divides the first line into the most cells; a comma where none does."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    bare = re.sub(r'"[^"]*"', "", first)
-    return max(_DELIMITERS, key=bare.count)
-
-
-def _text(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with a byte order mark."""
-    try:
-        content = path.read_bytes() if path.is_file() else None
-    except OSError as error:
-        raise DataError(f"`{path}` cannot be read: {error.strerror}") from error
-    if content is None:
-        raise DataError(f"there is no file `{path}`")
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"`{path}` is no text in UTF-8 (byte {error.start}): save it as CSV in UTF-8"
-        ) from error
-    if "\0" in text:
-        raise DataError(f"`{path}` is no table of text: save it as CSV in UTF-8")
-    return text.removeprefix("\ufeff")
