@@ -15,7 +15,7 @@ from _compat_pickle import IMPORT_MAPPING
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 HARMLESS = frozenset(
     {
@@ -43,7 +43,7 @@ class Inert(type):
     def __call__(cls, *args: Any, **options: Any) -> Any:
         if cls.__name__ == "defaultdict":
             return OrderedDict()  # the reader puts items into no other kind
-        return object.__new__(cls)
+        return object.__new__(cast("type[Any]", cls))
 
 
 def stand_ins(path: Path) -> list[Any]:
