@@ -13,6 +13,7 @@ import argparse
 import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -34,7 +35,8 @@ def channels(encoder: MiniPointNet, patches_BGK3: Tensor) -> Tensor:
 
 
 def _apply(layers: nn.Sequential, x_MCK: Tensor) -> Tensor:
-    enter, norm, act, leave = layers
+    layer: Any = layers
+    enter, norm, act, leave = layer
     return leave(act(nn.BatchNorm1d.forward(norm, enter(x_MCK.contiguous()))))
 
 

@@ -23,7 +23,8 @@ PIECE = 2**18
 class RowNorm(nn.BatchNorm1d):
     """`BatchNorm1d`, with its tensors and their names."""
 
-    def forward(self, x_MC: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
+        x_MC = input
         if not self.training or x_MC.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x_MC)
         if len(x_MC) < 2:
@@ -36,7 +37,11 @@ class RowNorm(nn.BatchNorm1d):
     @torch.no_grad()
     def _move_statistics(self, mean_C: Tensor, variance_C: Tensor, rows: int) -> None:
         """As torch does: by `momentum`, or to the mean over all batches where that is none."""
-        if self.num_batches_tracked is None or self.running_mean is None:
+        if (
+            self.num_batches_tracked is None
+            or self.running_mean is None
+            or self.running_var is None
+        ):
             return
         self.num_batches_tracked.add_(1)
         share = self.momentum
