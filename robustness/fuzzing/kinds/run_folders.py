@@ -46,9 +46,9 @@ def ended_of(run: Path) -> dict[str, Any]:
 
 
 def _words(run: Path) -> list[str]:
-    data = f"data={{name: image_folder, path: {_pictures()}}}"
+    data = ["data=image_folder", f"data.path={_pictures()}"]
     short = ["train.epochs=1", "train.batch_size=8", "train.trackers=[]"]
-    return ["train", "backbone=onlay_vit_64", "method=linear", data, *short, f"out={run}"]
+    return ["train", "backbone=onlay_vit_64", "method=linear", *data, *short, f"out={run}"]
 
 
 @cache
