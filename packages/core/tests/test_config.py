@@ -392,6 +392,13 @@ def test_merged_is_deep():
 # --- files
 
 
+def test_a_file_of_megabytes_is_no_configuration(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("a: " + "x" * 2**20)
+    with pytest.raises(ConfigError, match=r"is larger than a configuration can be, 1024 KiB"):
+        files.read(path)
+
+
 def test_yaml_1_2(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("lr: 1e-3\nbig: 1E5\ntag: no\ntime: 12:30:45\nmode: 0o17\nyes: on\nx: null\n")

@@ -366,7 +366,19 @@ def test_a_tracker_that_is_not_installed(
 def test_summary_is_plain_json(configure: Configure, host: PluginHost, quiet: Console) -> None:
     config = configure("train.epochs=1")
     summary = train(config, host, console=quiet)
-    assert json.loads((config.out / "summary.json").read_text()) == summary.dump()
+    assert json.loads((config.out / "summary.json").read_text()).items() > summary.dump().items()
+
+
+@pytest.mark.parametrize("damage", [("0.", "1."), ('"seed"', '"sead"'), ("{", "["), ('"', "")])
+def test_a_summary_that_was_changed_is_not_told_again(
+    configure: Configure, host: PluginHost, quiet: Console, damage: tuple[str, str]
+) -> None:
+    config = configure("train.epochs=1")
+    train(config, host, console=quiet)
+    path = config.out / "summary.json"
+    path.write_text(path.read_text().replace(*damage, 1))
+    with pytest.raises(RunError, match=r"summary.json` is damaged: delete it, and the same"):
+        train(config, host, console=quiet)
 
 
 WEIGHTED = ("task.class_weights=[1, 0, 3, 4]", "method.dropout=0", "data.train=24")

@@ -33,7 +33,7 @@ def finish(trainer: Trainer, config: RunConfig) -> Summary:
     summary = summarize(trainer, config, chosen, metrics)
     if accelerator.is_main_process:
         plot_run(folder.history(), folder.curves, model.head.main_metric, title=_title(config))
-        folder.finish(summary.dump())
+        folder.finish(summary.text())
     accelerator.log({f"final/{name}": value for name, value in metrics.items()})
     for tracker in accelerator.trackers:
         tracker.finish()

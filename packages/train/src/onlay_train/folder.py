@@ -121,9 +121,9 @@ class RunFolder:
         checkpoint."""
         write_text(self.metrics, "".join(json.dumps(record) + "\n" for record in records))
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
+    def finish(self, summary: str) -> None:
         """Mark the run as finished."""
-        write_text(self.summary, json.dumps(summary, indent=2) + "\n")
+        write_text(self.summary, summary)
         with writing(self.former):
             self.former.unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,12 +55,24 @@ class Summary:
     def dump(self) -> dict[str, Any]:
         return asdict(self)
 
+    def text(self) -> str:
+        """What `summary.json` holds: the fields, and a hash of them by which damage is known."""
+        fields = self.dump()
+        return json.dumps(fields | {"sha256": _digest(fields)}, indent=2) + "\n"
+
     @classmethod
     def read(cls, path: Path) -> Summary:
         """Read it back; a `RunError` where it is damaged."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            if fields.pop("sha256") != _digest(fields):
+                raise ValueError("it is not what was written")
+            return cls(**fields)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise RunError(
                 f"`{path}` is damaged: delete it, and the same command writes it again"
             ) from error
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

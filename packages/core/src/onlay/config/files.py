@@ -9,12 +9,19 @@ from typing import Any
 from onlay.disk import prevented, write_text
 from onlay.errors import ConfigError
 
+LARGEST = 1 << 20
+"""Bytes; a run is described in a few hundred, and a reader of YAML takes seconds for a megabyte."""
+
 
 def read(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; a `ConfigError` names the file and, if it can, the line."""
     from ruamel.yaml.error import YAMLError
 
     try:
+        if path.stat().st_size > LARGEST:
+            raise ConfigError(
+                f"`{path}` is larger than a configuration can be, {LARGEST >> 10} KiB"
+            )
         data = _yaml().load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"there is no configuration file `{path}`") from None
