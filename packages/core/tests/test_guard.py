@@ -119,6 +119,14 @@ def test_ctrl_c_of_the_user_ends_the_command_though_the_plugin_caught_it(
     site: Install, code: str
 ) -> None:
     site("ant", code)
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell ignores it
+    try:
+        _interrupted_twice()
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def _interrupted_twice() -> None:
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         PluginHost.discover()
