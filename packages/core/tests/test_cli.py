@@ -45,7 +45,7 @@ def register_methods():
 
 
 def register_commands():
-    for name in ("refuse", "crash", "interrupt", "hello"):
+    for name in ("refuse", "crash", "interrupt", "hello", "read_long", "read_ours"):
         yield Command(name=name, command=f"fake_commands:{name}", summary=f"{name} something")
 
 
@@ -65,6 +65,16 @@ def interrupt():
 
 
 @click.command()
+def read_long():
+    open("a" * 300).close()
+
+
+@click.command()
+def read_ours():
+    open(f"{sys.prefix}/nothing").close()
+
+
+@click.command()
 @click.pass_obj
 def hello(host):
     click.echo(", ".join(host.methods))
@@ -77,6 +87,7 @@ def host(monkeypatch):
     fake.register_commands = hookimpl(register_commands)
     commands = ModuleType("fake_commands")
     vars(commands).update(refuse=refuse, crash=crash, interrupt=interrupt, hello=hello)
+    vars(commands).update(read_long=read_long, read_ours=read_ours)
     monkeypatch.setitem(sys.modules, "fake_commands", commands)
     host = PluginHost()
     host.add(builtin, name="core", distribution="onlay", version="0.1.0")
@@ -311,3 +322,10 @@ def test_python_m_onlay():
     command = [sys.executable, "-m", "onlay", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("onlay ")
+
+
+def test_a_file_that_no_system_opens_is_a_sentence_and_one_of_pythons_own_a_fault(onlay):
+    result = onlay("read_long")
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: `{'a' * 300}` cannot be used: its name is too long\n"
+    assert isinstance(onlay("read_ours").exception, FileNotFoundError)

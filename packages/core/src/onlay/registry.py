@@ -51,6 +51,8 @@ class Registry:
             return
         with guarded(record.fail), stdout_to_stderr, named_while_waiting(record):
             plugin = candidate.load()
+            if other := self._manager.get_name(plugin):
+                raise ValueError(f"its module is already the plugin `{self._records[other].name}`")
             _check_hooks(plugin)
             self._manager.register(plugin, key)
 

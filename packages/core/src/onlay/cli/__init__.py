@@ -69,10 +69,20 @@ def _in_words() -> Iterator[None]:
             click.echo(f"{stopped}; to go on or to start again: {again}", err=True)
         raise click.exceptions.Exit(stopped.exit_status) from None
     except OSError as error:
-        if error.errno == errno.EPIPE or not (reason := prevented(error, Path(sys.prefix))):
-            raise  # whoever read the output has gone, which click answers; or no matter of writing
+        if error.errno == errno.EPIPE or not (reason := _prevented(error)):
+            raise  # whoever read the output has gone, which click answers; or no matter of files
+        if error.filename:
+            raise Sentence(f"`{error.filename}` cannot be used: {reason}") from error
         sys.stdout = io.StringIO()  # python would flush the real one once more
         raise Sentence(f"the output cannot be written: {reason}") from error
+
+
+def _prevented(error: OSError) -> str:
+    """Why the output cannot be written, or a file that was named cannot be used; empty for files
+    that no user named: those of Python and of installed packages."""
+    named = str(error.filename or sys.prefix)
+    pythons = any(Path(named).is_relative_to(folder) for folder in (sys.prefix, sys.base_prefix))
+    return prevented(error, Path(sys.executable) if pythons else None)  # below which lies nothing
 
 
 def _host(ctx: click.Context) -> PluginHost:
