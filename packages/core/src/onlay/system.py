@@ -125,12 +125,13 @@ def peak_memory() -> int:
 def forked(work: Callable[[], None]) -> int:
     """Run `work` in a copy of this process, which then ends at once; gives its number."""
     assert CAN_FORK
-    if child := os.fork():
-        return child
-    try:
-        work()
-    finally:
-        os._exit(0)
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return child
 
 
 def ended(child: int, seconds: float) -> bool:

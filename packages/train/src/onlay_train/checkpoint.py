@@ -54,7 +54,7 @@ def save_checkpoint(state: dict[str, Any], path: Path, *, former: Path | None = 
         )
     _check_plain(state, "")
     with replacing(path) as file:
-        sealed = Sealed(file)
+        sealed: Any = Sealed(file)  # all of a file that torch asks for
         torch.save({"format": FORMAT, **state}, sealed)
         sealed.close()
         file.flush()

@@ -70,7 +70,7 @@ class Agreement:
     """
 
     def __init__(self) -> None:
-        self.group = dist.new_group(backend="gloo", timeout=timedelta(days=7))
+        self.group: Any = dist.new_group(backend="gloo", timeout=timedelta(days=7))
         self.told: tuple[Any, Tensor] | None = None
 
     def heard(self, number: int) -> int:

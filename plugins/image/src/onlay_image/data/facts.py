@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from onlay_image.data.preparing import ImagePreprocess
+from onlay_image.data.preparing import ImagePreprocess, Interpolation
 
 Side = Annotated[int, Field(ge=1, le=16384)]
 
@@ -23,11 +23,11 @@ class ImageFacts(ImagePreprocess):
     """Height and width."""
     crop_pct: float = Field(gt=0, le=1)
     """Share of the short side that the centre crop keeps."""
-    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+    interpolation: Interpolation
     """As Pillow names it."""
-    mean: list[float] = Field(min_length=1)
+    mean: tuple[float, ...] = Field(min_length=1)
     """Of each channel, of values from 0 to 1."""
-    std: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
     """Likewise, the deviation."""
     in_chans: int = Field(default=3, ge=1, le=4096)
     """Channels that the backbone takes."""

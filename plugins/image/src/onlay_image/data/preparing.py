@@ -17,6 +17,9 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 Deviation = Annotated[float, Field(gt=0)]
 
 
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+
+
 class ImagePreprocess(Config):
     """From an image file to a tensor. What is left out is the backbone's own."""
 
@@ -30,8 +33,8 @@ class ImagePreprocess(Config):
     crop_pct: float | None = Field(default=None, gt=0, le=1)
     """Share of the short side that the centre crop keeps; default: the backbone's."""
 
-    interpolation: Literal["bicubic", "bilinear", "nearest", "lanczos"] | None = None
-    """Default: the backbone's."""
+    interpolation: Interpolation | None = None
+    """As Pillow names it; default: the backbone's."""
 
     normalize: Literal["backbone", "imagenet", "half", "none"] = "backbone"
     """Mean and standard deviation: those of the backbone's pretraining, of ImageNet (ARC, NOAH,
