@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ from click.testing import CliRunner, Result
 
 import onlay
 from onlay import PluginHost
+from onlay.bundle import load
 from onlay.changes import CHANGE, changes
 from onlay.cli import main
 from onlay.errors import AnatomyError
 from onlay.features import Grid
 from onlay.inspecting import Observation, Signal, made_by, observe, titles
+from onlay.predict import predict
 from onlay.testing import tiny_backbone
 
 FILE = Path(__file__).parent / "data" / "choosy.py"
@@ -255,7 +258,36 @@ def test_made_by_names_the_run_and_the_day() -> None:
     assert re.fullmatch(r"by onlay inspect, \d{4}-\d\d-\d\d \d\d:\d\d", facts["made"])
 
 
-def test_inspect_takes_files_and_no_folder(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["inspect", "bundle", str(tmp_path)])
+@pytest.fixture
+def photographs(model: onlay.AdaptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    model.save_pretrained("bundle")
+    (tmp_path / "some").mkdir()
+    for name, value in (("a.dots", -1.0), ("b.dots", -2.0), ("c.DOTS", 3.0), ("d.heic", 4.0)):
+        (tmp_path / "some" / name).write_text(str(value))
+    return tmp_path
+
+
+def test_a_folder_is_the_files_in_it_and_what_is_left_out_is_said(
+    photographs: Path, host: PluginHost
+) -> None:
+    result = CliRunner().invoke(main, ["inspect", "bundle", "some"], obj=host)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == ["left out: 1 .heic", "2 below 0"]
+    assert (photographs / "some.html").read_text() == "a.dots b.dots c.DOTS"
+    result = CliRunner().invoke(main, ["inspect", "bundle", "bundle"], obj=host)
     assert result.exit_code == 2
-    assert "is a directory" in result.stderr
+    assert "`bundle` holds no dots file" in result.stderr
+
+
+def test_what_a_reader_has_to_say_is_said_once_and_from_python_through_logging(
+    photographs: Path, host: PluginHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["predict", "bundle", "some", "--json", "--pages", "pages"]
+    result = CliRunner().invoke(main, words, obj=host)
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(result.stdout)) == 3
+    assert result.stderr.splitlines() == ["2 below 0", "left out: 1 .heic", "3 pages in pages"]
+    assert not caplog.messages
+    assert len(list(predict(load("bundle", host=host), [Path("some")], host))) == 3
+    assert caplog.messages == ["2 below 0"]

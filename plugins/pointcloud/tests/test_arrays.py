@@ -33,13 +33,18 @@ def test_arrays(tmp_path: Path, name: str) -> None:
     assert np.array_equal(read_points(tmp_path / "a.npy"), POINTS)
     np.savez_compressed(tmp_path / "a.npz", KINDS[name])
     assert np.array_equal(read_points(tmp_path / "a.npz"), POINTS)
+    np.savez(tmp_path / "a.npz", label=np.array(3), coord=KINDS[name])
+    assert np.array_equal(read_points(tmp_path / "a.npz"), POINTS)
 
 
 def test_axes_first(tmp_path: Path) -> None:
-    """(3, N) is turned where N is more than any number of columns; (3, 4) is three points."""
+    """(3 to 12, N) is turned where N is more than any number of columns; (3, 4) is three points."""
     cloud = np.arange(60.0).reshape(20, 3)
     np.save(tmp_path / "a.npy", cloud.T)
     assert np.array_equal(read_points(tmp_path / "a.npy"), cloud)
+    np.save(tmp_path / "a.npy", np.vstack([cloud.T, -cloud.T]))
+    found = read_measured(tmp_path / "a.npy", Reading(wanted=Wanted(extra=(4, 5))))[0]
+    assert np.array_equal(found, np.hstack([cloud, -cloud[:, 1:]]))
     np.save(tmp_path / "a.npy", np.arange(12.0).reshape(3, 4))
     assert read_points(tmp_path / "a.npy").tolist() == [[0, 1, 2], [4, 5, 6], [8, 9, 10]]
 

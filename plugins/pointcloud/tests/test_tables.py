@@ -55,6 +55,10 @@ READ = {
     "a surveyor in metres": "Easting (m)\tNorthing (m)\tHeight (m)\n1.5\t2\t3\n4\t5.25\t6\n",
     "east north up": "east,north,up\n1.5,2,3\n4,5.25,6\n",
     "plain axes before others": "pos_x,pos_y,pos_z,x,y,z\n0,0,0,1.5,2,3\n0,0,0,4,5.25,6\n",
+    "molecules": "2\nby us\nC 1.5 2 3\nO 4 5.25 6\n",
+    "a title alone": "Scan\n1.5 2 3\n4 5.25 6\n",
+    "an exclamation": "! made by us on 1 May\n1.5 2 3\n4 5.25 6\n",
+    "E57's names": "cartesianX,cartesianY,cartesianZ\n1.5,2,3\n4,5.25,6\n",
     "Fortran's exponents": "1.5D+00 0.2D1 3\n4 525D-2 6\n",
 }
 
@@ -64,6 +68,12 @@ def test_tables_of_many_habits(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(READ[name].encode())
     assert read_points(path).tolist() == POINTS
+
+
+def test_a_typographers_minus(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,y,z\n\u22121.5,2,3\n4,\u22125.25,6\n", encoding="utf-8")
+    assert read_points(path).tolist() == [[-1.5, 2, 3], [4, -5.25, 6]]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
@@ -77,6 +87,8 @@ REFUSED = {
     "x y colour\n1 2 3\n": ("(have: `x`, `y`, `colour`)", "`preprocess.columns: [a, b, c]`"),
     "time,a,b,c\n0,1,2,3\n": ("(have: `time`, `a`, `b`, `c`)",),
     "lon,lat,height\n0,1,2\n": ("(have: `lon`, `lat`, `height`)",),
+    "x:y:z\n1.5:2:3\n4:5:6\n": ("no rows of numbers that are apart: `4:5:6` is one word",),
+    "x,y\n1.5,2\n3.5,4\n": ("no rows of numbers",),
     "V1;V2;V3\n1;2;3\n": ("none of its columns are called x, y and z",),
     "x,x,y,z\n1,1,2,3\n": ("(have: `x`, `x`, `y`, `z`)",),
     "nx,ny,nz\n1,2,3\n": ("(have: `nx`, `ny`, `nz`)",),

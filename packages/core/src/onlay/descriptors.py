@@ -159,7 +159,8 @@ class Backbone:
 class Modality:
     """A kind of input.
 
-    `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting.
+    `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting. What that
+    gives may have an attribute `notes`, sentences about all files that it read, said at the end.
     """
 
     name: str

@@ -32,6 +32,7 @@ from onlay.descriptors import resolve
 from onlay.disk import writing
 from onlay.errors import AnatomyError, ConfigError
 from onlay.features import Grid
+from onlay.notes import note_all
 from onlay.predict import files_of, modality_of
 from onlay.preprocessing import reader
 
@@ -172,6 +173,7 @@ def observed(
     device = next(model.parameters()).device
     for file in files_of(paths, modality):
         yield observe(model, file, read(file).unsqueeze(0).to(device), about)
+    note_all(read)
 
 
 def view(

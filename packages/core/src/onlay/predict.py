@@ -18,6 +18,7 @@ from torch import Tensor
 from onlay.errors import DataError
 from onlay.finding import Found, find
 from onlay.missing import find_made
+from onlay.notes import note_all
 from onlay.preprocessing import reader
 from onlay.task import PartsPrediction
 
@@ -60,6 +61,7 @@ def predict(
             output: Tensor = model(inputs_B)
         answers = zip(inputs_B, model.head.predict(output), strict=True)
         yield from zip(batch, (_with_points(*pair) for pair in answers), strict=True)
+    note_all(read)
 
 
 def modality_of(model: AdaptedModel, host: PluginHost) -> Modality:

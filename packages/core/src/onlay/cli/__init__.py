@@ -17,6 +17,7 @@ from onlay.disk import prevented
 from onlay.errors import OnlayError
 from onlay.guard import shown
 from onlay.host import PluginHost
+from onlay.notes import plainly
 from onlay.processes import rank
 from onlay.stopping import Terminated, terminable
 
@@ -31,7 +32,7 @@ class LazyGroup(click.Group):
     """Commands are listed from their descriptors and imported when they are called."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        with terminable():
+        with terminable(), plainly():
             return super().main(*args, **kwargs)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:

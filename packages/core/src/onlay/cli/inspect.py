@@ -22,8 +22,7 @@ NAMED = 3
 @bundle_argument
 @click.argument(
     "paths",
-    metavar="FILE...",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     nargs=-1,
     required=True,
 )
@@ -41,23 +40,27 @@ def inspect(
     out: Path | None,
     backbone: str | None,
 ) -> None:
-    """Look at what the adapter of a run does to files: onlay inspect RUN FILE...
+    """Look at what the adapter of a run does to files: onlay inspect RUN PATH...
 
     Writes one self-contained HTML page with what the adapter does, block by block. For every
     method: how far each token is from what the frozen backbone alone makes of it. For methods that
     show more of themselves: which expert each patch or group chose, how strongly each token is
     changed, the kernels generated for this input. An image is tinted patch by patch; a cloud can be
     turned, and coloured by group and by prediction, too. Several files stand side by side, on the
-    same colour scales.
+    same colour scales; a PATH that is a folder stands for the files in it.
     """
     from onlay.bundle import load
     from onlay.inspecting import made_by, observed, view
+    from onlay.predict import found_in
 
     model = load(bundle, backbone=backbone, host=host)
     out = out or Path(_named(paths) + ".html")
-    observations = list(observed(model, paths, host, made_by("inspect", bundle)))
+    found = found_in(paths, host.find("modality", model.built.modality))
+    for note in found.notes:
+        click.echo(note, err=True)
+    observations = list(observed(model, found.files, host, made_by("inspect", bundle)))
     view(model, observations, out, host)
-    for path, observation in zip(paths, observations, strict=True):
+    for path, observation in zip(found.files, observations, strict=True):
         click.echo(f"{path}: {next(iter(observation.prediction.ranked))}")
         for line in _summary(observation):
             click.echo(f"  {line}")
@@ -67,7 +70,7 @@ def inspect(
 
 
 def _named(paths: Sequence[Path]) -> str:
-    first, *others = (path.stem for path in paths)
+    first, *others = (path.stem or path.resolve().stem for path in paths)
     return f"{first}-and-{len(others)}-more" if len(others) > 1 else "-".join([first, *others])
 
 

@@ -19,25 +19,28 @@ from onlay_pointcloud.data.bounds import Malformed, enough, unpackable
 from onlay_pointcloud.data.columns import Wanted, axes_of, listed
 from onlay_pointcloud.data.scan import Scan
 
-_ARRAYS = ("points", "xyz", "pos", "data")
+_ARRAYS = (
+    *("points", "xyz", "pos", "data", "pc", "point_cloud", "pointcloud", "cloud"),
+    *("coord", "coords", "positions", "vertices"),
+)
 """What the array of points may be called where a file has several."""
 
 _HEADER = 10_000
 """Bytes of a header; numpy's own limit."""
 
-_WIDE = 16
-"""Three rows of more numbers than that are x, y and z of as many points."""
+_WIDE, _FEW = 16, 12
+"""So few rows, each of more numbers than that, are x, y, z and further columns."""
 
 
 def read_npy(path: Path, wanted: Wanted) -> Scan:
-    """An array (N, 3 or more), or (3, N) for N above 16, or of named fields, of any order and byte
-    order."""
+    """An array (N, 3 or more), or (3 to 12, N) for N above 16, or of named fields, of any order
+    and byte order."""
     with path.open("rb") as file:
         return Scan(rows_of(array_of(file, path.stat().st_size), wanted))
 
 
 def read_npz(path: Path, wanted: Wanted) -> Scan:
-    """The only array, or the one that is called `points`, `xyz`, `pos` or `data`, or one array for
+    """The only array, or the one that is called `points` or its like (`_ARRAYS`), or one array for
     each axis."""
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -97,7 +100,7 @@ def rows_of(array: np.ndarray, wanted: Wanted) -> np.ndarray:
         return _of_fields(array.reshape(-1), wanted)
     if array.ndim == 3 and len(array) == 1:
         array = array[0]
-    if array.ndim == 2 and len(array) == 3 and array.shape[1] > _WIDE:
+    if array.ndim == 2 and 3 <= len(array) <= _FEW and array.shape[1] > _WIDE:
         array = array.T
     if array.ndim != 2 or array.shape[1] < 3:
         raise Malformed(

@@ -11,7 +11,10 @@ from onlay_pointcloud.data.bounds import Malformed
 Column = str | int
 """A name, or a number that counts from 0."""
 
-_STEM = r"(?:p|pt|point|points|pos|position|coord|coords|coordinate|loc|location|xyz|pointsmxyz)?"
+_STEM = (
+    r"(?:p|pt|point|points|pos|position|coord|coords|coordinate|loc|location|xyz|pointsmxyz"
+    r"|cartesian)?"
+)
 _UNIT = r"(?:m|mm|cm|km|ft|in|meter|metre|meters|metres|feet|inch)?"
 _TAIL = rf"(?:coord|coords|coordinate|pos|position|value)?{_UNIT}"
 _LETTER = re.compile(rf"({_STEM})([xyz])({_TAIL})")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from pathlib import Path
 
+from onlay.notes import note
 from onlay_pointcloud.data.scan import told
 
 
 class LeftOut:
-    """Points that were not measured, counted over files. A warning at the first of them says so,
+    """Points that were not measured, counted over files. At the first of them it is said,
     unless they are `held` until all files are read."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class LeftOut:
         self.files.append(path)
         if not self.held and not self.said:
             self.said = True
-            warnings.warn(self.notes()[0], stacklevel=2)
+            note(self.notes()[0])
 
     def facts(self) -> dict[str, dict[str, int]]:
         """For the log and the model card."""

@@ -80,6 +80,7 @@ class Reader:
 
     def __init__(self, facts: Facts) -> None:
         self.load, self.npoints = Loader(facts), facts["npoints"]
+        self.load.left_out.held = True
         self.folders: Mapping[str, int] = facts.get("category_folders", {})
         self.told: bool | None = None
         """Whether the first file's folder told its category; clouds of one batch are alike."""
@@ -91,6 +92,11 @@ class Reader:
         if category is None:
             return cloud
         return torch.cat([cloud, cloud.new_full((len(cloud), 1), category)], dim=1)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of all files that were read."""
+        return self.load.left_out.notes()
 
     def _category(self, path: Path) -> int | None:
         found = self.folders.get(path.resolve().parent.name)

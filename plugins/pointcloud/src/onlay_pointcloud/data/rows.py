@@ -99,7 +99,8 @@ def number(field: str) -> float | None:
 
 
 def _with_point(text: str) -> str:
-    return text.replace(",", ".")
+    """Also with a hyphen for the minus of typographers."""
+    return text.replace(",", ".").replace("\u2212", "-")
 
 
 def _with_e(text: str) -> str:

@@ -16,7 +16,7 @@ from onlay_pointcloud.data.columns import Wanted, axes_of
 from onlay_pointcloud.data.rows import delimiter_of, is_missing, lines_of, number, split
 from onlay_pointcloud.data.scan import Scan
 
-_COMMENTS = ("#", "//", "%")
+_COMMENTS = ("#", "//", "%", "!")
 
 _PLAIN = {
     ".pts": {4: ["intensity"], 6: ["r", "g", "b"], 7: ["intensity", "r", "g", "b"]},
@@ -80,8 +80,15 @@ def parted(lines: Sequence[str], wanted: Wanted) -> Table:
     table.names = _names([*comments[:100], *rows[:headers]], headers, sign, wanted)
     table.rows = rows[headers:]
     if not table.rows:
-        raise Malformed("it has no rows of numbers")
+        raise Malformed(f"it has no rows of numbers{_unsplit(rows[-1], sign)}")
     return table
+
+
+def _unsplit(row: str, sign: str | None) -> str:
+    """Why a row with digits has none."""
+    if not re.search(r"\d", row) or len(split(row, sign)) > 1:
+        return ""
+    return f" that are apart: `{row[:60]}` is one word"
 
 
 def _is_header(fields: list[str], table: Table) -> bool:
@@ -96,13 +103,14 @@ def _is_header(fields: list[str], table: Table) -> bool:
 
 
 def _names(lines: list[str], headers: int, sign: str | None, wanted: Wanted) -> list[str] | None:
-    """The last line that names axes, or what was asked for; else the last header."""
+    """The last line that names axes, or what was asked for; else the last header, unless that is a
+    title of a word or two."""
     asked = {str(c) for c in wanted.axes if isinstance(c, str)}
     split_up = [_header(line, sign) for line in lines]
     for names in reversed(split_up):
         if axes_of(names) or (asked and asked <= set(names)):
             return names
-    return split_up[-1] if headers else None
+    return split_up[-1] if headers and len(split_up[-1]) > 2 else None
 
 
 def _header(line: str, sign: str | None) -> list[str]:
