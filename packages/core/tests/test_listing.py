@@ -27,6 +27,14 @@ def fails(call: Callable[[], object], text: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_source_that_is_a_number_is_no_file_that_happens_to_be_open(tmp_path: Path) -> None:
+    path = tmp_path / "growing"
+    with path.open("wb", buffering=0) as file:
+        before = digest(Listing([Item(file.fileno(), "x", "0")]))
+        file.write(b"more")
+        assert digest(Listing([Item(file.fileno(), "x", "0")])) == before
+
+
 def test_the_digest_is_of_parts_names_labels_and_sizes(tmp_path: Path) -> None:
     """A file's size; values, shape and dtype of an array; nothing for what is not there."""
     (tmp_path / "a.png").write_bytes(b"12345")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import torch
@@ -95,6 +95,16 @@ def test_training_steps_in_threads_give_every_adapter_its_own_gradients(three, i
     outputs = three[2](images)
     jobs[2] = lambda: torch.equal(three[2](images), outputs)  # evaluates beside two that train
     assert at_once(jobs) == [25] * 3
+
+
+@pytest.mark.parametrize("asked", ["trained_parameters", "trained_state", "trainable_report"])
+def test_what_a_model_trains_is_not_read_in_the_middle_of_another_call(three, asked):
+    """Copies change places with the originals whenever another adapter acts."""
+    with ThreadPoolExecutor(1) as pool:
+        with three[1].attachments.lock:
+            answer = pool.submit(getattr(three[0], asked))
+            assert wait([answer], timeout=0.1).done == set()
+        assert answer.result(timeout=60) is not None
 
 
 def test_a_block_is_recomputed_with_the_adapter_of_its_forward_pass(three, images):

@@ -182,14 +182,16 @@ class AdaptedModel(nn.Module):
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """What trains, each parameter once, under its name in the bundle."""
-        named = [(f"adapter.{n}", p) for n, p in self.adapter.named_parameters()]
+        with self.attachments.lock:  # another thread's call may be exchanging copies
+            named = [(f"adapter.{n}", p) for n, p in self.adapter.named_parameters()]
         named += [(f"head.{n}", p) for n, p in self.head.named_parameters()]
         return {name: p for name, p in named if p.requires_grad}
 
     def trained_state(self) -> dict[str, Tensor]:
         """The tensors of a bundle: what trains, and the buffers that training moves; shared ones
         once."""
-        state = {f"adapter.{name}": t.detach() for name, t in self.adapter.own_tensors()}
+        with self.attachments.lock:
+            state = {f"adapter.{name}": t.detach() for name, t in self.adapter.own_tensors()}
         state |= {f"head.{name}": t.detach() for name, t in self.head.state_dict().items()}
         missing = set(self.trained_parameters()) - set(state)
         assert not missing, f"trained but not saved: {missing}"
@@ -201,7 +203,8 @@ class AdaptedModel(nn.Module):
         Raises:
             BundleError: a tensor is missing, unexpected or of another shape; names them.
         """
-        own = {f"adapter.{name}": t for name, t in self.adapter.own_tensors()}
+        with self.attachments.lock:
+            own = {f"adapter.{name}": t for name, t in self.adapter.own_tensors()}
         own |= {f"head.{name}": t for name, t in self.head.state_dict().items()}
         problems = [f"`{name}` is missing" for name in own.keys() - state.keys()]
         problems += [f"`{name}` is unexpected" for name in state.keys() - own.keys()]
@@ -218,8 +221,9 @@ class AdaptedModel(nn.Module):
 
     def trainable_report(self) -> TrainableReport:
         """Trainable parameters as three numbers, beside the backbone's."""
-        copies = {id(p) for p in self.adapter.thawed.parameters()}
-        trained = list(self.adapter.parameters())
+        with self.attachments.lock:
+            copies = {id(p) for p in self.adapter.thawed.parameters()}
+            trained = list(self.adapter.parameters())
         trunk = self.anatomy.trunk()
         parameters = dict(self.backbone.named_parameters(remove_duplicate=False))
         return TrainableReport(

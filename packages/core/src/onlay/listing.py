@@ -59,9 +59,11 @@ def _extent(source: Any) -> str:
     """Empty for what is not there, which readers name, and for sources of other kinds."""
     if isinstance(source, np.ndarray):
         return content_hash(source)
+    if not isinstance(source, str | os.PathLike):  # a number would be a file that is open
+        return ""
     try:
         return str(os.stat(source).st_size)
-    except (OSError, TypeError, ValueError):
+    except (OSError, ValueError):
         return ""
 
 
