@@ -134,3 +134,25 @@ def test_what_is_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(DataError, match=r"DICOM needs `pydicom`: .*onlay-image\[dicom\]"):
         read_picture(path)
+
+
+def test_a_compression_that_needs_another_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lossless JPEG, for which pydicom alone has no decoder; its own text has three lines."""
+    from pydicom import dcmread
+    from pydicom.encaps import encapsulate
+    from pydicom.pixels.decoders import JPEGLosslessSV1Decoder
+    from pydicom.uid import JPEGLosslessSV1
+
+    file = dcmread(dicom(tmp_path / "a.dcm", [[0, 1], [2, 3]]))
+    file.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    file.PixelData = encapsulate([b"\xff\xd8\xff\xd9"])
+    file["PixelData"].is_undefined_length = True
+    file.save_as(tmp_path / "a.dcm")
+    monkeypatch.setattr(JPEGLosslessSV1Decoder, "_available", {})
+    monkeypatch.setattr(JPEGLosslessSV1Decoder, "_unavailable", {"gdcm": ("python-gdcm",)})
+    with pytest.raises(DataError) as error:
+        read_picture(tmp_path / "a.dcm")
+    assert "pydicom needs another package for its compression `JPEG Lossless, " in str(error.value)
+    assert str(error.value).endswith("`pip install python-gdcm`, or save it uncompressed")

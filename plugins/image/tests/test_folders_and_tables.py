@@ -125,6 +125,8 @@ def test_validation_is_split_off_training_never_off_the_test(tmp_path: Path) -> 
 
 def test_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
     fails(lambda: in_folder(tmp_path / "absent"), "there is no folder", "absent")
+    (tmp_path / "labels.csv").write_text("path,label\n")
+    fails(lambda: in_folder(tmp_path / "labels.csv"), "is a file, and no folder of classes")
     fails(lambda: in_folder(tmp_path), "has no class folders")
     class_folders(tmp_path, {"ant": 4, "bee": 4})
     (tmp_path / "cat").mkdir()
@@ -196,6 +198,7 @@ def test_a_csv_without_splits_and_with_another_root(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_csv(tmp_path: Path) -> None:
     class_folders(tmp_path, {"ant": 3, "bee": 3})
     fails(lambda: in_csv(tmp_path / "absent.csv"), "there is no file", "absent.csv")
+    fails(lambda: in_csv(tmp_path), "is a folder, and no table: name a data set for it")
     path = tmp_path / "bad.csv"
     csv_of(path, "picture,label\na.png,ant\n")
     fails(lambda: in_csv(path), "has no column `path` (have: `picture`, `label`)", "`data.columns")

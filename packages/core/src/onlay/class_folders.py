@@ -47,7 +47,7 @@ class ClassFolders:
                 or under names that are not clear.
         """
         if not self.root.is_dir():
-            raise DataError(f"there is no folder `{self.root}`")
+            raise DataError(_no_folder(self.root))
         found = find(self.root, self.suffixes)
         reading = _Reading(self, known, [*found.notes])
         below = len(self.root.parts)
@@ -215,6 +215,12 @@ class _Reading:
             noun = self.folders.noun + ("s" if count > 1 else "")
             where = f"`{self._path(folder)}`"
             self.notes.append(f"left out: {count:,} {noun} in {where}, in no class folder")
+
+
+def _no_folder(root: Path) -> str:
+    if root.is_file():
+        return f"`{root}` is a file, and no folder of classes: name a data set for it (`data.name`)"
+    return f"there is no folder `{root}`"
 
 
 def _inner(item: Item, depth: int) -> str | None:

@@ -55,6 +55,8 @@ def _text(path: Path) -> str:
         content = path.read_bytes() if path.is_file() else None
     except OSError as error:
         raise DataError(f"`{path}` cannot be read: {error.strerror}") from error
+    if content is None and path.is_dir():
+        raise DataError(f"`{path}` is a folder, and no table: name a data set for it (`data.name`)")
     if content is None:
         raise DataError(f"there is no file `{path}`")
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"

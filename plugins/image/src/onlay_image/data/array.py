@@ -9,7 +9,7 @@ from PIL import Image
 
 from onlay_image.data.pillow_file import from_bytes
 from onlay_image.data.raster import Layers, Raster, to_layers, window_of
-from onlay_image.data.reading import Reading
+from onlay_image.data.reading import Reading, UnfitError
 
 MAGIC = b"\x93NUMPY"
 
@@ -20,9 +20,14 @@ def read_npy(path: Path, reading: Reading) -> Layers:
     Raises:
         ValueError, OSError: what cannot be read, is too large or does not fit.
     """
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        if "Python objects" not in str(error):
+            raise
+        raise UnfitError("it holds Python objects, which are no grey values") from error
     if not isinstance(values, np.ndarray):
-        raise ValueError("it is no single array")
+        raise UnfitError("it is no single array")
     return from_array(values, reading)
 
 
@@ -49,14 +54,14 @@ def _channels_last(values: np.ndarray, in_chans: int) -> np.ndarray:
     if values.ndim == 2:
         values = values[..., None]
     if values.ndim != 3:
-        raise ValueError(f"it is an array of shape {values.shape}, which is no picture")
+        raise UnfitError(f"it is an array of shape {values.shape}, which is no picture")
     wanted = (in_chans, 4 - in_chans) if in_chans in (1, 3) else (in_chans,)
     for count in wanted:
         if values.shape[-1] == count:
             return values
         if values.shape[0] == count:
             return np.moveaxis(values, 0, -1)
-    raise ValueError(
+    raise UnfitError(
         f"it is of shape {values.shape}, and the backbone takes {in_chans} channels, first or last:"
         f" set the backbone's `in_chans`, or give pictures of {in_chans}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import ImageColor
 
-from onlay_image.data.reading import Reading
+from onlay_image.data.reading import Reading, UnfitError
 
 LUMINANCE = np.array([299, 587, 114], np.float32) / 1000
 """ITU-R BT.601, as Pillow weighs red, green and blue."""
@@ -33,7 +33,7 @@ def matching(channels: np.ndarray, in_chans: int) -> np.ndarray:
         return np.repeat(channels, 3, axis=-1)
     if (stored, in_chans) == (3, 1):
         return (channels.astype(np.float32) @ LUMINANCE)[..., None]
-    raise ValueError(mismatch(stored, in_chans))
+    raise UnfitError(mismatch(stored, in_chans))
 
 
 def mismatch(stored: int, in_chans: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from onlay.firstparty import install
 from onlay_image.data.raster import Layers, Raster, to_layers
-from onlay_image.data.reading import Reading, no_frame
+from onlay_image.data.reading import Reading, UnfitError, no_frame
 
 MAGIC = b"DICM"
 """After a preamble of 128 bytes."""
@@ -29,28 +29,42 @@ def read_dicom(path: Path, reading: Reading) -> Layers:
         from pydicom import dcmread
         from pydicom.errors import BytesLengthException, InvalidDicomError
     except ImportError as error:
-        raise ValueError(f"DICOM needs `pydicom`: {install('onlay-image[dicom]')}") from error
+        raise UnfitError(f"DICOM needs `pydicom`: {install('onlay-image[dicom]')}") from error
     try:
         return _picture(dcmread(path), reading)
     except InvalidDicomError as error:
-        raise ValueError("it is no DICOM, although it is called so") from error
+        raise UnfitError("it is no DICOM, although it is called so") from error
     except BytesLengthException as error:
-        raise ValueError("the length of one of its elements is wrong") from error
+        raise UnfitError("the length of one of its elements is wrong") from error
 
 
 def _picture(file: File, reading: Reading) -> Layers:
     from pydicom.pixels import pixel_array
 
     if "PixelData" not in file:
-        raise ValueError("it is DICOM without a picture")
+        raise UnfitError("it is DICOM without a picture")
     reading.refuse_large(int(file.Columns), int(file.Rows))
     frames = int(file.get("NumberOfFrames") or 1)
     if reading.frame >= frames:
-        raise ValueError(no_frame(frames, reading.frame))
-    stored = pixel_array(file, index=reading.frame)
+        raise UnfitError(no_frame(frames, reading.frame))
+    try:
+        stored = pixel_array(file, index=reading.frame)
+    except RuntimeError as error:
+        raise _undecoded(file, error) from error
     colour = int(file.SamplesPerPixel) > 1 or file.PhotometricInterpretation == "PALETTE COLOR"
     raster = _coloured(file, stored) if colour else _grey(file, stored, reading)
     return to_layers(raster, reading)
+
+
+def _undecoded(file: File, error: RuntimeError) -> Exception:
+    """pydicom names missing packages on several lines."""
+    if "missing dependencies" not in str(error):
+        return error
+    name = file.file_meta.TransferSyntaxUID.name
+    return UnfitError(
+        f"pydicom needs another package for its compression `{name}`, such as `python-gdcm`:"
+        " `pip install python-gdcm`, or save it uncompressed"
+    )
 
 
 def _coloured(file: File, stored: np.ndarray) -> Raster:

@@ -17,7 +17,7 @@ from onlay.errors import DataError
 from onlay_image.data import array, dicom, tiff
 from onlay_image.data.pillow_file import opened, read_file
 from onlay_image.data.raster import Layers
-from onlay_image.data.reading import Reading
+from onlay_image.data.reading import Reading, UnfitError
 
 Source = Path | np.ndarray
 """A file, or the values of a picture (H, W), (H, W, S) or (S, H, W)."""
@@ -81,10 +81,20 @@ def _layers(path: Path, reading: Reading) -> Layers:
 
 def _unreadable(source: Source, error: BaseException) -> DataError:
     name = "an array" if isinstance(source, np.ndarray) else f"`{source}`"
-    unknown = isinstance(error, UnidentifiedImageError)
-    said = str(error).splitlines() or [type(error).__name__]
-    reason = "it is no image, or of an unknown format" if unknown else said[0]
-    return DataError(f"{name} cannot be read as an image: {reason}")
+    return DataError(f"{name} cannot be read as an image: {_reason(error)}")
+
+
+def _reason(error: BaseException) -> str:
+    """In our words; those of the library are in the error's cause."""
+    if isinstance(error, UnfitError):
+        return str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no image, or of an unknown format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, EOFError) or "truncated" in str(error).lower():
+        return "it is cut short"
+    return "it is damaged, or of a kind that its decoder does not know"
 
 
 def check_pictures(paths: Iterable[Path], reading: Reading | None = None) -> None:

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from onlay_image.data.colours import colour_of, mismatch
 from onlay_image.data.raster import Layers, Raster, to_layers, window_of
-from onlay_image.data.reading import Reading, no_frame
+from onlay_image.data.reading import Reading, UnfitError, no_frame
 from onlay_image.data.suffixes import FORMATS
 
 _SIXTEEN_BITS_IN_32 = ("PNG", "PPM")
@@ -50,7 +50,7 @@ def opened(path: Path, reading: Reading) -> Iterator[Image.Image]:
         try:
             picture = Image.open(path, formats=FORMATS)
         except Image.DecompressionBombError as error:
-            raise ValueError(
+            raise UnfitError(
                 f"it has more pixels than `data.preprocess.max_pixels` ({reading.max_pixels:,})"
                 " allows"
             ) from error
@@ -63,7 +63,7 @@ def opened(path: Path, reading: Reading) -> Iterator[Image.Image]:
 def _refuse_reduced(picture: Image.Image, reading: Reading) -> None:
     """A window of values of which Pillow has cut off the lower half."""
     if reading.windowed and picture.format == "PNG" and _raw_mode(picture) in _REDUCED:
-        raise ValueError(
+        raise UnfitError(
             "Pillow reads 8 of the 16 bits of a PNG in colour, too few for a `value_range` or"
             " `percentile`; save it as TIFF or npy"
         )
@@ -78,7 +78,7 @@ def _raw_mode(picture: Image.Image) -> str:
 def _seek(picture: Image.Image, frame: int) -> None:
     count = getattr(picture, "n_frames", 1)
     if frame >= count:
-        raise ValueError(no_frame(count, frame))
+        raise UnfitError(no_frame(count, frame))
     if frame:
         picture.seek(frame)
 
@@ -98,7 +98,7 @@ def _deep(opened: Image.Image, upright: Image.Image) -> Raster | None:
     if not (upright.mode.startswith("I") or upright.mode == "F"):
         return None
     if opened.format == "FITS" and upright.mode != "F":
-        raise ValueError(
+        raise UnfitError(
             "Pillow does not read the sign and zero of FITS integers; save it as TIFF or npy"
         )
     values = np.asarray(upright)[..., None]
@@ -117,7 +117,7 @@ def from_bytes(picture: Image.Image, reading: Reading) -> Layers:
         bands = picture.split() if picture.mode in ("LA", "RGBA", "RGBX") else ()
         if len(bands) == reading.in_chans:
             return _windowed(np.stack([np.asarray(band) for band in bands], -1), reading)
-        raise ValueError(mismatch(1 if picture.mode in ("1", "L") else 3, reading.in_chans))
+        raise UnfitError(mismatch(1 if picture.mode in ("1", "L") else 3, reading.in_chans))
     shown = opaque(picture, reading).convert("RGB")
     if reading.windowed:
         return _windowed(np.asarray(shown), reading)

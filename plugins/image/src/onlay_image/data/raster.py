@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from onlay_image.data.colours import background, matching
-from onlay_image.data.reading import Reading
+from onlay_image.data.reading import Reading, UnfitError
 
 Alpha = Literal["straight", "premultiplied"]
 
@@ -47,7 +47,7 @@ def window_of(dtype: np.dtype, bits: int | None = None) -> tuple[float, float]:
     if dtype.kind in "bf":
         return 0.0, 1.0
     if dtype.kind not in "ui":
-        raise ValueError(f"it holds `{dtype}`, which are no grey values")
+        raise UnfitError(f"it holds `{dtype}`, which are no grey values")
     bits = bits or 8 * dtype.itemsize
     if dtype.kind == "u":
         return 0.0, 2.0**bits - 1
@@ -108,7 +108,7 @@ def _step(values: np.ndarray, low: float) -> Any:
 def _refuse_holes(values: np.ndarray) -> None:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         holes = int((~np.isfinite(values)).sum())
-        raise ValueError(f"{holes:,} of its {values.size:,} values are NaN or infinite")
+        raise UnfitError(f"{holes:,} of its {values.size:,} values are NaN or infinite")
 
 
 def _window(raster: Raster, values: np.ndarray, reading: Reading) -> tuple[float, float]:
@@ -129,7 +129,7 @@ def _refuse_outside(values: np.ndarray, low: float, high: float) -> None:
     outside = values.dtype.kind == "f" and (low, high) == (0, 1) and (least < low or most > high)
     whole = values.dtype.kind in "ui" and high - low >= 2.0**_WHOLE - 1
     if outside or (whole and 0 < spread < (high - low) / 256):
-        raise ValueError(
+        raise UnfitError(
             f"it holds `{values.dtype}` from {least:g} to {most:g}, where {low:g} would be black"
             f" and {high:g} white; say by `data.preprocess.value_range: [LOW, HIGH]` which are"
         )

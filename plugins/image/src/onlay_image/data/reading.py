@@ -12,6 +12,10 @@ PIXELS_OF_BANDS = 4
 """Bands that are counted as one pixel: as many bytes as Pillow keeps for one in colour."""
 
 
+class UnfitError(ValueError):
+    """A picture that is not read, for a reason that is said in our own words."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """See the fields of `ImagePreprocess`; what an older bundle does not say has its default."""
@@ -41,12 +45,12 @@ class Reading:
         return self.value_range is not None or self.percentile is not None
 
     def refuse_large(self, width: int, height: int, bands: int = 1) -> None:
-        """Raise a `ValueError` if the picture, or what resizing makes of it, is too large."""
+        """Raise an `UnfitError` if the picture, or what resizing makes of it, is too large."""
         weight = -(-bands // PIXELS_OF_BANDS)
         if min(width, height) < 1:
-            raise ValueError(f"it is {width} x {height} pixels")
+            raise UnfitError(f"it is {width} x {height} pixels")
         if width * height * weight > self.max_pixels:
-            raise ValueError(
+            raise UnfitError(
                 f"it is {width} x {height} pixels{f' of {bands} bands' if weight > 1 else ''},"
                 f" more than `data.preprocess.max_pixels` ({self.max_pixels:,}) allows"
             )
@@ -59,7 +63,7 @@ class Reading:
         scale = max(tall / height, wide / width)
         made = round(height * scale) * round(width * scale)
         if made > self.max_pixels:
-            raise ValueError(
+            raise UnfitError(
                 f"it is {width} x {height} pixels: resizing its short side would make {made:,}"
                 f" pixels of it, more than `data.preprocess.max_pixels` ({self.max_pixels:,})"
                 " allows; `data.preprocess.resize: squash` reads it"

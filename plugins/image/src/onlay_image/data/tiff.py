@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from onlay.firstparty import install
 from onlay_image.data.raster import Alpha, Layers, Raster, to_layers, window_of
-from onlay_image.data.reading import Reading, no_frame
+from onlay_image.data.reading import Reading, UnfitError, no_frame
 from onlay_image.timm_types import TiffFile, TiffPage
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters is raised
@@ -58,13 +58,13 @@ def _pages(pages: list[TiffPage], reading: Reading) -> list[TiffPage]:
     if many and len(pages) == reading.in_chans and pages[0].samplesperpixel == 1:
         return list(pages)
     if not pages:
-        raise ValueError("it is torn: it has no page")
+        raise UnfitError("it is torn: it has no page")
     if reading.frame >= len(pages):
-        raise ValueError(no_frame(len(pages), reading.frame))
+        raise UnfitError(no_frame(len(pages), reading.frame))
     page = pages[reading.frame]
     bare = page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
     if _scrambled(page) and not bare:
-        raise ValueError("Pillow does not turn such a TIFF upright; save it as PNG")
+        raise UnfitError("Pillow does not turn such a TIFF upright; save it as PNG")
     return [page] if bare and (many or _scrambled(page) or not _ordinary(page)) else []
 
 
@@ -85,7 +85,7 @@ def _ordinary(page: TiffPage) -> bool:
 def _values(page: TiffPage, path: Path, number: int) -> np.ndarray:
     """(H, W, S), upright."""
     if not set(page.axes) <= set("YXS") or page.axes[-2:] not in ("YX", "XS"):
-        raise ValueError(f"its axes are `{page.axes}`, and not those of a picture")
+        raise UnfitError(f"its axes are `{page.axes}`, and not those of a picture")
     try:
         values = page.asarray()
     except (KeyError, ValueError) as error:
@@ -99,7 +99,7 @@ def _values(page: TiffPage, path: Path, number: int) -> np.ndarray:
 def _through_pillow(page: TiffPage, path: Path, number: int, error: Exception) -> np.ndarray:
     """Grey values, which Pillow keeps whole, and which it has more ways to decompress."""
     if page.samplesperpixel > 1:
-        raise ValueError(
+        raise UnfitError(
             f"its compression `{page.compression.name}` needs `imagecodecs`:"
             f" {install('onlay-image[tiff]')}"
         ) from error
