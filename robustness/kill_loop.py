@@ -32,8 +32,8 @@ TRAIN = {
 }
 MOST_KILLS = 4
 """In one trial; the next life is left alone."""
-PASSING = ("seconds", "peak_bytes", "folder", "bundle_bytes")
-"""What differs between two runs that are the same."""
+PASSING = ("seconds", "peak_bytes", "folder", "bundle_bytes", "sha256")
+"""What differs between two runs that are the same; the last is a summary's hash of the others."""
 
 
 @dataclass
@@ -155,7 +155,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     records = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()]
     return {
         "tensors": (bundle / "adapter_model.safetensors").read_bytes(),
-        "manifest": (bundle / "adapter_config.json").read_bytes(),
+        "manifest": json.loads((bundle / "adapter_config.json").read_text("utf-8")),
         "records": [_lasting(record) for record in records],
         "summary": _lasting(json.loads((folder / "summary.json").read_text("utf-8"))),
         "files": sorted(p.name for p in (*folder.iterdir(), *bundle.iterdir())),
@@ -172,13 +172,15 @@ def difference(whole: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 
 def _told(name: str, whole: Any, found: Any) -> str:
-    """Records and summaries are small enough to be shown."""
-    if name == "records":
-        pairs = [(old, new) for old, new in zip(whole, found, strict=False) if old != new]
-        changed = {k: (old.get(k), new.get(k)) for old, new in pairs for k in old | new}
-        found = {key: values for key, values in changed.items() if values[0] != values[1]}
-        return f"other records {found}"
-    return f"other {name}" + (f" {found}" if name in ("summary", "files") else "")
+    """What differs, where it is small enough to be shown."""
+    if name == "tensors":
+        return "other tensors"
+    if name == "files":
+        return f"other files {found}"
+    pairs = zip(whole, found, strict=False) if name == "records" else [(whole, found)]
+    changed = {k: (old.get(k), new.get(k)) for old, new in pairs for k in old | new}
+    differ = {key: values for key, values in changed.items() if values[0] != values[1]}
+    return f"other {name} {differ}"
 
 
 def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 posix = pytest.mark.skipif(os.name != "posix", reason="this system sends no signals to others")
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """A job of a shell ignores Ctrl-C, and so would what it starts."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 def command(*words: str, **how: object) -> subprocess.CompletedProcess[str]:
