@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from onlay.errors import RunError
-from onlay_train.lock import only_writer
+from onlay_train.lock import HOLDER, only_writer
 
 HOLDS = """
 import sys
@@ -95,3 +95,11 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(RunError, match="it is not permitted"), only_writer(tmp_path / "run"):
         pass
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_in_the_place_of_the_holders_name_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / HOLDER)
+    with only_writer(tmp_path):
+        assert json.loads((tmp_path / HOLDER).read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []

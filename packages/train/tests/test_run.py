@@ -14,7 +14,7 @@ from rich.console import Console
 
 import onlay
 from onlay.config.run import RunConfig
-from onlay.errors import ConfigError, DataError, PluginError, RunError
+from onlay.errors import BundleError, ConfigError, DataError, PluginError, RunError
 from onlay.host import PluginHost
 from onlay_train.checkpoint import load_checkpoint
 from onlay_train.evaluate_run import evaluate_run
@@ -288,6 +288,15 @@ def test_a_full_disk_is_one_sentence(
     assert not config.out.exists(), "nothing came to lie in it"
 
 
+def test_an_output_that_is_full_is_not_taken_for_the_folder(
+    configure: Configure, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Console()
+    monkeypatch.setattr(full, "print", lambda *_, **__: no_space(0))
+    with pytest.raises(RunError, match=r"^the output cannot be written: the disk is full; what "):
+        train(configure(), host, console=full)
+
+
 def test_a_tensor_without_gradient_is_named(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:
@@ -310,6 +319,29 @@ def test_a_tensor_without_gradient_is_named(
 def test_too_few_samples_for_a_step(configure: Configure, host: PluginHost, quiet: Console) -> None:
     config = configure("data.train=3", "train.grad_accum_steps=4")
     with pytest.raises(DataError, match="has 3 samples, too few for the 4 batches of one step"):
+        train(config, host, console=quiet)
+
+
+@pytest.mark.parametrize("name", ["bundle", "curves.png"])
+def test_what_is_in_the_way_of_the_end_is_found_before_training(
+    configure: Configure, host: PluginHost, quiet: Console, name: str
+) -> None:
+    config = configure()
+    config.out.mkdir()
+    RunFolder(config.out).open(config)
+    (config.out / name / "others").mkdir(parents=True)
+    with pytest.raises((RunError, BundleError), match=rf"{name}` (holds other|is no plain file)"):
+        train(config, host, console=quiet)
+    assert not (config.out / "last.pt").exists()
+
+
+def test_an_empty_configuration_is_not_taken_for_another_run(
+    configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    config = configure()
+    config.out.mkdir()
+    (config.out / "config.yaml").write_text("")
+    with pytest.raises(RunError, match=r"config.yaml` is empty, and does not tell whose run this"):
         train(config, host, console=quiet)
 
 

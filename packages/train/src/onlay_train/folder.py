@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from onlay.bundle.writing import check_place
 from onlay.config import save
 from onlay.config.files import read
 from onlay.config.run import RunConfig
@@ -48,15 +49,22 @@ class RunFolder:
 
         Raises:
             RunError: it holds another run (names the keys that differ), or files that are no run.
+            BundleError: something else lies in the bundle's place.
         """
         if not self._content():
             return
         self.check_plain()
+        check_place(self.bundle)
         if not self.config.exists():
             raise RunError(
                 f"`{self.path}` holds files that are no run: choose another folder with `out=...`"
             )
-        theirs, ours = _meaning(read(self.config)), _meaning(config.model_dump(mode="json"))
+        if not (written := read(self.config)):
+            raise RunError(
+                f"`{self.config}` is empty, and does not tell whose run this is:"
+                " choose another folder with `out=...`, or delete this one"
+            )
+        theirs, ours = _meaning(written), _meaning(config.model_dump(mode="json"))
         differ = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
         if differ:
             raise RunError(
@@ -72,8 +80,9 @@ class RunFolder:
             return [p.name for p in self.path.iterdir() if p.name not in _PASSING]
 
     def check_plain(self) -> None:
-        """A pipe in the place of a file would be waited for without end: a `RunError`."""
-        files = (self.config, self.checkpoint, self.former, self.metrics, self.summary)
+        """A pipe in the place of a file would be waited for without end, and a folder would be met
+        after the training: a `RunError`."""
+        files = (self.config, self.checkpoint, self.former, self.metrics, self.summary, self.curves)
         for path in files:
             if path.exists() and not path.is_file():
                 raise RunError(f"`{path}` is no plain file: remove it, or choose another folder")

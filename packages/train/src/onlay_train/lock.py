@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from onlay.disk import writing
 from onlay.errors import RunError
 from onlay.processes import rank
-from onlay.system import alive
+from onlay.system import alive, open_plain
 
 LOCK, HOLDER = ".lock", ".lock.json"
 _LINGERING = 15.0
@@ -79,14 +79,16 @@ def _acquire(lock: FileLock, folder: Path) -> None:
 def _write(path: Path) -> None:
     facts = {"pid": os.getpid(), "host": socket.gethostname()}
     facts["since"] = time.strftime("%Y-%m-%d %H:%M:%S")
+    path.unlink(missing_ok=True)  # a pipe there would wait for a reader
     path.write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
 
 def _holder(folder: Path) -> dict[str, Any]:
     """What the holder wrote, if it did: text by key, and its number."""
     try:
-        found = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with open_plain(folder / HOLDER) as file:
+            found = json.load(file)
+    except (OSError, ValueError, RecursionError):
         return {}
     known = isinstance(found, dict) and isinstance(found.get("pid"), int)
     return found if known else {}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from onlay.disk import prevented
+from onlay.errors import RunError
 from onlay_train.selection import OPTIMISTIC, PUBLISHED
 from onlay_train.summary import Summary
 
@@ -28,8 +32,20 @@ def print_note(selection: str, console: Console) -> None:
 
 
 def say(text: str, console: Console) -> None:
-    """A line that is printed as it is: names and paths are no markup."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    """A line that is printed as it is: names and paths are no markup.
+
+    Raises:
+        RunError: the output goes to a file that cannot be written.
+    """
+    try:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    except OSError as error:
+        if error.errno == errno.EPIPE or not (reason := prevented(error)):
+            raise
+        raise RunError(
+            f"the output cannot be written: {reason}; what was saved is kept:"
+            " mend that and type the same command to go on"
+        ) from error
 
 
 def rows(summary: Summary) -> dict[str, str]:

@@ -38,7 +38,7 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
         BundleError: a tensor is not finite, or something else lies in the folder's place.
         RunError: the folder cannot be written.
     """
-    _check_place(folder)
+    check_place(folder)
     state = {name: t.contiguous().cpu() for name, t in model.trained_state().items()}
     for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
@@ -56,6 +56,15 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
     }
     replace_folder(folder, files)
     return folder
+
+
+def check_place(folder: Path) -> None:
+    """A `BundleError` where something else lies in the place of a bundle."""
+    with writing(folder):
+        if folder.exists() and not folder.is_dir():
+            raise BundleError(f"`{folder}` is a file: a bundle is a folder, give another name")
+        if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
+            raise BundleError(f"`{folder}` holds other files and is no bundle; give a new folder")
 
 
 def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> Manifest:
@@ -87,11 +96,3 @@ def untouched_trunk(model: AdaptedModel) -> dict[str, Tensor]:
     """The backbone's tensors as they are without the adapter."""
     with model.disabled():
         return model.anatomy.trunk()
-
-
-def _check_place(folder: Path) -> None:
-    with writing(folder):
-        if folder.exists() and not folder.is_dir():
-            raise BundleError(f"`{folder}` is a file: a bundle is a folder, give another name")
-        if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
-            raise BundleError(f"`{folder}` holds other files and is no bundle; give a new folder")
