@@ -64,3 +64,29 @@ def test_a_sharded_module_is_refused_in_words() -> None:
 def test_a_module_without_any_backbone() -> None:
     with pytest.raises(onlay.errors.AnatomyError, match="knows the anatomy of a `Sequential`"):
         onlay.adapt(nn.Sequential(nn.Linear(2, 2)), "linear", num_classes=2)
+
+
+@pytest.mark.parametrize("name", [None, "", 3, ["a"]])
+def test_a_name_of_an_adapter_is_a_text(name: Any) -> None:
+    with pytest.raises(ConfigError, match="`name` must be a text that is not empty"):
+        onlay.adapt(tiny_backbone(), "linear", num_classes=2, name=name)
+
+
+@pytest.mark.parametrize("given", [[1], "mean", {"mean": [float("nan")]}, {"a": object()}, {1: 2}])
+def test_preprocessing_that_no_bundle_holds_is_refused_before_training(given: Any) -> None:
+    with pytest.raises(ConfigError, match="`preprocessing`"):
+        onlay.adapt(tiny_backbone(), "linear", num_classes=2, preprocessing=given)
+
+
+def test_labels_that_no_file_can_hold() -> None:
+    with pytest.raises(ConfigError, match="cannot be written as UTF-8"):
+        class_names(["cat", "d\udc80g"])
+
+
+@pytest.mark.parametrize("given", [None, 3, b"folder"])
+def test_folders_are_texts_or_paths(given: Any) -> None:
+    with pytest.raises(ConfigError, match=f"not as a `{type(given).__name__}`"):
+        onlay.load(given)
+    model = onlay.adapt(tiny_backbone(), "linear", num_classes=2)
+    with pytest.raises(ConfigError, match=f"not as a `{type(given).__name__}`"):
+        model.save_pretrained(given)

@@ -17,6 +17,7 @@ from onlay.anatomy import Anatomy, BuiltBackbone, Refusal
 from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.folding import fold
+from onlay.disk import path_of
 from onlay.errors import AnatomyError, BundleError, CannotFold
 from onlay.figures import Figures, united
 from onlay.report import TrainableReport
@@ -276,7 +277,7 @@ class AdaptedModel(nn.Module):
         card."""
         from onlay.bundle import save
 
-        return save(self, Path(save_directory), record=record or {})
+        return save(self, path_of(save_directory), record=record or {})
 
     def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
         """Put the bundle on a model hub as `user/name`; gives the commit's address."""

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from onlay.adapted import AdaptedModel
+from onlay.adapter_arguments import refuse_unwritable
 from onlay.adopting import adopted
 from onlay.anatomy import BuiltBackbone, Placement
 from onlay.anatomy.attachments import Attachments
@@ -58,7 +59,8 @@ def adapt(
 
     Raises:
         AnatomyError: the backbone lacks what the method needs, or the adapter would do nothing.
-        ConfigError: `labels` is no list of different class names.
+        ConfigError: `labels` is no list of different class names; `name` is no text;
+            `preprocessing` is nothing that a bundle can hold.
         UnknownName: no installed plugin has that backbone, method or task.
 
     >>> model = onlay.adapt("onlay_vit_64", "arc", num_classes=10)  # doctest: +SKIP
@@ -94,6 +96,7 @@ def attach(
     verify: bool = True,
 ) -> AdaptedModel:
     """Let a method place its adapter, check it, and make the model."""
+    refuse_unwritable(name, preprocessing)
     check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label)
     attachments = Attachments.of(built.module)
     with attachments.lock:  # no other thread sees half an adapter

@@ -57,4 +57,6 @@ def _name(label: Any) -> str:
         return str(int(label))
     if not isinstance(label, str) or not label.strip():
         raise ConfigError(f"a class name in `labels` must be a text that is not empty: `{label!r}`")
+    if any("\ud800" <= letter <= "\udfff" for letter in label):  # half a letter, of a broken name
+        raise ConfigError(f"a class name in `labels` cannot be written as UTF-8: `{label!r}`")
     return str(label)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from onlay.errors import OnlayError, RunError
+from onlay.errors import ConfigError, OnlayError, RunError
 from onlay.system import flush_folder, replace
 
 _REASONS = {
@@ -94,6 +94,19 @@ def write_text(path: Path, text: str) -> None:
     """Replace a text file, as `replacing` does; lines end the same everywhere."""
     with replacing(path) as file:
         file.write(text.encode("utf-8"))
+
+
+def path_of(given: Any) -> Path:
+    """A path that a user gives.
+
+    Raises:
+        ConfigError: it is neither a text nor a path.
+    """
+    path = os.fspath(given) if isinstance(given, os.PathLike) else given
+    if isinstance(path, str):
+        return Path(path)
+    kind = type(given).__name__
+    raise ConfigError(f"give a folder as a text or a `pathlib.Path`, not as a `{kind}`")
 
 
 @contextmanager

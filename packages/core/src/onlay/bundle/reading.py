@@ -21,7 +21,7 @@ from onlay.bundle.manifest import FORMAT_VERSION, Manifest
 from onlay.bundle.replacing import leftover
 from onlay.bundle.seal import KEY, read_json, sha256_of
 from onlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
-from onlay.disk import write_text
+from onlay.disk import path_of, write_text
 from onlay.errors import BundleError, OnlayError
 from onlay.firstparty import install
 from onlay.host import PluginHost
@@ -55,12 +55,13 @@ def load(
 
     Raises:
         BundleError: truncated, tampered, foreign, newer, or for another backbone.
+        ConfigError: `folder` is no path.
         UnknownName: the method or backbone is not installed; says what to install.
     """
     from onlay.assemble import adapt
 
-    address = str(folder)
-    folder = find(download(address) if address.startswith(PREFIX) else Path(folder))
+    given, address = path_of(folder), str(folder)
+    folder = find(download(address) if address.startswith(PREFIX) else given)
     manifest = read_manifest(folder)
     tensors = read_tensors(folder, manifest)
     host = host or PluginHost.discover()

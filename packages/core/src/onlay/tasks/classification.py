@@ -15,6 +15,7 @@ from torch.nn import functional
 from onlay.errors import AnatomyError, CannotFold, ConfigError, DataError, OnlayError
 from onlay.firstparty import install
 from onlay.task import Prediction
+from onlay.tasks.targets import checked_targets
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
@@ -98,7 +99,11 @@ class ClassificationHead(nn.Module):
         With class weights it is torch's weighted mean over *this* batch, divided by the weights of
         its own targets (0 where these are 0): a batch of one gives the same whatever its weight.
         For a mean over several batches multiply each by its share of `weight_of`.
+
+        Raises:
+            DataError: targets that are no classes of these logits.
         """
+        targets = checked_targets(output, targets)
         if self.class_weights is None:
             return self._entropy(output, targets, "mean")
         if not self.weighed:

@@ -21,6 +21,7 @@ from onlay.anatomy.levels import recorded
 from onlay.errors import AnatomyError
 from onlay.features import Features, Grid
 from onlay_image.anatomy.building import embed_target, norm_target
+from onlay_image.anatomy.inputs import refuse_other_images
 from onlay_image.anatomy.prenorm import prenorm_block
 from onlay_image.anatomy.room import BiasRoom, RopeRoom
 from onlay_image.timm_types import TimmModule
@@ -104,6 +105,11 @@ class SequenceAnatomy(Anatomy):
     model: TimmModule
     grid: tuple[int, int] = (0, 0)
     """Height and width of the patch grid of the current (or last) input."""
+
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """As always, of images that the network can take."""
+        refuse_other_images(inputs, self.model.patch_embed)
+        return super().prepared(inputs)
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         self.grid = self.model.patch_embed.dynamic_feat_size(inputs.shape[-2:])

@@ -20,6 +20,7 @@ from onlay.anatomy.levels import recorded
 from onlay.errors import AnatomyError
 from onlay.features import Features, Grid
 from onlay_image.anatomy.building import embed_target, norm_target
+from onlay_image.anatomy.inputs import refuse_other_images
 from onlay_image.anatomy.swin_blocks import swin_block, swin_v2_block
 from onlay_image.timm_types import TimmModule
 
@@ -76,6 +77,11 @@ class SwinAnatomy(Anatomy):
     model: TimmModule
     grid: tuple[int, int] = (0, 0)
     """Height and width of the first stage's grid for the current (or last) input."""
+
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """As always, of images that the network can take."""
+        refuse_other_images(inputs, self.model.patch_embed)
+        return super().prepared(inputs)
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         assert not inserted, "no token can be inserted into windows"

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from onlay.anatomy import Anatomy, InputOf, ModuleTarget, OutputOf, Site, Stage, Undo
 from onlay.anatomy.examples import normal_like
+from onlay.anatomy.inputs import refuse_other_inputs
 from onlay.anatomy.levels import recorded
+from onlay.errors import DataError
 from onlay.features import Features, Points
 from onlay_pointcloud.anatomy.block import dissect_block
 from onlay_pointcloud.backbones.traits import TRAITS
@@ -84,7 +86,17 @@ class PointAnatomy(Anatomy):
         return self.prefix
 
     def prepared(self, inputs: Tensor) -> Tensor:
-        """Coordinates stay as they are; the network rounds what it has grouped."""
+        """Coordinates stay as they are; the network rounds what it has grouped.
+
+        Raises:
+            DataError: no batch of clouds.
+        """
+        if not torch.compiler.is_compiling():
+            refuse_other_inputs(inputs, "clouds (B, N, 3 or more)", 3)
+            if not inputs.shape[0] or inputs.shape[2] < 3:
+                raise DataError(
+                    f"a batch of clouds is (B, N, 3 or more), and this is {tuple(inputs.shape)}"
+                )
         return inputs
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:

@@ -1,0 +1,56 @@
+"""Batches of images that a network of timm cannot take."""
+
+from __future__ import annotations
+
+import torch
+from timm.layers import PatchEmbed
+from torch import Tensor, nn
+
+from onlay.anatomy.inputs import refuse_other_inputs
+from onlay.errors import DataError
+
+
+def refuse_other_images(images: Tensor, embed: nn.Module) -> None:
+    """Whoever compiles or exports a network has called it before.
+
+    Raises:
+        DataError: whole numbers, or a shape that the patch embedding does not fit.
+    """
+    if torch.compiler.is_compiling():
+        return
+    refuse_other_inputs(images, "images (B, C, H, W)", 4)
+    if not images.is_floating_point():
+        kind = str(images.dtype).removeprefix("torch.")
+        raise DataError(
+            f"images must be prepared as `model.preprocessing` says (scaled to 0 to 1, less the"
+            f" mean, by the standard deviation); these hold `{kind}`"
+        )
+    if isinstance(embed, PatchEmbed):
+        _refuse_channels(images, embed)
+        _refuse_size(images, embed)
+
+
+def _refuse_channels(images: Tensor, embed: PatchEmbed) -> None:
+    takes = getattr(embed.proj, "in_channels", images.shape[1])
+    if images.shape[1] != takes:
+        last = "; channels come first, `x.permute(0, 3, 1, 2)`" * (images.shape[3] == takes)
+        raise DataError(
+            f"the network takes images of {takes} channels, and these have {images.shape[1]}:"
+            f" {tuple(images.shape)} as (B, C, H, W){last}"
+        )
+
+
+def _refuse_size(images: Tensor, embed: PatchEmbed) -> None:
+    size, patch = tuple(images.shape[2:]), embed.patch_size
+    if embed.img_size is not None and embed.strict_img_size and size != tuple(embed.img_size):
+        raise DataError(
+            f"the network takes images of {_by(embed.img_size)} pixels, and these have {_by(size)}"
+        )
+    if not embed.dynamic_img_pad and any(s % p for s, p in zip(size, patch, strict=True)):
+        raise DataError(
+            f"images of {_by(size)} pixels cannot be cut into patches of {_by(patch)} pixels"
+        )
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
