@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -528,3 +529,24 @@ def test_compressions_that_need_more(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(data)
     said = refusal(tmp_path / "a.tif")
     assert "onlay-image[tiff]" in said or "LERC" in said
+
+
+def test_a_decoders_warning_is_a_sentence_for_the_first_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """EXIF that promises 96 entries and holds 2: Pillow warns, and still knows the second."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "A maker of cameras", 6
+    Image.new("RGB", (4, 2)).save(tmp_path / "a.jpg", exif=exif)
+    content = (tmp_path / "a.jpg").read_bytes()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(
+            content.replace(b"MM\0*\0\0\0\x08\0\x02", b"MM\0*\0\0\0\x08\0\x60")
+        )
+    monkeypatch.setattr("onlay_image.data.warned._first", [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sizes = [read_picture(tmp_path / name)[0].size for name in ("a.jpg", "b.jpg")]
+    assert sizes == [(2, 4), (2, 4)]
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"`{tmp_path / 'a.jpg'}` is read, but something in it")

@@ -18,6 +18,7 @@ from onlay_image.data import array, dicom, tiff
 from onlay_image.data.pillow_file import opened, read_file
 from onlay_image.data.raster import Layers
 from onlay_image.data.reading import Reading, UnfitError
+from onlay_image.data.warned import noted
 
 Source = Path | np.ndarray
 """A file, or the values of a picture (H, W), (H, W, S) or (S, H, W)."""
@@ -59,7 +60,8 @@ def read_picture(source: Source, reading: Reading | None = None) -> Layers:
     try:
         if isinstance(source, np.ndarray):
             return array.from_array(source, reading)
-        layers = _layers(source, reading)
+        with noted(source):
+            layers = _layers(source, reading)
         reading.refuse_large(*layers[0].size)  # which a torn file may promise otherwise
         return layers
     except FileNotFoundError as error:
@@ -117,7 +119,7 @@ def check_pictures(paths: Iterable[Path], reading: Reading | None = None) -> Non
 
 def _check_header(path: Path, reading: Reading) -> None:
     try:
-        with opened(path, reading):
+        with noted(path), opened(path, reading):
             pass
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
