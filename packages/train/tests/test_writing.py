@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_a_limit_below_a_checkpoint_is_found_before_training(
 ) -> None:
     config = configure()
     # 232 trained numbers and AdamW's two for each, of four bytes: 2,784
-    with files_of_at_most(2783), pytest.raises(RunError, match=r"a file may have 0\.0 MiB here"):
+    with files_of_at_most(2783), pytest.raises(RunError, match=r"a file may have 2\.7 KiB here"):
         train(config, host, console=quiet)
     assert not config.out.exists()
 
@@ -75,14 +76,29 @@ def test_a_disk_with_too_little_room_is_found_before_training(
     configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = configure("train.model_ema_decay=0.5")
-    # two checkpoints of 4 x 928 bytes and a bundle of 928
-    usage = SimpleNamespace(free=2 * 4 * 928 + 928 - 1)
+    # two checkpoints of 4 x 928 bytes, a third that is written, and a bundle of 928
+    usage = SimpleNamespace(free=3 * 4 * 928 + 928 - 1)
     monkeypatch.setattr("onlay_train.room.shutil.disk_usage", lambda _: usage)
-    with pytest.raises(RunError, match=r"has 0\.0 MiB free, and two checkpoints and a bundle"):
+    with pytest.raises(RunError, match=r"has 11\.8 KiB free, and a bundle and the check"):
         train(config, host, console=quiet)
     assert not config.out.exists()
     usage.free += 1
     train(config, host, console=quiet)
+
+
+def test_a_bundle_that_is_gone_is_written_again(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure("train.epochs=1")
+    train(config, host, console=quiet)
+    tensors = config.out / "bundle" / "adapter_model.safetensors"
+    before = tensors.read_bytes()
+    shutil.rmtree(config.out / "bundle")
+    # of the three checkpoints one is there, and is larger than its tensors of 3 x 928 bytes
+    usage = SimpleNamespace(free=3 * 928 + 928)
+    monkeypatch.setattr("onlay_train.room.shutil.disk_usage", lambda _: usage)
+    train(config, host, console=quiet)
+    assert tensors.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "last.pt", "summary.json"])

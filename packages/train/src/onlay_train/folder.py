@@ -44,6 +44,11 @@ class RunFolder:
         self.curves = path / "curves.png"
         self.summary = path / "summary.json"
 
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to do; a bundle that is gone is written again from the checkpoint."""
+        return self.summary.exists() and (self.bundle.exists() or not self.checkpoint.exists())
+
     def claim(self, config: RunConfig) -> None:
         """Check that the folder is free or holds this very run.
 

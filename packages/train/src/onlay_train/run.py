@@ -43,14 +43,14 @@ def train(config: RunConfig, host: PluginHost, *, console: Console | None = None
     assert config.out is not None, "resolve the configuration first"
     folder = RunFolder(config.out)
     folder.claim(config)
-    if folder.summary.exists():
+    if folder.finished:
         return Summary.read(folder.summary)
     with only_writer(folder.path), disk_errors_in_words(folder):
         folder.claim(config)
-        if folder.summary.exists():  # by another start, since it was looked for
+        if folder.finished:  # by another start, since it was looked for
             return Summary.read(folder.summary)
         trainer, splits = prepare(config, host, folder)
-        check_room(folder.path, trainer.plain.trained_state(), config.train)
+        check_room(folder, trainer.plain.trained_state(), config.train)
         display = _display(trainer, config, console or Console())
         display.say(opening(trainer.plain, splits, config))
         if trainer.resume(display):

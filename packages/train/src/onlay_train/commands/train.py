@@ -60,7 +60,7 @@ def _train(run: RunConfig, host: PluginHost) -> None:
     from onlay_train.signals import Stopped
 
     assert run.out is not None, "a resolved configuration names its folder"
-    before = RunFolder(run.out).summary.exists()
+    before = RunFolder(run.out).finished
     try:
         summary = train_run(run, host)
     except Stopped as stopped:
