@@ -170,6 +170,20 @@ def refusal(data, host, *overrides):
     return str(told.value)
 
 
+def test_lists_in_overrides_are_written_as_in_files() -> None:
+    texts = [
+        "data.extra=[r, g,1e-3]",
+        "data.parts={train: [a, b]}",
+        "out=a[/b]c",
+        "x=[r",
+        "y=[a: {]",
+    ]
+    assert overridden({}, texts) == {
+        "data": {"extra": ["r", "g", 1e-3], "parts": {"train": ["a", "b"]}},
+        "out": "a[/b]c", "x": "[r", "y": "[a: {]",
+    }  # fmt: skip
+
+
 def test_numbers_are_finite(data, host):
     assert refusal(data, host, "train.lr=nan") == "train.lr: must be a finite number"
     assert "finite" in refusal(data | {"train": {"lr": float("inf")}}, host)

@@ -38,6 +38,18 @@ def read(path: Path) -> dict[str, Any]:
     return data
 
 
+def listed(text: str) -> Any:
+    """The list or mapping that a text is, written as in a file: `[r, g, b]`; else the text."""
+    from ruamel.yaml.error import YAMLError
+
+    if f"{text.strip()[:1]}{text.strip()[-1:]}" not in ("[]", "{}"):
+        return text
+    try:
+        return _yaml().load(text)
+    except (YAMLError, ValueError, RecursionError):
+        return text
+
+
 def write(path: Path, data: dict[str, Any], *, heading: str = "") -> None:
     """Replace the file in one step; `heading` becomes the comment on top."""
     comment = "".join(f"# {line}\n" for line in heading.splitlines())

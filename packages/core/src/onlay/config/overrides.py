@@ -1,4 +1,5 @@
-"""Overrides are data: `method.rank=8`; the value is JSON where it parses, else the text itself."""
+"""Overrides are data: `method.rank=8`; the value is JSON where it parses, else the text itself;
+lists and mappings may be written as in the run file, `[r, g, b]`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from onlay.config.files import listed
 from onlay.errors import ConfigError
 
 
@@ -45,7 +47,7 @@ def _parsed(text: str) -> tuple[list[str], Any]:
     try:
         return keys, json.loads(value)
     except json.JSONDecodeError:
-        return keys, value
+        return keys, listed(value)
 
 
 def _with(
