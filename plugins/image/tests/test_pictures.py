@@ -462,6 +462,17 @@ def test_a_strip_that_resizing_would_blow_up(tmp_path: Path) -> None:
     assert reader(squashed)(tmp_path / "strip.png").shape == (3, 64, 64)
 
 
+def test_a_png_that_holds_fewer_rows_than_it_promises(tmp_path: Path) -> None:
+    """Pillow reads it, and fills the rest with black."""
+    path = png(tmp_path / "hollow.png", np.zeros((50, 1), np.uint8), 0, 8)
+    content = bytearray(path.read_bytes())
+    content[20:24] = struct.pack(">I", 100_000)  # the height, and then the checksum of the header
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    path.write_bytes(content)
+    assert Image.open(path).convert("L").getextrema() == (0, 0)
+    assert refusal(path) == "its header promises 1 x 100000 pixels, and it holds fewer"
+
+
 def test_a_picture_of_too_many_pixels(tmp_path: Path) -> None:
     Image.new("1", (20_000, 9_000)).save(tmp_path / "large.png")
     allowed = "than `data.preprocess.max_pixels` (89,478,485) allows"

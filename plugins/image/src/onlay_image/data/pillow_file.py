@@ -19,6 +19,9 @@ from onlay_image.data.suffixes import FORMATS
 _SIXTEEN_BITS_IN_32 = ("PNG", "PPM")
 """Formats that Pillow reads as `I`, although they hold 0 to 65535."""
 
+_DEFLATE = 1032
+"""Into how many bytes one compressed byte can unfold at the most (zlib's manual)."""
+
 _REDUCED = ("RGB;16B", "RGBA;16B", "LA;16B")
 """What of PNG has 16 bits, of which Pillow keeps 8."""
 
@@ -56,8 +59,17 @@ def opened(path: Path, reading: Reading) -> Iterator[Image.Image]:
             ) from error
     with picture:
         reading.refuse_large(*picture.size)
+        _refuse_hollow(picture, path)
         _refuse_reduced(picture, reading)
         yield picture
+
+
+def _refuse_hollow(picture: Image.Image, path: Path) -> None:
+    """A PNG of more rows than its compressed bytes can hold: Pillow would fill them with black."""
+    width, height = picture.size
+    least = height * (1 + -(-width // 8))  # a byte for its filter, and a bit for each pixel
+    if picture.format == "PNG" and least > _DEFLATE * path.stat().st_size:
+        raise UnfitError(f"its header promises {width} x {height} pixels, and it holds fewer")
 
 
 def _refuse_reduced(picture: Image.Image, reading: Reading) -> None:
