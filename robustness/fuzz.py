@@ -22,16 +22,16 @@ from fuzzing.cases import DEFECTS, Outcome, Verdict
 from fuzzing.worker import outcome
 
 CASES = {
-    "images": 400,
-    "clouds": 400,
-    "tables": 200,
-    "checkpoints": 200,
-    "bundles": 200,
-    "manifests": 250,
-    "run_files": 400,
-    "run_folders": 150,
-    "commands": 200,
-    "plugins": 80,
+    "images": 1000,
+    "clouds": 1000,
+    "tables": 600,
+    "checkpoints": 500,
+    "bundles": 600,
+    "manifests": 800,
+    "run_files": 1200,
+    "run_folders": 300,
+    "commands": 600,
+    "plugins": 300,
 }
 """How many of each kind, so that all take ten minutes at the most on two cores."""
 

@@ -413,6 +413,25 @@ def test_a_file_of_megabytes_is_no_configuration(tmp_path):
         files.read(path)
 
 
+@pytest.mark.parametrize("text", ["[" * 5000, "a: " + "{a: " * 5000])
+def test_a_file_that_is_nested_without_end_is_a_sentence(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"is nested more deeply than a configuration can be"):
+        files.read(path)
+
+
+def test_an_empty_name_of_the_runs_folder_is_a_sentence(data, host):
+    with pytest.raises(ConfigError, match=r"^out: is empty; leave it out for a folder below"):
+        config.resolve(data, ["out="], host)
+
+
+@pytest.mark.parametrize("preset", [0.5, [1], {"a": 1}, True])
+def test_a_preset_that_is_no_name_is_a_sentence(data, host, preset):
+    with pytest.raises(ConfigError, match=r"^preset: "):
+        config.resolve({**data, "preset": preset}, (), host)
+
+
 def test_yaml_1_2(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("lr: 1e-3\nbig: 1E5\ntag: no\ntime: 12:30:45\nmode: 0o17\nyes: on\nx: null\n")

@@ -9,7 +9,7 @@ from fuzzing import cases, made
 from fuzzing.cases import Case
 
 _ODD = (
-    "", " ", "-", "--", "--lr=1e-3", "[/b]", "\x1b[31m", "🙂", "..", "/", "/dev/null", "~",
+    "", " ", "-", "--", "--lr=1e-3", "[/b]", "\x1b[31m", "🙂", "..", "/etc", "/dev/null", "~",
     "*", "x" * 300, "train.lr=", "=", "a=b", "train.epochs=no", "method=lora", "method=arcc",
     "--json",
     "data.path=/nowhere", "method.rank=0", "method={", "train=3", "out=/dev/null/x", "..=1", "a.=1",

@@ -53,7 +53,7 @@ def holds(asked: Any, got: Any) -> bool:
         return asked is None or asked in got.values()
     if isinstance(asked, list) and isinstance(got, list):
         return len(asked) == len(got) and all(map(holds, asked, got))
-    return asked == got or str(asked) == str(got) or asked is None
+    return asked == got or asked is None or Path(str(asked)) == Path(str(got)) != Path()
 
 
 _VALUES: tuple[Any, ...] = (

@@ -29,8 +29,10 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"`{path}` cannot be read: it is no UTF-8 text") from error
     except OSError as error:
         raise ConfigError(f"`{path}` cannot be read: {prevented(error)}") from error
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:
         raise ConfigError(f"`{path}` is not valid YAML: {_where(error)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"`{path}` is nested more deeply than a configuration can be") from error
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):

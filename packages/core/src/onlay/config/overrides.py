@@ -46,7 +46,7 @@ def _parsed(text: str) -> tuple[list[str], Any]:
         raise ConfigError(f"`{text}` is no override: write `key=value`, such as `method.rank=8`")
     try:
         return keys, json.loads(value)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return keys, listed(value)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from onlay.config.base import Config
@@ -53,11 +53,20 @@ class RunConfig(Config):
     plugins: dict[str, str] = Field(default_factory=dict)
     """Distributions that the run used and their versions; written by `onlay`, not by hand."""
 
+    @field_validator("out", mode="before")
+    @classmethod
+    def _some_folder(cls, out: Any) -> Any:
+        if out == "":
+            raise PydanticCustomError("out", "is empty; leave it out for a folder below `runs`")
+        return out
+
     @model_validator(mode="before")
     @classmethod
     def _over_preset(cls, data: Any, info: ValidationInfo) -> Any:
         host = (info.context or {}).get("host")
-        if not isinstance(data, Mapping) or host is None or not data.get("preset"):
+        if not isinstance(data, Mapping) or host is None:
+            return data
+        if not isinstance(data.get("preset"), str):
             return data
         data = widened(data, host)
         method = data.get("method")
