@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-import planted  # noqa: E402
+import fuzz_planted  # noqa: E402
 from fuzz import CASES  # noqa: E402
 from fuzzing import bounded  # noqa: E402
 from fuzzing.cases import DEFECTS, Verdict  # noqa: E402
@@ -29,8 +29,8 @@ def test_nothing_malformed_is_read_in_silence_or_ends_in_a_traceback(kind: str) 
 
 def number_of(way: str) -> int:
     """A case of the planted kind that ends in this way."""
-    ways = list(planted.WAYS)
-    return next(n for n in range(999) if random.Random(f"planted-0-{n}").choice(ways) == way)
+    ways = list(fuzz_planted.WAYS)
+    return next(n for n in range(999) if random.Random(f"fuzz_planted-0-{n}").choice(ways) == way)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def number_of(way: str) -> int:
     ],
 )
 def test_a_case_is_judged_by_what_came_of_it(way: str, verdict: Verdict) -> None:
-    assert outcome("planted", 0, number_of(way)).verdict == verdict
+    assert outcome("fuzz_planted", 0, number_of(way)).verdict == verdict
 
 
 def test_a_worker_that_crashes_hangs_or_eats_memory_is_ended_and_starts_again(
@@ -54,7 +54,7 @@ def test_a_worker_that_crashes_hangs_or_eats_memory_is_ended_and_starts_again(
     monkeypatch.setattr(bounded, "MEBIBYTES", 200)
     monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
     ways = ["right", "crashes", "hangs", "eats", "right"]
-    worker = bounded.Worker("planted", 0)
+    worker = bounded.Worker("fuzz_planted", 0)
     try:
         found = [worker.judge(number_of(way)) for way in ways]
     finally:

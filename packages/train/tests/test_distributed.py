@@ -7,16 +7,20 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import onlay
 from onlay.config import parse
+from onlay.config.run import RunConfig
 from onlay.descriptors import resolve as find
 from onlay.host import PluginHost
 from onlay_train.checkpoint import load_checkpoint
+from onlay_train.run import train
 
 WITNESS = '''
 """Every process writes down the weights it ends with."""
@@ -114,12 +118,17 @@ def stripes(host: PluginHost, *, held_out: int) -> Any:
     return find(host.find("dataset", "stripes").build)(config, {}, 0).test
 
 
-def test_class_weights_are_of_all_processes(small_run: list[str], tmp_path: Path) -> None:
+def test_class_weights_are_of_all_processes(
+    configure: Callable[..., RunConfig],
+    host: PluginHost,
+    quiet: Console,
+    small_run: list[str],
+    tmp_path: Path,
+) -> None:
     """A step of 8 samples in one process; in two, two batches of two each."""
-    words = [*small_run, "task.class_weights=[1, 0, 3, 4]", "method.dropout=0", "data.train=24"]
-    alone = [sys.executable, "-m", "onlay", *words, f"out={tmp_path / 'one'}", "train.batch_size=8"]
-    subprocess.run(alone, check=True, capture_output=True)
-    two = launched(*words, "train.batch_size=2", "train.grad_accum_steps=2")
+    changes = ["task.class_weights=[1, 0, 3, 4]", "method.dropout=0", "data.train=24"]
+    train(configure(*changes, "train.batch_size=8", out="one"), host, console=quiet)
+    two = launched(*small_run, *changes, "train.batch_size=2", "train.grad_accum_steps=2")
     assert two.returncode == 0, two.stderr
     losses = [
         [json.loads(line)["train_loss"] for line in (tmp_path / out / "metrics.jsonl").open()]

@@ -109,7 +109,7 @@ def test_a_checkpoint_holds_no_backbone(
 def test_training_learns_and_eval_repeats_the_figure(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:
-    config = configure("data.train=400", "train.epochs=15", "train.lr=0.03", "data.held_out=60")
+    config = configure("data.train=200", "train.epochs=10", "train.lr=0.03", "data.held_out=60")
     summary = train(config, host, console=quiet)
     assert summary.metrics["test_top1"] > 0.6  # four classes
     found = evaluate_run(config.out, host)

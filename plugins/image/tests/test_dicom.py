@@ -155,4 +155,4 @@ def test_a_compression_that_needs_another_package_is_named(
     with pytest.raises(DataError) as error:
         read_picture(tmp_path / "a.dcm")
     assert "pydicom needs another package for its compression `JPEG Lossless, " in str(error.value)
-    assert str(error.value).endswith("`pip install python-gdcm`, or save it uncompressed")
+    assert str(error.value).endswith("`python-gdcm`; install that, or save it uncompressed")

@@ -62,8 +62,8 @@ def _undecoded(file: File, error: RuntimeError) -> Exception:
         return error
     name = file.file_meta.TransferSyntaxUID.name
     return UnfitError(
-        f"pydicom needs another package for its compression `{name}`, such as `python-gdcm`:"
-        " `pip install python-gdcm`, or save it uncompressed"
+        f"pydicom needs another package for its compression `{name}`, such as `python-gdcm`;"
+        " install that, or save it uncompressed"
     )
 
 
