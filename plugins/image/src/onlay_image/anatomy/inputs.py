@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from timm.layers import PatchEmbed
 from torch import Tensor, nn
@@ -41,10 +43,12 @@ def _refuse_channels(images: Tensor, embed: PatchEmbed) -> None:
 
 
 def _refuse_size(images: Tensor, embed: PatchEmbed) -> None:
-    size, patch = tuple(images.shape[2:]), embed.patch_size
-    if embed.img_size is not None and embed.strict_img_size and size != tuple(embed.img_size):
+    size = tuple(images.shape[2:])
+    taken: Any = embed.img_size  # pairs, both; their annotations say more than they hold
+    patch: Any = embed.patch_size
+    if taken is not None and embed.strict_img_size and size != tuple(taken):
         raise DataError(
-            f"the network takes images of {_by(embed.img_size)} pixels, and these have {_by(size)}"
+            f"the network takes images of {_by(taken)} pixels, and these have {_by(size)}"
         )
     if not embed.dynamic_img_pad and any(s % p for s, p in zip(size, patch, strict=True)):
         raise DataError(
