@@ -107,6 +107,7 @@ def test_explain_tells_it_too() -> None:
 
 
 def test_what_is_told_works() -> None:
+    pytest.importorskip("onlay_image", reason="brings a backbone and data for a run")
     given = ["method=peft", "method.tuner=lora", "method.options.use_dora=true"]
     data = {"backbone": "onlay_vit_64", "data": "digits"}
     method: Any = resolve(data, given, onlay.PluginHost.discover()).method
