@@ -473,6 +473,17 @@ def test_a_png_that_holds_fewer_rows_than_it_promises(tmp_path: Path) -> None:
     assert refusal(path) == "its header promises 1 x 100000 pixels, and it holds fewer"
 
 
+def test_a_png_whose_pixels_were_changed(tmp_path: Path) -> None:
+    """Pillow looks at no checksum of theirs, and finds the damage of some files by its decoder."""
+    path = tmp_path / "changed.png"
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(path, compress_level=0)
+    assert read_picture(path)[0].size == (8, 8)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") + 4 + 7 + 30] ^= 1  # behind the headers of zlib and its block
+    path.write_bytes(content)
+    assert refusal(path) == "it is damaged: the checksum of its pixels is another"
+
+
 def test_a_picture_of_too_many_pixels(tmp_path: Path) -> None:
     Image.new("1", (20_000, 9_000)).save(tmp_path / "large.png")
     allowed = "than `data.preprocess.max_pixels` (89,478,485) allows"

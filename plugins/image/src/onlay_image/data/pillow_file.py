@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ def read_file(path: Path, reading: Reading) -> Layers:
         ValueError, OSError: what cannot be read, is too large or does not fit.
     """
     with opened(path, reading) as picture:
+        if picture.format == "PNG":
+            _refuse_changed(path)
         _seek(picture, reading.frame)
         _mend_transparency(picture)
         upright = ImageOps.exif_transpose(picture)
@@ -70,6 +73,20 @@ def _refuse_hollow(picture: Image.Image, path: Path) -> None:
     least = height * (1 + -(-width // 8))  # a byte for its filter, and a bit for each pixel
     if picture.format == "PNG" and least > _DEFLATE * path.stat().st_size:
         raise UnfitError(f"its header promises {width} x {height} pixels, and it holds fewer")
+
+
+def _refuse_changed(path: Path) -> None:
+    """A PNG whose pixels are not those that were written: each piece has a checksum, at which
+    Pillow does not look."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            kind, data = head[4:], file.read(int.from_bytes(head[:4], "big"))
+            told = file.read(4)
+            if len(told) < 4:
+                return  # cut short, which Pillow finds
+            if kind == b"IDAT" and told != zlib.crc32(kind + data).to_bytes(4, "big"):
+                raise UnfitError("it is damaged: the checksum of its pixels is another")
 
 
 def _refuse_reduced(picture: Image.Image, reading: Reading) -> None:
