@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 import onlay
-from onlay.adapted import AdaptedModel
+from onlay.model.adapted import AdaptedModel
 from onlay_pointcloud.network.mini_pointnet import MiniPointNet
 from onlay_pointcloud.network.row_norm import RowNorm
 

@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import onlay
-from onlay.adapted import AdaptedModel
+from onlay.model.adapted import AdaptedModel
 from onlay_image.bundled import SHA256
 
 BATCH = 25

@@ -22,7 +22,7 @@ from onlay.config.base import Config
 from onlay.config.explain import explained
 from onlay.descriptors import resolve
 from onlay.errors import OnlayError
-from onlay.firstparty import install
+from onlay.host.firstparty import install
 
 NOUNS = {"dataset": "data set"}
 LINE = re.compile(r"^<!-- (\w+):? ?(.*?) -->$", re.MULTILINE)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from onlay import PluginHost
-from onlay.firstparty import BROUGHT_BY
+from onlay.host.firstparty import BROUGHT_BY
 
 ROOT = Path(__file__).parent.parent
 

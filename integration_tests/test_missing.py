@@ -9,7 +9,7 @@ import pytest
 
 from onlay import PluginHost
 from onlay.errors import UnknownName
-from onlay.firstparty import BROUGHT_BY, install
+from onlay.host.firstparty import BROUGHT_BY, install
 
 INSTALLED = {point.dist.name for point in metadata.entry_points(group="onlay")}
 MISSING = [

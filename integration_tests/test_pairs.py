@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 import onlay
 from onlay import PluginHost
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import BuiltBackbone
-from onlay.assemble import as_built
 from onlay.descriptors import Method, Task, resolve
 from onlay.errors import AnatomyError, CannotFold
-from onlay.fit import check_fit
+from onlay.host.fit import check_fit
+from onlay.model.adapted import AdaptedModel
+from onlay.model.assemble import as_built
 
 ELSEWHERE = Path(__file__).with_name("predict_elsewhere.py")
 TABLE = Path(__file__).parent.parent / "docs" / "reference" / "matrix.json"

@@ -10,7 +10,7 @@ from onlay.config.data import SplitConfig
 from onlay.data import Splits
 from onlay.descriptors import Dataset
 from onlay.errors import DataError
-from onlay.listing import Item, Listing, classes_of, counts, digest, stratified, targets
+from onlay.reading.listing import Item, Listing, classes_of, counts, digest, stratified, targets
 
 
 class NumpyImagesConfig(SplitConfig):

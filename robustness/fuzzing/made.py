@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 import onlay
-from onlay.adapted import AdaptedModel
 from onlay.descriptors import resolve
+from onlay.model.adapted import AdaptedModel
 
 
 @cache

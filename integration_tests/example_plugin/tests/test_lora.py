@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import onlay
-from onlay.adapted import AdaptedModel
+from onlay.model.adapted import AdaptedModel
 from onlay.testing import tiny_backbone
 from onlay_example_lora import adapter
 

@@ -15,11 +15,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import Affine, BuiltBackbone, Placement
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.liveness import check_frozen, prove_alive
 from onlay.features import Features
+from onlay.model.adapted import AdaptedModel
 from onlay.testing import tiny_backbone
 
 

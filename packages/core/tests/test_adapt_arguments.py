@@ -9,9 +9,9 @@ import pytest
 from torch import nn
 
 import onlay
-from onlay.class_names import class_names
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
+from onlay.model.class_names import class_names
 from onlay.testing import tiny_backbone
 
 

@@ -18,7 +18,6 @@ from safetensors.torch import load_file, save_file
 from safetensors.torch import save as save_tensors
 
 import onlay
-from onlay import builtin
 from onlay.bundle import read_manifest
 from onlay.bundle.seal import sha256_of
 from onlay.config.base import Config
@@ -31,9 +30,9 @@ from onlay.errors import (
     RunError,
     UnknownName,
 )
-from onlay.host import PluginHost
-from onlay.predict import predict
-from onlay.preprocessing import reader
+from onlay.host import PluginHost, builtin
+from onlay.model.predict import predict
+from onlay.model.preprocessing import reader
 from onlay.testing import tiny_backbone
 
 

@@ -12,11 +12,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from onlay import PluginHost, builtin, hookimpl
+from onlay import PluginHost, hookimpl
 from onlay.cli import main
 from onlay.config.base import Config
 from onlay.descriptors import Command, Method
 from onlay.errors import RunError
+from onlay.host import builtin
 
 
 class TwistConfig(Config):

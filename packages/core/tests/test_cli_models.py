@@ -16,12 +16,13 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from onlay import PluginHost, adapt, builtin, hookimpl, load
+from onlay import PluginHost, adapt, hookimpl, load
 from onlay.cli import main
 from onlay.config.base import Config
 from onlay.descriptors import Backbone, Exporter, Method, Modality
 from onlay.errors import DataError
-from onlay.finding import Found
+from onlay.host import builtin
+from onlay.reading.finding import Found
 from onlay.task import PartsPrediction
 from onlay.testing import tiny_backbone
 
@@ -257,8 +258,8 @@ def parts(monkeypatch):
     ]
     answers = [(Path(name), answer) for name, answer in zip("ab", found, strict=True)]
     files = Found(tuple(path for path, _ in answers), Counter())
-    monkeypatch.setattr("onlay.predict.found_in", lambda *args: files)
-    monkeypatch.setattr("onlay.predict.predict", lambda *args, **kwargs: iter(answers))
+    monkeypatch.setattr("onlay.model.predict.found_in", lambda *args: files)
+    monkeypatch.setattr("onlay.model.predict.predict", lambda *args, **kwargs: iter(answers))
 
 
 def test_parts_are_shares_of_points(onlay, bundle, parts, monkeypatch):

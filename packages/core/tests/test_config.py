@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import Field, ValidationError
 
-from onlay import PluginHost, builtin, config, hookimpl
+from onlay import PluginHost, config, hookimpl
 from onlay.config import files
 from onlay.config.base import Config
 from onlay.config.explain import explained
@@ -21,7 +21,8 @@ from onlay.config.run import RunConfig
 from onlay.config.schema import run_schema
 from onlay.descriptors import Backbone, Dataset, Method
 from onlay.errors import ConfigError, OnlayError, UnknownName
-from onlay.firstparty import install
+from onlay.host import builtin
+from onlay.host.firstparty import install
 from onlay.tasks.config import ClassificationConfig
 
 DATA = Path(__file__).parent / "data"

@@ -8,7 +8,7 @@ import socket
 import pytest
 from huggingface_hub import constants, errors
 
-from onlay.fetching import quiet_hub, why
+from onlay.machine.fetching import quiet_hub, why
 
 
 def test_lines_of_http_become_one(
@@ -29,12 +29,12 @@ def test_without_a_network_the_cache_alone_is_asked(monkeypatch: pytest.MonkeyPa
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", no_address)
-    monkeypatch.setattr("onlay.fetching.getproxies", dict)
+    monkeypatch.setattr("onlay.machine.fetching.getproxies", dict)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with quiet_hub():
         assert constants.HF_HUB_OFFLINE
     assert not constants.HF_HUB_OFFLINE
-    monkeypatch.setattr("onlay.fetching.getproxies", lambda: {"https": "http://proxy:80"})
+    monkeypatch.setattr("onlay.machine.fetching.getproxies", lambda: {"https": "http://proxy:80"})
     with quiet_hub():
         assert not constants.HF_HUB_OFFLINE
 

@@ -14,8 +14,8 @@ from torch import nn
 
 import onlay
 from onlay import PluginHost
-from onlay.adapted import AdaptedModel
 from onlay.figures import Figures, united
+from onlay.model.adapted import AdaptedModel
 from onlay.testing import tiny_backbone
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "gated_low_rank.py"

@@ -17,15 +17,16 @@ import pytest
 from click.testing import CliRunner, Result
 from torch.nn import Linear
 
-from onlay import PluginHost, hookimpl, streams
-from onlay.adopting import adopted
+from onlay import PluginHost, hookimpl
 from onlay.cli import main
 from onlay.config.base import Config
 from onlay.descriptors import Backbone, Command, Exporter, Method, resolve
 from onlay.errors import PluginError
-from onlay.guard import guarded, in_words, shown
+from onlay.machine import streams
+from onlay.machine.guard import guarded, in_words, shown
+from onlay.machine.streams import stdout_to_stderr
 from onlay.methods.config import LinearConfig
-from onlay.streams import stdout_to_stderr
+from onlay.model.adopting import adopted
 from onlay.testing import tiny_backbone
 
 Install = Callable[..., None]

@@ -266,7 +266,7 @@ def test_two_claims_on_one_name_are_an_error_that_names_both():
     ],
 )
 def test_a_missing_name_says_what_to_do(kind, name, sentence):
-    from onlay import builtin
+    from onlay.host import builtin
 
     host = PluginHost()
     host.add(builtin, name="core", distribution="onlay")
@@ -326,7 +326,7 @@ def test_an_adapter_that_a_plugin_refuses_is_taken_off():
 
 
 def test_what_a_method_needs_and_refuses():
-    from onlay.fit import check_fit
+    from onlay.host.fit import check_fit
 
     picky = method("picky", needs=frozenset({"grid"}), refuses={"hierarchical": "widths differ"})
     check_fit(picky, frozenset({"grid", "sequence"}), {}, "vit")
@@ -347,7 +347,7 @@ def points_task():
 
 
 def test_what_a_task_needs():
-    from onlay.fit import check_fit
+    from onlay.host.fit import check_fit
 
     check_fit(points_task(), frozenset({"points", "sequence"}), {}, "cloud")
     with pytest.raises(

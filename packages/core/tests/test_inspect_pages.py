@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from onlay.changes import CHANGE
 from onlay.features import Features, Grid, Layout, Points
 from onlay.inspecting import Observation, Picture, Signal
 from onlay.pages import COLOURS, differences, signals, write
+from onlay.pages.changes import CHANGE
 from onlay.task import Prediction
 
 PROMPT = [9.0, 9.0]

@@ -15,12 +15,13 @@ from click.testing import CliRunner, Result
 import onlay
 from onlay import PluginHost
 from onlay.bundle import load
-from onlay.changes import CHANGE, changes
 from onlay.cli import main
 from onlay.errors import AnatomyError
 from onlay.features import Grid
-from onlay.inspecting import Observation, Signal, made_by, observe, titles
-from onlay.predict import predict
+from onlay.inspecting import Observation, Signal, titles
+from onlay.model.predict import predict
+from onlay.pages.changes import CHANGE, changes
+from onlay.pages.observing import made_by, observe
 from onlay.testing import tiny_backbone
 
 FILE = Path(__file__).parent / "data" / "choosy.py"

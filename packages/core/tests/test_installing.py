@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from onlay.firstparty import BROUGHT_BY, INSTALL, install
+from onlay.host.firstparty import BROUGHT_BY, INSTALL, install
 
 ROOT = Path(__file__).parents[3]
 OFFER = re.compile(r"pip install ((?:[^`\n#]|(?<=\[)#)*)")

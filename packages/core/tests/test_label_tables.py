@@ -10,8 +10,8 @@ import pytest
 
 from onlay.config.data import FilesConfig
 from onlay.errors import DataError
-from onlay.label_tables import LabelTable
-from onlay.layouts import Layout
+from onlay.reading.label_tables import LabelTable
+from onlay.reading.layouts import Layout
 
 Read = Callable[..., Layout]
 

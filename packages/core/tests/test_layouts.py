@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onlay.class_folders import ClassFolders
 from onlay.config.data import FilesConfig
-from onlay.duplicates import settled
 from onlay.errors import DataError
-from onlay.finding import find
-from onlay.labels import check_distinct, missing
-from onlay.layouts import Layout
-from onlay.listed import listed
-from onlay.listing import Item, Listing, digest
-from onlay.part_names import assigned
+from onlay.reading.class_folders import ClassFolders
+from onlay.reading.duplicates import settled
+from onlay.reading.finding import find
+from onlay.reading.labels import check_distinct, missing
+from onlay.reading.layouts import Layout
+from onlay.reading.listed import listed
+from onlay.reading.listing import Item, Listing, digest
+from onlay.reading.part_names import assigned
 
 
 def fails(call: Callable[[], object], *texts: str) -> None:
@@ -297,7 +297,7 @@ def test_duplicates_are_told_dropped_or_refused(repeats: Listing) -> None:
 
 
 def test_one_path_in_two_spellings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("onlay.duplicates.COMPARED_UP_TO", 1)
+    monkeypatch.setattr("onlay.reading.duplicates.COMPARED_UP_TO", 1)
     (tmp_path / "a").touch()
     other = Path(f"{tmp_path}/./sub/../a")
     (tmp_path / "sub").mkdir()

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onlay.class_folders import ClassFolders
 from onlay.config.data import FilesConfig
 from onlay.errors import DataError
-from onlay.listing import Item, Listing, classes_of, counts, digest, stratified, targets
+from onlay.reading.class_folders import ClassFolders
+from onlay.reading.listing import Item, Listing, classes_of, counts, digest, stratified, targets
 
 
 def items(*labels: str) -> list[Item]:

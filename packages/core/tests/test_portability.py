@@ -1,4 +1,5 @@
-"""What differs between systems is in `onlay.system` alone; text files say how they are encoded."""
+"""What differs between systems is in `onlay.machine.system` alone; text files say how they are
+encoded."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from onlay.errors import BundleError
-from onlay.statefile import check_values, plain_names, read_state, unwrapped
+from onlay.reading.statefile import check_values, plain_names, read_state, unwrapped
 
 STATE = {"fc.weight": torch.arange(4.0).view(2, 2), "fc.bias": torch.ones(2)}
 

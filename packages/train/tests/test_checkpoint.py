@@ -44,7 +44,7 @@ def test_a_full_disk_keeps_the_old_checkpoint(
 ) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(content(), path)
-    monkeypatch.setattr("onlay.disk.os.fsync", no_space)
+    monkeypatch.setattr("onlay.machine.disk.os.fsync", no_space)
     with pytest.raises(RunError, match=r"last.pt` cannot be written: the disk is full"):
         save_checkpoint(content(progress={"step": 6}), path)
     assert load_checkpoint(path)["progress"] == {"step": 5}

@@ -14,7 +14,7 @@ from click.testing import Result
 from onlay import PluginHost
 from onlay.config import resolve
 from onlay.config.overrides import merged
-from onlay.firstparty import BROUGHT_BY
+from onlay.host.firstparty import BROUGHT_BY
 from onlay_train.commands.demo import DEMOS
 from onlay_train.signals import Stopped
 

@@ -15,11 +15,11 @@ import pytest
 from rich.console import Console
 
 import onlay
-from onlay.adapted import AdaptedModel
 from onlay.config.run import RunConfig
 from onlay.errors import PluginError
 from onlay.figures import Figures
 from onlay.host import PluginHost
+from onlay.model.adapted import AdaptedModel
 from onlay_train.display import Bar
 from onlay_train.folder import RunFolder
 from onlay_train.run import train

@@ -18,10 +18,10 @@ from click.testing import Result
 from rich.console import Console
 from safetensors.torch import load_file
 
-from onlay.assemble import assemble
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
 from onlay.host import PluginHost
+from onlay.model.assemble import assemble
 from onlay_train.checkpoint import load_checkpoint
 from onlay_train.run import train
 from onlay_train.signals import Stopped

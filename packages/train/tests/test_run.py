@@ -282,7 +282,7 @@ def test_a_full_disk_is_one_sentence(
     configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = configure()
-    monkeypatch.setattr("onlay.disk.os.fsync", no_space)
+    monkeypatch.setattr("onlay.machine.disk.os.fsync", no_space)
     with pytest.raises(RunError, match=r"config.yaml` cannot be written: the disk is full"):
         train(config, host, console=quiet)
     assert not config.out.exists(), "nothing came to lie in it"
@@ -300,7 +300,7 @@ def test_an_output_that_is_full_is_not_taken_for_the_folder(
 def test_a_tensor_without_gradient_is_named(
     configure: Configure, host: PluginHost, quiet: Console
 ) -> None:
-    from onlay.assemble import assemble
+    from onlay.model.assemble import assemble
     from onlay_train.engine import make_accelerator
     from onlay_train.loop import Trainer
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 import onlay
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import Block, BuiltBackbone, Stage
 from onlay.features import Features, Grid
+from onlay.model.adapted import AdaptedModel
 from onlay.testing import TinyAnatomy, tiny_backbone
 from onlay_arc.config import ArcConfig
 

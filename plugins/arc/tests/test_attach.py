@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from onlay.changes import CHANGE
 from onlay.errors import CannotFold
-from onlay.inspecting import observe
+from onlay.pages.changes import CHANGE
+from onlay.pages.observing import observe
 from onlay.testing import tiny_backbone
 from onlay_arc.adapter import Recomposed
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from onlay.errors import BundleError
-from onlay.statefile import read_state
+from onlay.reading.statefile import read_state
 from onlay_arc.importer import trained_state
 from onlay_arc.official import understand
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import onlay
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import BuiltBackbone
+from onlay.model.adapted import AdaptedModel
 from onlay.testing import tiny_backbone
 from onlay_dapt.config import DaptConfig
 

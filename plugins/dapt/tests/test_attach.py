@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import onlay
-from onlay.changes import CHANGE
-from onlay.inspecting import observe
+from onlay.pages.changes import CHANGE
+from onlay.pages.observing import observe
 from onlay_dapt.adapter import DynamicAdapter
 from onlay_dapt.scale_and_shift import ScaleAndShift
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from onlay.config.run import RunConfig
 from onlay.config.train import TrainConfig
 from onlay.errors import AnatomyError
-from onlay.fit import check_fit
+from onlay.host.fit import check_fit
 from onlay.testing import tiny_backbone
 from onlay_dapt.config import DaptConfig
 from onlay_dapt.plugin import make_param_groups, register_methods

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import onlay
-from onlay.adapted import AdaptedModel
 from onlay.features import Grid
+from onlay.model.adapted import AdaptedModel
 from onlay_iconformer.adapter import InputConditioned, Neighbourhood
 from onlay_iconformer.config import IconformerConfig
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from onlay.changes import CHANGE
 from onlay.features import Grid
-from onlay.inspecting import observe
+from onlay.pages.changes import CHANGE
+from onlay.pages.observing import observe
 from onlay_iconformer.shown import Change, Kernels
 
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 import onlay
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import Anatomy, BuiltBackbone, OutputOf
 from onlay.errors import AnatomyError, CannotFold
 from onlay.host import PluginHost
+from onlay.model.adapted import AdaptedModel
 from onlay_image.backbones.build import adopt
 
 Make = Callable[..., nn.Module]

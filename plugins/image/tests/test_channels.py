@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 
 import onlay
 from onlay import PluginHost
-from onlay.adapted import AdaptedModel
 from onlay.errors import DataError
-from onlay.predict import predict
+from onlay.model.adapted import AdaptedModel
+from onlay.model.predict import predict
 from onlay_image.backbones.build import adopt, build
 from onlay_image.backbones.config import BundledConfig, TimmConfig
 from onlay_image.data import folder

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 import onlay
-from onlay.adapted import AdaptedModel
 from onlay.errors import CannotFold
+from onlay.model.adapted import AdaptedModel
 from onlay_image.export import export
 
 Make = Callable[..., nn.Module]

@@ -8,7 +8,7 @@ import pytest
 
 from onlay.errors import BundleError
 from onlay.host import PluginHost
-from onlay.preprocessing import check
+from onlay.model.preprocessing import check
 from onlay_image.data.preparing import ImagePreprocess
 from onlay_image.data.preprocess import resolve
 

@@ -9,8 +9,8 @@ import timm
 import torch
 
 import onlay
-from onlay.adapted import AdaptedModel
 from onlay.errors import DataError
+from onlay.model.adapted import AdaptedModel
 
 
 @pytest.fixture(scope="module")

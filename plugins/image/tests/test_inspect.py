@@ -23,9 +23,10 @@ from torch import nn
 
 import onlay
 from onlay import PluginHost
-from onlay.changes import CHANGE
 from onlay.cli import main
-from onlay.inspecting import Picture, observe
+from onlay.inspecting import Picture
+from onlay.pages.changes import CHANGE
+from onlay.pages.observing import observe
 from onlay_image.data.preprocess import geometry
 from onlay_image.viewer import view
 

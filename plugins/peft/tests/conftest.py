@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import onlay
-from onlay.adapted import AdaptedModel
+from onlay.model.adapted import AdaptedModel
 from onlay.testing import tiny_backbone
 
 Adapt = Callable[..., AdaptedModel]

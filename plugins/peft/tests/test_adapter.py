@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 import onlay
-from onlay.changes import CHANGE
 from onlay.errors import AnatomyError, CannotFold, ConfigError
-from onlay.inspecting import observe
+from onlay.pages.changes import CHANGE
+from onlay.pages.observing import observe
 from onlay.testing import tiny_backbone
 from onlay_peft.catalogue import tuners
 from onlay_peft.config import PeftMethodConfig

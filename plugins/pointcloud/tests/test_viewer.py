@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 
 import onlay
-from onlay.inspecting import Observation, Picture, Signal, observe
+from onlay.inspecting import Observation, Picture, Signal
+from onlay.pages.observing import observe
 from onlay.task import PartsPrediction
 from onlay_pointcloud.network.point_mae import PointMae
 from onlay_pointcloud.viewer import view

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import onlay
-from onlay.adapted import AdaptedModel
+from onlay.model.adapted import AdaptedModel
 from onlay_smoa.adapter import library
 from onlay_smoa.config import SmoaConfig
 from onlay_smoa.mixture import SparseMixture

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onlay.changes import CHANGE
-from onlay.inspecting import observe
+from onlay.pages.changes import CHANGE
+from onlay.pages.observing import observe
 from onlay.testing import tiny_backbone
 from onlay_smoa.mixture import RoutedAdapter, SparseMixture
 from onlay_smoa.prompt import PromptGenerator

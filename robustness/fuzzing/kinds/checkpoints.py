@@ -15,8 +15,8 @@ from torch import Tensor
 
 from fuzzing import cases, made
 from fuzzing.cases import Case
-from onlay.assemble import build_backbone
 from onlay.config import parse
+from onlay.model.assemble import build_backbone
 
 _SMALL = {
     "name": "timm", "model": "vit_tiny_patch16_224", "pretrained": False, "img_size": 32,

@@ -9,17 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onlay.assemble import adapt
     from onlay.bundle import load
     from onlay.hooks import hookimpl
     from onlay.host import PluginHost
+    from onlay.model.assemble import adapt
 
     __version__: str
 
 __all__ = ["PluginHost", "__version__", "adapt", "hookimpl", "load"]
 
 _HOMES = {
-    "adapt": "onlay.assemble",
+    "adapt": "onlay.model.assemble",
     "load": "onlay.bundle",
     "hookimpl": "onlay.hooks",
     "PluginHost": "onlay.host",

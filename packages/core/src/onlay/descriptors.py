@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from onlay.errors import OnlayError, PluginError
-from onlay.guard import in_words
-from onlay.streams import stdout_to_stderr
+from onlay.machine.guard import in_words
+from onlay.machine.streams import stdout_to_stderr
 
 if TYPE_CHECKING:
     from onlay.config.base import Config

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     import torch
 
-    from onlay.adapted import AdaptedModel
     from onlay.anatomy import BuiltBackbone
     from onlay.config.run import RunConfig
     from onlay.config.train import TrainConfig
     from onlay.descriptors import Backbone, Command, Dataset, Exporter, Method, Modality, Task
+    from onlay.model.adapted import AdaptedModel
 
 PROJECT = "onlay"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -23,7 +23,7 @@ from onlay.config.data import SplitConfig
 from onlay.data import Splits, Whole
 from onlay.descriptors import Dataset
 from onlay.errors import DataError
-from onlay.listing import Item, Listing, counts, digest, stratified, targets
+from onlay.reading.listing import Item, Listing, counts, digest, stratified, targets
 
 LABELS = ("blue", "red")
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from onlay.disk import replacing, writing
 from onlay.errors import BundleError, PluginError, RunError
-from onlay.system import open_plain, replace
+from onlay.machine.disk import replacing, writing
+from onlay.machine.system import open_plain, replace
 
 FORMAT = 1
 _PLAIN = (Tensor, str, int, float, bool, type(None))

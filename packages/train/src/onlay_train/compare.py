@@ -15,8 +15,8 @@ from rich.text import Text
 
 from onlay.config import resolve
 from onlay.config.overrides import merged
-from onlay.disk import write_text
 from onlay.host import PluginHost
+from onlay.machine.disk import write_text
 from onlay_train.folder import RunFolder
 from onlay_train.plot import plot_comparison
 from onlay_train.report import kilobytes, megabytes

@@ -19,8 +19,8 @@ from accelerate.utils import (
 
 from onlay.config.train import TrainConfig
 from onlay.errors import ConfigError
-from onlay.firstparty import install
-from onlay.system import usable_cores
+from onlay.host.firstparty import install
+from onlay.machine.system import usable_cores
 from onlay_train.folder import flat
 
 _PACKAGES = {"comet_ml": "comet-ml"}

@@ -16,7 +16,7 @@ from onlay_train.loaders import eval_loader, size
 from onlay_train.sampler import ShardSampler
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
+    from onlay.model.adapted import AdaptedModel
 
 
 class Evaluation:

@@ -11,8 +11,8 @@ from onlay.bundle.writing import check_place
 from onlay.config import save
 from onlay.config.files import read
 from onlay.config.run import RunConfig
-from onlay.disk import write_text, writing
 from onlay.errors import RunError
+from onlay.machine.disk import write_text, writing
 from onlay_train.lock import HOLDER, LOCK
 
 _FREE = frozenset(

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from onlay.config.run import RunConfig
-from onlay.disk import write_text
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
+from onlay.machine.disk import write_text
 from onlay_train.compare import Comparison, trained
 from onlay_train.report import print_note, say
 from onlay_train.summary import Summary

@@ -13,10 +13,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from onlay.disk import writing
 from onlay.errors import RunError
-from onlay.processes import rank
-from onlay.system import alive, open_plain
+from onlay.machine.disk import writing
+from onlay.machine.processes import rank
+from onlay.machine.system import alive, open_plain
 
 LOCK, HOLDER = ".lock", ".lock.json"
 _LINGERING = 15.0

@@ -14,7 +14,7 @@ from onlay.config.train import TrainConfig
 from onlay.data import Splits
 from onlay.errors import PluginError, RunError
 from onlay.host import PluginHost
-from onlay.system import replace
+from onlay.machine.system import replace
 from onlay_train.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from onlay_train.display import Display
 from onlay_train.folder import RunFolder
@@ -26,7 +26,7 @@ from onlay_train.state import TrainingState
 from onlay_train.telling import tell
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
+    from onlay.model.adapted import AdaptedModel
 
 
 class Trainer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from onlay.system import peak_memory, reset_peak_memory
+from onlay.machine.system import peak_memory, reset_peak_memory
 
 
 def reset_peak(device: torch.device) -> None:

@@ -9,7 +9,7 @@ import torch
 from onlay.config.train import TrainConfig
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
+    from onlay.model.adapted import AdaptedModel
 
 
 def param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:

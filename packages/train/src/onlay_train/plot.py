@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from onlay.disk import replacing
+from onlay.machine.disk import replacing
 
 _SPLITS = ("validation", "test")
 

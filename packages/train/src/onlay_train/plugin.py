@@ -11,8 +11,8 @@ from onlay.hooks import hookimpl
 if TYPE_CHECKING:
     import torch
 
-    from onlay.adapted import AdaptedModel
     from onlay.config.train import TrainConfig
+    from onlay.model.adapted import AdaptedModel
 
 
 @hookimpl

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from onlay.disk import prevented
 from onlay.errors import RunError
+from onlay.machine.disk import prevented
 from onlay_train.selection import OPTIMISTIC, PUBLISHED
 from onlay_train.summary import Summary
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from onlay.config.train import TrainConfig
 from onlay.errors import RunError
-from onlay.system import largest_file
+from onlay.machine.system import largest_file
 from onlay_train.folder import RunFolder
 
 

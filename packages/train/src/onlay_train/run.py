@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from onlay.assemble import assemble
 from onlay.config.run import RunConfig
-from onlay.disk import prevented
 from onlay.errors import RunError
 from onlay.host import PluginHost
+from onlay.machine.disk import prevented
+from onlay.model.assemble import assemble
 from onlay_train.display import Display, make_display
 from onlay_train.engine import check_trackers, make_accelerator, start_trackers
 from onlay_train.finish import finish
@@ -26,8 +26,8 @@ from onlay_train.seeding import seed_all
 from onlay_train.summary import Summary
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
     from onlay.data import Splits
+    from onlay.model.adapted import AdaptedModel
 
 
 def train(config: RunConfig, host: PluginHost, *, console: Console | None = None) -> Summary:

@@ -13,8 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from onlay.stopping import asked
-from onlay.system import STOPS
+from onlay.machine.stopping import asked
+from onlay.machine.system import STOPS
 
 _ECHO = 0.5
 """Seconds in which a second Ctrl-C is the first one again, which a launcher passes on."""

@@ -19,7 +19,7 @@ from onlay_train.schedule import make_schedule
 from onlay_train.seeding import generator_states, restore_generators
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
+    from onlay.model.adapted import AdaptedModel
 
 
 class TrainingState:

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 import onlay
-from onlay.class_folders import ClassFolders
 from onlay.config.data import FilesConfig
 from onlay.data import Splits, Whole
 from onlay.descriptors import Dataset
-from onlay.judging import whole as judge
-from onlay.listed import listed
-from onlay.listing import Item, targets
+from onlay.reading.class_folders import ClassFolders
+from onlay.reading.judging import whole as judge
+from onlay.reading.listed import listed
+from onlay.reading.listing import Item, targets
 
 
 class SeedsConfig(FilesConfig):

@@ -12,13 +12,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from onlay import PluginHost, adapt
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import BuiltBackbone
-from onlay.assemble import build_backbone
 from onlay.config import parse
-from onlay.disk import beside
 from onlay.errors import BundleError
-from onlay.statefile import read_state
+from onlay.machine.disk import beside
+from onlay.model.adapted import AdaptedModel
+from onlay.model.assemble import build_backbone
+from onlay.reading.statefile import read_state
 from onlay_arc.config import ArcConfig
 from onlay_arc.official import OfficialArc, listing, understand
 

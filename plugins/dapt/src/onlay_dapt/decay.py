@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
     from onlay.config.train import TrainConfig
+    from onlay.model.adapted import AdaptedModel
 
 
 def param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:

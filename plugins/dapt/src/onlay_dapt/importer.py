@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from onlay import PluginHost, adapt
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import BuiltBackbone
-from onlay.assemble import build_backbone
 from onlay.config import parse
-from onlay.disk import beside
 from onlay.errors import BundleError, ConfigError
+from onlay.machine.disk import beside
+from onlay.model.adapted import AdaptedModel
+from onlay.model.assemble import build_backbone
 from onlay_dapt.config import DaptConfig
 from onlay_dapt.official import STATISTICS, OfficialDapt, listing, understand
 

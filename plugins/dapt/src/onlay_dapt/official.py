@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from onlay.errors import BundleError
-from onlay.statefile import read_state
+from onlay.reading.statefile import read_state
 
 TFTS = {
     "tfts_{}_1": "attn_in.rewrites.0.{}",

@@ -10,8 +10,8 @@ from onlay.hooks import hookimpl
 from onlay_dapt.presets import PRESETS
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
     from onlay.config.train import TrainConfig
+    from onlay.model.adapted import AdaptedModel
 
 CITATION = (
     "Zhou, Liang, Xu, Zhu, Xu, Zou, Bai: Dynamic Adapter Meets Prompt Tuning: Parameter-Efficient"

@@ -18,8 +18,8 @@ import torch
 from timm.models import save_for_hf
 from torch import Tensor, nn
 
-from onlay.adapted import AdaptedModel
 from onlay.errors import CannotFold
+from onlay.model.adapted import AdaptedModel
 from onlay_image import bundled
 from onlay_image.backbones.channels import COLOURS, channels_of
 from onlay_image.backbones.config import BundledConfig

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from onlay.errors import PluginError
-from onlay.firstparty import install
+from onlay.host.firstparty import install
 
 UNFIT = {
     "adalora": "its ranks are shared out anew by a call between the steps of a loop made for it",

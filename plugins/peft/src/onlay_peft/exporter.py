@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from onlay.adapted import AdaptedModel
 from onlay.errors import BundleError
+from onlay.model.adapted import AdaptedModel
 from onlay_peft.config import PeftMethodConfig
 from onlay_peft.head import classifier_of
 from onlay_peft.places import layers

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from onlay.adapted import AdaptedModel
 from onlay.errors import BundleError, CannotFold
+from onlay.model.adapted import AdaptedModel
 
 TOLERANCE = 1e-5
 """Of a logit, relative to the largest one."""

@@ -11,11 +11,11 @@ import peft
 from torch import Tensor, nn
 
 from onlay import PluginHost, adapt
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import BuiltBackbone
-from onlay.assemble import as_built
 from onlay.errors import BundleError
-from onlay.statefile import read_state
+from onlay.model.adapted import AdaptedModel
+from onlay.model.assemble import as_built
+from onlay.reading.statefile import read_state
 from onlay_peft.catalogue import UNFIT, tuners
 from onlay_peft.head import taken
 from onlay_peft.places import layers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
+    from onlay.model.adapted import AdaptedModel
 
 
 def export(model: AdaptedModel, path: Path) -> None:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from onlay.bundle.manifest import Manifest
 from onlay.bundle.markdown import cell, code
-from onlay.guard import shown
+from onlay.machine.guard import shown
 
 _PIPELINES = {"image": "image-classification"}
 

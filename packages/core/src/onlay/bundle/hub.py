@@ -6,7 +6,7 @@ from pathlib import Path
 
 from onlay.bundle.writing import CARD, CONFIG, TENSORS
 from onlay.errors import BundleError
-from onlay.fetching import quiet_hub, why
+from onlay.machine.fetching import quiet_hub, why
 
 PREFIX = "hf-hub:"
 """As in timm: `hf-hub:user/name`, with `@revision` to pin a commit, tag or branch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from onlay.guard import shown
+from onlay.machine.guard import shown
 
 
 def code(name: object) -> str:

@@ -21,17 +21,17 @@ from onlay.bundle.manifest import FORMAT_VERSION, Manifest
 from onlay.bundle.replacing import leftover
 from onlay.bundle.seal import KEY, read_json, sha256_of
 from onlay.bundle.writing import CONFIG, TENSORS, untouched_trunk
-from onlay.disk import path_of, write_text
 from onlay.errors import BundleError, OnlayError
-from onlay.firstparty import install
 from onlay.host import PluginHost
-from onlay.missing import find_made
-from onlay.preprocessing import check as check_preprocessing
-from onlay.system import open_plain
+from onlay.host.firstparty import install
+from onlay.host.missing import find_made
+from onlay.machine.disk import path_of, write_text
+from onlay.machine.system import open_plain
+from onlay.model.preprocessing import check as check_preprocessing
 
 if TYPE_CHECKING:
-    from onlay.adapted import AdaptedModel
     from onlay.anatomy import BuiltBackbone
+    from onlay.model.adapted import AdaptedModel
 
 
 def load(
@@ -58,7 +58,7 @@ def load(
         ConfigError: `folder` is no path.
         UnknownName: the method or backbone is not installed; says what to install.
     """
-    from onlay.assemble import adapt
+    from onlay.model.assemble import adapt
 
     given, address = path_of(folder), str(folder)
     folder = find(download(address) if address.startswith(PREFIX) else given)

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from onlay.disk import writing
-from onlay.system import alive, flush_folder
+from onlay.machine.disk import writing
+from onlay.machine.system import alive, flush_folder
 
 _OLD = 3600.0
 """Seconds after which what another process left is its leftover, where it cannot be asked after."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay.errors import BundleError
-from onlay.system import open_plain
+from onlay.machine.system import open_plain
 
 KEY = "sha256"
 LARGEST = 64 * 2**20

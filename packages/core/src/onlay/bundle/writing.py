@@ -16,13 +16,13 @@ from onlay.bundle.fingerprint import fingerprint, when_rounded
 from onlay.bundle.manifest import BackboneRecord, Manifest
 from onlay.bundle.replacing import replace_folder
 from onlay.bundle.seal import KEY, sha256_of
-from onlay.disk import writing
 from onlay.errors import BundleError
+from onlay.machine.disk import writing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from onlay.adapted import AdaptedModel
+    from onlay.model.adapted import AdaptedModel
 
 CONFIG, TENSORS, CARD = "adapter_config.json", "adapter_model.safetensors", "README.md"
 

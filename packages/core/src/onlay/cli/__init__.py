@@ -13,13 +13,13 @@ from typing import Any
 
 import click
 
-from onlay.disk import prevented
 from onlay.errors import OnlayError
-from onlay.guard import shown
 from onlay.host import PluginHost
-from onlay.notes import plainly
-from onlay.processes import rank
-from onlay.stopping import Terminated, terminable
+from onlay.machine.disk import prevented
+from onlay.machine.guard import shown
+from onlay.machine.notes import plainly
+from onlay.machine.processes import rank
+from onlay.machine.stopping import Terminated, terminable
 
 
 class Sentence(click.ClickException):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onlay.errors import PluginError, unknown
-from onlay.firstparty import distribution_of
 from onlay.host import PluginHost
+from onlay.host.firstparty import distribution_of
 
 if TYPE_CHECKING:
     from onlay.testing import Outcome

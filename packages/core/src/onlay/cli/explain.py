@@ -95,7 +95,7 @@ def _print_fields(config: type[Config]) -> None:
 
 def _not_found(host: PluginHost, name: str) -> OnlayError:
     """What the host knows of a name that is broken or not installed, else all names there are."""
-    from onlay.firstparty import distribution_of
+    from onlay.host.firstparty import distribution_of
 
     for kind in EXPLAINED:
         try:

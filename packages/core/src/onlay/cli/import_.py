@@ -8,9 +8,9 @@ import click
 
 from onlay.cli.options import with_host
 from onlay.descriptors import Method, resolve
-from onlay.disk import prevented, writing
 from onlay.errors import ConfigError, DataError, RunError
 from onlay.host import PluginHost
+from onlay.machine.disk import prevented, writing
 
 
 @click.command("import")

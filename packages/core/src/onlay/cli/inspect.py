@@ -50,8 +50,8 @@ def inspect(
     same colour scales; a PATH that is a folder stands for the files in it.
     """
     from onlay.bundle import load
-    from onlay.inspecting import made_by, observed, view
-    from onlay.predict import found_in
+    from onlay.model.predict import found_in
+    from onlay.pages.observing import made_by, observed, view
 
     model = load(bundle, backbone=backbone, host=host)
     out = out or Path(_named(paths) + ".html")
@@ -76,8 +76,8 @@ def _named(paths: Sequence[Path]) -> str:
 
 def _summary(observation: Observation) -> Iterator[str]:
     """A line for each block of categories, and for each kind of number or picture."""
-    from onlay.changes import CHANGE
     from onlay.inspecting import by_name, titles
+    from onlay.pages.changes import CHANGE
 
     for name, same in by_name(observation.signals).items():
         if name == CHANGE:

@@ -10,9 +10,9 @@ import click
 from onlay.cli.exporters import choose
 from onlay.cli.options import backbone_option, bundle_argument, with_host
 from onlay.descriptors import resolve
-from onlay.disk import beside, writing
 from onlay.errors import RunError
 from onlay.host import PluginHost
+from onlay.machine.disk import beside, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from onlay.cli.check import check
-from onlay.discovery import PluginRecord
 from onlay.errors import unknown
-from onlay.guard import shown, traceback_of
 from onlay.host import PluginHost
+from onlay.host.discovery import PluginRecord
+from onlay.machine.guard import shown, traceback_of
 
 
 @click.group(invoke_without_command=True)

@@ -23,7 +23,7 @@ from onlay.errors import DataError
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
-    from onlay.predict import Unreadable
+    from onlay.model.predict import Unreadable
     from onlay.task import Answer
 
     Answers = list[tuple[Path, Answer]]
@@ -76,8 +76,8 @@ def predict(
     --skip-unreadable.
     """
     from onlay.bundle import load
-    from onlay.predict import found_in
-    from onlay.predict import predict as answers_of
+    from onlay.model.predict import found_in
+    from onlay.model.predict import predict as answers_of
 
     model = load(bundle, backbone=backbone, host=host, device=device_or_default(device))
     found = found_in(paths, host.find("modality", model.built.modality))
@@ -94,7 +94,7 @@ def predict(
     else:
         _print_table(answers, top)
     if pages is not None:
-        from onlay.inspecting import made_by, observed, view
+        from onlay.pages.observing import made_by, observed, view
 
         files, about = [path for path, _ in answers], made_by("predict", bundle)
         for number, observation in enumerate(observed(model, files, host, about), 1):

@@ -36,7 +36,7 @@ def resolve(data: Mapping[str, Any], overrides: Iterable[str], host: PluginHost)
     from onlay.config.run import BLOCKS, RunConfig
     from onlay.config.sentences import as_one_sentence
     from onlay.errors import UnknownName
-    from onlay.missing import with_origin
+    from onlay.host.missing import with_origin
 
     def widen(key: str, value: Any) -> Any:
         return BLOCKS[key].widened(value, host) if key in BLOCKS else value

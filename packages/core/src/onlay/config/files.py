@@ -6,8 +6,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from onlay.disk import prevented, write_text
 from onlay.errors import ConfigError
+from onlay.machine.disk import prevented, write_text
 
 LARGEST = 1 << 20
 """Bytes; a run is described in a few hundred, and a reader of YAML takes seconds for a megabyte."""

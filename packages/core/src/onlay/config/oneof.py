@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import PydanticCustomError, core_schema
 
-from onlay.firstparty import distribution_of
+from onlay.host.firstparty import distribution_of
 
 if TYPE_CHECKING:
     from onlay.config.base import Config

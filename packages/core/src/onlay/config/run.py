@@ -16,7 +16,7 @@ from onlay.config.presets import preset_of
 from onlay.config.train import TrainConfig
 from onlay.descriptors import resolve
 from onlay.errors import AnatomyError
-from onlay.fit import check_fit
+from onlay.host.fit import check_fit
 from onlay.tasks.config import ClassificationConfig
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from onlay.disk import write_text
 from onlay.inspecting import Observation
+from onlay.machine.disk import write_text
 from onlay.pages.records import Record, differences, pictures, signals
 
 __all__ = ["COLOURS", "Record", "differences", "pictures", "signals", "write"]

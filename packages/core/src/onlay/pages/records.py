@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from onlay.changes import CHANGE
 from onlay.features import Grid
 from onlay.inspecting import Observation, Picture, Signal, by_name, titles
+from onlay.pages.changes import CHANGE
 
 Record = dict[str, Any]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from onlay.errors import AnatomyError, CannotFold, ConfigError, DataError, OnlayError
-from onlay.firstparty import install
+from onlay.host.firstparty import install
 from onlay.task import Prediction
 from onlay.tasks.targets import checked_targets
 

@@ -13,8 +13,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from onlay.adapted import AdaptedModel
-from onlay.system import ended, forked
+from onlay.machine.system import ended, forked
+from onlay.model.adapted import AdaptedModel
 from onlay.testing.checking import Broken
 
 PATIENCE = timedelta(seconds=30)

@@ -6,12 +6,12 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 
 from onlay.anatomy import BuiltBackbone
-from onlay.assemble import build_backbone
 from onlay.config import parse
 from onlay.descriptors import Method, Task
 from onlay.errors import AnatomyError
-from onlay.fit import check_fit
 from onlay.host import PluginHost
+from onlay.host.fit import check_fit
+from onlay.model.assemble import build_backbone
 from onlay.testing.tiny import tiny_backbone
 from onlay.testing.tiny_points import tiny_points
 from onlay.testing.tiny_pyramid import tiny_pyramid

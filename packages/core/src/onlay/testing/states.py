@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from onlay.adapted import AdaptedModel
 from onlay.anatomy import BuiltBackbone
+from onlay.model.adapted import AdaptedModel
 from onlay.testing.checking import require
 
 

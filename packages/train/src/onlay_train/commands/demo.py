@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onlay.errors import UnknownName
-from onlay.firstparty import install
 from onlay.host import PluginHost
+from onlay.host.firstparty import install
 
 if TYPE_CHECKING:
     from rich.console import Console

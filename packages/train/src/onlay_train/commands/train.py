@@ -16,7 +16,7 @@ from onlay.config import load, resolve
 from onlay.config.files import as_text
 from onlay.errors import ConfigError, OnlayError
 from onlay.host import PluginHost
-from onlay.processes import rank
+from onlay.machine.processes import rank
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig

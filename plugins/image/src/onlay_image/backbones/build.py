@@ -14,7 +14,7 @@ from torch import nn
 
 from onlay.anatomy import Anatomy, BuiltBackbone
 from onlay.errors import ConfigError
-from onlay.fetching import quiet_hub, why
+from onlay.machine.fetching import quiet_hub, why
 from onlay_image.anatomy import dissect
 from onlay_image.backbones.channels import COLOURS, channels_of, spread
 from onlay_image.backbones.config import TimmConfig

@@ -11,7 +11,7 @@ from timm.models import VisionTransformer
 from torch import Tensor
 
 from onlay.errors import BundleError, ConfigError
-from onlay.statefile import UNREADABLE, check_values, read_state, unwrapped
+from onlay.reading.statefile import UNREADABLE, check_values, read_state, unwrapped
 from onlay_image.anatomy.sequence import HEADS
 from onlay_image.backbones.channels import channels_of, fit_channels
 from onlay_image.backbones.npz import load_npz

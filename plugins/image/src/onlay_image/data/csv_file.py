@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onlay.data import Splits, Whole
-from onlay.label_tables import LabelTable
-from onlay.layouts import divided
+from onlay.reading.label_tables import LabelTable
+from onlay.reading.layouts import divided
 from onlay_image.data.config import ImageCsvConfig
 from onlay_image.data.splits import NOUN, make_splits, make_whole
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from onlay.firstparty import install
+from onlay.host.firstparty import install
 from onlay_image.data.raster import Layers, Raster, to_layers
 from onlay_image.data.reading import Reading, UnfitError, no_frame
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onlay.data import Splits
-from onlay.listing import Item, Listing, stratified
+from onlay.reading.listing import Item, Listing, stratified
 from onlay_image.data.config import DigitsConfig
 from onlay_image.data.splits import make_splits
 

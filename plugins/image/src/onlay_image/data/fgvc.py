@@ -9,8 +9,8 @@ from typing import Any
 
 from onlay.data import Splits
 from onlay.errors import DataError
-from onlay.labels import missing
-from onlay.listing import Item, Listing
+from onlay.reading.labels import missing
+from onlay.reading.listing import Item, Listing
 from onlay_image.data.config import FgvcConfig
 from onlay_image.data.splits import make_splits
 

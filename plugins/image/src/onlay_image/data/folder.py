@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from onlay.class_folders import ClassFolders
 from onlay.data import Splits, Whole
+from onlay.reading.class_folders import ClassFolders
 from onlay_image.data.config import ImageFolderConfig
 from onlay_image.data.splits import NOUN, make_splits, make_whole
 from onlay_image.data.suffixes import SUFFIXES

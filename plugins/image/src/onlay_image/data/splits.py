@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from onlay.data import Splits, Whole
-from onlay.judging import whole
-from onlay.layouts import Layout
-from onlay.listed import listed
-from onlay.listing import Item, Listing, targets
+from onlay.reading.judging import whole
+from onlay.reading.layouts import Layout
+from onlay.reading.listed import listed
+from onlay.reading.listing import Item, Listing, targets
 from onlay_image.data.config import ImageData, ImageFilesConfig
 from onlay_image.data.images import Images
 from onlay_image.data.pictures import check_pictures
@@ -35,7 +35,7 @@ def make_splits(
     `labels` are the classes in order; default: the sorted labels of the training part.
 
     Raises:
-        DataError: what `onlay.listed.listed` raises, or an image that cannot be read.
+        DataError: what `onlay.reading.listed.listed` raises, or an image that cannot be read.
     """
     facts = resolve(config.preprocess, input_spec)
     found = listed(listing, config, NOUN, labels)
@@ -59,7 +59,7 @@ def make_whole(
     """All images of a layout, for a model of these classes.
 
     Raises:
-        DataError: what `onlay.judging.whole` raises, or an image that cannot be read.
+        DataError: what `onlay.reading.judging.whole` raises, or an image that cannot be read.
     """
     facts = resolve(config.preprocess, input_spec)
     _check_files(layout.parts, Reading.of(facts))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from onlay.firstparty import install
+from onlay.host.firstparty import install
 from onlay_image.data.raster import Alpha, Layers, Raster, to_layers, window_of
 from onlay_image.data.reading import Reading, UnfitError, no_frame
 from onlay_image.timm_types import TiffFile, TiffPage

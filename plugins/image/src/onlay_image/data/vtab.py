@@ -8,7 +8,7 @@ from typing import Any
 
 from onlay.data import Splits
 from onlay.errors import DataError
-from onlay.listing import Item, Listing
+from onlay.reading.listing import Item, Listing
 from onlay_image.data.config import VtabConfig
 from onlay_image.data.splits import make_splits
 

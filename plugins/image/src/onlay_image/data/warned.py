@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from onlay.notes import note
+from onlay.machine.notes import note
 
 _first: list[Path] = []
 """The first file of which a decoder warned; there may be many of one camera."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from onlay.errors import BundleError
-from onlay.statefile import check_values, read_state, unwrapped
+from onlay.reading.statefile import check_values, read_state, unwrapped
 from onlay_pointcloud.backbones.config import PublishedBackbone
 
 HEADS = r"cls_head_finetune\.|label_conv\.|propagation_0\.|convs[123]\.|bns[12]\."

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onlay.errors import DataError
-from onlay.listing import Item
+from onlay.reading.listing import Item
 from onlay_pointcloud.data.bounds import Malformed, unpackable
 from onlay_pointcloud.data.readers import attempted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from onlay.notes import note
+from onlay.machine.notes import note
 from onlay_pointcloud.data.scan import told
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from onlay.data import Splits
 from onlay.errors import DataError
-from onlay.listing import Item
+from onlay.reading.listing import Item
 from onlay_pointcloud.data import hdf5
 from onlay_pointcloud.data.config import ModelNet40Config
 from onlay_pointcloud.data.pickles import read_pickle

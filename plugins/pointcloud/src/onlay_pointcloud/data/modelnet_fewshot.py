@@ -8,7 +8,7 @@ from typing import Any
 
 from onlay.data import Splits
 from onlay.errors import DataError
-from onlay.listing import Item, Listing
+from onlay.reading.listing import Item, Listing
 from onlay_pointcloud.data.config import ModelNetFewshotConfig
 from onlay_pointcloud.data.modelnet40 import CLASSES, labelled, whole_number
 from onlay_pointcloud.data.pickles import read_pickle

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from onlay.data import Splits
-from onlay.duplicates import settled
 from onlay.errors import DataError
-from onlay.listing import Item, Listing, counts, digest
+from onlay.reading.duplicates import settled
+from onlay.reading.listing import Item, Listing, counts, digest
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.bounds import Malformed
 from onlay_pointcloud.data.config import ShapeNetPartConfig

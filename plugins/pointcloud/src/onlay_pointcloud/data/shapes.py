@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onlay.data import Splits
-from onlay.listing import Item, Listing
+from onlay.reading.listing import Item, Listing
 from onlay_pointcloud.data.config import ShapesConfig
 from onlay_pointcloud.data.generated.objects import OBJECTS
 from onlay_pointcloud.data.generated.surfaces import Random, spread

@@ -8,10 +8,10 @@ from typing import Any
 
 from onlay.config.data import ValidationConfig
 from onlay.data import Splits, Whole
-from onlay.judging import whole
-from onlay.layouts import Layout
-from onlay.listed import listed
-from onlay.listing import Item, Listing, stratified, targets
+from onlay.reading.judging import whole
+from onlay.reading.layouts import Layout
+from onlay.reading.listed import listed
+from onlay.reading.listing import Item, Listing, stratified, targets
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.clouds import Clouds, Labelled, TrainingClouds
 from onlay_pointcloud.data.config import CloudData, CloudFolderConfig
@@ -36,7 +36,7 @@ def make_splits(
     `labels` are the classes in order; default: the sorted labels of the training part.
 
     Raises:
-        DataError: what `onlay.listed.listed` raises, or a cloud that cannot be used.
+        DataError: what `onlay.reading.listed.listed` raises, or a cloud that cannot be used.
     """
     facts = resolve(config.preprocess, input_spec)
     if not all(isinstance(item.source, Path) for item in listing.train):
@@ -70,7 +70,8 @@ def make_whole(
     """All clouds of a layout, for a model of these classes.
 
     Raises:
-        DataError: what `onlay.judging.whole` raises; a cloud that cannot be used, when it is met.
+        DataError: what `onlay.reading.judging.whole` raises; a cloud that cannot be used, when it is
+            met.
     """
     load = Loader(resolve(config.preprocess, input_spec))
 

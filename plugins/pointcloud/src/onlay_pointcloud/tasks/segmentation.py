@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from onlay.errors import AnatomyError, ConfigError, DataError, OnlayError
 from onlay.features import Points
-from onlay.firstparty import install
+from onlay.host.firstparty import install
 from onlay.task import PartsPrediction
 from onlay_pointcloud.tasks.decoder import (
     CATEGORY_WIDTH,

@@ -10,11 +10,11 @@ from torch import nn
 from onlay.anatomy import BuiltBackbone, Placement
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.liveness import check_frozen, prove_alive
-from onlay.assemble import build_backbone
 from onlay.bundle.fingerprint import fingerprint
 from onlay.config import parse
 from onlay.descriptors import resolve
 from onlay.errors import OnlayError
+from onlay.model.assemble import build_backbone
 from onlay.testing.backbones.case import BackboneCase
 from onlay.testing.backbones.watching import encoded, outputs_of
 from onlay.testing.checking import Broken, require

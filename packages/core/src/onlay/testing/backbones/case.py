@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from onlay.anatomy import Anatomy, Block, BuiltBackbone
-from onlay.assemble import build_backbone
 from onlay.bundle.fingerprint import fingerprint
 from onlay.config import parse
 from onlay.config.base import Config
 from onlay.descriptors import Backbone, resolve
 from onlay.errors import OnlayError
 from onlay.host import PluginHost
+from onlay.model.assemble import build_backbone
 from onlay.testing.registered import in_words
 from onlay.testing.states import shake
 

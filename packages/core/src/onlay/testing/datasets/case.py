@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from onlay.anatomy import BuiltBackbone
-from onlay.assemble import build_backbone
 from onlay.config import parse
 from onlay.config.base import Config
 from onlay.data import Splits
 from onlay.descriptors import Dataset, resolve
 from onlay.errors import OnlayError
 from onlay.host import PluginHost
+from onlay.model.assemble import build_backbone
 from onlay.testing.small import TINY
 
 SEEN = 12

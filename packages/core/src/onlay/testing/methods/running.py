@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from onlay.adapted import AdaptedModel
-from onlay.system import CAN_FORK
+from onlay.machine.system import CAN_FORK
+from onlay.model.adapted import AdaptedModel
 from onlay.testing.case import MethodCase
 from onlay.testing.checking import require
 from onlay.testing.ranks import in_two_processes

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from onlay.anatomy import BuiltBackbone
-from onlay.assemble import build_head
 from onlay.config import parse
 from onlay.config.base import Config
 from onlay.data import Splits
@@ -19,6 +18,7 @@ from onlay.descriptors import Task, resolve
 from onlay.errors import OnlayError
 from onlay.features import Features
 from onlay.host import PluginHost
+from onlay.model.assemble import build_head
 from onlay.testing.case import LABELS
 from onlay.testing.registered import in_words
 from onlay.testing.small import small_backbones

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from onlay.assemble import build_head
 from onlay.errors import OnlayError
+from onlay.model.assemble import build_head
 from onlay.testing.checking import Broken, require
 from onlay.testing.registered import (
     listing_imports_no_torch,

@@ -1,0 +1,213 @@
+"""The plugin host: made, held and passed; there is no global one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onlay.descriptors import imported
+from onlay.errors import OnlayError, PluginError
+from onlay.host.discovery import Candidate, PluginRecord, from_file, installed
+from onlay.host.firstparty import install
+from onlay.host.registry import KINDS, Registry
+from onlay.machine.guard import guarded, in_words
+
+if TYPE_CHECKING:
+    import torch
+
+    from onlay.anatomy import BuiltBackbone
+    from onlay.config.base import Config
+    from onlay.config.run import RunConfig
+    from onlay.config.train import TrainConfig
+    from onlay.descriptors import Backbone, Command, Dataset, Exporter, Method, Modality, Task
+    from onlay.model.adapted import AdaptedModel
+
+
+class PluginHost:
+    """Every plugin, what each brings, and the hooks as typed methods.
+
+    >>> host = PluginHost.discover()
+    >>> host.find("method", "linear").summary
+    'only the head is trained'
+    """
+
+    def __init__(self) -> None:
+        self._registry = Registry()
+
+    @classmethod
+    def discover(cls, *, only: str | None = None, files: Sequence[Path] = ()) -> PluginHost:
+        """All installed plugins and the plugin `files`; `only` is `ONLAY_PLUGINS` unless given.
+
+        A plugin that fails is listed with its reason and nothing else is lost; a file that fails
+        is a `PluginError`, for it was asked for by name.
+        """
+        host = cls()
+        asked = [from_file(Path(path)) for path in files]
+        found = installed(os.environ.get("ONLAY_PLUGINS") if only is None else only)
+        for candidate in found[::-1] + asked:  # pluggy calls the last one first: so, by name
+            host._registry.load(candidate)
+        if asked:
+            host._registry.records()  # a hook that fails is to fail now
+        for record in (candidate.record for candidate in asked):
+            if isinstance(record.error, OnlayError):
+                raise record.error
+            if record.error is not None:
+                raise PluginError(f"plugin file `{record}`: {record.reason}") from record.error
+        return host
+
+    def add(
+        self, plugin: Any, *, name: str, distribution: str = "", version: str = ""
+    ) -> PluginRecord:
+        """Register a module (or any object) of hook implementations that is already at hand."""
+        record = PluginRecord(name, distribution or name, version, repr(plugin))
+        self._registry.load(Candidate(record, lambda: plugin))
+        return record
+
+    @property
+    def plugins(self) -> list[PluginRecord]:
+        """All plugins by name, the broken and the switched-off ones too."""
+        return self._registry.records()
+
+    def registered(self, kind: str) -> Mapping[str, Any]:
+        """Descriptors of one kind by name, without the broken and the clashing."""
+        claimed = self._registry.claimed(kind)
+        return {name: found[0].descriptor for name, found in claimed.items() if len(found) == 1}
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """Ways to adapt, by name."""
+        return self.registered("method")
+
+    @property
+    def backbones(self) -> Mapping[str, Backbone]:
+        """Families of frozen networks, by name."""
+        return self.registered("backbone")
+
+    @property
+    def modalities(self) -> Mapping[str, Modality]:
+        """Kinds of input, by name."""
+        return self.registered("modality")
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """Heads with loss and metrics, by name."""
+        return self.registered("task")
+
+    @property
+    def datasets(self) -> Mapping[str, Dataset]:
+        """Layouts of labelled data, by name."""
+        return self.registered("dataset")
+
+    @property
+    def exporters(self) -> Mapping[str, Exporter]:
+        """Formats of merged models, by name."""
+        return self.registered("exporter")
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        """Commands; asks the plugins for nothing else, by name."""
+        return self.registered("command")
+
+    def find(self, kind: str, name: str) -> Any:
+        """The descriptor of that name.
+
+        `UnknownName` says what there is or what to install; `PluginError` names the broken plugin,
+        its failure chained, or both distributions that claim the name.
+        """
+        return self._registry.claim(kind, name).descriptor
+
+    def load(self, kind: str, name: str, part: str) -> Any:
+        """What the import path in a descriptor's `part` leads to (`attach`, `build`); fails as
+        `find` does, and as a `PluginError` where the import fails."""
+        claim = self._registry.claim(kind, name)
+        path = getattr(claim.descriptor, part)
+        with _charged_to(claim.record, path):
+            return imported(path)
+
+    def owner(self, kind: str, name: str) -> PluginRecord:
+        """The plugin that brings the name; fails as `find` does."""
+        return self._registry.claim(kind, name).record
+
+    def configs(self, kind: str) -> dict[str, type[Config]]:
+        """The configuration classes of one kind by name; a plugin whose class fails is left out."""
+        found = {}
+        for name in self.registered(kind):
+            with suppress(PluginError):
+                found[name] = self.find(kind, name).config
+        return found
+
+    def clashes(self) -> list[PluginError]:
+        """One error for each name that two plugins claim."""
+        return [
+            self._registry.clash(kind, name)
+            for kind in KINDS
+            for name, claims in self._registry.claimed(kind).items()
+            if len(claims) > 1
+        ]
+
+    def config_resolved(self, config: RunConfig) -> None:
+        """Tell every plugin that a run's configuration is complete."""
+        self._tell("config_resolved", config=config)
+
+    def backbone_built(self, backbone: BuiltBackbone) -> None:
+        """Tell every plugin of a backbone that is not yet adapted."""
+        self._tell("backbone_built", backbone=backbone)
+
+    def adapter_attached(self, model: AdaptedModel) -> None:
+        """Tell every plugin of an adapter that has proved itself alive."""
+        self._tell("adapter_attached", model=model)
+
+    def step_finished(self, model: AdaptedModel, step: int, metrics: Mapping[str, float]) -> None:
+        """Tell every plugin how training goes, every `log_every` steps."""
+        self._tell("step_finished", model=model, step=step, metrics=metrics)
+
+    def evaluated(self, model: AdaptedModel, split: str, metrics: Mapping[str, float]) -> None:
+        """Tell every plugin the metrics of a split."""
+        self._tell("evaluated", model=model, split=split, metrics=metrics)
+
+    def checkpoint_saving(self, state: dict[str, Any], path: Path) -> None:
+        """Let every plugin add a key of its own to a checkpoint's `state`."""
+        self._tell("checkpoint_saving", state=state, path=path)
+
+    def checkpoint_loaded(self, state: dict[str, Any], path: Path) -> None:
+        """Let every plugin read what it added."""
+        self._tell("checkpoint_loaded", state=state, path=path)
+
+    def run_finished(self, model: AdaptedModel, folder: Path, summary: Mapping[str, Any]) -> None:
+        """Tell every plugin that a run's bundle is written."""
+        self._tell("run_finished", model=model, folder=folder, summary=summary)
+
+    def make_param_groups(self, model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:
+        """The optimizer's parameter groups, by the first plugin that decides."""
+        return self._decide("make_param_groups", model=model, config=config)
+
+    def make_optimizer(
+        self, groups: list[dict[str, Any]], config: TrainConfig
+    ) -> torch.optim.Optimizer:
+        """The optimizer, by the first plugin that decides."""
+        return self._decide("make_optimizer", groups=groups, config=config)
+
+    def _tell(self, hook: str, **facts: Any) -> None:
+        for record, impl in self._registry.implementations(hook):
+            with _charged_to(record, hook):
+                impl.function(*(facts[name] for name in impl.argnames))
+
+    def _decide(self, hook: str, **facts: Any) -> Any:
+        for record, impl in self._registry.implementations(hook):
+            with _charged_to(record, hook):
+                answer = impl.function(*(facts[name] for name in impl.argnames))
+            if answer is not None:
+                return answer
+        raise PluginError(f"no plugin answers `{hook}`: {install('onlay-train')}")
+
+
+def _charged_to(record: PluginRecord, what: str) -> guarded:
+    def charge(error: BaseException) -> None:
+        if isinstance(error, OnlayError):
+            raise error
+        raise PluginError(f"plugin `{record}` failed in `{what}`: {in_words(error)}") from error
+
+    return guarded(charge)

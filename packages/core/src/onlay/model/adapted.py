@@ -1,0 +1,308 @@
+"""A frozen backbone with one adapter and the head of a task: a plain module for anybody's training
+loop."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from onlay.anatomy import Anatomy, BuiltBackbone, Refusal
+from onlay.anatomy.adapter import Adapter
+from onlay.anatomy.attachments import Attachments
+from onlay.anatomy.folding import fold
+from onlay.errors import AnatomyError, BundleError, CannotFold
+from onlay.figures import Figures, united
+from onlay.machine.disk import path_of
+from onlay.model.report import TrainableReport
+
+if TYPE_CHECKING:
+    from onlay.config.base import Config
+    from onlay.features import Features
+
+
+class AdaptedModel(nn.Module):
+    """Made by `onlay.adapt` and `onlay.load`.
+
+    Children: `adapter` and `head` train; `backbone` is the user's own module object, under its own
+    names. While this adapter is the active one the backbone acts adapted wherever it is called;
+    `disabled` and `detach` give the bare one.
+    """
+
+    def __init__(
+        self,
+        built: BuiltBackbone,
+        adapter: Adapter,
+        head: nn.Module,
+        *,
+        method: Config,
+        task: Config,
+        name: str = "default",
+        preprocessing: Mapping[str, Any] | None = None,
+        packages: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.built, self.method, self.task, self.name = built, method, task, name
+        self.preprocessing = dict(preprocessing or {})
+        """How an input is prepared for this model; goes into the bundle."""
+        self.packages = dict(packages or {})
+        """For method, task and backbone: the distribution that brings it, and its version."""
+        self.adapter = adapter
+        self.backbone = built.module
+        self.head: Any = head
+        self.attachments = Attachments.of(self.backbone)
+        self.merge_change: float | None = None
+        """Set on a merged model: the largest change of an output on random inputs."""
+        self.merge_refusals: list[Refusal] = []
+
+    @property
+    def anatomy(self) -> Anatomy:
+        return self.built.anatomy
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The task's output for a batch; classification: logits (B, classes).
+
+        Threads that call models of one backbone take turns.
+        """
+        if torch.compiler.is_compiling():  # no lock can be traced
+            if self.attachments.active != self.name:
+                self.attachments.activate(self.name)
+            return self._output(inputs)
+        with self._turn():
+            return self._output(inputs)
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return self.attachments.turn(self.name, self.adapter)
+
+    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """As always, as they are while this adapter acts, whichever acts now."""
+        with self._by_itself():
+            return iter(list(super().named_parameters(*args, **kwargs)))
+
+    def named_buffers(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, Tensor]]:
+        """Likewise."""
+        with self._by_itself():
+            return iter(list(super().named_buffers(*args, **kwargs)))
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Likewise."""
+        with self._by_itself():
+            return super().state_dict(*args, **kwargs)
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Into the tensors that there are while this adapter acts."""
+        with self._by_itself():
+            return super().load_state_dict(*args, **kwargs)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> AdaptedModel:
+        with self._by_itself():
+            return super()._apply(*args, **kwargs)
+
+    @contextmanager
+    def _by_itself(self) -> Iterator[None]:
+        with self.attachments.lock:
+            own, active = self.attachments.adapters.get(self.name), self.attachments.active
+            if own is self.adapter and active is not None:
+                self.attachments.activate(self.name)
+            try:
+                yield
+            finally:
+                self.attachments.activate(active)
+
+    def _output(self, inputs: Tensor) -> Tensor:
+        levels = getattr(self.head, "levels", ())
+        inputs = self.anatomy.prepared(inputs)
+        return self.answer(self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels))
+
+    def answer(self, features: Features) -> Tensor:
+        """The task's output from what the backbone gives, in the head's dtype."""
+        own = next((p.dtype for p in self.head.parameters()), None)
+        if own is None or torch.is_autocast_enabled(features.patches.device.type):
+            return self.head(features)
+        return self.head(features.to(own))
+
+    def loss(self, batch: tuple[Tensor, Any], *, share: float | Tensor = 1.0) -> Tensor:
+        """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method.
+
+        It is the mean over this batch. Batches of one size that are accumulated, or lie in several
+        processes, have the loss of all of them in the mean of their losses; but with class weights
+        only if each is multiplied by its `share`: n * w / W, where n is the number of batches, w
+        this batch's `model.head.weight_of(targets)` and W the sum over all n.
+        """
+        inputs, targets = batch
+        if torch.compiler.is_compiling():
+            return self.loss_of(self(inputs), targets, share=share)
+        with self._turn():  # modules keep auxiliary losses
+            return self.loss_of(self(inputs), targets, share=share)
+
+    def loss_of(self, output: Tensor, targets: Any, *, share: float | Tensor = 1.0) -> Tensor:
+        """The loss of outputs that are already at hand (behind DDP, say); the task's own part of it
+        is multiplied by `share`."""
+        loss = self.head.loss(output, targets) * share
+        for module in self.adapter.modules():
+            auxiliary = getattr(module, "auxiliary_loss", None)
+            if auxiliary is not None:
+                loss = loss + auxiliary()
+        return loss
+
+    def figures(self) -> Figures:
+        """What the adapter's modules tell of the training, each asked once; may wait for the
+        device."""
+        asked = (getattr(module, "figures", None) for module in self.adapter.modules())
+        return united(figures() for figures in asked if figures is not None)
+
+    def train(self, mode: bool = True) -> AdaptedModel:
+        """As always, but batch norms use and move their statistics only where these are thawed;
+        and the backbone's modules change their mode when this adapter acts on them."""
+        self.training = mode
+        self.adapter.train(mode)
+        self.head.train(mode)
+        with self.attachments.lock:
+            active = self.attachments.active == self.name
+            self.adapter.train_backbone(mode, active=active)
+        return self
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Recompute blocks in the backward pass (the non-reentrant kind), each with the adapter and
+        the input of its forward pass."""
+        with self.attachments.without():  # and back, with its blocks' calls changed or restored
+            self.adapter.recomputes = enable
+
+    @contextmanager
+    def disabled(self) -> Iterator[nn.Module]:
+        """The bare backbone, for the length of a `with` block; other threads' calls wait for its
+        end."""
+        with self.attachments.without():
+            yield self.backbone
+
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """What trains, each parameter once, under its name in the bundle."""
+        with self.attachments.lock:  # another thread's call may be exchanging copies
+            named = [(f"adapter.{n}", p) for n, p in self.adapter.named_parameters()]
+        named += [(f"head.{n}", p) for n, p in self.head.named_parameters()]
+        return {name: p for name, p in named if p.requires_grad}
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """The tensors of a bundle: what trains, and the buffers that training moves; shared ones
+        once."""
+        with self.attachments.lock:
+            state = {f"adapter.{name}": t.detach() for name, t in self.adapter.own_tensors()}
+        state |= {f"head.{name}": t.detach() for name, t in self.head.state_dict().items()}
+        missing = set(self.trained_parameters()) - set(state)
+        assert not missing, f"trained but not saved: {missing}"
+        return state
+
+    def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
+        """Load what `trained_state` gave.
+
+        Raises:
+            BundleError: a tensor is missing, unexpected or of another shape; names them.
+        """
+        with self.attachments.lock:
+            own = {f"adapter.{name}": t for name, t in self.adapter.own_tensors()}
+        own |= {f"head.{name}": t for name, t in self.head.state_dict().items()}
+        problems = [f"`{name}` is missing" for name in own.keys() - state.keys()]
+        problems += [f"`{name}` is unexpected" for name in state.keys() - own.keys()]
+        problems += [
+            f"`{name}` is {tuple(state[name].shape)} and should be {tuple(own[name].shape)}"
+            for name in own.keys() & state.keys()
+            if own[name].shape != state[name].shape
+        ]
+        if problems:
+            raise BundleError(_shortened("the tensors do not fit this model", sorted(problems)))
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(state[name])
+
+    def trainable_report(self) -> TrainableReport:
+        """Trainable parameters as three numbers, beside the backbone's."""
+        with self.attachments.lock:
+            copies = {id(p) for p in self.adapter.thawed.parameters()}
+            trained = list(self.adapter.parameters())
+        trunk = self.anatomy.trunk()
+        parameters = dict(self.backbone.named_parameters(remove_duplicate=False))
+        return TrainableReport(
+            method=sum(p.numel() for p in trained if id(p) not in copies),
+            head=sum(p.numel() for p in self.head.parameters() if p.requires_grad),
+            other=sum(p.numel() for p in trained if id(p) in copies),
+            backbone=sum(p.numel() for name, p in parameters.items() if name in trunk),
+        )
+
+    def merge(self, *, partial: bool = False) -> AdaptedModel:
+        """A copy whose adapter is folded into its weights, in float32, cast last; this model stays
+        as it is.
+
+        With `partial` the pieces that cannot be folded stay adapters; `merge_refusals` of the copy
+        says which.
+
+        Raises:
+            CannotFold: a piece cannot be folded, and why.
+        """
+        with self.attachments.lock:
+            self.attachments.refuse_detached(self.name, self.adapter)
+            merged = copy.deepcopy(self)
+        merged.attachments.activate(None)
+        for other in set(merged.attachments.adapters) - {merged.name}:
+            del merged.attachments.adapters[other]
+        refusals = fold(merged.adapter)
+        if refusals and not partial:
+            more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+            raise CannotFold(f"`{self.method.name}` cannot be merged at {refusals[0]}{more}")
+        merged.adapter.prune()
+        merged.attachments.activate(merged.name)
+        merged.merge_refusals = refusals
+        merged.merge_change = self._largest_change(merged)
+        return merged
+
+    def detach(self) -> nn.Module:
+        """Take the adapter off and give the backbone back, bit for bit what it was before.
+
+        Raises:
+            AnatomyError: it was taken off before.
+        """
+        self.attachments.refuse_detached(self.name, self.adapter)
+        self.attachments.remove(self.name, self.backbone)
+        return self.backbone
+
+    def save_pretrained(
+        self, save_directory: str | Path, *, record: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write the bundle folder, atomically; `record` holds facts of the run for its model
+        card."""
+        from onlay.bundle import save
+
+        return save(self, path_of(save_directory), record=record or {})
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
+        """Put the bundle on a model hub as `user/name`; gives the commit's address."""
+        from onlay.bundle.hub import upload
+
+        with TemporaryDirectory() as folder:
+            return upload(self.save_pretrained(Path(folder) / "bundle"), repo_id, private=private)
+
+    def _replicate_for_data_parallel(self) -> AdaptedModel:
+        raise AnatomyError(
+            "an adapted model cannot be spread over several devices by `DataParallel`, whose copies"
+            " of modules would call the hooks of the first; use `DistributedDataParallel`"
+            " (`accelerate launch` or `torchrun`), or `DataParallel` with one device"
+        )
+
+    def _largest_change(self, other: AdaptedModel) -> float:
+        inputs = self.anatomy.example(2)
+        modes = self.training, other.training
+        self.eval(), other.eval()
+        with torch.no_grad():
+            change = (self(inputs).float() - other(inputs).float()).abs().max().item()
+        self.train(modes[0]), other.train(modes[1])
+        return change
+
+
+def _shortened(start: str, problems: list[str], shown: int = 4) -> str:
+    more = f" and {len(problems) - shown} more" if len(problems) > shown else ""
+    return f"{start}: {', '.join(problems[:shown])}{more}"

@@ -1,0 +1,190 @@
+"""Observing: one input is run without and with an adapter, and what its modules show is kept.
+
+Shapes: B batch, T tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from onlay.descriptors import resolve
+from onlay.errors import AnatomyError, ConfigError
+from onlay.inspecting import Observation, Picture, Signal
+from onlay.machine.disk import writing
+from onlay.machine.notes import note_all
+from onlay.model.predict import files_of, modality_of
+from onlay.model.preprocessing import reader
+from onlay.pages.changes import CHANGE, MEANING, Outputs, block_outputs, changes
+
+if TYPE_CHECKING:
+    from onlay.host import PluginHost
+    from onlay.model.adapted import AdaptedModel
+
+
+def observe(
+    model: AdaptedModel, source: Path, inputs: Tensor, about: Mapping[str, str] | None = None
+) -> Observation:
+    """Run one input (a batch of one), without and with the adapter, and record what the adapter
+    changes and what its modules show.
+
+    Args:
+        about: what is known of the model beside its method and backbone, such as its `run`.
+    """
+    found: list[_Seen] = []
+    levels = getattr(model.head, "levels", ())
+    inserted = model.adapter.tokens
+    bare, given = _bare(model.eval(), inputs), model.anatomy.prepared(inputs)
+    kept = block_outputs(model.anatomy)
+    turn = model.attachments.turn(model.name, model.adapter)
+    with turn, torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
+        features = model.anatomy.encode(given, inserted=inserted, levels=levels)
+        output = model.answer(features)
+    signals = [_signal(seen, model) for seen in found if hasattr(seen.module, "shown")]
+    signals += [_change(block, values, model) for block, values in changes(adapted, bare)]
+    return Observation(
+        source,
+        inputs,
+        features,
+        prediction=model.head.predict(output)[0],
+        signals=tuple(signals),
+        preprocessing=model.preprocessing,
+        pictures=tuple(_picture(seen) for seen in found if hasattr(seen.module, "pictured")),
+        about={**_known(model), **(about or {})},
+    )
+
+
+def observed(
+    model: AdaptedModel,
+    paths: Sequence[Path],
+    host: PluginHost,
+    about: Mapping[str, str] | None = None,
+) -> Iterator[Observation]:
+    """Observe files one by one, prepared as in training; a folder stands for the files in it."""
+    modality = modality_of(model, host)
+    read = reader(modality, model.preprocessing)
+    device = next(model.parameters()).device
+    for file in files_of(paths, modality):
+        yield observe(model, file, read(file).unsqueeze(0).to(device), about)
+    note_all(read)
+
+
+def view(
+    model: AdaptedModel, observations: Sequence[Observation], out: Path, host: PluginHost
+) -> None:
+    """Write the page of the modality, with several inputs side by side.
+
+    Raises:
+        ConfigError: the modality draws none.
+    """
+    modality = modality_of(model, host)
+    if modality.viewer is None:
+        raise ConfigError(f"there is no page to look at for `{modality.name}` inputs yet")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        resolve(modality.viewer)(observations, out)
+
+
+def made_by(command: str, run: Path) -> dict[str, str]:
+    """What a page says beside the method and the backbone, which the model knows."""
+    return {"run": str(run), "made": f"by onlay {command}, {datetime.now():%Y-%m-%d %H:%M}"}
+
+
+def _bare(model: AdaptedModel, inputs: Tensor) -> Outputs:
+    """What the blocks give without the adapter; its tokens are not there."""
+    with torch.no_grad(), model.disabled(), block_outputs(model.anatomy) as found:
+        model.anatomy.encode(model.anatomy.prepared(inputs))
+    return found
+
+
+def _known(model: AdaptedModel) -> dict[str, str]:
+    count = sum(parameter.numel() for parameter in model.trained_parameters().values())
+    return {
+        "method": f"{model.method.name}, {count:,} trained parameters",
+        "backbone": model.built.label,
+    }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    module: Any
+    path: str
+    output: Tensor
+
+
+@contextmanager
+def _recorded(adapter: nn.Module, found: list[_Seen]) -> Iterator[None]:
+    paths: dict[Any, list[str]] = {}
+    for path, module in adapter.named_modules(remove_duplicate=False):
+        if hasattr(module, "shown") or hasattr(module, "pictured"):
+            paths.setdefault(module, []).append(path)
+    handles = [m.register_forward_hook(_Recorder(p, found).record) for m, p in paths.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Recorder:
+    """A module that blocks share is called once for each of its places, in their order."""
+
+    def __init__(self, paths: list[str], found: list[_Seen]) -> None:
+        self.paths, self.found = paths, found
+        self.calls = 0
+
+    def record(self, module: Any, args: tuple[Any, ...], output: Tensor) -> None:
+        path = self.paths[self.calls % len(self.paths)]
+        self.calls += 1
+        self.found.append(_Seen(module, path, output.detach()))
+
+
+def _signal(seen: _Seen, model: AdaptedModel) -> Signal:
+    block, site = _place_of(seen.path)
+    each = _finite(seen.output[0], seen.module.shown, block)
+    values_TK = each.unsqueeze(-1) if each.ndim == 1 else each.flatten(0, -2)
+    layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
+    categories = getattr(seen.module, "categories", None)
+    meaning = getattr(seen.module, "meaning", "")
+    return Signal(seen.module.shown, block, values_TK, categories, layout, site, meaning)
+
+
+def _change(block: int, values_T: Tensor, model: AdaptedModel) -> Signal:
+    layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
+    values_T1 = _finite(values_T, CHANGE, block).unsqueeze(-1)
+    return Signal(CHANGE, block, values_T1, None, layout, meaning=MEANING)
+
+
+def _picture(seen: _Seen) -> Picture:
+    block, site = _place_of(seen.path)
+    name, shape = seen.module.pictured, tuple(seen.output.shape)
+    if len(shape) != 4:
+        raise AnatomyError(
+            f"`{name}` of block {block} has the shape {shape}; a module that is `pictured` must"
+            " give (batch, pictures, height, width)"
+        )
+    meaning = getattr(seen.module, "meaning", "")
+    return Picture(name, block, _finite(seen.output[0], name, block), site, meaning)
+
+
+def _finite(values: Tensor, name: str, block: int) -> Tensor:
+    if not values.isfinite().all():
+        raise AnatomyError(
+            f"`{name}` of block {block} is not a finite number for this input: the training of this"
+            " adapter diverged; train it again with a lower `train.lr`"
+        )
+    return values.float().cpu()
+
+
+def _place_of(path: str) -> tuple[int, str]:
+    """`blocks.3.mlp_out.branches.0.scale` is at `mlp.out` of block 3."""
+    named = re.search(r"blocks\.(\d+)\.(\w+)", path)
+    return (int(named[1]), named[2].replace("_", ".")) if named else (0, "")

@@ -1,0 +1,1 @@
+"""Files that people have: which count, what their labels are, which belong to which part."""
