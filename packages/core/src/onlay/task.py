@@ -41,8 +41,8 @@ class PartsPrediction:
     shares: dict[str, float]
     """Of the points, for every part that occurs, the largest first."""
     points: tuple[tuple[float, ...], ...] = ()
-    """The points themselves, as the backbone was given them; `onlay.model.predict` adds them, because
-    a file's points are chosen from and moved."""
+    """The points themselves, as the backbone was given them; `onlay.model.predict` adds them,
+    because a file's points are chosen from and moved."""
 
     @property
     def ranked(self) -> Mapping[str, float]:

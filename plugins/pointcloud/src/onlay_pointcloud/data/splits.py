@@ -70,8 +70,8 @@ def make_whole(
     """All clouds of a layout, for a model of these classes.
 
     Raises:
-        DataError: what `onlay.reading.judging.whole` raises; a cloud that cannot be used, when it is
-            met.
+        DataError: what `onlay.reading.judging.whole` raises; a cloud that cannot be used, when it
+            is met.
     """
     load = Loader(resolve(config.preprocess, input_spec))
 
