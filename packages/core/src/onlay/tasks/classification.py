@@ -1,26 +1,26 @@
 """Classification: pooled features, hidden layers if any, one linear layer, cross-entropy.
 
-Shapes: B batch, C classes, D width, N patches, P inserted tokens.
+Shapes: B batch, C classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from onlay.errors import AnatomyError, CannotFold, ConfigError, DataError, OnlayError
+from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
 from onlay.task import Prediction
+from onlay.tasks.pooled import PooledHead, pooled_size
 from onlay.tasks.targets import checked_targets
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.data import Splits
-    from onlay.features import Features
     from onlay.tasks.config import ClassificationConfig
 
 
@@ -28,30 +28,18 @@ def build(
     config: ClassificationConfig, anatomy: Anatomy, labels: Sequence[str]
 ) -> ClassificationHead:
     """A head for the width that the backbone gives out."""
-    out = anatomy.sites.get("norm.out")
-    width = out.width if out is not None else anatomy.stages[-1].width
-    sizes = {"pretrained": anatomy.pooled_width or width}
-    size = sum(sizes.get(pool, width) for pool in config.pool.split("+"))
-    return ClassificationHead(config, size, labels)
+    return ClassificationHead(config, pooled_size(config, anatomy), labels)
 
 
-class ClassificationHead(nn.Module):
-    """`fc` on the pooled features, concatenated in the order in which `pool` names them."""
+class ClassificationHead(PooledHead):
+    """One logit for each class."""
 
     main_metric = "top1"
     class_weights: Tensor | None
 
     def __init__(self, config: ClassificationConfig, size: int, labels: Sequence[str]) -> None:
-        super().__init__()
-        self.config, self.labels = config, tuple(labels)
-        self.pools = config.pool.split("+")
-        batch = config.head_norm == "batch"
-        self.norm = nn.BatchNorm1d(size, affine=False) if batch else nn.Identity()
-        self.hidden = _hidden(config, size)
-        self.fc = nn.Linear(([size, *config.hidden])[-1], len(self.labels))
-        if config.zero_head:
-            nn.init.zeros_(self.fc.weight)
-            nn.init.zeros_(self.fc.bias)
+        super().__init__(config, size, labels)
+        self.config = config
         balanced = config.class_weights == "balanced"
         self.register_buffer("class_weights", _start(config, self.labels), persistent=balanced)
         self.weighed = not balanced
@@ -72,26 +60,6 @@ class ClassificationHead(nn.Module):
                 raise ConfigError("`class_weights: balanced` needs a data set that counts classes")
             assert self.class_weights is not None
             self.class_weights.copy_(balanced_weights(counts, self.labels))
-
-    def forward(self, features: Features) -> Tensor:
-        """Logits (B, C)."""
-        pooled_BD = torch.cat([_pooled(features, pool) for pool in self.pools], dim=-1)
-        return self.fc(self.hidden(self.norm(pooled_BD)))
-
-    def linear(self) -> tuple[Tensor, Tensor]:
-        """Weight (C, D) and bias (C,) that give the logits in evaluation, the norm folded in.
-
-        Raises:
-            CannotFold: the head has hidden layers.
-        """
-        if self.config.hidden:
-            raise CannotFold("the head has hidden layers (`task.hidden`) and is no linear map")
-        weight_CD, bias_C = self.fc.weight.detach(), self.fc.bias.detach()
-        if self.config.head_norm == "batch":
-            norm: Any = self.norm
-            weight_CD = weight_CD / (norm.running_var + norm.eps).sqrt()
-            bias_C = bias_C - weight_CD @ norm.running_mean
-        return weight_CD, bias_C
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of logits (B, C) and class indices (B,), scalar.
@@ -179,18 +147,6 @@ def balanced_weights(counts: Mapping[str, int], labels: Sequence[str]) -> Tensor
     return torch.tensor([sum(items) / (len(items) * n) if n else 0.0 for n in items])
 
 
-def _hidden(config: ClassificationConfig, size: int) -> nn.Sequential:
-    """Linear, norm, ReLU, dropout for each hidden layer; without any, dropout alone."""
-    layers: list[nn.Module] = []
-    for width in config.hidden:
-        layers.append(nn.Linear(size, width))
-        if config.hidden_norm == "batch":
-            layers.append(nn.BatchNorm1d(width))
-        layers += [nn.ReLU(), nn.Dropout(config.dropout)]
-        size = width
-    return nn.Sequential(*(layers or [nn.Dropout(config.dropout)]))
-
-
 def _start(config: ClassificationConfig, labels: Sequence[str]) -> Tensor | None:
     if config.class_weights == "none":
         return None
@@ -200,20 +156,3 @@ def _start(config: ClassificationConfig, labels: Sequence[str]) -> Tensor | None
         given = len(config.class_weights)
         raise ConfigError(f"`class_weights` has {given} values and there are {len(labels)} classes")
     return torch.tensor(config.class_weights)
-
-
-def _pooled(features: Features, pool: str) -> Tensor:
-    """One pooled vector for each input, (B, D)."""
-    if pool == "pretrained" and features.pooled is not None:
-        return features.pooled
-    if pool == "cls" and features.cls is not None:
-        return features.cls
-    if pool == "mean":
-        return features.patches.mean(1)
-    if pool == "max":
-        return features.patches.amax(1)
-    if pool == "prompts" and features.prompts.shape[1]:
-        return features.prompts.mean(1)
-    if pool == "prompts_max" and features.prompts.shape[1]:
-        return features.prompts.amax(1)
-    raise AnatomyError(f"pool `{pool}` needs what this backbone with this method does not give out")

@@ -11,12 +11,11 @@ from onlay.config.base import Config
 POOLS = ("pretrained", "cls", "mean", "max", "prompts", "prompts_max")
 
 
-class ClassificationConfig(Config):
-    """One class for each input: pooled features, hidden layers if any, one linear layer,
-    cross-entropy."""
+class PooledConfig(Config):
+    """What tasks have whose answer is one vector for a whole input."""
 
-    name: Literal["classification"] = "classification"
-    """This task."""
+    name: str
+    """The task."""
     pool: str = "pretrained"
     """What the head reads: `pretrained` (as the backbone was trained), `cls`, `mean` or `max` of
     the patches, `prompts` or `prompts_max` (mean or maximum of the tokens that adapters inserted),
@@ -36,13 +35,6 @@ class ClassificationConfig(Config):
     any."""
     zero_head: bool = False
     """Start the head at zero, weights and bias, so that every class begins equally likely."""
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the target that is spread evenly over all classes (timm's `smoothing`); a share s of
-    the *other* classes alone, as in Point-BERT with s = 0.2, is s · n / (n - 1) here."""
-    class_weights: Literal["none", "balanced"] | tuple[NonNegativeFloat, ...] = "none"
-    """Weight of each class in the loss: `balanced` is n / (classes · n_class) over the training
-    part, a list gives one weight for each class in the order of the labels. The loss of a step is
-    the weighted mean over all of its samples, over accumulated batches and processes."""
 
     @field_validator("pool")
     @classmethod
@@ -51,3 +43,18 @@ class ClassificationConfig(Config):
         if not set(parts) <= set(POOLS) or len(set(parts)) < len(parts):
             raise ValueError(f"must be of {', '.join(f'`{p}`' for p in POOLS)}, joined by `+`")
         return pool
+
+
+class ClassificationConfig(PooledConfig):
+    """One class for each input: pooled features, hidden layers if any, one linear layer,
+    cross-entropy."""
+
+    name: Literal["classification"] = "classification"
+    """This task."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that is spread evenly over all classes (timm's `smoothing`); a share s of
+    the *other* classes alone, as in Point-BERT with s = 0.2, is s · n / (n - 1) here."""
+    class_weights: Literal["none", "balanced"] | tuple[NonNegativeFloat, ...] = "none"
+    """Weight of each class in the loss: `balanced` is n / (classes · n_class) over the training
+    part, a list gives one weight for each class in the order of the labels. The loss of a step is
+    the weighted mean over all of its samples, over accumulated batches and processes."""
