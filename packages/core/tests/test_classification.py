@@ -30,6 +30,7 @@ def features(prompts=0, cls=True):
         patches=torch.tensor([[[0.0, 8.0], [4.0, 2.0]]]),
         layout=Grid(1, 2),
         pooled=torch.tensor([[-1.0, -2.0]]),
+        inputs=None,
     )
 
 

@@ -36,7 +36,7 @@ def observation(
     """With kernels of 1 x 2, for each block as many as there are rows."""
     grid = Grid(1, 2, prefix=3)
     prediction = Prediction("<i>", 0.875, {"<i>": 0.875, "b": 0.125})
-    features = Features(None, torch.zeros(1, 0, 4), torch.zeros(1, 2, 4), grid)
+    features = Features(None, torch.zeros(1, 0, 4), torch.zeros(1, 2, 4), grid, inputs=None)
     pictures = tuple(
         Picture("kernels", block, torch.tensor(rows)[:, None]) for block, rows in enumerate(kernels)
     )

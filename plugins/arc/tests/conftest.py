@@ -48,7 +48,8 @@ class HierarchicalAnatomy(TinyAnatomy):
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         patches = self.model(inputs)
         nothing = patches[:, :0]
-        return Features(None, nothing, patches, Grid(1, patches.shape[1]), pooled=patches.mean(1))
+        layout = Grid(1, patches.shape[1])
+        return Features(None, nothing, patches, layout, patches.mean(1), inputs=inputs)
 
 
 def renumbered(block: Block, index: int) -> Block:

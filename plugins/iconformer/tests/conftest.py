@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import onlay
-from onlay.features import Grid
 from onlay.model.adapted import AdaptedModel
 from onlay_iconformer.adapter import InputConditioned, Neighbourhood
 from onlay_iconformer.config import IconformerConfig
@@ -102,7 +101,7 @@ def alone(randomize: Any) -> Callable[..., InputConditioned]:
     def make(layout: Any, *, width: int = 5, rank: int = 4, **fields: Any) -> InputConditioned:
         torch.manual_seed(0)
         config = IconformerConfig(rank=rank, **fields)
-        near = None if isinstance(layout, Grid) else Neighbourhood(config.neighbours)
+        near = None if "map" in layout.traits else Neighbourhood(config.neighbours)
         return randomize(InputConditioned(width, config, lambda: layout, near).double())
 
     return make

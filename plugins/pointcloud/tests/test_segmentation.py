@@ -21,7 +21,7 @@ from onlay.bundle.reading import read_manifest, read_tensors
 from onlay.cli import main
 from onlay.data import Splits
 from onlay.errors import AnatomyError, ConfigError, DataError
-from onlay.features import Features, Points
+from onlay.features import Features, centres_of
 from onlay.host import PluginHost
 from onlay_pointcloud.backbones.build import adopt, build
 from onlay_pointcloud.backbones.config import PointMaeConfig
@@ -85,8 +85,9 @@ def expected(model: PointMae, head: PartSegmentationHead, cloud: Tensor, categor
     s = head.state_dict()
     features = encoded(model, cloud[None], head)
     joined = torch.cat([level[0] for level in features.levels])  # (J, G)
-    assert isinstance(features.layout, Points)
-    centres = features.layout.centres[0]
+    centres_BG3 = centres_of(features.layout)
+    assert centres_BG3 is not None
+    centres = centres_BG3[0]
 
     def layer(x: Tensor, linear: str, norm: str, slope: float = 0.0) -> Tensor:
         x = F.linear(x, s[f"{linear}.weight"], s.get(f"{linear}.bias"))

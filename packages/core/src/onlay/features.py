@@ -6,32 +6,98 @@ Shapes: B batch, D width, N patch or group tokens, P inserted tokens, G groups.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
 
 
+class Layout(Protocol):
+    """Where tokens lie: `prefix` other tokens (class, inserted, registers), then `count` patch or
+    group tokens. A plugin may bring a kind of its own; who needs more than this asks by trait."""
+
+    @property
+    def prefix(self) -> int:
+        """Tokens before the patches or groups."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Patch or group tokens of one input."""
+        ...
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """What the kind offers beside this: `map` (see `map_of`), `neighbours` (see `centres_of`),
+        `order` (tokens come one after another), or a word of a plugin's own."""
+        ...
+
+
 @dataclass(frozen=True)
 class Grid:
-    """Patch tokens on a map, row by row, behind `prefix` other tokens (class, inserted,
-    registers)."""
+    """Patch tokens on a map, row by row."""
 
     height: int
     width: int
     prefix: int = 0
 
+    @property
+    def count(self) -> int:
+        return self.height * self.width
+
+    @property
+    def traits(self) -> frozenset[str]:
+        return frozenset({"map"})
+
 
 @dataclass(frozen=True)
 class Points:
-    """Group tokens around `centres` (B, G, 3), behind `prefix` other tokens."""
+    """Group tokens around `centres` (B, G, 3)."""
 
     centres: Tensor
     prefix: int = 0
 
+    @property
+    def count(self) -> int:
+        return self.centres.shape[1]
 
-Layout = Grid | Points
+    @property
+    def traits(self) -> frozenset[str]:
+        return frozenset({"neighbours"})
+
+
+@dataclass(frozen=True)
+class Line:
+    """Tokens of a sequence, `length` of them, one after another."""
+
+    length: int
+    prefix: int = 0
+
+    @property
+    def count(self) -> int:
+        return self.length
+
+    @property
+    def traits(self) -> frozenset[str]:
+        return frozenset({"order"})
+
+
+def map_of(layout: Layout) -> tuple[int, int] | None:
+    """Height and width of the map on which tokens lie, of a layout with the trait `map`.
+
+    >>> map_of(Grid(2, 3, prefix=1)), map_of(Line(6))
+    ((2, 3), None)
+    """
+    own: Any = layout
+    return (own.height, own.width) if "map" in layout.traits else None
+
+
+def centres_of(layout: Layout) -> Tensor | None:
+    """Places (B, count, axes) that say which tokens are near which, of a layout with the trait
+    `neighbours`."""
+    own: Any = layout
+    return own.centres if "neighbours" in layout.traits else None
 
 
 @dataclass(frozen=True)
@@ -50,9 +116,10 @@ class Features:
     attention pool)."""
     levels: Sequence[Tensor] = ()
     """What the blocks that were asked for put out, for dense tasks: maps (B, D, H, W), or the
-    groups of a cloud (B, D, G) after the last norm."""
-    inputs: Tensor | None = None
-    """What the backbone was given, where heads need it: clouds (B, N, 3 + further columns)."""
+    groups of a cloud or tokens of a sequence (B, D, G) after the last norm."""
+    inputs: Any = field(kw_only=True)
+    """What the backbone was given: images (B, C, H, W), clouds (B, N, 3 + further columns), ids
+    (B, T)."""
 
     def to(self, wanted: dtype) -> Features:
         """The same in another dtype; layout and inputs as they are."""

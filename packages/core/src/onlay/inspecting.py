@@ -25,7 +25,6 @@ import torch
 from torch import Tensor, nn
 
 from onlay.errors import AnatomyError
-from onlay.features import Grid
 
 if TYPE_CHECKING:
     from onlay.features import Features, Layout
@@ -56,9 +55,7 @@ class Signal:
         Raises:
             AnatomyError: there are fewer values than patches.
         """
-        layout, tokens = self.layout, len(self.values_TK)
-        grid = isinstance(layout, Grid)
-        patches = layout.height * layout.width if grid else layout.centres.shape[1]
+        patches, tokens = self.layout.count, len(self.values_TK)
         if tokens < patches:
             raise AnatomyError(
                 f"`{self.name}` of block {self.block} has {tokens} values for {patches} patches;"

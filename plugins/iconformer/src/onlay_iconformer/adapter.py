@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from onlay.errors import AnatomyError, ConfigError
-from onlay.features import Grid
+from onlay.features import centres_of, map_of
 from onlay_iconformer.convolution import nearest_centres, on_map, on_points
 from onlay_iconformer.kernels import GENERATORS, FilterNorm
 from onlay_iconformer.shown import Change, Kernels
@@ -126,13 +126,12 @@ class InputConditioned(nn.Module):
         """Height and width: those of a map as it comes, else what the backbone says."""
         if x.ndim == 4:
             return x.shape[1], x.shape[2]
-        layout = self.layout()
-        return (layout.height, layout.width) if isinstance(layout, Grid) else None
+        return map_of(self.layout())
 
     def _centres(self) -> Tensor:
-        layout = self.layout()
-        assert not isinstance(layout, Grid)
-        return layout.centres
+        centres_BG3 = centres_of(self.layout())
+        assert centres_BG3 is not None, "`on_cloud` has asked for them"
+        return centres_BG3
 
 
 def attach(place: Placement, config: IconformerConfig) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 from torch import Tensor
 
-from onlay.features import Points
+from onlay.features import centres_of
 from onlay.inspecting import Observation
 from onlay.pages import Record, write
 
@@ -32,15 +32,15 @@ def view(observations: Sequence[Observation], out: Path) -> None:
 
 def _points(observation: Observation) -> Record:
     cloud_N3 = observation.inputs[0, :, :3].float().cpu()
-    nearest_N = _nearest(cloud_N3, _layout(observation).centres[0].float().cpu())
+    nearest_N = _nearest(cloud_N3, _centres(observation)[0].float().cpu())
     rows = [[float(f"{x:.4g}") for x in point] for point in cloud_N3.tolist()]
     return {"points": rows, "nearest": nearest_N.tolist()}
 
 
-def _layout(observation: Observation) -> Points:
-    layout = observation.features.layout
-    assert isinstance(layout, Points)
-    return layout
+def _centres(observation: Observation) -> Tensor:
+    centres_BG3 = centres_of(observation.features.layout)
+    assert centres_BG3 is not None, "clouds are encoded in groups"
+    return centres_BG3
 
 
 def _nearest(cloud_N3: Tensor, centres_G3: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def _more(observation: Observation, labels: Sequence[str]) -> Iterator[Record]:
         record = _record("predicted part", values, len(labels))
         meaning = "The part that the head says each point belongs to."
         yield record | {"labels": labels, "points": True, "meaning": meaning}
-    yield _groups(_layout(observation).centres.shape[1])
+    yield _groups(observation.features.layout.count)
 
 
 def _groups(count: int) -> Record:

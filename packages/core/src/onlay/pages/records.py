@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from onlay.features import Grid
+from onlay.features import map_of
 from onlay.inspecting import Observation, Picture, Signal, by_name, titles
 from onlay.pages.changes import CHANGE
 
@@ -53,7 +53,7 @@ def _range(same: Sequence[Signal]) -> Record:
 
 
 def _block(title: str, signal: Signal) -> Record:
-    categorical, layout = signal.categories is not None, signal.layout
+    categorical, grid = signal.categories is not None, map_of(signal.layout)
     summary_N, agreement_N = signal.summary()
     record: Record = {
         "title": title,
@@ -62,7 +62,7 @@ def _block(title: str, signal: Signal) -> Record:
         "agreement": _rows(agreement_N),
         "usage": _rows(signal.usage()) if categorical else None,
     }
-    return record | ({"grid": [layout.height, layout.width]} if isinstance(layout, Grid) else {})
+    return record | ({"grid": [*grid]} if grid else {})
 
 
 def _mean(same: Sequence[Signal]) -> Iterator[Record]:

@@ -117,7 +117,7 @@ class TinyAnatomy(Anatomy):
         layout = self.layout(len(self.blocks), inserted=inserted)
         patches, prompts = tokens[:, layout.prefix :], tokens[:, 1 : 1 + inserted]
         maps = [self._level(seen[block][:, -patches.shape[1] :]) for block in levels]
-        return Features(tokens[:, 0], prompts, patches, layout, tokens[:, 0], maps, inputs)
+        return Features(tokens[:, 0], prompts, patches, layout, tokens[:, 0], maps, inputs=inputs)
 
     def _level(self, patches_BND: Tensor) -> Tensor:
         return as_map(patches_BND, *self._grid)

@@ -72,7 +72,7 @@ class TinyPyramidAnatomy(TinyAnatomy):
         grids = [self.layout(block) for block in levels]
         maps = [as_map(seen[i], g.height, g.width) for i, g in zip(levels, grids, strict=True)]
         layout = self.layout(len(self.blocks) - 1)
-        return Features(None, tokens[:, :0], tokens, layout, tokens.mean(1), maps)
+        return Features(None, tokens[:, :0], tokens, layout, tokens.mean(1), maps, inputs=inputs)
 
     def layout(self, block: int, *, inserted: int = 0) -> Grid:
         height, width = self._grid

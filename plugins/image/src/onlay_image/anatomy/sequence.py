@@ -114,11 +114,11 @@ class SequenceAnatomy(Anatomy):
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         self.grid = self.model.patch_embed.dynamic_feat_size(inputs.shape[-2:])
         if not levels:
-            return self._features(self.model.forward_features(inputs), inserted)
+            return self._features(self.model.forward_features(inputs), inserted, inputs)
         with recorded(self.blocks, levels) as outputs:
             x_BTD = self.model.forward_features(inputs)
         maps = [self._map(outputs[level]) for level in levels]
-        return self._features(x_BTD, inserted, maps)
+        return self._features(x_BTD, inserted, inputs, maps)
 
     def follow(self) -> list[Undo]:
         return [self.model.patch_embed.register_forward_pre_hook(self._see)]
@@ -150,7 +150,9 @@ class SequenceAnatomy(Anatomy):
             x_BTD[:, -height * width :].transpose(1, 2).unflatten(2, (height, width)).contiguous()
         )
 
-    def _features(self, x_BTD: Tensor, inserted: int, levels: Sequence[Tensor] = ()) -> Features:
+    def _features(
+        self, x_BTD: Tensor, inserted: int, inputs: Tensor, levels: Sequence[Tensor] = ()
+    ) -> Features:
         first = 0 if self.class_token is None else 1
         prompts, count = x_BTD[:, first : first + inserted], self.grid[0] * self.grid[1]
         return Features(
@@ -160,6 +162,7 @@ class SequenceAnatomy(Anatomy):
             layout=self.layout(len(self.blocks), inserted=inserted),
             pooled=self._pooled(x_BTD, first, inserted),
             levels=levels,
+            inputs=inputs,
         )
 
     def _pooled(self, x_BTD: Tensor, first: int, inserted: int) -> Tensor:

@@ -87,11 +87,11 @@ class SwinAnatomy(Anatomy):
         assert not inserted, "no token can be inserted into windows"
         self.grid = self.model.patch_embed.dynamic_feat_size(inputs.shape[-2:])
         if not levels:
-            return self._features(self.model.forward_features(inputs))
+            return self._features(self.model.forward_features(inputs), inputs)
         with recorded(self.blocks, levels) as outputs:
             x_BHWC = self.model.forward_features(inputs)
         maps = [outputs[level].permute(0, 3, 1, 2).contiguous() for level in levels]
-        return self._features(x_BHWC, maps)
+        return self._features(x_BHWC, inputs, maps)
 
     def follow(self) -> list[Undo]:
         return [self.model.patch_embed.register_forward_pre_hook(self._see)]
@@ -118,7 +118,7 @@ class SwinAnatomy(Anatomy):
         state = self.model.state_dict()
         return {name: tensor for name, tensor in state.items() if not name.startswith("head.fc.")}
 
-    def _features(self, x_BHWC: Tensor, levels: Sequence[Tensor] = ()) -> Features:
+    def _features(self, x_BHWC: Tensor, inputs: Tensor, levels: Sequence[Tensor] = ()) -> Features:
         patches = x_BHWC.flatten(1, 2)
         pool = self.model.head.global_pool
         return Features(
@@ -128,4 +128,5 @@ class SwinAnatomy(Anatomy):
             layout=self.layout(len(self.blocks)),
             pooled=pool(x_BHWC) if pool.pool_type else patches.mean(dim=1),
             levels=levels,
+            inputs=inputs,
         )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.errors import AnatomyError, ConfigError, DataError, OnlayError
-from onlay.features import Points
+from onlay.features import centres_of
 from onlay.host.firstparty import install
 from onlay.task import PartsPrediction
 from onlay_pointcloud.tasks.decoder import (
@@ -110,11 +110,10 @@ class PartSegmentationHead(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Logits (B, N, C) over all parts, before a category restricts them."""
-        inputs, layout = features.inputs, features.layout
-        assert inputs is not None, "an encoder of clouds passes them on"
-        assert isinstance(layout, Points)
+        inputs, centres_BG3 = features.inputs, centres_of(features.layout)
+        assert centres_BG3 is not None, "the task needs `points`"
         points_BN3, levels_BGJ = inputs[..., :3], torch.cat([*features.levels], 1).transpose(1, 2)
-        each_BNC = self.propagation(points_BN3, layout.centres, levels_BGJ)
+        each_BNC = self.propagation(points_BN3, centres_BG3, levels_BGJ)
         whole_BW = self._whole(features, levels_BGJ)
         if self.category is None:
             return self.classifier(each_BNC, whole_BW)

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from onlay.anatomy import Anatomy, OutputOf
-from onlay.features import Features, Grid
+from onlay.features import Features, map_of
 from onlay.testing.backbones.case import BackboneCase
-from onlay.testing.backbones.layouts import patches_in
 from onlay.testing.backbones.watching import encoded, first_of, outputs_of, trace, undone
 from onlay.testing.checking import require
 from onlay.testing.states import apart, bits, changed
@@ -56,7 +55,8 @@ def check_encodes_with_its_own_forward_pass(case: BackboneCase) -> None:
 
 def check_features_have_their_shapes(case: BackboneCase) -> None:
     """`cls` (B, D) is there where `class_token` is provided, and only there; `prompts` (B, 0, D);
-    `patches` (B, N, D), as many as the layout has places; `pooled` (B, `pooled_width` or D)."""
+    `patches` (B, N, D), as many as the layout counts; `pooled` (B, `pooled_width` or D); `inputs`
+    are what was encoded."""
     inputs = case.inputs()
     with torch.no_grad():
         features = case.anatomy.encode(inputs)
@@ -66,7 +66,7 @@ def check_features_have_their_shapes(case: BackboneCase) -> None:
     expected = {
         "cls": (batch, width),
         "prompts": (batch, 0, width),
-        "patches": (batch, patches_in(features.layout), width),
+        "patches": (batch, features.layout.count, width),
         "pooled": (batch, case.anatomy.pooled_width or width),
     }
     for name, tensor in outputs_of(features).items():
@@ -74,6 +74,7 @@ def check_features_have_their_shapes(case: BackboneCase) -> None:
         require(found == expected[name], f"`{name}` is {found} and should be {expected[name]}")
         require(bool(tensor.isfinite().all()), f"`{name}` is not finite")
     require(not features.levels, "levels are given that nobody asked for")
+    require(features.inputs is inputs, "`inputs` are not what was encoded")
 
 
 def check_features_leave_the_last_norm(case: BackboneCase) -> None:
@@ -113,17 +114,16 @@ def check_levels_are_what_blocks_put_out(case: BackboneCase) -> None:
 
 def _level(anatomy: Anatomy, x: Tensor, features: Features, index: int) -> Tensor | None:
     """From what a block puts out; none where the last norm is not a module of its own."""
-    layout = anatomy.layout(index)
-    if isinstance(layout, Grid):
+    count, grid = anatomy.layout(index).count, map_of(anatomy.layout(index))
+    if grid is not None:
         rows = x.flatten(1, 2) if x.ndim == 4 else x
-        patches = rows[:, -patches_in(layout) :].transpose(1, 2)
-        return patches.unflatten(2, (layout.height, layout.width))
+        return rows[:, -count:].transpose(1, 2).unflatten(2, grid)
     if index == len(anatomy.blocks) - 1:
         return features.patches.transpose(1, 2)
     norm = anatomy.sites.get("norm.out")
     if norm is None or not isinstance(norm.port, OutputOf):
         return None
-    return norm.port.module(x[:, -patches_in(layout) :]).transpose(1, 2)
+    return norm.port.module(x[:, -count:]).transpose(1, 2)
 
 
 def check_encodes_in_bfloat16(case: BackboneCase) -> None:

@@ -12,7 +12,6 @@ from onlay.anatomy import Block, BuiltBackbone, Placement
 from onlay.anatomy.attachments import Attachments
 from onlay.features import Features
 from onlay.testing.backbones.case import BackboneCase
-from onlay.testing.backbones.layouts import patches_in
 from onlay.testing.backbones.watching import encoded, outputs_of, trace
 from onlay.testing.checking import require
 
@@ -76,7 +75,7 @@ def check_later_blocks_see_inserted_tokens(case: BackboneCase) -> None:
         before, after = (t.tensors[f"> {block.index}"].shape[1] for t in (bare, seen))
         require(after == before + 3, f"block {block.index} is given {after} tokens, not 3 more")
         layout = anatomy.layout(block.index, inserted=3)
-        places = layout.prefix + patches_in(layout)
+        places = layout.prefix + layout.count
         require(places == after, f"block {block.index}: {places} places for {after} tokens")
     own, patches = bare.features.patches, seen.features.patches
     require(patches.shape == own.shape, f"`patches` becomes {tuple(patches.shape)}")

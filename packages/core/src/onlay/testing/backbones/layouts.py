@@ -7,10 +7,13 @@ from torch import Tensor
 
 from onlay.anatomy import Anatomy
 from onlay.errors import OnlayError
-from onlay.features import Grid, Layout, Points
+from onlay.features import Layout, centres_of, map_of
 from onlay.testing.backbones.case import BackboneCase
 from onlay.testing.backbones.watching import Trace, encoded, trace, undone
 from onlay.testing.checking import require
+
+OFFERED = {"grid": "map", "points": "neighbours", "line": "order"}
+"""What a backbone provides -> the trait of its layouts."""
 
 
 def wide(case: BackboneCase) -> Tensor | None:
@@ -32,8 +35,9 @@ def not_wide(case: BackboneCase) -> str:
 
 
 def check_layout_is_where_tokens_lie(case: BackboneCase) -> None:
-    """At the entry of each block the layout has a place for every token: a prefix and height times
-    width patches, or a prefix and the centres (B, G, 3) of G groups."""
+    """At the entry of each block the layout has a place for every token, `prefix` and `count`, and
+    the trait of what is provided: a `map` for `grid`, for `points` the `neighbours`' centres
+    (B, count, axes), for `line` an `order`."""
     inputs = case.inputs()
     _fits(case.anatomy, trace(case.anatomy, inputs), len(inputs))
 
@@ -46,44 +50,34 @@ def check_layout_of_wide_inputs(case: BackboneCase) -> None:
     seen = trace(case.anatomy, inputs)
     _fits(case.anatomy, seen, 1)
     for index, layout in seen.layouts.items():
-        before = narrow[index]
-        assert isinstance(layout, Grid)
-        assert isinstance(before, Grid)
-        expected = (before.height, 2 * before.width)
-        found = (layout.height, layout.width)
+        before, found = map_of(narrow[index]), map_of(layout)
+        assert before is not None
+        expected = (before[0], 2 * before[1])
         require(found == expected, f"block {index}: the map of inputs twice as wide is {found}")
 
 
 def _fits(anatomy: Anatomy, seen: Trace, batch: int) -> None:
-    kinds = {"grid": Grid, "points": Points}
-    kind = next((kinds[trait] for trait in kinds if trait in anatomy.provides), None)
+    wanted = {trait for said, trait in OFFERED.items() if said in anatomy.provides}
     for block in anatomy.blocks:
-        layout, tokens = seen.layouts[block.index], seen.tensors[f"> {block.index}"]
-        if kind is not None:
-            require(isinstance(layout, kind), f"block {block.index}: the layout is {layout}")
-        if tokens.ndim == 4 and isinstance(layout, Grid):
-            own = (*tokens.shape[1:3], 0)
-            said = (layout.height, layout.width, layout.prefix)
-            require(said == own, f"block {block.index}: a map {own[:2]} is said to be {said}")
+        where, layout = f"block {block.index}", seen.layouts[block.index]
+        tokens, grid, centres = seen.tensors[f"> {block.index}"], map_of(layout), centres_of(layout)
+        require(wanted <= layout.traits, f"{where}: the layout is {layout}")
+        if tokens.ndim == 4 and grid is not None:
+            own, said = (*tokens.shape[1:3], 0), (*grid, layout.prefix)
+            require(said == own, f"{where}: a map {own[:2]} is said to be {said}")
         else:
-            places = layout.prefix + patches_in(layout)
-            found = tokens.shape[1]
-            require(places == found, f"block {block.index}: {places} places for {found} tokens")
-        if isinstance(layout, Points):
-            _check_centres(layout.centres, batch)
+            places, found = layout.prefix + layout.count, tokens.shape[1]
+            require(places == found, f"{where}: {places} places for {found} tokens")
+        if grid is not None:
+            require(grid[0] * grid[1] == layout.count, f"{where}: {layout.count} on a map {grid}")
+        if centres is not None:
+            _check_centres(centres, batch, layout.count)
 
 
-def _check_centres(centres: Tensor, batch: int) -> None:
+def _check_centres(centres: Tensor, batch: int, count: int) -> None:
     shape = tuple(centres.shape)
-    require(len(shape) == 3 and shape[::2] == (batch, 3), f"centres have the shape {shape}")
+    require(shape[:-1] == (batch, count), f"centres have the shape {shape}")
     require(bool(centres.isfinite().all()), "centres are not finite")
-
-
-def patches_in(layout: Layout) -> int:
-    """How many patches or groups there are."""
-    if isinstance(layout, Grid):
-        return layout.height * layout.width
-    return layout.centres.shape[1]
 
 
 def check_layout_follows_the_module(case: BackboneCase) -> None:
@@ -105,6 +99,7 @@ def check_layout_follows_the_module(case: BackboneCase) -> None:
 
 
 def _same(one: Layout, other: Layout) -> bool:
-    if isinstance(one, Points) and isinstance(other, Points):
-        return one.prefix == other.prefix and torch.equal(one.centres, other.centres)
-    return one == other
+    told, known = centres_of(one), centres_of(other)
+    if told is None or known is None:
+        return one == other
+    return one.prefix == other.prefix and torch.equal(told, known)
