@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from onlay.errors import AnatomyError, ConfigError
+from onlay.errors import AnatomyError, ConfigError, DataError
 from onlay.features import Features, Grid
 from onlay.tasks.classification import ClassificationHead, balanced_weights
 from onlay.tasks.config import ClassificationConfig
@@ -73,6 +73,27 @@ def test_shares_make_the_loss_of_several_batches_that_of_one():
     assert logits.grad.isfinite().all()
     assert model.loss(logits[:1], targets[:1]).item() == pytest.approx(math.log(8 / 5), abs=1e-6)
     assert head().weight_of(targets) is None
+
+
+def test_shares_of_classes_count_as_much_of_their_weights():
+    """0.75 owl and 0.25 cat, with weights 3 and 1, then a dog of weight 0: numbers by hand."""
+    model = head(class_weights=(1.0, 0.0, 3.0))
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0]] * 2))
+    soft = torch.tensor([[0.25, 0.0, 0.75], [0.0, 1.0, 0.0]])
+    assert model.weight_of(soft).item() == pytest.approx(0.25 + 3 * 0.75)
+    expected = (0.25 * math.log(8) + 3 * 0.75 * math.log(8 / 5)) / 2.5
+    assert model.loss(logits, soft).item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("weights", ["none", (1.0, 0.5, 3.0)])
+def test_soft_targets_of_whole_classes_are_the_classes(weights):
+    model = head(class_weights=weights, label_smoothing=0.2)
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0], [3.0, 1.0, 1.0]]))
+    soft = model.soft_targets(torch.tensor([2, 0]))
+    assert soft.tolist() == [[0, 0, 1], [1, 0, 0]]
+    torch.testing.assert_close(model.loss(logits, soft), model.loss(logits, torch.tensor([2, 0])))
+    with pytest.raises(DataError, match="left out"):
+        model.soft_targets(torch.tensor([2, -100]))
 
 
 def test_the_weighted_mean_is_torchs():

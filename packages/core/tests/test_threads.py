@@ -85,6 +85,16 @@ def test_evaluation_in_threads_gives_every_adapter_its_own_outputs(three, images
     assert at_once(jobs) == [25] * 6
 
 
+def test_features_are_what_the_head_reads_and_each_adapters_own(three, images):
+    expected = [model(images) for model in three]
+    pairs = list(zip(three, expected, strict=True))
+    assert all(torch.equal(m.head(m.features(images)), e) for m, e in pairs)
+    jobs = [lambda m=m, e=e: torch.equal(m.answer(m.features(images)), e) for m, e in pairs]
+    assert at_once(jobs) == [25] * 3
+    (level,) = three[0].features(images, levels=(1,)).levels
+    assert len(level) == len(images)
+
+
 @pytest.mark.parametrize("recomputed", [False, True])
 def test_training_steps_in_threads_give_every_adapter_its_own_gradients(three, images, recomputed):
     for model in three:

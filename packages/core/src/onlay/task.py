@@ -77,6 +77,11 @@ class TaskHead(Protocol):
         class weights by which `loss` divides. May be left out."""
         ...
 
+    def soft_targets(self, targets: Any) -> Tensor:
+        """Targets of a batch as the shares of all classes, (B, C) floats, which `loss` and
+        `weight_of` take, too. May be left out: then inputs are not mixed (`train.mixup`)."""
+        ...
+
     def metrics(self) -> nn.Module:
         """A fresh `torchmetrics.MetricCollection` (`update(output, targets)`); needs
         `onlay-train`."""

@@ -4,7 +4,7 @@ loop."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,10 +115,24 @@ class AdaptedModel(nn.Module):
             finally:
                 self.attachments.activate(active)
 
-    def _output(self, inputs: Tensor) -> Tensor:
-        levels = getattr(self.head, "levels", ())
+    def features(self, inputs: Tensor, *, levels: Sequence[int] = ()) -> Features:
+        """What the adapted backbone gives for a batch, before the head; `levels` are blocks whose
+        output is wanted, too.
+
+        In the mode in which the model is, and with gradients: call `eval()` and
+        `torch.inference_mode()` where neither dropout nor gradients are wanted.
+        """
+        if torch.compiler.is_compiling():
+            return self._features(inputs, levels)
+        with self._turn():
+            return self._features(inputs, levels)
+
+    def _features(self, inputs: Tensor, levels: Sequence[int]) -> Features:
         inputs = self.anatomy.prepared(inputs)
-        return self.answer(self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels))
+        return self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels)
+
+    def _output(self, inputs: Tensor) -> Tensor:
+        return self.answer(self._features(inputs, getattr(self.head, "levels", ())))
 
     def answer(self, features: Features) -> Tensor:
         """The task's output from what the backbone gives, in the head's dtype."""

@@ -16,7 +16,7 @@ from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
 from onlay.task import Prediction
 from onlay.tasks.pooled import PooledHead, pooled_size
-from onlay.tasks.targets import checked_targets
+from onlay.tasks.targets import checked_targets, one_hot
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
@@ -92,11 +92,22 @@ class ClassificationHead(PooledHead):
         )
 
     def weight_of(self, targets: Tensor) -> Tensor | None:
-        """The class weights of a batch's targets, summed; None without class weights, where every
-        target counts alike."""
+        """The class weights of a batch's targets, summed (a share of a class counts as much of its
+        weight); None without class weights, where every target counts alike."""
         if self.class_weights is None:
             return None
-        return self.class_weights.float()[targets.to(self.class_weights.device)].sum()
+        weights_C, targets = self.class_weights.float(), targets.to(self.class_weights.device)
+        if targets.is_floating_point():
+            return (targets.float() @ weights_C).sum()
+        return weights_C[targets].sum()
+
+    def soft_targets(self, targets: Tensor) -> Tensor:
+        """Class indices (B,) as probabilities (B, C): 1 for the class, 0 for the others.
+
+        Raises:
+            DataError: a target is no class.
+        """
+        return one_hot(targets, len(self.labels))
 
     def _check_weights(self) -> None:
         """Until balanced weights have come from data or from a bundle."""

@@ -47,7 +47,7 @@ class PooledHead(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Outputs (B, C)."""
-        pooled_BD = torch.cat([_pooled(features, pool) for pool in self.pools], dim=-1)
+        pooled_BD = torch.cat([pooled(features, pool) for pool in self.pools], dim=-1)
         return self.fc(self.hidden(self.norm(pooled_BD)))
 
     def linear(self) -> tuple[Tensor, Tensor]:
@@ -78,8 +78,13 @@ def _hidden(config: PooledConfig, size: int) -> nn.Sequential:
     return nn.Sequential(*(layers or [nn.Dropout(config.dropout)]))
 
 
-def _pooled(features: Features, pool: str) -> Tensor:
-    """One pooled vector for each input, (B, D)."""
+def pooled(features: Features, pool: str) -> Tensor:
+    """(B, D): `pretrained`, `cls`, `mean` or `max` of the patches, `prompts` or `prompts_max`, the
+    mean or the maximum of the tokens that adapters inserted.
+
+    Raises:
+        AnatomyError: the features have none.
+    """
     if pool == "pretrained" and features.pooled is not None:
         return features.pooled
     if pool == "cls" and features.cls is not None:

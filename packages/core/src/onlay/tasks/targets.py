@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from onlay.errors import DataError
 
@@ -49,3 +50,17 @@ def _refuse_other_classes(classes: int, targets: Tensor) -> None:
     for value in (int(targets.min()), int(targets.max())):
         if value != IGNORED and not 0 <= value < classes:
             raise DataError(f"a target is {value}, and the classes are 0 to {classes - 1}")
+
+
+def one_hot(targets: Any, classes: int) -> Tensor:
+    """Class indices (B,) as float32 (B, C).
+
+    Raises:
+        DataError: they are no class numbers, or one is to be left out (-100).
+    """
+    targets = checked_targets(torch.empty(len(targets), classes), targets)
+    if targets.is_floating_point():
+        return targets
+    if (targets == IGNORED).any():
+        raise DataError(f"inputs are mixed, and a target that is left out ({IGNORED}) has no share")
+    return functional.one_hot(targets, classes).float()
