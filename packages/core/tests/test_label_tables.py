@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onlay.config.data import FilesConfig
+from onlay.config.data import TableConfig
 from onlay.errors import DataError
 from onlay.reading.label_tables import LabelTable
 from onlay.reading.layouts import Layout
@@ -23,8 +23,9 @@ def read(tmp_path: Path) -> Read:
     def make(content: str | bytes, columns: dict[str, str] | None = None, **config: Any) -> Layout:
         raw = content if isinstance(content, bytes) else content.encode()
         (tmp_path / "t.csv").write_bytes(raw)
-        table = LabelTable(tmp_path / "t.csv", tmp_path, "image")
-        return table.layout(FilesConfig(name="x", **config), columns or {})
+        path = tmp_path / "t.csv"
+        table = LabelTable(path, tmp_path, "image")
+        return table.layout(TableConfig(name="x", path=path, columns=columns or {}, **config))
 
     return make
 

@@ -29,6 +29,11 @@ def test_cloud_folder(check: Check) -> None:
     check()
 
 
+@dataset_checks("cloud_csv")
+def test_cloud_csv(check: Check) -> None:
+    check()
+
+
 @dataset_checks("shapes")
 def test_shapes(check: Check) -> None:
     check()

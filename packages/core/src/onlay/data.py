@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,11 @@ class Splits:
     validation: Dataset[Any] | None
     test: Dataset[Any] | None
     labels: tuple[str, ...]
-    """Class names; a target is an index into it."""
+    """Names of the classes, or of the labels or numbers of a target."""
+    targets: str = ""
+    """What a target is: `class`, an index of `labels`; `labels`, integers (C,), for each of them 1,
+    0, or -1 where it is unknown; `numbers`, floats (C,); or a word of your own, which a task's
+    descriptor knows. Empty: not told."""
     preprocessing: Mapping[str, Any]
     """Everything the modality's `reader` needs to prepare an input for prediction; JSON-able; goes
     into the bundle."""
@@ -49,3 +53,12 @@ class Whole:
     """That of `Splits` if a run were trained on these data; empty where none could be."""
     notes: tuple[str, ...] = ()
     """Sentences for people."""
+
+
+def targets_of(part: Dataset[Any]) -> Sequence[Any]:
+    """Every target of a part, in order: its attribute `targets`, as torchvision's data sets have
+    it; else every item is read."""
+    found = getattr(part, "targets", None)
+    if found is not None:
+        return found
+    return [part[index][1] for index in range(len(part))]  # type: ignore[arg-type]

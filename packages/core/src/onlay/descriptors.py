@@ -193,6 +193,9 @@ class Task:
     """`example(anatomy, batch) -> (labels, inputs, targets)` for `onlay plugins check`: names, a
     tensor for the backbone and what `loss` takes; behind them the data's `facts`, where the task
     reads them. Without it: three classes, any inputs, class indices (B,)."""
+    targets: str = ""
+    """What it learns from, as `Splits.targets` has it (`class`, `labels`, `numbers`, or a word of
+    your own); data that give something else are refused. Empty: whatever there is."""
     needs: frozenset[str] = frozenset()
     """What the backbone must provide."""
 
@@ -212,6 +215,9 @@ class Dataset:
     whole: str | None = None
     """`whole(config, input_spec, labels) -> onlay.data.Whole`, for `onlay eval` on data that the
     run was not trained on; without it one part of them is judged, as `build` divides them."""
+    targets: frozenset[str] = frozenset()
+    """What its targets can be, as `Splits.targets` has it. Where there is a choice, the settings
+    have a field `targets`, which the task fills in. Empty: not told."""
     example: str | None = None
     """`example(folder: Path) -> Mapping`: writes a small data set of this layout into an empty
     folder and gives the settings that read it, for `onlay plugins check`."""

@@ -73,7 +73,7 @@ def register_datasets() -> Iterable[Dataset]:
     """Layouts of labelled images."""
     for name, config, module, summary in (
         ("image_folder", "ImageFolderConfig", "folder", "a folder of class folders"),
-        ("image_csv", "ImageCsvConfig", "csv_file", "a CSV file of paths and labels"),
+        ("image_csv", "ImageCsvConfig", "csv_file", "a CSV file of paths and labels, or numbers"),
         ("vtab", "VtabConfig", "vtab", "a task of VTAB-1k"),
         ("fgvc", "FgvcConfig", "fgvc", "a fine-grained task with the splits of VPT"),
         ("digits", "DigitsConfig", "digits", "scikit-learn's digits, without download"),
@@ -85,6 +85,7 @@ def register_datasets() -> Iterable[Dataset]:
             modality="image",
             summary=summary,
             whole=f"onlay_image.data.{module}:whole" if module in _OF_FILES else None,
+            targets=frozenset({"class", *(("labels", "numbers") if module == "csv_file" else ())}),
             example=None if name == "digits" else f"onlay_image.data.samples:{name}",
         )
 

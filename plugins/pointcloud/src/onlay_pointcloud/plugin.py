@@ -9,6 +9,13 @@ from onlay.hooks import hookimpl
 
 _FEW = {"npoints": 64, "groups": 8, "group_size": 8}
 
+_OF_FILES = ("cloud_folder", "cloud_csv")
+"""Layouts without published parts, all of which can be judged."""
+_TARGETS = {
+    "cloud_csv": frozenset({"class", "labels", "numbers"}),
+    "shapenet_part": frozenset({"parts"}),
+}
+
 
 @hookimpl
 def register_modalities() -> Iterable[Modality]:
@@ -56,6 +63,7 @@ def register_tasks() -> Iterable[Task]:
         config="onlay_pointcloud.tasks.config:PartSegmentationConfig",
         build="onlay_pointcloud.tasks.segmentation:build",
         summary="a part for each point of a cloud, with Point-MAE's decoder",
+        targets="parts",
         needs=frozenset({"points"}),
         examples=({"categories": 2}, {"categories": 0}),
         example="onlay_pointcloud.tasks.example:example",
@@ -67,6 +75,7 @@ def register_datasets() -> Iterable[Dataset]:
     """Layouts of labelled clouds."""
     for name, config, summary in (
         ("cloud_folder", "CloudFolderConfig", "a folder of class folders, in twenty formats"),
+        ("cloud_csv", "CloudCsvConfig", "a CSV file of paths and labels, or numbers"),
         ("shapes", "ShapesConfig", "generated everyday objects, without download"),
         ("scanobjectnn", "ScanObjectNNConfig", "scanned objects of 15 classes, three variants"),
         ("modelnet40", "ModelNet40Config", "shapes of 40 classes"),
@@ -79,7 +88,8 @@ def register_datasets() -> Iterable[Dataset]:
             build=f"onlay_pointcloud.data.{name}:build",
             modality="points",
             summary=summary,
-            whole=f"onlay_pointcloud.data.{name}:whole" if name == "cloud_folder" else None,
+            whole=f"onlay_pointcloud.data.{name}:whole" if name in _OF_FILES else None,
+            targets=_TARGETS.get(name, frozenset({"class"})),
             example=f"onlay_pointcloud.data.samples:{name}",
         )
 

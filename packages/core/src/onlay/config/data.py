@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, field_validator
@@ -89,3 +90,38 @@ class FilesConfig(SplitConfig, ListedConfig):
         if labels is not None and len(set(labels)) < len(labels):
             raise ValueError("a class is listed twice")
         return labels
+
+
+class TableConfig(FilesConfig):
+    """What tables have that name files and say what is to be learnt of each."""
+
+    path: Path
+    """The CSV file."""
+
+    root: Path | None = None
+    """What paths in the file are relative to; default: the file's own folder."""
+
+    columns: dict[Literal["path", "label", "split"], str] = Field(default_factory=dict)
+    """What the columns are called, `{path: picture, label: species}`, where that is not `path`,
+    `label` and `split` or a usual name for them (`file_name`, `image`, `class`, `category`,
+    `subset`, ...)."""
+
+    targets: Literal["class", "labels", "numbers"] | None = None
+    """What a row tells of its file: one `class`, any number of `labels`, or `numbers`. Default:
+    what the task learns from: `classification` a class, `multilabel` labels, `regression`
+    numbers."""
+
+    target_columns: Literal["rest"] | tuple[str, ...] | None = None
+    """Columns of `labels` or `numbers`, one for each. A column of a label holds 1 or `true`, 0 or
+    `false`, and -1 or nothing where that is unknown, and a column of numbers a number in every row;
+    `rest` are all columns but those of paths and parts. Default: the one column `label`."""
+
+    separator: str = Field(default="|", min_length=1)
+    """What stands between several `labels` in the one column. An empty cell has no label at all."""
+
+    @field_validator("target_columns")
+    @classmethod
+    def _each_once(cls, columns: Any) -> Any:
+        if isinstance(columns, tuple) and (not columns or len(set(columns)) < len(columns)):
+            raise ValueError("must name columns, each once")
+        return columns

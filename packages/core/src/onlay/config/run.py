@@ -15,8 +15,8 @@ from onlay.config.overrides import merged
 from onlay.config.presets import preset_of
 from onlay.config.train import TrainConfig
 from onlay.descriptors import resolve
-from onlay.errors import AnatomyError
-from onlay.host.fit import check_fit
+from onlay.errors import AnatomyError, DataError
+from onlay.host.fit import check_fit, check_targets
 from onlay.tasks.config import ClassificationConfig
 
 if TYPE_CHECKING:
@@ -62,6 +62,25 @@ class RunConfig(Config):
 
     @model_validator(mode="before")
     @classmethod
+    def _as_the_task_learns(cls, data: Any, info: ValidationInfo) -> Any:
+        """Data that can tell several things tell what the task learns from."""
+        host = (info.context or {}).get("host")
+        if not isinstance(data, Mapping) or host is None:
+            return data
+        whole = widened(data, host)
+        block, task = whole.get("data"), _name(whole.get("task")) or BLOCKS["task"].default
+        dataset, learns = (
+            _registered("dataset", _name(block), host),
+            _registered("task", task, host),
+        )
+        if None in (dataset, learns) or block.get("targets") is not None:
+            return data
+        if "targets" not in dataset.config.model_fields:
+            return data
+        return {**data, "data": {**block, "targets": learns.targets or "class"}}
+
+    @model_validator(mode="before")
+    @classmethod
     def _over_preset(cls, data: Any, info: ValidationInfo) -> Any:
         host = (info.context or {}).get("host")
         if not isinstance(data, Mapping) or host is None:
@@ -87,16 +106,17 @@ class RunConfig(Config):
         try:
             for kind, wanted in (("method", self.method), ("task", self.task)):
                 check_fit(host.find(kind, wanted.name), provides(self.backbone), {}, label)
-        except AnatomyError as error:
+            task, data = host.find("task", self.task.name), host.find("dataset", self.data.name)
+            check_targets(task, data, getattr(self.data, "targets", None), host.datasets)
+        except (AnatomyError, DataError) as error:
             raise PydanticCustomError("fit", "{text}", {"text": str(error)}) from error
-        modality = host.find("dataset", self.data.name).modality
-        if modality != backbone.modality:
+        if data.modality != backbone.modality:
             raise PydanticCustomError(
                 "fit",
                 "data set `{data}` holds {has} data and backbone `{backbone}` takes {takes} data",
                 {
                     "data": self.data.name,
-                    "has": modality,
+                    "has": data.modality,
                     "backbone": label,
                     "takes": backbone.modality,
                 },
@@ -151,3 +171,8 @@ def _over(own: Mapping[str, Any], preset: Mapping[str, Any], host: PluginHost) -
 
 def _name(block: Any) -> Any:
     return block.get("name") if isinstance(block, Mapping) else None
+
+
+def _registered(kind: str, name: Any, host: PluginHost) -> Any:
+    """A descriptor, or None where there is none of the name, which is said elsewhere."""
+    return host.registered(kind).get(name) if isinstance(name, str) else None

@@ -43,6 +43,7 @@ def register_tasks() -> Iterable[Task]:
         config="onlay.tasks.config:ClassificationConfig",
         build="onlay.tasks.classification:build",
         summary="one class for each input",
+        targets="class",
         examples=(
             {},
             {"pool": "cls+mean"},

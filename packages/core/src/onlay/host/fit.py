@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onlay.descriptors import Method, Task
-from onlay.errors import AnatomyError
+from onlay.descriptors import Dataset, Method, Task
+from onlay.errors import AnatomyError, DataError
 
 
 def check_fit(
@@ -25,3 +25,29 @@ def check_fit(
         raise AnatomyError(
             f"{asking} needs a backbone that provides `{trait}`, and `{label}` provides {have}{why}"
         )
+
+
+def check_targets(
+    task: Task, dataset: Dataset, chosen: str | None, others: Mapping[str, Dataset]
+) -> None:
+    """Raise a `DataError` of one sentence if a task cannot learn from what data tell.
+
+    `chosen` is what the settings or the data say that targets are, `others` are data sets that
+    might be taken instead.
+    """
+    have = frozenset({chosen}) if chosen else dataset.targets
+    if not task.targets or not have or task.targets in have:
+        return
+    found = " or ".join(f"`{kind}`" for kind in sorted(have))
+    text = f"task `{task.name}` learns from `{task.targets}`, and data set `{dataset.name}`"
+    if task.targets in dataset.targets:
+        raise DataError(
+            f"{text} is set to give {found}: leave out `data.targets`, or take another task"
+        )
+    can = [
+        f"`{name}`"
+        for name, other in others.items()
+        if task.targets in other.targets and other.modality == dataset.modality
+    ]
+    hint = f"; data sets that give `{task.targets}`: {', '.join(can)}" if can else ""
+    raise DataError(f"{text} gives {found}{hint}")

@@ -16,7 +16,7 @@ from onlay.config.base import Config
 from onlay.descriptors import Method, resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.host import PluginHost
-from onlay.host.fit import check_fit
+from onlay.host.fit import check_fit, check_targets
 from onlay.model.adapted import AdaptedModel
 from onlay.model.adopting import adopted
 from onlay.model.arguments import refuse_unwritable
@@ -157,6 +157,8 @@ def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]
     built = build_backbone(config.backbone, host)
     read = host.load("dataset", config.data.name, "build")
     splits = read(config.data, built.input_spec, config.train.seed)
+    named = host.find("task", config.task.name), host.find("dataset", config.data.name)
+    check_targets(*named, splits.targets, host.datasets)
     head = build_head(config.task, built, splits.labels, host)
     head.prepare(splits)
     model = attach(

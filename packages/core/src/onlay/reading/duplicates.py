@@ -55,7 +55,7 @@ def settled(listing: Listing, mode: str, noun: str) -> Listing:
         for part, items in listing.parts().items()
     }
     notes = (*listing.notes, *(f"left out: {text}" for text in told))
-    return Listing(**kept, notes=notes)
+    return replace(listing, **kept, notes=notes)
 
 
 def repeated(placed: Sequence[Placed], *, by_content: bool) -> list[list[Placed]]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onlay.config.data import FilesConfig
+from onlay.config.data import TableConfig
 from onlay.errors import DataError
 from onlay.reading.delimited import read_table
 from onlay.reading.labels import LIST_THEM, missing
 from onlay.reading.layouts import PARTS_HINT, WHOLE, Layout
 from onlay.reading.listing import Item, some
 from onlay.reading.part_names import assigned
+from onlay.reading.target_columns import TargetColumns, target_columns
 
 _COLUMNS = {
     "path": ("path", "file", "filename", "filepath", "image", "imagepath", "img", "imgpath"),
@@ -32,6 +33,8 @@ class Row(NamedTuple):
     path: str
     label: str
     split: str
+    cells: list[str]
+    """All of them."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +46,42 @@ class LabelTable:
     """What the paths in it are relative to."""
     noun: str
 
-    def layout(self, config: FilesConfig, columns: Mapping[Any, str]) -> Layout:
+    def layout(self, config: TableConfig) -> Layout:
         """Parts from the column of splits; everything under `whole` without one.
-
-        `columns` says what the columns `path`, `label` and `split` are called, where names are
-        not the usual ones.
 
         Raises:
             DataError: no such file, none of text, a missing column, a row that is cut or too long,
-                a label that is none, an unknown split.
+                a label or number that is none, an unknown split.
         """
         header, rows = read_table(self.path)
-        places = {kind: self._place(kind, header, columns) for kind in _COLUMNS}
+        kinds = [k for k in _COLUMNS if k != "label" or config.target_columns is None]
+        places = {kind: self._place(kind, header, config.columns) for kind in kinds}
         notes = [
             f"column `{header[place]}` of `{self.path}` is the {kind}"
             for kind, place in places.items()
             if place is not None and _plain(header[place]) != kind
         ]
+        columns = self._targets(header, config, places)
         if config.parts == "none":
             places["split"] = None
-        return self._layout(list(self._rows(rows, places, len(header))), config, places, notes)
+        found = list(self._rows(rows, places, len(header)))
+        if not found:
+            raise DataError(f"`{self.path}` has names of columns and no rows")
+        return self._layout(found, config, places, notes, columns)
+
+    def _targets(
+        self, header: Sequence[str], config: TableConfig, places: Mapping[str, int | None]
+    ) -> TargetColumns | None:
+        """None where one class is learnt."""
+        if config.targets in (None, "class"):
+            if config.target_columns is not None:
+                raise DataError(
+                    "`data.target_columns` is for labels and numbers: say which they are with"
+                    " `data.targets`, or give the column of classes with `data.columns.label`"
+                )
+            return None
+        used = [place for kind in ("path", "split") if (place := places[kind]) is not None]
+        return target_columns(self.path, header, config, places.get("label"), used)
 
     def _place(self, kind: str, header: Sequence[str], columns: Mapping[Any, str]) -> int | None:
         """Where a column is; None where there is no column of splits."""
@@ -101,30 +120,41 @@ class LabelTable:
             own = {k: "" if place is None else cells[place] for k, place in places.items()}
             if not own["path"]:
                 raise DataError(f"line {line} of `{self.path}` has no path")
-            yield Row(line, own["path"], own["label"], own["split"])
+            yield Row(line, own["path"], own.get("label", ""), own["split"], cells)
 
     def _layout(
         self,
         rows: Sequence[Row],
-        config: FilesConfig,
+        config: TableConfig,
         places: Mapping[str, int | None],
         notes: list[str],
+        columns: TargetColumns | None,
     ) -> Layout:
+        facts = {} if columns is None else {"targets": columns.kind, "names": columns.order}
         if places["split"] is None:
-            self._check_labels(rows, config)
-            return Layout({WHOLE: [self._item(row) for row in rows]}, tuple(notes))
+            items = self._items(rows, config, columns)
+            return Layout({WHOLE: items}, tuple(notes), **facts)
         names = self._parts(rows, config)
         kept = [row for row in rows if names.get(row.split, "aside") != "aside"]
         if left := sorted({row.split for row in rows} - {row.split for row in kept}):
             count = len(rows) - len(kept)
             notes.append(f"left out: {count:,} row{'s' * (count > 1)} of {some(left)}")
-        self._check_labels(kept, config)
         parts: dict[str, list[Item]] = {}
-        for row in kept:
-            parts.setdefault(names[row.split], []).append(self._item(row))
-        return Layout(parts, tuple(notes))
+        for row, item in zip(kept, self._items(kept, config, columns), strict=True):
+            parts.setdefault(names[row.split], []).append(item)
+        return Layout(parts, tuple(notes), **facts)
 
-    def _parts(self, rows: Sequence[Row], config: FilesConfig) -> dict[str, str]:
+    def _items(
+        self, rows: Sequence[Row], config: TableConfig, columns: TargetColumns | None
+    ) -> list[Item]:
+        if columns is None:
+            self._check_labels(rows, config)
+            return [Item(self._source(row), row.label, row.path) for row in rows]
+        read = (columns.read(row.cells, row.line) for row in rows)
+        pairs = zip(rows, read, strict=True)
+        return [Item(self._source(row), text, row.path, own) for row, (text, own) in pairs]
+
+    def _parts(self, rows: Sequence[Row], config: TableConfig) -> dict[str, str]:
         """The part of every name in the column of splits that has one."""
         first = {row.split: row.line for row in reversed(rows)}
         if isinstance(config.parts, Mapping):
@@ -144,7 +174,7 @@ class LabelTable:
             )
         return names
 
-    def _check_labels(self, rows: Sequence[Row], config: FilesConfig) -> None:
+    def _check_labels(self, rows: Sequence[Row], config: TableConfig) -> None:
         none = [
             row for row in rows if missing(row.label) and row.label not in (config.labels or ())
         ]
@@ -156,11 +186,11 @@ class LabelTable:
                 f" the row out, {LIST_THEM}"
             )
 
-    def _item(self, row: Row) -> Item:
+    def _source(self, row: Row) -> Path:
         path = self.root / row.path
         if "\\" in row.path and not os.path.exists(path):  # written on Windows
             path = self.root / row.path.replace("\\", "/")
-        return Item(path, row.label, row.path)
+        return path
 
 
 def _plain(name: str) -> str:

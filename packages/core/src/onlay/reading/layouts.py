@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from onlay.config.data import SplitConfig
 from onlay.errors import DataError
@@ -23,6 +24,9 @@ class Layout:
     parts: Mapping[str, Sequence[Item]]
     notes: tuple[str, ...] = ()
     """What a user should know of the reading: what was left out, or looked through."""
+    targets: str = "class"
+    """As `Listing` has it, and so has it `names`."""
+    names: tuple[str, ...] = ()
 
 
 def divided(layout: Layout, config: SplitConfig, noun: str) -> Listing:
@@ -44,4 +48,5 @@ def divided(layout: Layout, config: SplitConfig, noun: str) -> Listing:
     val = parts.get("val", [])
     if not val:
         train, val = stratified(train, config.val_size, config.split_seed, noun=noun)
-    return Listing(train, val, test, notes=layout.notes)
+    facts: dict[str, Any] = {"targets": layout.targets, "names": layout.names}
+    return Listing(train, val, test, notes=layout.notes, **facts)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from onlay.config.data import ListedConfig
 from onlay.reading.duplicates import settled
 from onlay.reading.labels import check_distinct
-from onlay.reading.listing import Listing, classes_of, counts, digest
+from onlay.reading.listing import Listing, classes_of, counts, digest, occurring, some
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,21 @@ def listed(
     Raises:
         DataError: what `check_distinct`, `settled` and `classes_of` raise.
     """
-    every = (item.label for items in listing.parts().values() for item in items)
-    check_distinct(every, labels)
+    check_distinct({*occurring(listing), *listing.names}, labels)
     listing = settled(listing, config.duplicates, noun)
     classes = classes_of(listing, labels, noun)
-    facts: dict[str, Any] = {"counts": counts(listing, classes)}
-    if listing.notes:
-        facts["notes"] = listing.notes
+    facts: dict[str, Any] = {}
+    if listing.targets != "numbers":
+        facts["counts"] = counts(listing, classes)
+    notes = listing.notes
+    if listing.targets == "labels":
+        notes += tuple(_untrained(facts["counts"]["train"], noun))
+    if notes:
+        facts["notes"] = notes
     return Listed(listing, classes, digest(listing), facts)
+
+
+def _untrained(counts: Mapping[str, int], noun: str) -> Iterator[str]:
+    """Labels that cannot be learnt."""
+    if none := [label for label, count in counts.items() if not count]:
+        yield f"warning: no {noun} to train on has {some(none)}, which cannot be learnt"

@@ -9,7 +9,7 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -22,12 +22,29 @@ PARTS = {"train": "train", "val": "validation", "test": "test"}
 """Parts by the names that files and folders give them, and what `Splits` calls them."""
 
 
+class Tags(NamedTuple):
+    """The labels that a thing has, and those of which nobody knows whether it has them."""
+
+    has: frozenset[str]
+    unknown: frozenset[str] = frozenset()
+
+
 class Item(NamedTuple):
     """One thing: what is read (a path, or an array), its label, and how the digest names it."""
 
     source: Any
     label: str
+    """Of several labels, or of numbers, all of them in one text."""
     key: str
+    target: Tags | Mapping[str, float] | None = None
+    """The labels, or the numbers by name, where it is not the one class `label` that is learnt."""
+
+    @property
+    def labels(self) -> Iterable[str]:
+        """All that it has: its class, or its labels; numbers are none."""
+        if self.target is None:
+            return (self.label,)
+        return self.target.has if isinstance(self.target, Tags) else ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,10 @@ class Listing:
     test: Sequence[Item] = ()
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     """What a user should know of how it was read."""
+    targets: str = field(default="class", kw_only=True)
+    """What the items tell: one `class`, any number of `labels`, or `numbers`."""
+    names: tuple[str, ...] = field(default=(), kw_only=True)
+    """Of the numbers; of the labels, where their order is told."""
 
     def parts(self) -> Mapping[str, Sequence[Item]]:
         return {part: getattr(self, part) for part in PARTS}
@@ -75,26 +96,31 @@ def content_hash(array: np.ndarray) -> str:
 
 
 def counts(listing: Listing, labels: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Items of each class in each part that there is, under the names of `Splits`."""
+    """Items of each class, or with each label, in each part that there is, under the names of
+    `Splits`."""
     tallies = {
-        part: Counter(item.label for item in items) for part, items in listing.parts().items()
+        part: Counter(label for item in items for label in item.labels)
+        for part, items in listing.parts().items()
+        if items
     }
-    return {
-        PARTS[part]: {label: tally[label] for label in labels}
-        for part, tally in tallies.items()
-        if tally
-    }
+    return {PARTS[p]: {label: tally[label] for label in labels} for p, tally in tallies.items()}
 
 
-def targets(items: Sequence[Item], labels: Sequence[str]) -> list[int]:
-    """The place of every item's label among the classes."""
+def targets(items: Sequence[Item], labels: Sequence[str]) -> Any:
+    """What each item's target is, under its index: the place of its class among `labels`; where
+    items have several labels or numbers, what `onlay.reading.targets.rows` makes of them."""
     index = {label: number for number, label in enumerate(labels)}
+    if items and items[0].target is not None:
+        from onlay.reading.targets import rows
+
+        return rows(items, index)
     return [index[item.label] for item in items]
 
 
 def classes_of(listing: Listing, labels: Sequence[str] | None, noun: str) -> tuple[str, ...]:
     """The classes in order: `labels`, else the labels of the training part, sorted, numbers by
-    their value.
+    their value. Where things have several labels, those of all parts; where a table has a column
+    for each label or number, the columns' order.
 
     Raises:
         DataError: nothing to train on, a label outside the classes, a class that is not in the
@@ -102,21 +128,40 @@ def classes_of(listing: Listing, labels: Sequence[str] | None, noun: str) -> tup
     """
     if not listing.train:
         raise DataError(f"there are no {noun}s to train on")
-    trained = {item.label for item in listing.train}
-    known = sorted(trained, key=_natural) if labels is None else list(labels)
+    trained = {label for item in listing.train for label in item.labels}
+    given = labels if labels is not None else listing.names or None
+    if given is None and listing.targets != "class":
+        given = sorted(occurring(listing), key=_natural)
+    known = sorted(trained, key=_natural) if given is None else list(given)
+    if listing.names and set(known) != set(listing.names):
+        what = f"the columns are {some(listing.names)}, and `data.labels` names {some(known)}"
+        raise DataError(f"{what}: both must be the same, in whatever order")
     for part, items in listing.parts().items():
         for item in items:
-            if labels is not None and item.label not in known:
-                raise DataError(
-                    f"`{item.key}` has the label `{item.label}`, which is none of the"
-                    f" {len(known)} classes ({some(known)})"
-                )
-            if item.label not in trained:
-                raise DataError(
-                    f"class `{item.label}` is in the {PARTS[part]} part but not in the training"
-                    f" part (`{item.key}`)"
-                )
+            _check_known(item, given, trained, PARTS[part])
+    if not known:
+        raise DataError(f"none of the {noun}s has a label")
     return tuple(known)
+
+
+def occurring(listing: Listing) -> set[str]:
+    """Every label of every part."""
+    return {label for items in listing.parts().values() for i in items for label in i.labels}
+
+
+def _check_known(
+    item: Item, known: Sequence[str] | None, trained: Collection[str], part: str
+) -> None:
+    for label in item.labels:
+        if known is not None and label not in known:
+            raise DataError(
+                f"`{item.key}` has the label `{label}`, which is none of the {len(known)} classes"
+                f" ({some(known)})"
+            )
+        if label not in trained and item.target is None:
+            raise DataError(
+                f"class `{label}` is in the {part} part but not in the training part (`{item.key}`)"
+            )
 
 
 def stratified(
@@ -131,6 +176,10 @@ def stratified(
 
     if not size:
         return list(items), []
+    if items and items[0].target is not None:
+        from onlay.reading.spreading import spread_off
+
+        return spread_off(items, size, seed, noun)
     rare = [label for label, n in Counter(item.label for item in items).items() if n < 2]
     if rare:
         raise DataError(f"class `{rare[0]}` has a single {noun}, which cannot be split")

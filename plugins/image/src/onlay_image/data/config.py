@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from onlay.config.data import FilesConfig, ListedConfig
+from onlay.config.data import FilesConfig, ListedConfig, TableConfig
 from onlay_image.data.preparing import ImagePreprocess
 
 
@@ -33,22 +33,11 @@ class ImageFolderConfig(ImageFilesConfig):
     """The folder."""
 
 
-class ImageCsvConfig(ImageFilesConfig):
+class ImageCsvConfig(TableConfig, ImageFilesConfig):
     """A table with the columns `path`, `label` and perhaps `split` (train, val or test): CSV, also
     with semicolons or tabs."""
 
     name: Literal["image_csv"] = "image_csv"
-
-    path: Path
-    """The CSV file."""
-
-    root: Path | None = None
-    """What paths in the file are relative to; default: the file's own folder."""
-
-    columns: dict[Literal["path", "label", "split"], str] = Field(default_factory=dict)
-    """What the columns are called, `{path: picture, label: species}`, where that is not `path`,
-    `label` and `split` or a usual name for them (`file_name`, `image`, `class`, `category`,
-    `subset`, ...)."""
 
 
 class VtabConfig(ImageData):

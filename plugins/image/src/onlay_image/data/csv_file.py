@@ -18,7 +18,7 @@ def build(config: ImageCsvConfig, input_spec: Mapping[str, Any], seed: int) -> S
     Raises:
         DataError: what `LabelTable.layout`, `divided` and `make_splits` raise.
     """
-    listing = divided(_table(config).layout(config, config.columns), config, NOUN)
+    listing = divided(_table(config).layout(config), config, NOUN)
     return make_splits(listing, config, input_spec, config.labels)
 
 
@@ -29,7 +29,7 @@ def whole(config: ImageCsvConfig, input_spec: Mapping[str, Any], labels: Sequenc
         DataError: as `build`, but for parts and classes that are absent; a class that is unknown.
     """
     known = config.model_copy(update={"labels": tuple(labels)})
-    return make_whole(_table(config).layout(known, config.columns), config, input_spec, labels)
+    return make_whole(_table(config).layout(known), config, input_spec, labels)
 
 
 def _table(config: ImageCsvConfig) -> LabelTable:

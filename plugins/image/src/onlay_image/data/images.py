@@ -17,8 +17,8 @@ KEPT_BYTES = 512 * 2**20
 """How much of one part stays in memory, over all worker processes of a loader."""
 
 
-class Images(Dataset[tuple[Tensor, int]]):
-    """Items `(image (C, H, W) float, class index)`.
+class Images(Dataset[tuple[Tensor, Any]]):
+    """Items `(image (C, H, W) float, target)`; a class is its index.
 
     What `fit` makes of a picture is kept, as far as `KEPT_BYTES` goes: a small data set is
     decoded once, not once an epoch.
@@ -27,7 +27,7 @@ class Images(Dataset[tuple[Tensor, int]]):
     def __init__(
         self,
         sources: Sequence[Source],
-        targets: Sequence[int],
+        targets: Sequence[Any],
         facts: Mapping[str, Any],
         *,
         fit: Callable[[Layers], Tensor],
@@ -42,7 +42,7 @@ class Images(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.sources)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
         pixels = self._pixels(index)
         if self.chance is not None:
             pixels = self.chance(pixels)

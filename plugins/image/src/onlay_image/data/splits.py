@@ -47,6 +47,7 @@ def make_splits(
         validation=_images(listing.val, labels, facts, geometry(facts)) if listing.val else None,
         test=_images(listing.test, labels, facts, geometry(facts)) if listing.test else None,
         labels=labels,
+        targets=listing.targets,
         preprocessing=facts,
         digest=found.digest,
         facts=found.facts,

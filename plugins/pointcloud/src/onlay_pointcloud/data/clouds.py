@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +23,10 @@ from onlay_pointcloud.data.sampling import drawn, farthest, fixed, pool_size
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Sources, the class of each, its name in messages, and how they become tensors."""
+    """Sources, the target of each, its name in messages, and how they become tensors."""
 
     sources: Sequence[Source]
-    targets: Sequence[int]
+    targets: Sequence[Any]
     names: Sequence[str]
     load: Loader
     npoints: int
@@ -45,8 +46,8 @@ class Labelled:
         return cloud[farthest(cloud[:, :3], pool_size(self.npoints))]
 
 
-class TrainingClouds(Dataset[tuple[Tensor, int]]):
-    """Items `(cloud (M, 3) float32, class index)`: random points, changed by `augment`, drawn from
+class TrainingClouds(Dataset[tuple[Tensor, Any]]):
+    """Items `(cloud (M, 3) float32, target)`: random points, changed by `augment`, drawn from
     torch's global generator."""
 
     def __init__(self, clouds: Labelled, augment: Augment | None) -> None:
@@ -55,14 +56,19 @@ class TrainingClouds(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.clouds.sources)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    @property
+    def targets(self) -> Sequence[Any]:
+        """Of every item, in order."""
+        return self.clouds.targets
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
         pool = self.kept[index]
         cloud = pool[drawn(len(pool), self.clouds.npoints)]
         return _moved(cloud, self.augment), self.clouds.targets[index]
 
 
-class Clouds(Dataset[tuple[Tensor, int]]):
-    """Items `(cloud (M, 3) float32, class index)`, the same every time."""
+class Clouds(Dataset[tuple[Tensor, Any]]):
+    """Items `(cloud (M, 3) float32, target)`, the same every time."""
 
     def __init__(self, clouds: Labelled) -> None:
         self.clouds, self.kept, self.pools = clouds, Kept(clouds.shown), Kept(clouds.pool)
@@ -70,10 +76,15 @@ class Clouds(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.clouds.sources)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    @property
+    def targets(self) -> Sequence[Any]:
+        """Of every item, in order."""
+        return self.clouds.targets
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
         return self.kept[index].clone(), self.clouds.targets[index]
 
-    def votes(self, number: int) -> Dataset[tuple[Tensor, int]]:
+    def votes(self, number: int) -> Dataset[tuple[Tensor, Any]]:
         """The same clouds as the ballot `number` sees them: other random points, each cloud scaled
         and shifted as in training; the same for the same number.
 
@@ -82,7 +93,7 @@ class Clouds(Dataset[tuple[Tensor, int]]):
         return Ballot(self.clouds, self.pools, number)
 
 
-class Ballot(Dataset[tuple[Tensor, int]]):
+class Ballot(Dataset[tuple[Tensor, Any]]):
     """What `Clouds.votes` gives."""
 
     def __init__(self, clouds: Labelled, pools: Kept, number: int) -> None:
@@ -91,7 +102,7 @@ class Ballot(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.clouds.sources)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
         # torch's generator looks at 32 bits of its seed alone
         seed = np.random.SeedSequence((self.number, index)).generate_state(1)
         chance = torch.Generator().manual_seed(int(seed[0]))

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeInt, PositiveInt, StrictInt, model_validator
 
 from onlay.config.base import Config
-from onlay.config.data import FilesConfig, ListedConfig, ValidationConfig
+from onlay.config.data import FilesConfig, ListedConfig, TableConfig, ValidationConfig
 
 Column = StrictInt | str
 """A column of a file, by its number from 0 on or by its name."""
@@ -74,6 +74,13 @@ class CloudFolderConfig(FilesConfig, CloudData):
 
     path: Path
     """The folder."""
+
+
+class CloudCsvConfig(TableConfig, CloudData):
+    """A table with the columns `path`, `label` and perhaps `split` (train, val or test): CSV, also
+    with semicolons or tabs; clouds in any format of `cloud_folder`."""
+
+    name: Literal["cloud_csv"] = "cloud_csv"
 
 
 class ScanObjectNNConfig(ValidationConfig, CloudData):

@@ -30,6 +30,16 @@ def cloud_folder(folder: Path) -> dict[str, Any]:
     return {"path": folder, "val_size": 0.25, "test_size": 0.25}
 
 
+def cloud_csv(folder: Path) -> dict[str, Any]:
+    """A table without a column of parts."""
+    rows = ["path,label"]
+    for number in range(24):
+        np.save(folder / f"{number}.npy", cloud(number))
+        rows.append(f"{number}.npy,{('chair', 'table')[number // 12]}")
+    (folder / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
+    return {"path": folder / "labels.csv", "val_size": 0.25, "test_size": 0.25}
+
+
 def shapes(folder: Path) -> dict[str, Any]:
     """Twenty clouds, and ten of each other part; no files."""
     return {"train_size": 20, "val_size": 10, "test_size": 10}

@@ -14,7 +14,7 @@ from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing, stratified, targets
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.clouds import Clouds, Labelled, TrainingClouds
-from onlay_pointcloud.data.config import CloudData, CloudFolderConfig
+from onlay_pointcloud.data.config import CloudCsvConfig, CloudData, CloudFolderConfig
 from onlay_pointcloud.data.left_out import LeftOut
 from onlay_pointcloud.data.preprocess import Loader, refuse_columns, resolve
 
@@ -53,6 +53,7 @@ def make_splits(
         validation=val,
         test=test,
         labels=labels,
+        targets=listing.targets,
         preprocessing=facts,
         digest=found.digest,
         facts=_facts(found.facts, load.left_out),
@@ -65,7 +66,10 @@ def _facts(found: Mapping[str, Any], left_out: LeftOut) -> Mapping[str, Any]:
 
 
 def make_whole(
-    layout: Layout, config: CloudFolderConfig, input_spec: Mapping[str, Any], labels: Sequence[str]
+    layout: Layout,
+    config: CloudFolderConfig | CloudCsvConfig,
+    input_spec: Mapping[str, Any],
+    labels: Sequence[str],
 ) -> Whole:
     """All clouds of a layout, for a model of these classes.
 

@@ -120,6 +120,15 @@ def alike(one: Item, other: Item) -> bool:
     )
 
 
+def named(target: Any, splits: Splits) -> list[str]:
+    """What a target says, in words: its class, its labels, its numbers."""
+    if splits.targets == "numbers":
+        return [f"{name} {x:g}" for name, x in zip(splits.labels, target.tolist(), strict=True)]
+    if splits.targets == "labels":
+        return [name for name, own in zip(splits.labels, target.tolist(), strict=True) if own == 1]
+    return [splits.labels[int(target)]]
+
+
 def dataset_cases(name: str, host: PluginHost) -> list[DatasetCase]:
     """The one that `example` writes; without an `example`, the default settings."""
     dataset = host.find("dataset", name)

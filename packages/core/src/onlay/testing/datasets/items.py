@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from onlay.testing.checking import Broken, require
-from onlay.testing.datasets.case import PARTS, DatasetCase, alike, parts_of, some
+from onlay.testing.datasets.case import PARTS, DatasetCase, alike, named, parts_of, some
 
 
 def check_there_is_something_to_train_on(case: DatasetCase) -> None:
@@ -40,33 +40,42 @@ def check_items_fit_the_backbones(case: DatasetCase) -> None:
 
 
 def check_targets_are_labels(case: DatasetCase) -> None:
-    """Labels are texts, each once; every target is a place among them, or a tensor of such."""
+    """Labels are texts, each once; every target is what `Splits.targets` says: a place among them,
+    or a tensor of such; 1, 0 or -1 for each of them (`labels`); or a finite float for each of them
+    (`numbers`)."""
     labels = case.splits.labels
     require(labels, "there are no labels")
     require(all(isinstance(label, str) for label in labels), "a label is no text")
     twice = [label for label, times in Counter(labels).items() if times > 1]
     require(not twice, f"`{twice[0] if twice else ''}` is a label twice")
     for name, targets in case.targets.items():
-        for target in targets:
-            places = torch.as_tensor(target)
-            whole = not (places.is_floating_point() or places.is_complex())
-            require(whole, f"a target of `{name}` is {places.dtype}")
-            low, high = int(places.min()), int(places.max())
-            inside = low >= 0 and high < len(labels)
-            require(inside, f"a target of `{name}` is {low if low < 0 else high}, of {len(labels)}")
+        for target in map(torch.as_tensor, targets):
+            _is_target(target, case.splits.targets, len(labels), f"a target of `{name}` is")
+
+
+def _is_target(target: Tensor, kind: str, labels: int, told: str) -> None:
+    low, high = (-1, 2) if kind == "labels" else (0, labels)
+    if kind in ("labels", "numbers"):
+        require(target.shape == (labels,), f"{told} of the shape {tuple(target.shape)}")
+    if kind == "numbers":
+        require(target.is_floating_point(), f"{told} {target.dtype}")
+        require(bool(target.isfinite().all()), f"{told} not finite")
+        return
+    require(not (target.is_floating_point() or target.is_complex()), f"{told} {target.dtype}")
+    least, most = int(target.min()), int(target.max())
+    require(least >= low and most < high, f"{told} {least if least < low else most}, of {labels}")
 
 
 def check_counts_are_those_of_the_items(case: DatasetCase) -> None:
-    """`facts["counts"]`, where it is told, counts the items of each class in each part that there
-    is."""
+    """`facts["counts"]`, where it is told, counts the items of each class, or with each label, in
+    each part that there is."""
     counts = case.splits.facts.get("counts")
     if counts is None:
         return
     parts = sorted(case.targets)
     require(sorted(counts) == parts, f"it counts {sorted(counts)}, and there are {parts}")
-    labels = case.splits.labels
     for name, targets in case.targets.items():
-        tally = Counter(labels[int(target)] for target in targets)
+        tally = Counter(label for target in targets for label in named(target, case.splits))
         told = {label: n for label, n in counts[name].items() if n}
         require(told == dict(tally), f"`{name}` has {dict(tally)} and is said to have {told}")
 

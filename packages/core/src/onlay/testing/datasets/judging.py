@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
+from onlay.data import Splits
 from onlay.testing.checking import require
-from onlay.testing.datasets.case import DatasetCase, some
+from onlay.testing.datasets.case import DatasetCase, named, some
 
 
 def no_whole(case: DatasetCase) -> str:
@@ -16,18 +18,23 @@ def no_whole(case: DatasetCase) -> str:
 def check_whole_has_every_item_once(case: DatasetCase) -> None:
     """`whole`, where there is one, gives the items of all parts once, each with the same label,
     which it numbers as it is told, and the digest that `build` gives."""
-    labels, told = case.splits.labels, tuple(reversed(case.splits.labels))
+    splits, told = case.splits, tuple(reversed(case.splits.labels))
     read: Any = case.host.load("dataset", case.dataset.name, "whole")
     found = read(case.config, case.backbone.input_spec, told)
-    ours = Counter(labels[target] for own in case.targets.values() for target in own)
+    turned = replace(splits, labels=told)
+    ours = Counter(_words(target, splits) for own in case.targets.values() for target in own)
     seen = [found.everything[index] for index in range(len(found.everything))]
-    theirs = Counter(told[target] for _, target in seen)
+    theirs = Counter(_words(target, turned) for _, target in seen)
     require(ours == theirs, f"its labels are {dict(theirs)}, and those of all parts {dict(ours)}")
-    named = {inputs.numpy().tobytes(): told[target] for inputs, target in seen}
+    words = {inputs.numpy().tobytes(): _words(target, turned) for inputs, target in seen}
     for name in ("validation", "test"):
-        for inputs, target in some(getattr(case.splits, name) or []):
-            own = named.get(inputs.numpy().tobytes(), "not there")
-            require(own == labels[target], f"a `{labels[target]}` of `{name}` is {own}")
+        for inputs, target in some(getattr(splits, name) or []):
+            own, there = _words(target, splits), words.get(inputs.numpy().tobytes(), "not there")
+            require(there == own, f"a `{own}` of `{name}` is {there}")
     require(found.digest == case.splits.digest, "its digest is another than that of `build`")
     apart = sum(len(part) for part in found.parts.values())
     require(apart == len(seen), f"its parts have {apart} of {len(seen)} items")
+
+
+def _words(target: Any, splits: Splits) -> str:
+    return ", ".join(sorted(named(target, splits)))

@@ -1,0 +1,36 @@
+"""A table of paths and labels, or numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from onlay.data import Splits, Whole
+from onlay.reading.label_tables import LabelTable
+from onlay.reading.layouts import divided
+from onlay_pointcloud.data.config import CloudCsvConfig
+from onlay_pointcloud.data.splits import NOUN, make_splits, make_whole
+
+
+def build(config: CloudCsvConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
+    """Parts from the column `split`, else by a stratified split.
+
+    Raises:
+        DataError: what `LabelTable.layout`, `divided` and `make_splits` raise.
+    """
+    listing = divided(_table(config).layout(config), config, NOUN)
+    return make_splits(listing, config, input_spec, config.labels)
+
+
+def whole(config: CloudCsvConfig, input_spec: Mapping[str, Any], labels: Sequence[str]) -> Whole:
+    """All clouds of the table, for a model of these classes.
+
+    Raises:
+        DataError: as `build`, but for parts and classes that are absent; a class that is unknown.
+    """
+    known = config.model_copy(update={"labels": tuple(labels)})
+    return make_whole(_table(config).layout(known), config, input_spec, labels)
+
+
+def _table(config: CloudCsvConfig) -> LabelTable:
+    return LabelTable(config.path, config.root or config.path.parent, NOUN)
