@@ -171,6 +171,10 @@ class Modality:
     preprocessing: str | None = None
     """Import path of a `Config` class of what `reader` is given: bundles are checked by it. It may
     allow further facts, which data sets add."""
+    mixes: Mapping[str, str] = field(default_factory=dict)
+    """How batches are mixed while training, `mixup` and `cutmix`: import paths of
+    `mix(inputs, targets, alpha) -> (inputs, targets)`, new tensors, for `targets` as shares of all
+    classes (B, C). They draw from torch's global generator, which is seeded for every batch."""
     viewer: str | None = None
     """`view(observations: Sequence[onlay.inspecting.Observation], out: Path) -> None`, which writes
     a page to look at, with several inputs side by side."""

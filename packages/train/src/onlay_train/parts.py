@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from accelerate import Accelerator
-from torch.utils.data import DataLoader
 
 from onlay.config.train import TrainConfig
 from onlay.data import Splits
 from onlay.errors import DataError, RunError
+from onlay_train.balance import classes_of
 from onlay_train.engine import loader_workers
 from onlay_train.evaluation import Evaluation
 from onlay_train.loaders import size, train_loader
+from onlay_train.mixing import Mixing
 from onlay_train.sampler import Plan, PositionedSampler
 
 
@@ -24,7 +25,14 @@ class Parts:
         DataError: the training part does not fill a single step.
     """
 
-    def __init__(self, splits: Splits, config: TrainConfig, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        splits: Splits,
+        config: TrainConfig,
+        accelerator: Accelerator,
+        mixing: Mixing | None = None,
+    ) -> None:
+        self.mixing = mixing
         self.digest = splits.digest
         named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         self.sizes = {split: size(part) for split, part in named.items() if part is not None}
@@ -34,6 +42,7 @@ class Parts:
             accumulate=config.grad_accum_steps,
             world=accelerator.num_processes,
             seed=config.seed,
+            classes=classes_of(splits.train) if config.sampler == "balanced" else None,
         )
         if not self.plan.steps():
             raise DataError(
@@ -72,10 +81,13 @@ class Parts:
             " the data back as they were, or begin a new run with `out=...`"
         )
 
-    def from_offset(self, epoch: int, offset: int) -> DataLoader[Any]:
-        """The batches of an epoch from a position on."""
+    def from_offset(self, epoch: int, offset: int) -> Iterable[Any]:
+        """The batches of an epoch from a position on, mixed where that is asked for."""
         self.sampler.epoch, self.sampler.offset = epoch, offset
-        return self.loader
+        if self.mixing is None:
+            return self.loader
+        slices = self.plan.slices(self.sampler.rank, offset)
+        return self.mixing.of(self.loader, epoch, (part.start for part in slices))
 
 
 def _counted(sizes: Mapping[str, int]) -> str:

@@ -5,14 +5,17 @@ Legend: `offset` counts samples of the epoch's permutation that are behind us, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from torch.utils.data import Sampler
 
-Key = tuple[int, int]
-"""(epoch, index): what a loader asks a data set for."""
+from onlay_train.balance import balanced_order, times
+
+Key = tuple[int, ...]
+"""(epoch, index), or (epoch, index, time) of a sample that was seen `time` times before in this
+epoch: what a loader asks a data set for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,8 @@ class Plan:
     accumulate: int = 1
     world: int = 1
     seed: int = 0
+    classes: Sequence[int] | None = None
+    """The class of every sample, where each class is to come equally often."""
 
     @property
     def parts(self) -> int:
@@ -52,8 +57,20 @@ class Plan:
         return count
 
     def order(self, epoch: int) -> np.ndarray:
-        """The epoch's permutation (size,), the same on every process."""
-        return np.random.default_rng([self.seed, epoch]).permutation(self.size)
+        """The epoch's samples (size,), the same on every process: a permutation, or as many of
+        each class."""
+        chance = np.random.default_rng([self.seed, epoch])
+        if self.classes is None:
+            return chance.permutation(self.size)
+        return balanced_order(self.classes, chance)
+
+    def slices(self, rank: int, offset: int = 0) -> Iterator[slice]:
+        """Where the batches of one process lie in the epoch's order, from `offset` on."""
+        while batch := self.batch(offset):
+            for part in range(self.accumulate):
+                start = offset + (part * self.world + rank) * batch
+                yield slice(start, start + batch)
+            offset = self.advance(offset)
 
 
 class PositionedSampler(Sampler[list[Key]]):
@@ -64,12 +81,12 @@ class PositionedSampler(Sampler[list[Key]]):
         self.epoch = self.offset = 0
 
     def __iter__(self) -> Iterator[list[Key]]:
-        epoch, offset, order = self.epoch, self.offset, self.plan.order(self.epoch)
-        while batch := self.plan.batch(offset):
-            for part in range(self.plan.accumulate):
-                start = offset + (part * self.plan.world + self.rank) * batch
-                yield [(epoch, int(index)) for index in order[start : start + batch]]
-            offset = self.plan.advance(offset)
+        epoch, order = self.epoch, self.plan.order(self.epoch)
+        again = None if self.plan.classes is None else times(order)
+        for part in self.plan.slices(self.rank, self.offset):
+            before = [0] * len(order[part]) if again is None else again[part]
+            pairs = zip(order[part], before, strict=True)
+            yield [(epoch, int(i), int(n)) if n else (epoch, int(i)) for i, n in pairs]
 
     def __len__(self) -> int:
         return self.plan.steps(self.offset) * self.plan.accumulate

@@ -58,8 +58,17 @@ def generators_kept() -> Iterator[None]:
         torch.set_rng_state(torch_)
 
 
+def seed_host(*entropy: int) -> None:
+    """Seed the host's generators alone; those of devices stay as they are."""
+    first, second = (int(word) for word in np.random.SeedSequence(entropy).generate_state(2))
+    random.seed(first)
+    np.random.seed(second)
+    torch.default_generator.manual_seed(first << 32 | second)
+
+
 class SeededItems(Dataset[Any]):
-    """A data set whose augmentation depends on (seed, epoch, index) alone.
+    """A data set whose augmentation depends on (seed, epoch, index) alone; of a sample that comes
+    again in an epoch, on the time, too.
 
     So it is the same with any number of loader processes, however far they run ahead, and after a
     resume.
@@ -75,12 +84,6 @@ class SeededItems(Dataset[Any]):
         with generators_kept():
             return [self._item(*key) for key in keys]
 
-    def _item(self, epoch: int, index: int) -> Any:
-        first, second = (
-            int(word)
-            for word in np.random.SeedSequence((self.seed, epoch, index)).generate_state(2)
-        )
-        random.seed(first)
-        np.random.seed(second)
-        torch.default_generator.manual_seed(first << 32 | second)
+    def _item(self, epoch: int, index: int, *time: int) -> Any:
+        seed_host(self.seed, epoch, index, *time)
         return self.dataset[index]

@@ -39,6 +39,10 @@ def register_modalities() -> Iterable[Modality]:
         suffixes="onlay_image.data.suffixes:SUFFIXES",
         summary="photographs and other pictures, (B, C, H, W)",
         preprocessing="onlay_image.data.facts:ImageFacts",
+        mixes={
+            "mixup": "onlay_image.data.mixing:mixup",
+            "cutmix": "onlay_image.data.mixing:cutmix",
+        },
         viewer="onlay_image.viewer:view",
     )
 

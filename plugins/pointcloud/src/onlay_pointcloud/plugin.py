@@ -28,6 +28,7 @@ def register_modalities() -> Iterable[Modality]:
         preprocessing="onlay_pointcloud.data.facts:CloudFacts",
         suffixes=SUFFIXES,
         summary="point clouds, and meshes that points are sampled on, (B, N, 3)",
+        mixes={"cutmix": "onlay_pointcloud.data.mixing:cutmix"},
         viewer="onlay_pointcloud.viewer:view",
     )
 

@@ -56,6 +56,22 @@ class TrainConfig(Config):
     """Leave biases and one-dimensional tensors without weight decay."""
     opt_betas: tuple[float, float] = (0.9, 0.999)
     """AdamW's decay rates of the gradient's first and second moment."""
+    mixup: NonNegativeFloat = 0.0
+    """Alpha of mixup: whole batches are blended with themselves in another order, with shares from
+    Beta(alpha, alpha), and so are their targets; 0: off."""
+    cutmix: NonNegativeFloat = 0.0
+    """Alpha of cutmix, which puts a part of another input in (a box of a picture, the neighbours of
+    a point of a cloud); 0: off."""
+    mixup_prob: float = Field(default=1.0, ge=0, le=1)
+    """Share of the batches that are mixed, where `mixup` or `cutmix` is on."""
+    mixup_switch_prob: float = Field(default=0.5, ge=0, le=1)
+    """Share of cutmix among these, where both are on."""
+    mixup_off_epoch: NonNegativeInt = 0
+    """Epochs after which nothing is mixed any more; 0: mixed to the end."""
+    sampler: Literal["shuffle", "balanced"] = "shuffle"
+    """`shuffle`: every sample once an epoch; `balanced`: every class equally often. Its epoch is as
+    long; a class that has fewer samples than its share repeats them, each time augmented anew, one
+    that has more shows a part of them, another one each epoch."""
     clip_grad: PositiveFloat | None = 1.0
     """Largest global norm of the gradient; null does not clip."""
     model_ema_decay: float | None = Field(default=None, gt=0, lt=1)

@@ -32,10 +32,14 @@ class Images(Dataset[tuple[Tensor, Any]]):
         *,
         fit: Callable[[Layers], Tensor],
         chance: Callable[[Tensor], Tensor] | None = None,
+        erase: Callable[[Tensor], Tensor] | None = None,
+        plain: Images | None = None,
     ) -> None:
         self.sources, self.targets = sources, targets
         self.reading, self.normalize = Reading.of(facts), Normalize(facts)
-        self.fit, self.chance = fit, chance
+        self.fit, self.chance, self.erase = fit, chance, erase
+        self.plain = plain
+        """The same pictures as in evaluation, where these are changed by chance."""
         self.kept: dict[int, Tensor] = {}
         self.kept_bytes = 0
 
@@ -46,7 +50,10 @@ class Images(Dataset[tuple[Tensor, Any]]):
         pixels = self._pixels(index)
         if self.chance is not None:
             pixels = self.chance(pixels)
-        return self.normalize(pixels), self.targets[index]
+        picture = self.normalize(pixels)
+        if self.erase is not None:
+            picture = self.erase(picture)
+        return picture, self.targets[index]
 
     def _pixels(self, index: int) -> Tensor:
         if index in self.kept:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from onlay.config.base import Config
 
@@ -16,6 +17,12 @@ Window = tuple[float, float]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Deviation = Annotated[float, Field(gt=0)]
 
+
+Jitter = Annotated[float, Field(ge=0)]
+Hue = Annotated[float, Field(ge=0, le=0.5)]
+RAND = re.compile(r"rand(-(m(10|\d)(\.\d+)?|n\d+|mstd\d+(\.\d+)?|inc1))*")
+"""timm's words for RandAugment; `inc1`, stronger with m, is what all of torchvision's changes
+are."""
 
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
@@ -71,6 +78,35 @@ class ImagePreprocess(Config):
     """While training: `flip` mirrors half of the images; `crop_flip` crops anywhere instead of in
     the centre and mirrors (FGVC); `random_resized_crop` also varies scale and shape, and
     mirrors."""
+
+    aa: str | None = None
+    """While training, after `augment`: changes of colour and geometry by chance. `trivialaugment`
+    is TrivialAugment; `rand-m9-n2` RandAugment in timm's words, n changes of magnitude m from 0 to
+    10, by default 10, and -mstd0.5 draws m for each change of a picture with that deviation. The
+    changes and their ranges are torchvision's (`RandAugment` with magnitudes up to 10), what leaves
+    the picture is black. For 1 or 3 channels."""
+
+    color_jitter: Jitter | tuple[Jitter, Jitter, Jitter] | tuple[Jitter, Jitter, Jitter, Hue] = 0.0
+    """While training: brightness, contrast and saturation change by factors of 1 - x to 1 + x, one
+    x for all or one for each, and a fourth that shifts the hue, up to 0.5; 0: none. Also beside
+    `aa`. For 1 or 3 channels."""
+
+    reprob: float = Field(default=0.0, ge=0, le=1)
+    """While training: share of the pictures of which a box of 2 to 33 % of the area is erased
+    (random erasing), after normalisation."""
+
+    remode: Literal["const", "rand", "pixel"] = "pixel"
+    """What is erased becomes: 0, the mean colour; one normal colour; normal noise."""
+
+    recount: PositiveInt = 1
+    """Boxes to erase at most; together they have the area of one."""
+
+    @field_validator("aa")
+    @classmethod
+    def _known_changes(cls, aa: str | None) -> str | None:
+        if aa is None or aa == "trivialaugment" or RAND.fullmatch(aa):
+            return aa
+        raise ValueError("must be `trivialaugment`, or RandAugment such as `rand-m9-n2-mstd0.5`")
 
     @model_validator(mode="after")
     def _one_window(self) -> Self:

@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torchvision.transforms import Compose
+
 from onlay.data import Splits, Whole
 from onlay.reading.judging import whole
 from onlay.reading.layouts import Layout
 from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing, targets
+from onlay_image.data.chance import changes, erasing
 from onlay_image.data.config import ImageData, ImageFilesConfig
 from onlay_image.data.images import Images
 from onlay_image.data.pictures import check_pictures
+from onlay_image.data.preparing import ImagePreprocess
 from onlay_image.data.preprocess import geometry, resolve, training_steps
 from onlay_image.data.reading import Reading
 
@@ -41,9 +45,8 @@ def make_splits(
     found = listed(listing, config, NOUN, labels)
     listing, labels = found.listing, found.labels
     _check_files(listing.parts(), Reading.of(facts))
-    fit, chance = training_steps(facts, config.preprocess.augment)
     return Splits(
-        train=_images(listing.train, labels, facts, fit, chance),
+        train=_training(listing.train, labels, facts, config.preprocess),
         validation=_images(listing.val, labels, facts, geometry(facts)) if listing.val else None,
         test=_images(listing.test, labels, facts, geometry(facts)) if listing.test else None,
         labels=labels,
@@ -80,12 +83,26 @@ def _check_files(parts: Mapping[str, Sequence[Item]], reading: Reading) -> None:
     check_pictures([item.source for item in items if isinstance(item.source, Path)], reading)
 
 
+def _training(
+    items: Sequence[Item], labels: Sequence[str], facts: Mapping[str, Any], config: ImagePreprocess
+) -> Images:
+    """Pictures that chance changes, as far as that is asked for."""
+    fit, chance = training_steps(facts, config.augment)
+    steps = [chance, *changes(config, facts["in_chans"])]
+    steps = [step for step in steps if step is not None]
+    return _images(
+        items,
+        labels,
+        facts,
+        fit,
+        chance=Compose(steps) if steps else None,
+        erase=erasing(config),
+        plain=_images(items, labels, facts, geometry(facts)),
+    )
+
+
 def _images(
-    items: Sequence[Item],
-    labels: Sequence[str],
-    facts: Mapping[str, Any],
-    fit: Any,
-    chance: Any = None,
+    items: Sequence[Item], labels: Sequence[str], facts: Mapping[str, Any], fit: Any, **more: Any
 ) -> Images:
     sources = [item.source for item in items]
-    return Images(sources, targets(items, labels), facts, fit=fit, chance=chance)
+    return Images(sources, targets(items, labels), facts, fit=fit, **more)

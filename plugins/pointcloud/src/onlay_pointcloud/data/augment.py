@@ -49,8 +49,35 @@ def rotation(angle: Tensor, axis: str) -> Tensor:
     return torch.stack(rows[axis]).view(3, 3)
 
 
+def jitter(
+    points_N3: Tensor, generator: torch.Generator | None = None, *, sigma: float, clip: float
+) -> Tensor:
+    """Normal noise of deviation `sigma` on every coordinate, cut off at `clip`."""
+    noise = torch.empty_like(points_N3).normal_(0, sigma, generator=generator)
+    return points_N3 + noise.clamp_(-clip, clip)
+
+
+def dropped(points: int, ratio: float) -> Tensor:
+    """Indices (N,) of a cloud that loses a share U(0, `ratio`) of its points by chance; the first
+    point stands in the place of each."""
+    index = torch.arange(points)
+    return index.masked_fill_(torch.rand(points) < ratio * torch.rand(()), 0)
+
+
 def chosen(config: CloudPreprocess) -> Augment | None:
-    """What `augment` names, or `None`."""
+    """What `augment` names and the jitter behind it, or `None`."""
+    moved = _moves(config)
+    if not config.jitter_sigma:
+        return moved
+    noise = partial(jitter, sigma=config.jitter_sigma, clip=config.jitter_clip)
+    return noise if moved is None else partial(_after, moved, noise)
+
+
+def _after(first: Augment, then: Augment, points_N3: Tensor) -> Tensor:
+    return then(first(points_N3))
+
+
+def _moves(config: CloudPreprocess) -> Augment | None:
     if config.augment == "rotate":
         return partial(rotate, axis=config.rotate_axis)
     return {"none": None, "scale_translate": scale_translate, "isotropic": isotropic}[

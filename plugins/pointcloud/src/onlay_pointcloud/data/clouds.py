@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from onlay_pointcloud.data.augment import Augment, scale_translate
+from onlay_pointcloud.data.augment import Augment, dropped, scale_translate
 from onlay_pointcloud.data.kept import Kept
 from onlay_pointcloud.data.preprocess import Loader, Source
 from onlay_pointcloud.data.sampling import drawn, farthest, fixed, pool_size
@@ -48,10 +48,16 @@ class Labelled:
 
 class TrainingClouds(Dataset[tuple[Tensor, Any]]):
     """Items `(cloud (M, 3) float32, target)`: random points, changed by `augment`, drawn from
-    torch's global generator."""
+    torch's global generator; up to a share `drop` of them is lost."""
 
-    def __init__(self, clouds: Labelled, augment: Augment | None) -> None:
+    def __init__(self, clouds: Labelled, augment: Augment | None, *, drop: float = 0.0) -> None:
         self.clouds, self.augment, self.kept = clouds, augment, Kept(clouds.pool)
+        self.drop, self.targets = drop, clouds.targets
+
+    @property
+    def plain(self) -> Dataset[tuple[Tensor, int]]:
+        """The same clouds as in evaluation."""
+        return Clouds(self.clouds)
 
     def __len__(self) -> int:
         return len(self.clouds.sources)
@@ -64,6 +70,8 @@ class TrainingClouds(Dataset[tuple[Tensor, Any]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Any]:
         pool = self.kept[index]
         cloud = pool[drawn(len(pool), self.clouds.npoints)]
+        if self.drop:
+            cloud = cloud[dropped(len(cloud), self.drop)]
         return _moved(cloud, self.augment), self.clouds.targets[index]
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import NonNegativeInt, PositiveInt, StrictInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    StrictInt,
+    model_validator,
+)
 
 from onlay.config.base import Config
 from onlay.config.data import FilesConfig, ListedConfig, TableConfig, ValidationConfig
@@ -34,6 +42,18 @@ class CloudPreprocess(Config):
 
     rotate_axis: Literal["y", "z"] = "y"
     """The vertical axis: y in the published data, z in most of what sensors record."""
+
+    jitter_sigma: NonNegativeFloat = 0.0
+    """While training, after `augment`: deviation of normal noise on every coordinate; published
+    code of PointNet++ has 0.01. 0: none."""
+
+    jitter_clip: PositiveFloat = 0.05
+    """The largest size of this noise."""
+
+    dropout_ratio: float = Field(default=0.0, ge=0, lt=1)
+    """While training: the largest share of points that a cloud loses. The share is drawn from U(0,
+    `dropout_ratio`), and in the place of each lost point stands the first one, as in published code
+    of PointNet++, which has 0.875. 0: none."""
 
     columns: tuple[Column, Column, Column] | None = None
     """The columns that are x, y and z, by their names or by their numbers, the first of which is 0,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from onlay_pointcloud.data.augment import Augment
+from onlay_pointcloud.data.augment import Augment, dropped
 from onlay_pointcloud.data.kept import Kept
 from onlay_pointcloud.data.preprocess import Loader
 from onlay_pointcloud.data.sampling import drawn, farthest, fixed, pool_size
@@ -73,16 +73,20 @@ Item = tuple[Tensor, Tensor]
 
 
 class TrainingParts(Dataset[Item]):
-    """Items of random points, changed by `augment`."""
+    """Items of random points, changed by `augment`; up to a share `drop` of them is lost."""
 
-    def __init__(self, files: PartFiles, augment: Augment | None) -> None:
+    def __init__(self, files: PartFiles, augment: Augment | None, *, drop: float = 0.0) -> None:
         self.files, self.augment, self.kept = files, augment, Kept(files.pool)
+        self.drop = drop
 
     def __len__(self) -> int:
         return len(self.files.paths)
 
     def __getitem__(self, index: int) -> Item:
-        return self.files.item(self.files.draw(self.kept[index]), index, self.augment)
+        labelled_M4 = self.files.draw(self.kept[index])
+        if self.drop:
+            labelled_M4 = labelled_M4[dropped(len(labelled_M4), self.drop)]
+        return self.files.item(labelled_M4, index, self.augment)
 
 
 class Parts(Dataset[Item]):

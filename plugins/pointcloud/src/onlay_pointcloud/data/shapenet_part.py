@@ -75,7 +75,11 @@ def build(config: ShapeNetPartConfig, input_spec: Mapping[str, Any], seed: int) 
         Parts(_files(part, facts, config)) if part else None for part in (listing.val, listing.test)
     )
     return Splits(
-        train=TrainingParts(_files(listing.train, facts, config), chosen(config.preprocess)),
+        train=TrainingParts(
+            _files(listing.train, facts, config),
+            chosen(config.preprocess),
+            drop=config.preprocess.dropout_ratio,
+        ),
         validation=val,
         test=test,
         labels=LABELS,

@@ -44,7 +44,11 @@ def make_splits(
     found = listed(listing, config, NOUN, labels)
     listing, labels = found.listing, found.labels
     load = Loader(facts)
-    train = TrainingClouds(_labelled(listing.train, labels, load), chosen(config.preprocess))
+    train = TrainingClouds(
+        _labelled(listing.train, labels, load),
+        chosen(config.preprocess),
+        drop=config.preprocess.dropout_ratio,
+    )
     val = Clouds(_labelled(listing.val, labels, load)) if listing.val else None
     test = Clouds(_labelled(listing.test, labels, load)) if listing.test else None
     _read_at_once([part for part in (train, val, test) if part is not None], load.left_out)
