@@ -78,6 +78,11 @@ def register_commands() -> Iterable[Command]:
         summary="Tell the class of files with a trained adapter",
     )
     yield Command(
+        name="embed",
+        command="onlay.cli.embed:embed",
+        summary="Write vectors of files, from a trained adapter's backbone",
+    )
+    yield Command(
         name="inspect",
         command="onlay.cli.inspect:inspect",
         summary="Draw what an adapter does to one file",
