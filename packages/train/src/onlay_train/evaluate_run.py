@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
 
 from onlay.bundle import load
 from onlay.bundle.reading import read_manifest
@@ -16,6 +19,7 @@ from onlay_train.engine import loader_workers, make_accelerator
 from onlay_train.evaluation import Evaluation
 from onlay_train.folder import RunFolder
 from onlay_train.judged import judged
+from onlay_train.knn import knn_top1, vectors_of
 from onlay_train.loaders import size
 from onlay_train.voting import Voted, Voter
 
@@ -41,11 +45,13 @@ def evaluate_run(
     split: str | None = None,
     overrides: Iterable[str] = (),
     votes: int = 0,
+    knn: int = 0,
 ) -> Judgement:
     """Judge the run's own data, by default their test part, or other ones, by default all of them.
 
     With `votes` metrics are those of the mean over so many ballots (see `onlay_train.voting`),
-    under names of their own: `voted_top1`.
+    under names of their own: `voted_top1`. With `knn` it is `knn_top1` alone, of so many nearest
+    neighbours in the run's own training part.
 
     Raises:
         RunError: the folder is no finished run.
@@ -72,6 +78,12 @@ def evaluate_run(
     workers = loader_workers(config.train, accelerator.device, accelerator.num_processes)
     called = accelerator.prepare_model(model, evaluation_mode=True)
     batch_size = config.train.eval_batch_size
+    if knn:
+        sizes = {"batch_size": batch_size, "workers": workers}
+        memory, notes = _memory(own, model.built.input_spec, host)
+        parts = [vectors_of(model, each, **sizes) for each in (memory, part)]
+        metrics = {"knn_top1": knn_top1(*parts, neighbours=knn)}
+        return Judgement(metrics, size(part), found.split, found.what, (*found.notes, *notes))
     if votes:
         part, called = Voted(part, votes, config.data.name), Voter(called)
         batch_size = max(1, batch_size // votes)
@@ -81,6 +93,17 @@ def evaluate_run(
         metrics = {f"voted_{name}": value for name, value in metrics.items()}
     host.evaluated(model, found.split, metrics)
     return Judgement(metrics, size(part), found.split, found.what, found.notes)
+
+
+def _memory(own: RunConfig, input_spec: Any, host: PluginHost) -> tuple[Dataset[Any], list[str]]:
+    """The run's own training part, as it is shown in evaluation if it can be."""
+    build = host.load("dataset", own.data.name, "build")
+    train = build(own.data, input_spec, own.train.seed).train
+    plain = getattr(train, "plain", None)
+    if plain is not None:
+        return plain, []
+    told = f"the training part of `{own.data.name}` has no `plain` view: it is taken as in training"
+    return train, [told]
 
 
 def _configs(path: Path, overrides: Sequence[str], host: PluginHost) -> tuple[RunConfig, RunConfig]:

@@ -9,6 +9,7 @@ import click
 
 from onlay.cli.options import with_host
 from onlay.cli.settings import TakesSettings
+from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay_train.commands.train import silent_elsewhere
 
@@ -26,6 +27,12 @@ from onlay_train.commands.train import silent_elsewhere
     type=click.IntRange(min=2),
     help="Judge the mean of the outputs on so many changed views of each input.",
 )
+@click.option(
+    "--knn",
+    type=click.IntRange(min=1),
+    help="Judge the features alone: the vote of so many nearest neighbours among those of the"
+    " training part.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_host
 def evaluate(
@@ -34,18 +41,22 @@ def evaluate(
     overrides: tuple[str, ...],
     split: str | None,
     votes: int | None,
+    knn: int | None,
     as_json: bool,
 ) -> None:
     """Evaluate the bundle of a finished run: onlay eval RUN [KEY=VALUE...]
 
     Overrides change the run's configuration, its data for example: of data.path=other/photographs
     all is judged, whatever its layout, for the run has seen none of it. Metrics that were voted on
-    have names of their own, such as voted_top1, and stand alone.
+    have names of their own, such as voted_top1, and stand alone; so has knn_top1.
     """
+    _refuse_both(votes, knn, split)
     with silent_elsewhere():
         from onlay_train.evaluate_run import evaluate_run
 
-        found = evaluate_run(run, host, split=split, overrides=overrides, votes=votes or 0)
+        found = evaluate_run(
+            run, host, split=split, overrides=overrides, votes=votes or 0, knn=knn or 0
+        )
     if as_json:
         voted = {"votes": votes} if votes else {}
         facts = {"run": str(run), "split": found.split, "samples": found.samples}
@@ -59,3 +70,10 @@ def evaluate(
     for name, value in found.metrics.items():
         shown = f"{value:.4f}" if name.endswith("loss") else f"{100 * value:.2f} %"
         click.echo(f"  {name:<{width}} {shown:>10}")
+
+
+def _refuse_both(votes: int | None, knn: int | None, split: str | None) -> None:
+    if votes and knn:
+        raise ConfigError("`--knn` judges the features, `--votes` the outputs: ask for one of them")
+    if knn and split == "train":
+        raise ConfigError("`--knn` has the training part as its memory: judge another part")
