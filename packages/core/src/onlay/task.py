@@ -51,7 +51,9 @@ class PartsPrediction:
 
 
 Answer = Prediction | PartsPrediction
-"""What a head says of one input; `words` and `ranked` are common to all."""
+"""What a head says of one input; `words` and `ranked` are common to all. One may say itself how it
+is shown: `line() -> str`, and `cells(top)`, `row(top)` and `record(top)`, mappings for a table, for
+`--csv` and for `--json`; `top` is how many of a ranking are wanted."""
 
 
 class TaskHead(Protocol):

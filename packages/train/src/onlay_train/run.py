@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
 
+_NOUNS = {"labels": "labels", "numbers": "numbers"}
+"""What the names of targets are called, where they are no classes."""
+
+
 def train(config: RunConfig, host: PluginHost, *, console: Console | None = None) -> Summary:
     """Train what a resolved configuration describes, or go on where an earlier start left off.
 
@@ -96,10 +100,11 @@ def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:
     """What is about to be trained, on what."""
     parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = ", ".join(f"{size(part):,} {name}" for name, part in parts.items() if part is not None)
+    noun = _NOUNS.get(splits.targets, "classes")
     return "\n".join(
         [
             f"{config.method.name} on {model.built.label}: {model.trainable_report()}",
-            f"{config.data.name}: {counts}; {len(splits.labels)} classes",
+            f"{config.data.name}: {counts}; {len(splits.labels)} {noun}",
             *splits.facts.get("notes", ()),
         ]
     )

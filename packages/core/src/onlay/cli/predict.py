@@ -119,6 +119,8 @@ def _ranked(answer: Answer, top: int | None) -> list[tuple[str, float]]:
 def _record(path: Path, answer: Answer, top: int | None) -> dict[str, Any]:
     from onlay.task import PartsPrediction
 
+    if own := getattr(answer, "record", None):
+        return {"path": str(path), **own(top)}
     ranked = dict(_ranked(answer, top))
     if isinstance(answer, PartsPrediction):
         points = {"parts": answer.parts, "points": answer.points}
@@ -136,7 +138,18 @@ def _shown(answers: Answers, top: int | None) -> tuple[tuple[str, str], Rows]:
     return answers[0][1].words, [(str(path), _ranked(answer, count)) for path, answer in answers]
 
 
+def _own_rows(answers: Answers, form: str, top: int | None) -> list[dict[str, Any]]:
+    """A row for each answer that says itself how it is shown; else nothing."""
+    asked = [(path, getattr(answer, form, None)) for path, answer in answers]
+    return [{"path": str(path), **own(top)} for path, own in asked if own is not None]
+
+
 def _print_csv(answers: Answers, top: int | None) -> None:
+    if own := _own_rows(answers, "row", top):
+        writer = csv.DictWriter(sys.stdout, list(own[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(own)
+        return
     (what, number), rows = _shown(answers, top)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     most = max(len(ranked) for _, ranked in rows)
@@ -152,6 +165,13 @@ def _print_table(answers: Answers, top: int | None) -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
+    if own := _own_rows(answers, "cells", top):
+        columns = list(dict.fromkeys(name for row in own for name in row if name != "path"))
+        found = Table(Column("file", overflow="fold"), *map(escape, columns))
+        for row in own:
+            found.add_row(*(escape(row.get(name, "")) for name in ("path", *columns)))
+        Console().print(found)
+        return
     (what, number), rows = _shown(answers, top)
     more = ["then"] if max(len(ranked) for _, ranked in rows) > 1 else []
     table = Table(Column("file", overflow="fold"), what, number, *more)

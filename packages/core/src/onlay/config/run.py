@@ -73,7 +73,9 @@ class RunConfig(Config):
             _registered("dataset", _name(block), host),
             _registered("task", task, host),
         )
-        if None in (dataset, learns) or block.get("targets") is not None:
+        if dataset is None or learns is None or not isinstance(block, Mapping):
+            return data
+        if block.get("targets") is not None:
             return data
         if "targets" not in dataset.config.model_fields:
             return data

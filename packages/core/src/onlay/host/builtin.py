@@ -37,7 +37,7 @@ def register_methods() -> Iterable[Method]:
 
 @hookimpl
 def register_tasks() -> Iterable[Task]:
-    """Classification."""
+    """A class, or several labels, for an input as a whole."""
     yield Task(
         name="classification",
         config="onlay.tasks.config:ClassificationConfig",
@@ -51,6 +51,20 @@ def register_tasks() -> Iterable[Task]:
             {"hidden": [8], "hidden_norm": "batch", "dropout": 0.5, "zero_head": True},
             {"class_weights": "balanced", "label_smoothing": 0.1},
         ),
+    )
+
+    yield Task(
+        name="multilabel",
+        config="onlay.tasks.config:MultilabelConfig",
+        build="onlay.tasks.multilabel:build",
+        summary="any number of labels for each input",
+        targets="labels",
+        examples=(
+            {},
+            {"loss": "focal", "label_smoothing": 0.1},
+            {"loss": "asymmetric", "pos_weight": "balanced"},
+        ),
+        example="onlay.tasks.examples:several_labels",
     )
 
 

@@ -70,13 +70,18 @@ def write(
 def _record(observations: Sequence[Observation], index: int) -> Record:
     seen = observations[index]
     others = [other for other in observations if other is not seen]
-    first, share = next(iter(seen.prediction.ranked.items()))
+    line = getattr(seen.prediction, "line", None)
     return {
         "name": seen.source.name,
-        "prediction": f"{first}, {100 * share:.0f} %",
+        "prediction": line() if line else _first(seen.prediction.ranked),
         "signals": signals(seen.signals, [s for other in others for s in other.signals]),
         "pictures": pictures(seen.pictures),
     }
+
+
+def _first(ranked: Mapping[str, float]) -> str:
+    name, share = next(iter(ranked.items()))
+    return f"{name}, {100 * share:.0f} %"
 
 
 def _heading(record: Record) -> str:

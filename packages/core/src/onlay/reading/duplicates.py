@@ -50,7 +50,7 @@ def settled(listing: Listing, mode: str, noun: str) -> Listing:
         hint = "`data.duplicates=drop` leaves such files out"
         return replace(listing, notes=(*listing.notes, *(f"warning: {t}; {hint}" for t in told)))
     dropped = {id(one.item) for group in groups for one in _surplus(group)}
-    kept = {
+    kept: dict[str, Any] = {
         part: [item for item in items if id(item) not in dropped]
         for part, items in listing.parts().items()
     }

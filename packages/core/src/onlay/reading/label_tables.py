@@ -130,7 +130,9 @@ class LabelTable:
         notes: list[str],
         columns: TargetColumns | None,
     ) -> Layout:
-        facts = {} if columns is None else {"targets": columns.kind, "names": columns.order}
+        facts: dict[str, Any] = (
+            {} if columns is None else {"targets": columns.kind, "names": columns.order}
+        )
         if places["split"] is None:
             items = self._items(rows, config, columns)
             return Layout({WHOLE: items}, tuple(notes), **facts)

@@ -1,1 +1,1 @@
-"""The tasks that core brings: classification."""
+"""The tasks that core brings: classification and several labels."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from onlay.config.base import Config
 
@@ -58,3 +65,51 @@ class ClassificationConfig(PooledConfig):
     """Weight of each class in the loss: `balanced` is n / (classes · n_class) over the training
     part, a list gives one weight for each class in the order of the labels. The loss of a step is
     the weighted mean over all of its samples, over accumulated batches and processes."""
+
+
+class MultilabelConfig(PooledConfig):
+    """Any number of labels for each input: pooled features, hidden layers if any, one linear layer,
+    a sigmoid for each label."""
+
+    name: Literal["multilabel"] = "multilabel"
+    """This task."""
+    loss: Literal["bce", "focal", "asymmetric"] = "bce"
+    """Of each label: `bce`, binary cross-entropy; `focal` (Lin et al. 2017), which looks at what is
+    found hard; `asymmetric` (Ridnik et al. 2021), which forgets the many labels that are rightly
+    absent. The loss is the mean over all labels that are known."""
+    alpha: Annotated[float, Field(gt=0, lt=1)] | None = 0.25
+    """Of `focal`: the weight of labels that are there; that of the others is 1 - alpha. Null: 1 for
+    both."""
+    gamma: NonNegativeFloat = 2.0
+    """Of `focal`: a label that is found with probability p counts (1 - p)^gamma."""
+    gamma_neg: NonNegativeFloat = 4.0
+    """Of `asymmetric`: as `gamma`, for labels that are not there."""
+    gamma_pos: NonNegativeFloat = 1.0
+    """Of `asymmetric`: as `gamma`, for labels that are there; its authors take 0 for MS-COCO."""
+    clip: float = Field(default=0.05, ge=0, lt=1)
+    """Of `asymmetric`: subtracted from the probability of labels that are not there, so that what
+    is below counts nothing."""
+    pos_weight: Literal["none", "balanced"] | tuple[PositiveFloat, ...] = "none"
+    """Weight of the inputs that have a label beside those that have it not: `balanced` is their
+    number without over their number with it in the training part, a list gives one for each
+    label."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Targets are s/2 and 1 - s/2 instead of 0 and 1."""
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """An input has the labels whose probability is at least this, in answers and metrics."""
+
+    @model_validator(mode="after")
+    def _of_the_loss(self) -> Self:
+        for name, loss in _ONLY_FOR.items():
+            changed = getattr(self, name) != type(self).model_fields[name].default
+            if changed and self.loss != loss:
+                raise ValueError(
+                    f"`{name}` belongs to `loss: {loss}`, and the loss is `{self.loss}`"
+                )
+        return self
+
+
+_ONLY_FOR = {
+    **dict.fromkeys(("alpha", "gamma"), "focal"),
+    **dict.fromkeys(("gamma_neg", "gamma_pos", "clip"), "asymmetric"),
+}

@@ -1,0 +1,60 @@
+"""What a head says that finds any number of labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class LabelsAnswer:
+    """The labels whose probability reaches the threshold, and the probability of every label."""
+
+    words: ClassVar[tuple[str, str]] = ("label", "probability")
+
+    probabilities: dict[str, float]
+    """The likeliest first."""
+    threshold: float = 0.5
+
+    @property
+    def ranked(self) -> dict[str, float]:
+        """Every label, the likeliest first."""
+        return self.probabilities
+
+    @property
+    def labels(self) -> dict[str, float]:
+        """Those that the input has, with their probabilities, the likeliest first."""
+        return {name: p for name, p in self.probabilities.items() if p >= self.threshold}
+
+    def line(self) -> str:
+        """`cat 93 %, red 61 %`; `no label` where none reaches the threshold."""
+        found = (f"{name} {100 * p:.0f} %" for name, p in self.labels.items())
+        return ", ".join(found) or "no label"
+
+    def cells(self, top: int | None = None) -> dict[str, str]:
+        """All labels that it has under `labels`; of those that it has not, only as many as are
+        asked for, under `then`."""
+        shown = {"labels": _listed(self.labels) or "-"}
+        rest = islice(self.probabilities.items(), len(self.labels), max(len(self.labels), top or 0))
+        then = _listed(dict(rest))
+        return shown | ({"then": then} if then else {})
+
+    def row(self, top: int | None = None) -> dict[str, str]:
+        """`labels`, apart by bars, and the probability of each of all labels under its name."""
+        ranked = islice(self.probabilities.items(), top)
+        each = {f"probability of {name}": f"{p:.6f}" for name, p in sorted(ranked)}
+        return {"labels": "|".join(self.labels), **each}
+
+    def record(self, top: int | None = None) -> dict[str, Any]:
+        """`labels`, `threshold` and `probabilities`, by default of every label."""
+        ranked = dict(islice(self.probabilities.items(), top))
+        return {
+            "labels": list(self.labels),
+            "threshold": self.threshold,
+            "probabilities": ranked,
+        }
+
+
+def _listed(ranked: dict[str, float]) -> str:
+    return ", ".join(f"{name} {100 * p:.1f} %" for name, p in ranked.items())
