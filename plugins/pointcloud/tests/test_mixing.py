@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from onlay_pointcloud.data.augment import chosen, dropped, jitter
-from onlay_pointcloud.data.config import CloudPreprocess
+from onlay_pointcloud.data.config import CloudPreprocess, ShapesConfig
 from onlay_pointcloud.data.mixing import cutmix
+from onlay_pointcloud.data.shapes import build
 
 
 def test_a_neighbourhood_comes_as_it_is_and_counts_as_much_as_it_has_points() -> None:
@@ -55,3 +58,17 @@ def test_lost_points_become_the_first_one() -> None:
     assert 0.4 < lost.max() < 0.55
     assert 0.2 < lost.mean() < 0.3
     assert all(((i == 0) | (i == torch.arange(1000))).all() for i in indices)
+
+
+def test_a_training_part_loses_points_and_its_plain_view_does_not() -> None:
+    spec = {"npoints": 256, "groups": 16, "group_size": 8, "normalize": "unit_sphere"}
+    sizes = {"train_size": 2, "val_size": 0, "test_size": 1}
+    config = ShapesConfig(**sizes, preprocess=CloudPreprocess(dropout_ratio=0.9))  # type: ignore[arg-type]
+    train: Any = build(config, spec, 0).train
+    torch.manual_seed(0)
+    cloud, plain = train[0][0], train.plain[0][0]
+    assert cloud.shape == plain.shape == (256, 3)
+    assert len(cloud.unique(dim=0)) < 230
+    assert len(plain.unique(dim=0)) == 256
+    assert torch.equal(plain, train.plain[0][0])
+    assert len(train.targets) == 2

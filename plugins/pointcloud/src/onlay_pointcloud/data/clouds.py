@@ -52,10 +52,10 @@ class TrainingClouds(Dataset[tuple[Tensor, Any]]):
 
     def __init__(self, clouds: Labelled, augment: Augment | None, *, drop: float = 0.0) -> None:
         self.clouds, self.augment, self.kept = clouds, augment, Kept(clouds.pool)
-        self.drop, self.targets = drop, clouds.targets
+        self.drop = drop
 
     @property
-    def plain(self) -> Dataset[tuple[Tensor, int]]:
+    def plain(self) -> Dataset[tuple[Tensor, Any]]:
         """The same clouds as in evaluation."""
         return Clouds(self.clouds)
 
