@@ -58,7 +58,7 @@ is shown: `line() -> str`, and `cells(top)`, `row(top)` and `record(top)`, mappi
 
 class TaskHead(Protocol):
     """An `nn.Module` on `Features`. All of its parameters train and go into the bundle under
-    `head.`."""
+    `head.`. Outputs and targets are any trees of tensors (see `onlay.batches`)."""
 
     labels: tuple[str, ...]
 
@@ -66,11 +66,11 @@ class TaskHead(Protocol):
         """Take from the data what the loss needs (class weights); once, before training."""
         ...
 
-    def __call__(self, features: Features) -> Tensor:
-        """Output of the task; classification: logits (B, classes)."""
+    def __call__(self, features: Features) -> Any:
+        """Output of the task, a tensor or a tree of them; classification: logits (B, classes)."""
         ...
 
-    def loss(self, output: Tensor, targets: Any) -> Tensor:
+    def loss(self, output: Any, targets: Any) -> Tensor:
         """Scalar loss, mean over the batch."""
         ...
 
@@ -84,12 +84,18 @@ class TaskHead(Protocol):
         `weight_of` take, too. May be left out: then inputs are not mixed (`train.mixup`)."""
         ...
 
+    def collate(self, items: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+        """Items `(input, target)` of the data set as a batch `(inputs, targets)`, in training and
+        evaluation alike; best a static method, as it is sent to a loader's processes. May be left
+        out: then it is `onlay.batches.stacked`."""
+        ...
+
     def metrics(self) -> nn.Module:
         """A fresh `torchmetrics.MetricCollection` (`update(output, targets)`); needs
         `onlay-train`."""
         ...
 
-    def predict(self, output: Tensor) -> Sequence[Answer]:
+    def predict(self, output: Any) -> Sequence[Answer]:
         """Readable answers, one for each input."""
         ...
 

@@ -20,7 +20,7 @@ from onlay_train.evaluation import Evaluation
 from onlay_train.folder import RunFolder
 from onlay_train.judged import judged
 from onlay_train.knn import knn_top1, vectors_of
-from onlay_train.loaders import size
+from onlay_train.loaders import collate_of, size
 from onlay_train.voting import Voted, Voter
 
 
@@ -87,7 +87,13 @@ def evaluate_run(
     if votes:
         part, called = Voted(part, votes, config.data.name), Voter(called)
         batch_size = max(1, batch_size // votes)
-    evaluation = Evaluation(part, accelerator, batch_size=batch_size, workers=workers)
+    evaluation = Evaluation(
+        part,
+        accelerator,
+        batch_size=batch_size,
+        workers=workers,
+        collate=collate_of(model.head),
+    )
     metrics = evaluation(called, model)
     if votes:
         metrics = {f"voted_{name}": value for name, value in metrics.items()}

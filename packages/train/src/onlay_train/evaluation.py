@@ -12,7 +12,8 @@ from torch import nn
 from torch.utils.data import Dataset
 from torchmetrics import MeanMetric
 
-from onlay_train.loaders import eval_loader, size
+from onlay.batches import rows, size_of, stacked
+from onlay_train.loaders import Collate, eval_loader, size
 from onlay_train.sampler import ShardSampler
 
 if TYPE_CHECKING:
@@ -23,7 +24,13 @@ class Evaluation:
     """One part, ready to be evaluated again and again; every process works on its share."""
 
     def __init__(
-        self, dataset: Dataset[Any], accelerator: Accelerator, *, batch_size: int, workers: int
+        self,
+        dataset: Dataset[Any],
+        accelerator: Accelerator,
+        *,
+        batch_size: int,
+        workers: int,
+        collate: Collate = stacked,
     ) -> None:
         self.accelerator = accelerator
         self.sampler = ShardSampler(
@@ -32,7 +39,9 @@ class Evaluation:
             accelerator.process_index,
             accelerator.num_processes,
         )
-        self.loader = eval_loader(dataset, self.sampler, workers=workers, device=accelerator.device)
+        self.loader = eval_loader(
+            dataset, self.sampler, workers=workers, device=accelerator.device, collate=collate
+        )
 
     @torch.no_grad()
     def __call__(
@@ -53,10 +62,11 @@ class Evaluation:
         for batch in self.loader:
             between()
             inputs, targets = send_to_device(batch, self.accelerator.device, non_blocking=True)
-            output, own = model(inputs), min(left, len(inputs))
+            output, given = model(inputs), size_of(inputs)
+            own = min(left, given)
             left -= own
-            if own < len(inputs):  # what was repeated to make the shares equal does not count
-                output, targets = output[:own], targets[:own]
+            if own < given:  # what was repeated to make the shares equal does not count
+                output, targets = rows(output, slice(own)), rows(targets, slice(own))
             if own:
                 metrics.update(output, targets)
                 loss.update(plain.head.loss(output, targets), self._weight(plain, targets, own))

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from onlay.errors import DataError
 from onlay.tasks.pooled import pooled
-from onlay_train.loaders import eval_loader, size
+from onlay_train.loaders import collate_of, eval_loader, size
 from onlay_train.sampler import ShardSampler
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def vectors_of(
     model.eval()
     found: list[Vectors] = []
     sampler = ShardSampler(size(part), batch_size)
-    for batch in eval_loader(part, sampler, workers=workers, device=device):
+    collate = collate_of(model.head)
+    for batch in eval_loader(part, sampler, workers=workers, device=device, collate=collate):
         inputs, classes = send_to_device(batch, device)
         if not isinstance(classes, Tensor) or classes.ndim != 1 or classes.is_floating_point():
             raise DataError("`--knn` needs data with one class for each input")

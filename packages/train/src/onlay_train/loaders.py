@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from onlay.batches import stacked
 from onlay.errors import OnlayError
 from onlay_train.sampler import PositionedSampler, ShardSampler
 from onlay_train.seeding import SeededItems
+
+Collate = Callable[[Sequence[Any]], Any]
+"""Items `(input, target)` -> a batch `(inputs, targets)`."""
+
+
+def collate_of(head: Any) -> Collate:
+    """The task's own, where it brings one."""
+    return getattr(head, "collate", stacked)
 
 
 def size(part: Dataset[Any]) -> int:
@@ -19,18 +28,28 @@ def size(part: Dataset[Any]) -> int:
 
 
 def train_loader(
-    dataset: Dataset[Any], sampler: PositionedSampler, *, workers: int, device: torch.device
+    dataset: Dataset[Any],
+    sampler: PositionedSampler,
+    *,
+    workers: int,
+    device: torch.device,
+    collate: Collate = stacked,
 ) -> DataLoader[Any]:
     """Batches from the sampler's epoch and offset on."""
     seed = sampler.plan.seed
-    return _loader(SeededItems(dataset, seed), sampler, seed, workers, device)
+    return _loader(SeededItems(dataset, seed), sampler, seed, workers, device, collate)
 
 
 def eval_loader(
-    dataset: Dataset[Any], sampler: ShardSampler, *, workers: int, device: torch.device
+    dataset: Dataset[Any],
+    sampler: ShardSampler,
+    *,
+    workers: int,
+    device: torch.device,
+    collate: Collate = stacked,
 ) -> DataLoader[Any]:
     """Batches of one process's share, in order."""
-    return _loader(dataset, sampler, 0, workers, device)
+    return _loader(dataset, sampler, 0, workers, device, collate)
 
 
 class _InWords(DataLoader[Any]):
@@ -47,11 +66,17 @@ class _InWords(DataLoader[Any]):
 
 
 def _loader(
-    dataset: Dataset[Any], sampler: Any, seed: int, workers: int, device: torch.device
+    dataset: Dataset[Any],
+    sampler: Any,
+    seed: int,
+    workers: int,
+    device: torch.device,
+    collate: Collate,
 ) -> DataLoader[Any]:
     return _InWords(
         dataset,
         batch_sampler=sampler,
+        collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=device.type == "cuda",

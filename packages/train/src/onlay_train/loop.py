@@ -18,6 +18,7 @@ from onlay.machine.system import replace
 from onlay_train.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from onlay_train.display import Display
 from onlay_train.folder import RunFolder
+from onlay_train.loaders import collate_of
 from onlay_train.mixing import mixing_of
 from onlay_train.parts import Parts
 from onlay_train.selection import judged_split
@@ -46,7 +47,13 @@ class Trainer:
         self.plain, self.config, self.accelerator = plain, config, accelerator
         self.host, self.folder, self.display = host, folder, Display()
         self.judged = judged_split(config, splits)
-        self.parts = Parts(splits, config, accelerator, mixing_of(plain, config, host))
+        self.parts = Parts(
+            splits,
+            config,
+            accelerator,
+            mixing_of(plain, config, host),
+            collate_of(plain.head),
+        )
         self.state = TrainingState(
             plain,
             config,

@@ -7,13 +7,14 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from onlay.batches import stacked
 from onlay.config.train import TrainConfig
 from onlay.data import Splits
 from onlay.errors import DataError, RunError
 from onlay_train.balance import classes_of
 from onlay_train.engine import loader_workers
 from onlay_train.evaluation import Evaluation
-from onlay_train.loaders import size, train_loader
+from onlay_train.loaders import Collate, size, train_loader
 from onlay_train.mixing import Mixing
 from onlay_train.sampler import Plan, PositionedSampler
 
@@ -31,6 +32,7 @@ class Parts:
         config: TrainConfig,
         accelerator: Accelerator,
         mixing: Mixing | None = None,
+        collate: Collate = stacked,
     ) -> None:
         self.mixing = mixing
         self.digest = splits.digest
@@ -52,9 +54,10 @@ class Parts:
         device = accelerator.device
         workers = loader_workers(config, device, accelerator.num_processes)
         self.sampler = PositionedSampler(self.plan, accelerator.process_index)
-        self.loader = train_loader(splits.train, self.sampler, workers=workers, device=device)
+        given: Any = {"workers": workers, "collate": collate}
+        self.loader = train_loader(splits.train, self.sampler, device=device, **given)
         self.evaluations = {
-            split: Evaluation(part, accelerator, batch_size=config.eval_batch_size, workers=workers)
+            split: Evaluation(part, accelerator, batch_size=config.eval_batch_size, **given)
             for split, part in named.items()
             if part is not None and split != "train"
         }

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from onlay.batches import mapped, stacked, tensors_of
 from onlay.errors import DataError
 from onlay_train.loaders import size
 
@@ -45,7 +46,7 @@ class Voted(Dataset[Any]):
         items = [ballot[index] for ballot in self.ballots]
         target = items[0][1]
         assert all(_same(target, other) for _, other in items), "views of one input, not of several"
-        return torch.stack([view for view, _ in items]), target
+        return stacked([view for view, _ in items]), target
 
 
 class Voter(nn.Module):
@@ -55,10 +56,17 @@ class Voter(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, views: Tensor) -> Tensor:
-        output: Tensor = self.model(views.flatten(0, 1))
-        return output.float().unflatten(0, views.shape[:2]).mean(1)
+    def forward(self, views: Tensor) -> Any:
+        output = self.model(views.flatten(0, 1))
+        return mapped(lambda leaf: _mean(leaf, views.shape[:2]), output)
+
+
+def _mean(leaf: Any, shape: torch.Size) -> Tensor:
+    if not isinstance(leaf, Tensor):
+        raise DataError("outputs of which each input has its own number have no mean over votes")
+    return leaf.float().unflatten(0, shape).mean(1)
 
 
 def _same(a: Any, b: Any) -> bool:
-    return torch.equal(a, b) if isinstance(a, Tensor) else a == b
+    pairs = zip(tensors_of(stacked([a])), tensors_of(stacked([b])), strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)

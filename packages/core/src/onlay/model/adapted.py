@@ -17,6 +17,7 @@ from onlay.anatomy import Anatomy, BuiltBackbone, Refusal
 from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.folding import fold
+from onlay.batches import tensors_of
 from onlay.errors import AnatomyError, BundleError, CannotFold
 from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
@@ -65,8 +66,9 @@ class AdaptedModel(nn.Module):
     def anatomy(self) -> Anatomy:
         return self.built.anatomy
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The task's output for a batch; classification: logits (B, classes).
+    def forward(self, inputs: Tensor) -> Any:
+        """The task's output for a batch, a tensor or a tree of them; classification: logits
+        (B, classes).
 
         Threads that call models of one backbone take turns.
         """
@@ -131,10 +133,10 @@ class AdaptedModel(nn.Module):
         inputs = self.anatomy.prepared(inputs)
         return self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels)
 
-    def _output(self, inputs: Tensor) -> Tensor:
+    def _output(self, inputs: Tensor) -> Any:
         return self.answer(self._features(inputs, getattr(self.head, "levels", ())))
 
-    def answer(self, features: Features) -> Tensor:
+    def answer(self, features: Features) -> Any:
         """The task's output from what the backbone gives, in the head's dtype."""
         own = next((p.dtype for p in self.head.parameters()), None)
         if own is None or torch.is_autocast_enabled(features.patches.device.type):
@@ -155,7 +157,7 @@ class AdaptedModel(nn.Module):
         with self._turn():  # modules keep auxiliary losses
             return self.loss_of(self(inputs), targets, share=share)
 
-    def loss_of(self, output: Tensor, targets: Any, *, share: float | Tensor = 1.0) -> Tensor:
+    def loss_of(self, output: Any, targets: Any, *, share: float | Tensor = 1.0) -> Tensor:
         """The loss of outputs that are already at hand (behind DDP, say); the task's own part of it
         is multiplied by `share`."""
         loss = self.head.loss(output, targets) * share
@@ -312,9 +314,10 @@ class AdaptedModel(nn.Module):
         modes = self.training, other.training
         self.eval(), other.eval()
         with torch.no_grad():
-            change = (self(inputs).float() - other(inputs).float()).abs().max().item()
+            pairs = zip(tensors_of(self(inputs)), tensors_of(other(inputs)), strict=True)
+            changes = [(a.float() - b.float()).abs().max().item() for a, b in pairs if a.numel()]
         self.train(modes[0]), other.train(modes[1])
-        return change
+        return max(changes, default=0.0)
 
 
 def _shortened(start: str, problems: list[str], shown: int = 4) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from onlay.anatomy import BuiltBackbone
+from onlay.batches import row
 from onlay.config import parse
 from onlay.config.base import Config
 from onlay.data import Splits
@@ -76,7 +77,7 @@ class TaskCase:
         labels, inputs, targets, facts = self.data
         torch.manual_seed(seed)
         head = build_head(self.config, self.built, labels, self.host)
-        items: Any = [(inputs[n], targets[n]) for n in range(BATCH)]
+        items: Any = [(row(inputs, n), row(targets, n)) for n in range(BATCH)]
         head.prepare(
             Splits(
                 train=items,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from onlay.batches import mapped, row, size_of, tensors_of
 from onlay.testing.checking import require
 from onlay.testing.states import apart, bits, changed, listed
 from onlay.testing.tasks.case import BATCH, TaskCase
@@ -32,16 +34,26 @@ def check_is_the_same_under_a_seed(case: TaskCase) -> None:
 
 
 def check_output_and_loss_are_finite(case: TaskCase) -> None:
-    """The output has the batch first, the loss is a scalar, both are finite, and the loss has a
-    gradient."""
+    """The output has the batch first in each of its tensors, the loss is a scalar, both are finite,
+    and the loss has a gradient."""
     head = case.moved()
     output = head(case.features(head))
-    require(len(output) == BATCH, f"the output of {BATCH} inputs is {tuple(output.shape)}")
-    require(bool(output.isfinite().all()), "the output is not finite")
+    _has_the_batch_first(output)
+    require(all(bool(t.isfinite().all()) for t in tensors_of(output)), "the output is not finite")
     loss = head.loss(output, case.targets)
     require(loss.ndim == 0, f"the loss has the shape {tuple(loss.shape)}")
     require(bool(loss.isfinite()), f"the loss is {loss.item()}")
     require(loss.requires_grad, "the loss has no gradient")
+
+
+def _has_the_batch_first(output: Any) -> None:
+    mapped(_of_the_batch, output)
+    require(size_of(output) == BATCH, f"the output of {BATCH} inputs has {size_of(output)}")
+
+
+def _of_the_batch(leaf: Any) -> None:
+    size = f"is {tuple(leaf.shape)}" if isinstance(leaf, Tensor) else f"has {len(leaf)} entries"
+    require(len(leaf) == BATCH, f"a leaf of the output of {BATCH} inputs {size}")
 
 
 def check_every_parameter_gets_a_gradient(case: TaskCase) -> None:
@@ -86,7 +98,7 @@ def check_evaluation_draws_no_random_number(case: TaskCase) -> None:
     """In evaluation two passes agree bit for bit, draw no random number and move no buffer."""
     head = case.moved()
     features, before, drawn = case.features(head), bits(head), torch.get_rng_state()
-    require(torch.equal(head(features), head(features)), "two passes differ")
+    require(_equal(head(features), head(features)), "two passes differ")
     require(torch.equal(torch.get_rng_state(), drawn), "a random number was drawn")
     require(not (names := changed(before, bits(head))), f"{names} changed")
 
@@ -98,7 +110,7 @@ def check_inputs_of_a_batch_do_not_touch(case: TaskCase) -> None:
     together = head(case.features(head))
     for index in range(BATCH):
         alone = head(case.features(head, inputs[index : index + 1]))
-        worst = apart(alone[0], together[index])
+        worst = _apart(row(alone, 0), row(together, index))
         require(worst <= CLOSE, f"the output of input {index} moves by {worst:.2g}")
         require(len(head.predict(alone)) == 1, "one input does not get one answer")
 
@@ -111,11 +123,11 @@ def check_state_round_trips(case: TaskCase) -> None:
     features = case.features(head)
     before = head(features)
     fresh.load_state_dict(head.state_dict(), strict=True)
-    require(torch.equal(fresh.eval()(features), before), "the outputs differ after loading")
+    require(_equal(fresh.eval()(features), before), "the outputs differ after loading")
     twin = copy.deepcopy(head)
     for parameter in twin.parameters():
         parameter.add_(1)
-    require(torch.equal(head(features), before), "changing a copy changes the head")
+    require(_equal(head(features), before), "changing a copy changes the head")
 
 
 @torch.no_grad()
@@ -142,12 +154,33 @@ def _is_ranked(ranked: dict[Any, Any], labels: tuple[str, ...]) -> None:
     require(numbers == sorted(numbers, reverse=True), "`ranked` is not sorted")
 
 
-def as_wished(head: Any, output: Tensor, targets: Any, direction: float) -> Tensor:
+def _equal(one: Any, other: Any) -> bool:
+    pairs = zip(tensors_of(one), tensors_of(other), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def _apart(got: Any, expected: Any) -> float:
+    pairs = zip(tensors_of(got), tensors_of(expected), strict=True)
+    return max(apart(a, b) for a, b in pairs)
+
+
+def as_wished(head: Any, output: Any, targets: Any, direction: float) -> Any:
     """The output that the loss likes best (1) or least (-1), found by following its gradient."""
-    wished = output.detach().clone().requires_grad_(True)
+    wished = changed_in(output, lambda leaf: leaf.detach().clone())
+    free = [t.requires_grad_(True) for t in tensors_of(wished) if t.is_floating_point()]
     for _ in range(STEPS):
-        _step_down(direction * head.loss(wished, targets), [wished], 0.5)
-    return wished.detach()
+        _step_down(direction * head.loss(wished, targets), free, 0.5)
+    return changed_in(wished, Tensor.detach)
+
+
+def changed_in(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The tree with each tensor changed, also those in lists."""
+    return mapped(
+        lambda leaf: (
+            change(leaf) if isinstance(leaf, Tensor) else [changed_in(x, change) for x in leaf]
+        ),
+        tree,
+    )
 
 
 def _step_down(loss: Tensor, tensors: list[Tensor], size: float) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from onlay.batches import rows
 from onlay.testing.checking import require
 from onlay.testing.tasks.case import BATCH, TaskCase
-from onlay.testing.tasks.heads import as_wished
+from onlay.testing.tasks.heads import as_wished, changed_in
 
 
 def no_metrics(case: TaskCase) -> str:
@@ -21,7 +22,7 @@ def check_metrics_hold_the_main_one(case: TaskCase) -> None:
     """`metrics` gives a fresh collection each time, with `main_metric` in it, whose values are
     finite scalars."""
     head = case.moved()
-    values = _values(head, head(case.features(head)).detach(), case.targets)
+    values = _values(head, changed_in(head(case.features(head)), Tensor.detach), case.targets)
     main = head.main_metric
     require(main in values, f"`{main}` is not among {', '.join(f'`{n}`' for n in values)}")
     for name, value in values.items():
@@ -46,14 +47,14 @@ def check_metrics_add_up(case: TaskCase) -> None:
     """A collection that sees a batch in two halves tells what one tells that sees it whole; after
     `reset` it has forgotten all."""
     head = case.moved()
-    output = head(case.features(head)).detach()
+    output = changed_in(head(case.features(head)), Tensor.detach)
     whole = _values(head, output, case.targets)
     metrics = head.metrics()
-    metrics.update(-output, case.targets)
+    metrics.update(changed_in(output, _turned), case.targets)
     metrics.reset()
     half = BATCH // 2
-    metrics.update(output[:half], case.targets[:half])
-    metrics.update(output[half:], case.targets[half:])
+    for part in (slice(half), slice(half, None)):
+        metrics.update(rows(output, part), rows(case.targets, part))
     for name, value in metrics.compute().items():
         same = bool(torch.isclose(value, whole[name], atol=1e-6).all())
         require(
@@ -61,7 +62,11 @@ def check_metrics_add_up(case: TaskCase) -> None:
         )
 
 
-def _values(head: Any, output: Tensor, targets: Any) -> dict[str, Tensor]:
+def _turned(leaf: Tensor) -> Tensor:
+    return -leaf if leaf.is_floating_point() else leaf
+
+
+def _values(head: Any, output: Any, targets: Any) -> dict[str, Tensor]:
     metrics = head.metrics()
     metrics.update(output, targets)
     return metrics.compute()
