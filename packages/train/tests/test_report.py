@@ -61,6 +61,13 @@ def test_the_table_has_every_figure() -> None:
     assert "optimistic" not in text
 
 
+def test_parts_of_a_head_are_told_apart_and_count_as_head() -> None:
+    counts = {"method": 100, "head": 5, "neck": 7, "decoder": 8, "other": 5, "backbone": 10_000}
+    summary = replace(SUMMARY, parameters=counts)
+    assert "125 = method 100 + head 5 + neck 7 + decoder 8 + other 5" in printed(summary)
+    assert (summary.trained, summary.head, summary.share) == (125, 20, 1.25)
+
+
 def test_a_choice_on_the_test_part_is_loud() -> None:
     text = printed(replace(SUMMARY, selection="best_test_as_published"))
     assert "Note: the epoch was chosen on the test part" in text

@@ -90,6 +90,10 @@ class TaskHead(Protocol):
         out: then it is `onlay.batches.stacked`."""
         ...
 
+    parts: Mapping[str, nn.Module]
+    """Modules of the head whose parameters reports tell apart, such as `neck` and `decoder`; may be
+    left out."""
+
     def metrics(self) -> nn.Module:
         """A fresh `torchmetrics.MetricCollection` (`update(output, targets)`); needs
         `onlay-train`."""

@@ -35,6 +35,7 @@ class Trees(nn.Module):
         self.labels = tuple(labels)
         self.neck, self.fc = nn.Linear(width, width), nn.Linear(width, len(labels))
         self.depth = nn.Linear(width, 1)
+        self.parts = {"neck": self.neck}
 
     def prepare(self, splits: Any) -> None:
         targets = splits.train[0][1]

@@ -91,6 +91,23 @@ class SpareLayer(Healthy):
         self.spare = nn.Linear(width, width)
 
 
+class AlienPart(Healthy):
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        return {"neck": nn.Linear(1, 1)}
+
+
+class HalfABatch(Healthy):
+    """A tree of which one leaf has an entry for every second input."""
+
+    def forward(self, features: Features) -> Any:
+        logits = super().forward(features)
+        return {"logits": logits, "rest": [*logits[::2]]}
+
+    def loss(self, output: Any, targets: Tensor) -> Tensor:
+        return super().loss(output["logits"], targets)
+
+
 class SortedLabels(Healthy):
     def __init__(self, width: int, labels: Sequence[str]) -> None:
         super().__init__(width, sorted(labels, reverse=True))
@@ -177,6 +194,8 @@ class Defect:
 
 DEFECTS: Mapping[str, Defect] = {
     "spare_layer": Defect(SpareLayer, "every_parameter_gets_a_gradient", "`spare.weight`"),
+    "alien_part": Defect(AlienPart, "parts_are_its_own", "`neck` is no module"),
+    "half_a_batch": Defect(HalfABatch, "output_and_loss_are_finite", "has 2 entries"),
     "sorted_labels": Defect(SortedLabels, "keeps_its_labels", "('c', 'b', 'a')"),
     "numpy_start": Defect(NumpyStart, "is_the_same_under_a_seed", "`fc.weight` differ"),
     "hidden_state": Defect(HiddenState, "state_round_trips", "after loading"),

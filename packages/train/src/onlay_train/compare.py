@@ -131,7 +131,7 @@ def _row(runs: Sequence[Summary]) -> list[str]:
     return [
         f"{first.trained:,}",
         f"{first.share:.2f} %",
-        f"{first.parameters['head']:,}",
+        f"{first.head:,}",
         f"{statistics.fmean(run.seconds for run in runs):.1f} s",
         megabytes(round(statistics.fmean(run.peak_bytes for run in runs))),
         kilobytes(first.bundle_bytes),

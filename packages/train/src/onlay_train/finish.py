@@ -69,9 +69,7 @@ def summarize(
         chosen_epoch=chosen,
         epochs=trainer.state.progress.epoch,
         seed=config.train.seed,
-        parameters={
-            part: getattr(report, part) for part in ("method", "head", "other", "backbone")
-        },
+        parameters=report.counts | {"backbone": report.backbone},
         seconds=trainer.state.progress.seconds,
         peak_bytes=peak_bytes(device),
         device=device.type,

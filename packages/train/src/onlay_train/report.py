@@ -55,12 +55,9 @@ def rows(summary: Summary) -> dict[str, str]:
         split, _, metric = name.partition("_")
         shown = f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} %"
         found[f"{split} {metric}"] = shown
-    counts = summary.parameters
-    found["trained parameters"] = (
-        f"{summary.trained:,} = method {counts['method']:,} + head {counts['head']:,}"
-        f" + other {counts['other']:,}"
-    )
-    found["share of the backbone"] = f"{summary.share:.2f} % of {counts['backbone']:,}"
+    told = " + ".join(f"{part} {count:,}" for part, count in summary.counts.items())
+    found["trained parameters"] = f"{summary.trained:,} = {told}"
+    found["share of the backbone"] = f"{summary.share:.2f} % of {summary.parameters['backbone']:,}"
     found["weights of epoch"] = f"{summary.chosen_epoch} of {summary.epochs} ({summary.selection})"
     found["training time"] = f"{summary.seconds:.1f} s on {summary.device}"
     found["peak memory"] = megabytes(summary.peak_bytes)

@@ -28,7 +28,8 @@ class Summary:
     """Epochs that were trained."""
     seed: int
     parameters: dict[str, int]
-    """`method`, `head`, `other`, and the frozen `backbone` beside them."""
+    """`method`, `head`, the parts that the head tells apart, `other`, and the frozen `backbone`
+    beside them."""
     seconds: float
     peak_bytes: int
     device: str
@@ -37,7 +38,17 @@ class Summary:
     @property
     def trained(self) -> int:
         """Trained parameters, head included."""
-        return sum(self.parameters[part] for part in ("method", "head", "other"))
+        return sum(self.counts.values())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Trained parameters, each once: `method`, `head`, its parts, `other`."""
+        return {part: n for part, n in self.parameters.items() if part != "backbone"}
+
+    @property
+    def head(self) -> int:
+        """Those of the head, its parts included."""
+        return self.trained - self.parameters["method"] - self.parameters["other"]
 
     @property
     def share(self) -> float:

@@ -58,7 +58,7 @@ class Manifest(Config):
     sites: list[str] = Field(default_factory=list)
     """Where the adapter acts, resolved."""
     parameters: dict[str, int] = Field(default_factory=dict)
-    """Trained parameters: `method`, `head`, `other`."""
+    """Trained parameters: `method`, `head`, the parts that the head tells apart, `other`."""
     packages: dict[str, dict[str, str]] = Field(default_factory=dict)
     """For `method`, `backbone`, `task`, `modality`: the distribution that registers it and its
     version."""

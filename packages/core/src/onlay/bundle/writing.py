@@ -84,7 +84,7 @@ def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> 
         labels=list(model.head.labels),
         preprocessing=model.preprocessing,
         sites=model.adapter.sites,
-        parameters={"method": report.method, "head": report.head, "other": report.other},
+        parameters=report.counts,
         packages=model.packages,
         data={key: str(record[key]) for key in ("dataset", "split") if record.get(key)},
         metrics={k: v for k, v in record.get("metrics", {}).items() if math.isfinite(v)},

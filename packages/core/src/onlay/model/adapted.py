@@ -21,7 +21,7 @@ from onlay.batches import tensors_of
 from onlay.errors import AnatomyError, BundleError, CannotFold
 from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
-from onlay.model.report import TrainableReport
+from onlay.model.report import TrainableReport, parts_of
 
 if TYPE_CHECKING:
     from onlay.config.base import Config
@@ -237,7 +237,8 @@ class AdaptedModel(nn.Module):
                 tensor.copy_(state[name])
 
     def trainable_report(self) -> TrainableReport:
-        """Trainable parameters as three numbers, beside the backbone's."""
+        """Trainable parameters as method, head (and the parts that it tells apart) and other,
+        beside the backbone's."""
         with self.attachments.lock:
             copies = {id(p) for p in self.adapter.thawed.parameters()}
             trained = list(self.adapter.parameters())
@@ -248,6 +249,7 @@ class AdaptedModel(nn.Module):
             head=sum(p.numel() for p in self.head.parameters() if p.requires_grad),
             other=sum(p.numel() for p in trained if id(p) in copies),
             backbone=sum(p.numel() for name, p in parameters.items() if name in trunk),
+            parts=parts_of(self.head),
         )
 
     def merge(self, *, partial: bool = False) -> AdaptedModel:

@@ -12,6 +12,7 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_settings_are_described, tried="one"),
     Check(declaring.check_refuses_what_lacks_its_needs, declaring.needs_nothing, tried="one"),
     Check(heads.check_keeps_its_labels),
+    Check(heads.check_parts_are_its_own),
     Check(heads.check_is_the_same_under_a_seed),
     Check(heads.check_output_and_loss_are_finite),
     Check(heads.check_every_parameter_gets_a_gradient),

@@ -27,6 +27,17 @@ def check_keeps_its_labels(case: TaskCase) -> None:
     require(not alien, f"there are {depth} blocks, and it asks for {alien}")
 
 
+def check_parts_are_its_own(case: TaskCase) -> None:
+    """Modules that the head tells apart in `parts` are its own, under names that reports do not
+    use for something else."""
+    head = case.head()
+    taken = {"method", "head", "other", "backbone"} & getattr(head, "parts", {}).keys()
+    require(not taken, f"{listed(sorted(taken))} is told of every model")
+    own = set(head.modules())
+    alien = [name for name, part in getattr(head, "parts", {}).items() if part not in own]
+    require(not alien, f"{listed(alien)} is no module of the head")
+
+
 def check_is_the_same_under_a_seed(case: TaskCase) -> None:
     """Two heads that are made under one seed start with the same values."""
     names = changed(bits(case.head()), bits(case.head()))
