@@ -95,7 +95,7 @@ def build(config):
 
 
 def provides(config):
-    return frozenset({"sequence", "grid", "class_token", "insertion"})
+    return frozenset({"sequence", "grid", "class_token", "insertion", "extension"})
 
 
 def image_of(seed):

@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from onlay.anatomy import BLOCK_SITES, InputOf, Site
-from onlay.anatomy.pipe import Branch, SitePipe
+from onlay.anatomy.pipe import SitePipe
+from onlay.anatomy.wires import Branch, Tap
 from onlay.errors import AnatomyError
 
 
@@ -227,10 +228,11 @@ def test_a_branch_may_lead_from_a_map_to_its_rows_or_back(made, given):
         return Site(name, f"blocks.0.{name}", 5, InputOf(nn.Identity()))
 
     x, added = torch.randn(given), torch.randn(made)
-    branch = Branch(site("mlp.res"), site("block.out"), nn.Identity())
-    pipe = SitePipe(branch.target)
-    pipe.incoming.append(branch)
-    branch.hold(added)
+    source, target = site("mlp.res"), site("block.out")
+    tap = Tap(source, target)
+    pipe = SitePipe(target)
+    pipe.incoming.append(Branch([tap], target, nn.Identity(), source))
+    tap.hold(added)
     found = pipe(x)
     assert found.shape == given
     assert torch.equal(found.view(2, 12, 5), x.view(2, 12, 5) + added.view(2, 12, 5))

@@ -59,7 +59,7 @@ def test_levels_are_timms_intermediates(model: nn.Module, images: Tensor) -> Non
 
 
 def test_provides(make: Make) -> None:
-    sequence = {"sequence", "grid", "insertion"}
+    sequence = {"sequence", "grid", "insertion", "extension"}
     assert dissect(make("vit")).provides == sequence | {"class_token"}
     assert dissect(make("siglip")).provides == sequence
     assert dissect(make("swin")).provides == {"sequence", "grid", "hierarchical"}

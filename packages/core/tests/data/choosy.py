@@ -101,7 +101,7 @@ def build(config: DotsConfig) -> BuiltBackbone:
 
 
 def provides(config: DotsConfig) -> frozenset[str]:
-    return frozenset({"sequence", "grid", "class_token", "insertion"})
+    return frozenset({"sequence", "grid", "class_token", "insertion", "extension"})
 
 
 def reader(preprocessing: Any) -> Callable[[Path], Tensor]:

@@ -20,7 +20,7 @@ from onlay.config.base import Config
 from onlay.descriptors import Backbone
 from onlay.testing import TinyBackbone, tiny_backbone
 
-TRAITS = frozenset({"sequence", "grid", "class_token", "insertion"})
+TRAITS = frozenset({"sequence", "grid", "class_token", "insertion", "extension"})
 
 
 class PlainConfig(Config):

@@ -167,7 +167,7 @@ def build_backbone(config: TinyConfig) -> Any:
 
 
 def provides(config: TinyConfig) -> frozenset[str]:
-    return frozenset({"sequence", "grid", "class_token", "insertion"})
+    return frozenset({"sequence", "grid", "class_token", "insertion", "extension"})
 
 
 def build_stripes(config: StripesConfig, input_spec: Any, seed: int) -> Splits:

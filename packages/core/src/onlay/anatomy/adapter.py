@@ -11,7 +11,10 @@ from onlay.anatomy.parts import Anatomy, Site
 from onlay.anatomy.pipe import SitePipe
 from onlay.anatomy.ports import Override, Undo
 from onlay.anatomy.replacing import FrozenMap, Replacement
+from onlay.anatomy.rows import RowsKept
 from onlay.anatomy.standing import Swap, Thawed, followed
+from onlay.anatomy.tokens import Stay, leaving
+from onlay.anatomy.wires import Tap
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -28,8 +31,12 @@ class Adapter(nn.Module):
         self.undos: list[Undo] = []
         self.settings: list[tuple[object, str, object]] = []
         """(owner, attribute, value) of what the adapter sets in the backbone while it is active."""
-        self.inserted: list[tuple[int, int]] = []
-        """(first block that sees them, how many) of every insertion."""
+        self.stays: list[Stay] = []
+        """Which blocks see the tokens of every insertion."""
+        self.extended: list[tuple[int, int]] = []
+        """(block, how many keys and values are added in its attention)."""
+        self.taps: list[Tap] = []
+        """All that hands a tensor on to a later place."""
         self.thawed = Thawed()
         self.replacements: list[Replacement] = []
         self.replaced = nn.Module()
@@ -66,12 +73,17 @@ class Adapter(nn.Module):
 
     def tokens_before(self, block: int) -> int:
         """How many inserted tokens are in the sequence when it enters a block."""
-        return sum(count for first, count in self.inserted if first <= block)
+        return sum(stay.count for stay in self.stays if stay.seen_by(block))
 
     @property
     def tokens(self) -> int:
         """How many inserted tokens are in the sequence at its end."""
-        return sum(count for _, count in self.inserted)
+        return sum(stay.count for stay in self.stays if stay.last is None)
+
+    def forget(self) -> None:
+        """Drop what is still held for a later place: the pass is over, or broke off."""
+        for tap in self.taps:
+            tap.value = None
 
     def engage(self) -> None:
         """Install every hook and let the trainable copies stand in."""
@@ -80,17 +92,47 @@ class Adapter(nn.Module):
         ranks = {site.path: rank for rank, site in enumerate(self.anatomy.all_sites())}
         for replacement in self.replacements:
             self.undos += replacement.install()
+        for kept in self._rows_kept():
+            self.undos += kept.install()
+        self._plan_leaving()
         for path in sorted(self.pipes, key=ranks.__getitem__):
             pipe = self.pipes[path]
             self.undos += pipe.site.port.install(pipe.through)
-        for first, count in self.inserted:
-            self.undos += self.anatomy.make_room(first, count)
+        self.undos += self._make_room()
+        if self.taps:
+            over = self.anatomy.model.register_forward_hook(self._over, always_call=True)
+            self.undos.append(over)
         for setting in self.settings:
             self.undos.append(Override(*setting))
         for swap in self.swaps:
             swap.exchange()
         self.undos += followed(self.swaps)
         _set_modes(self.modes)
+
+    def _rows_kept(self) -> Iterator[RowsKept]:
+        paths = {r.map.site.path for r in self.replacements}
+        for block in self.anatomy.blocks:
+            own = block.sites
+            between = {own[n].path for n in ("fc1.out", "mlp.out") if n in own} & paths
+            if between and "mlp.in" in own:
+                yield RowsKept(own["mlp.in"], own["mlp.out"])
+
+    def _plan_leaving(self) -> None:
+        start = self.anatomy.insertion_point
+        for last in {stay.last for stay in self.stays if stay.last is not None}:
+            pipe = self.pipe(self.anatomy.blocks[last].site("block.out"))
+            gone = leaving(self.stays, last)
+            pipe.leaving = [slice(start + rows.start, start + rows.stop) for rows in gone]
+
+    def _make_room(self) -> list[Undo]:
+        """For as many tokens as any block gets to see."""
+        blocks = range(len(self.anatomy.blocks))
+        more = [self.tokens_before(b) + sum(n for e, n in self.extended if e == b) for b in blocks]
+        first = next((block for block in blocks if more[block]), None)
+        return [] if first is None else self.anatomy.make_room(first, max(more))
+
+    def _over(self, model: nn.Module, args: object, output: object) -> None:
+        self.forget()
 
     def disengage(self) -> None:
         """Take everything back: the backbone is bit for bit what it was."""

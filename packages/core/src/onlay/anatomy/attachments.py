@@ -90,6 +90,8 @@ class Attachments:
             try:
                 yield
             finally:
+                if not again:
+                    adapter.forget()
                 if again or self.bare:
                     self.activate(former)
         finally:
@@ -127,7 +129,7 @@ class Attachments:
         adapter.engage()
         if adapter.recomputes:
             for block in adapter.anatomy.blocks:
-                turn = Recomputed(self, name, adapter, block.module)
+                turn = Recomputed(self, name, adapter, block)
                 adapter.undos.append(turn.install())
 
     def __getstate__(self) -> dict[str, Any]:

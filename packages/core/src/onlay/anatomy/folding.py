@@ -18,9 +18,10 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from onlay.anatomy.adapter import Adapter
-from onlay.anatomy.pipe import Branch, SitePipe
+from onlay.anatomy.pipe import SitePipe
 from onlay.anatomy.replacing import FrozenMap
 from onlay.anatomy.targets import FoldTarget, ModuleTarget, wide
+from onlay.anatomy.wires import Branch
 from onlay.errors import CannotFold
 
 
@@ -70,7 +71,7 @@ def fold(adapter: Adapter) -> list[Refusal]:
         _fold_into_readers(pipe, refusals)
     for pipe in pipes:
         if pipe.insertions:
-            refusals[pipe.site.path] = Refusal(pipe.site.path, "inserted tokens are no weight")
+            refusals[pipe.site.path] = Refusal(pipe.site.path, pipe.insertions[0].reason)
     for swap in adapter.swaps:
         swap.original.data.copy_(swap.copy.data)
     adapter.swaps.clear()
@@ -162,13 +163,16 @@ def _fold_branches(pipe: SitePipe, adapter: Adapter, refusals: dict[str, Refusal
             continue
         place = pipe.incoming.index(branch)
         del pipe.incoming[place], pipe.branches[place]
-        adapter.pipes[branch.source.path].taps.remove(branch)
+        (tap,) = branch.taps
+        adapter.pipes[tap.source.path].taps.remove(tap)
 
 
 def _fold_branch(branch: Branch, pipe: SitePipe) -> None:
     writer, affine = branch.target.writer, affine_of(branch.module)
     if branch.listeners:
-        raise CannotFold("what the branch adds is also the source of inserted tokens")
+        raise CannotFold("what the branch adds is also read by another module")
+    if branch.source is None:
+        raise CannotFold("it reads several tensors, or what another module has made")
     if branch.sequential:
         raise CannotFold("it is added to what it reads; a rewrite would fold")
     if writer is None or not _contains(branch.source.readers, writer):

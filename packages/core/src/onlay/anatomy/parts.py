@@ -103,7 +103,7 @@ class Anatomy(ABC):
     """The sites of the whole that this backbone has (of `MODEL_SITES`)."""
     provides: frozenset[str]
     """Traits that methods may need: `sequence`, `grid`, `points`, `hierarchical`, `class_token`,
-    `insertion`."""
+    `insertion`, `extension`."""
     prefix: int = 0
     """Tokens before the patches as pretrained: class token and registers."""
     class_token: tuple[nn.Module, str] | None = None

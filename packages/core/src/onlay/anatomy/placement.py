@@ -8,11 +8,21 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from onlay.anatomy.adapter import BATCH_NORMS, Adapter
+from onlay.anatomy.order import (
+    ADDED,
+    CARRIED,
+    moment,
+    place_of,
+    refuse_count,
+    refuse_later,
+    refuse_no_module,
+)
 from onlay.anatomy.parts import Anatomy, Block, Site, Stage
-from onlay.anatomy.pipe import Branch, Insertion, Tap
 from onlay.anatomy.replacing import FrozenMap
 from onlay.anatomy.standing import Swap, show
 from onlay.anatomy.targets import Replaceable
+from onlay.anatomy.tokens import Blank, Insertion, KeysAndValues, Stay
+from onlay.anatomy.wires import Branch, Source, Tap, Wire
 from onlay.errors import AnatomyError
 from onlay.features import Layout
 
@@ -31,7 +41,7 @@ class LayoutAt:
 
 class Placement:
     """Places of one backbone, and the verbs `rewrite`, `branch`, `insert`, `thaw`; beside them
-    `replace`, for methods that need the weights themselves."""
+    `carry` and `extend`, and `replace` for methods that need the weights themselves."""
 
     def __init__(self, anatomy: Anatomy) -> None:
         self.anatomy = anatomy
@@ -63,49 +73,115 @@ class Placement:
 
     def rewrite(self, site: Site, module: nn.Module) -> None:
         """x becomes module(x); several at one site act in the order of their placing."""
+        refuse_no_module(module, "rewrite")
         self.adapter.pipe(site).rewrites.append(module)
 
-    def branch(self, source: Site, target: Site, module: nn.Module) -> Branch:
+    def branch(self, source: Source | Sequence[Source], target: Site, module: nn.Module) -> Branch:
         """target becomes target + module(source).
 
-        The source is read as it leaves its site: after that site's rewrites and what is added
-        there. Source and target are sites of one block, the source first; or they are one site, for
+        The source is a site, read as it leaves: after that site's rewrites and what is added
+        there; or another branch, or what `carry` gave; or several of them, for module(a, b, ...).
+        It comes before the target, in the same block or an earlier one; or both are one site, for
         an adapter in sequence, which reads what was there before it.
         """
-        branch = Branch(source, target, module)
+        sources = _listed(source)
+        refuse_no_module(module, "branch")
+        alone = sources[0] if len(sources) == 1 and isinstance(sources[0], Site) else None
+        if alone is not target:
+            refuse_later(sources, target, ADDED)
+        branch = Branch([Tap(place_of(s), target) for s in sources], target, module, alone)
         if not branch.sequential:
-            self._check_order(source, target)
-            self.adapter.pipe(source).taps.append(branch)
+            self._listen(sources, branch.taps)
         pipe = self.adapter.pipe(target)
         pipe.branches.append(module)
         pipe.incoming.append(branch)
         return branch
 
+    def carry(self, source: Source | Sequence[Source], module: nn.Module) -> Wire:
+        """module(source) is kept for the pass, as a source of later branches, insertions and
+        carries, and is added to nothing.
+
+        It is made where the last of its sources is there. A chain of them is a network beside the
+        backbone (ladder and side networks); while it is added only behind the last block, at
+        `norm.out`, no gradient passes through the backbone.
+        """
+        sources = _listed(source)
+        refuse_no_module(module, "carry")
+        target = place_of(max(sources, key=moment))
+        refuse_later(sources, target, CARRIED)
+        wire = Wire([Tap(place_of(s), target) for s in sources], target, module)
+        self._listen(sources, wire.taps)
+        pipe = self.adapter.pipe(target)
+        pipe.carriers.append(module)
+        pipe.carried.append(wire)
+        return wire
+
     def insert(
         self,
         where: Block | Site,
         module: nn.Module,
-        source: Branch | Site | None = None,
+        source: Source | Sequence[Source] | None = None,
         *,
         count: int = 1,
+        until: Block | None = None,
     ) -> None:
         """Put `count` tokens in right after the class token, or first where there is none.
 
         `where`: a block, after which they appear and which later blocks see, or the site
-        `tokens.in`. `module` gets what `source` gives, a branch's output or a site's tensor
-        (B, T, D), and returns (B, count, D); without a source it is called with nothing and returns
-        (1, count, D) or (count, D). Needs a backbone that provides `insertion`.
+        `tokens.in`. `until`: the last block that sees them, after which they leave again; without
+        it they stay and come out as `Features.prompts`. `module` gets what `source` gives, as a
+        branch does (`block.out` of `where` is the newest), and returns (B, count, D); without a
+        source it is called with nothing and returns (1, count, D) or (count, D). Needs a backbone
+        that provides `insertion`.
         """
-        if "insertion" not in self.provides:
-            why = self.anatomy.unfit.get("insertion", "its token count is fixed")
-            raise AnatomyError(f"tokens cannot be inserted into this backbone: {why}")
-        first = where.index + 1 if isinstance(where, Block) else 0
-        target = where.site("block.out") if isinstance(where, Block) else where
+        self._refuse_missing("insertion", "tokens cannot be inserted into this backbone")
+        refuse_no_module(module, "insert")
+        refuse_count(count)
+        target, first = self._entrance(where)
+        last = None if until is None else until.index
+        if last is not None and last < first:
+            raise AnatomyError(
+                f"tokens that come at `{target.path}` cannot leave after block {last}: the first"
+                f" block that sees them is {first}"
+            )
+        insertion = Insertion(
+            target, module, self._taps(source, target), self.anatomy.insertion_point, count
+        )
         pipe = self.adapter.pipe(target)
         pipe.inserts.append(module)
-        position = self.anatomy.insertion_point
-        pipe.insertions.append(Insertion(module, self._tap(source, target), position, count))
-        self.adapter.inserted.append((first, count))
+        pipe.insertions.append(insertion)
+        self.adapter.stays.append(Stay(first, count, last))
+
+    def extend(
+        self,
+        block: Block,
+        module: nn.Module,
+        source: Source | Sequence[Source] | None = None,
+        *,
+        count: int = 1,
+    ) -> None:
+        """Give a block's attention `count` keys and values that belong to no token and ask nothing
+        (prefix tuning).
+
+        `module` returns them side by side, (1 or B, count, 2 D), D being the width of all heads
+        together, and reads what `source` gives, as in `insert`. Nothing else in the block sees
+        them; a block that normalises its keys normalises these, too, and rotations and position
+        biases leave them as they are. Keys of zeros still take their share of the softmax. Needs a
+        backbone that provides `extension`.
+        """
+        self._refuse_missing("extension", "no keys and values can be added in this backbone")
+        refuse_no_module(module, "extend")
+        refuse_count(count)
+        enter, made, leave = (block.site(name) for name in ("attn.in", "qkv.out", "attn.out"))
+        taps, position = self._taps(source, made), self.anatomy.insertion_point
+        rows = slice(position, position + count)
+        self.adapter.pipe(enter).insertions.append(Blank(enter, position, count))
+        pipe = self.adapter.pipe(made)
+        pipe.inserts.append(module)
+        pipe.hidden.append(rows)
+        pipe.insertions.append(KeysAndValues(made, module, taps, position, count))
+        self.adapter.pipe(leave).hidden.append(rows)
+        self.adapter.extended.append((block.index, count))
 
     def maps(self, site: Site) -> list[FrozenMap]:
         """The layers that write a site's tensor: one, or q, k and v where they are apart.
@@ -127,10 +203,12 @@ class Placement:
 
         The module computes with `map.twin()`, which it must not register as a child. It folds if it
         has `affine()`: the matrix (out, in) and the shift (out,) that stand for map and adapter
-        together.
+        together. Between the maps of `fc1.out` and `mlp.out` there may be fewer rows than tokens,
+        (M, hidden), if the second module brings back what the first took out.
         """
         if any(r.map.path == map.path for r in self.adapter.replacements):
             raise AnatomyError(f"`{map.path}` is replaced already")
+        refuse_no_module(module, "replace")
         self.adapter.replace(map, module)
 
     def thaw(self, what: nn.Module | nn.Parameter) -> None:
@@ -164,25 +242,34 @@ class Placement:
             raise AnatomyError(f"this backbone has no setting `{name}` (have: {have})")
         self.adapter.settings.append((*self.anatomy.settings[name], value))
 
-    def _tap(self, source: Branch | Site | None, target: Site) -> Tap | None:
-        if source is None:
-            return None
-        if isinstance(source, Branch):
-            tap = Tap(source.source)
-            source.listeners.append(tap)
-            return tap
-        self._check_order(source, target)
-        tap = Tap(source)
-        self.adapter.pipe(source).taps.append(tap)
-        return tap
+    def _refuse_missing(self, trait: str, what: str) -> None:
+        if trait not in self.provides:
+            why = self.anatomy.unfit.get(trait, "its token count is fixed")
+            raise AnatomyError(f"{what}: {why}")
 
-    def _check_order(self, source: Site, target: Site) -> None:
-        same_block = source.path.removesuffix(source.name) == target.path.removesuffix(target.name)
-        if not (same_block and 0 <= source.order < target.order):
-            raise AnatomyError(
-                f"a branch stays in one block and goes forward:"
-                f" `{source.path}` does not come before `{target.path}` in one block"
-            )
+    def _entrance(self, where: Block | Site) -> tuple[Site, int]:
+        """The site at which tokens come, and the first block that sees them."""
+        if isinstance(where, Block):
+            return where.site("block.out"), where.index + 1
+        if where is self.anatomy.sites.get("tokens.in"):
+            return where, 0
+        for block in self.blocks:
+            if where is block.sites.get("block.out"):
+                return where, block.index + 1
+        raise AnatomyError(f"tokens come after a block or at `tokens.in`, not at `{where.path}`")
+
+    def _taps(self, source: Source | Sequence[Source] | None, target: Site) -> list[Tap]:
+        sources = [] if source is None else _listed(source)
+        refuse_later(sources, target, CARRIED)
+        taps = [Tap(place_of(s), target) for s in sources]
+        self._listen(sources, taps)
+        return taps
+
+    def _listen(self, sources: Sequence[Source], taps: Sequence[Tap]) -> None:
+        for source, tap in zip(sources, taps, strict=True):
+            wired = isinstance(source, Wire)
+            (source.listeners if wired else self.adapter.pipe(source).taps).append(tap)
+        self.adapter.taps += taps
 
     def _owner(self, parameter: nn.Parameter) -> tuple[nn.Module, str]:
         for module in self.anatomy.model.modules():
@@ -205,3 +292,7 @@ class Placement:
     @staticmethod
     def _persistent(module: nn.Module, name: str) -> bool:
         return name not in module._non_persistent_buffers_set
+
+
+def _listed(source: Source | Sequence[Source]) -> list[Source]:
+    return [source] if isinstance(source, Site | Wire) else list(source)

@@ -10,10 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from onlay.anatomy.adapter import Adapter
+from onlay.anatomy.order import block_of
+from onlay.anatomy.parts import Block
 from onlay.anatomy.ports import Override
 
 if TYPE_CHECKING:
@@ -21,13 +22,20 @@ if TYPE_CHECKING:
 
 
 class Recomputed:
-    """A block's call, hooks and all, of which only the inputs are kept for the backward pass."""
+    """A block's call, hooks and all, of which only the inputs are kept for the backward pass.
 
-    def __init__(
-        self, attachments: Attachments, name: str, adapter: Adapter, block: nn.Module
-    ) -> None:
-        self.attachments, self.name, self.adapter, self.block = attachments, name, adapter, block
-        self.former = block._call_impl
+    What earlier blocks hand to this one are inputs, too, and what it hands to later ones are
+    outputs.
+    """
+
+    def __init__(self, attachments: Attachments, name: str, adapter: Adapter, block: Block) -> None:
+        self.attachments, self.name, self.adapter = attachments, name, adapter
+        self.block = block.module
+        self.former = block.module._call_impl
+        ends = [(tap, block_of(tap.source), block_of(tap.target)) for tap in adapter.taps]
+        crossing = [(tap, source, target) for tap, source, target in ends if source != target]
+        self.entering = [tap for tap, _, target in crossing if target == block.index]
+        self.leaving = [tap for tap, source, _ in crossing if source == block.index]
 
     def install(self) -> Override:
         return Override(self.block, "_call_impl", self.call)
@@ -37,7 +45,19 @@ class Recomputed:
             return self.former(*args, **kwargs)
         if not torch.compiler.is_compiling():  # a compiler repeats what it has traced
             kwargs |= {"context_fn": self.contexts}
-        return checkpoint(self.former, *args, use_reentrant=False, **kwargs)
+        given = [tap.let_go() for tap in self.entering]
+        output, *handed = checkpoint(self.inside, *given, *args, use_reentrant=False, **kwargs)
+        for tap, value in zip(self.leaving, handed, strict=True):
+            tap.value = value
+        return output
+
+    def inside(self, *given: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """The block's own output, and what it hands to later blocks."""
+        wired = len(self.entering)
+        for tap, value in zip(self.entering, given[:wired], strict=True):
+            tap.value = value
+        output = self.former(*given[wired:], **kwargs)
+        return output, *(tap.let_go() for tap in self.leaving)
 
     def contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         """For the forward pass, which has its turn already, and for the repetition."""
@@ -54,8 +74,11 @@ class _Again:
         self.turn = attachments.turn(name, adapter, again=True)
         self.turn.__enter__()
         self.now = dict(vars(self.anatomy))
+        self.held = [tap.let_go() for tap in adapter.taps]
         vars(self.anatomy).update(self.seen)
 
     def __exit__(self, *error: Any) -> None:
         vars(self.anatomy).update(self.now)
+        for tap, value in zip(self.block.adapter.taps, self.held, strict=True):
+            tap.value = value  # not what the repetition holds, which may break off half-way
         self.turn.__exit__(*error)

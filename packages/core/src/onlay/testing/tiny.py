@@ -171,7 +171,7 @@ def built(
             "tokens.in": Site("tokens.in", "tokens.in", width, InputOf(model.blocks[0])),
             "norm.out": Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),
         },
-        provides=frozenset({"sequence", layout, "class_token", "insertion"}),
+        provides=frozenset({"sequence", layout, "class_token", "insertion", "extension"}),
         prefix=1,
         class_token=(model, "cls_token"),
     )

@@ -52,7 +52,9 @@ def dissect_sequence(model: TimmModule) -> Anatomy:
         for index, block in enumerate(model.blocks)
     ]
     has_class_token = model.cls_token is not None
-    provides = {"sequence", "grid", "insertion"} | ({"class_token"} if has_class_token else set())
+    provides = {"sequence", "grid", "insertion", "extension"}
+    if has_class_token:
+        provides.add("class_token")
     return SequenceAnatomy(
         model,
         stages=[Stage(0, width, blocks)],

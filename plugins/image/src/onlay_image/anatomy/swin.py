@@ -41,6 +41,7 @@ def dissect_swin(model: TimmModule) -> Anatomy:
         unfit={
             "class_token": "it has no class token",
             "insertion": "attention works in windows of a fixed number of tokens",
+            "extension": "attention works in windows of a fixed number of tokens",
             "points": "it reads images",
         },
         grid=model.patch_embed.grid_size,

@@ -6,7 +6,7 @@ import re
 
 from onlay_image.backbones.config import BundledConfig, TimmConfig
 
-SEQUENCE = frozenset({"sequence", "grid", "insertion"})
+SEQUENCE = frozenset({"sequence", "grid", "insertion", "extension"})
 CLASS_TOKEN = frozenset({"class_token"})
 HIERARCHICAL = frozenset({"sequence", "grid", "hierarchical"})
 

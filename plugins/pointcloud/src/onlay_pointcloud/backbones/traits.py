@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onlay_pointcloud.backbones.config import PointBackbone
 
-TRAITS = frozenset({"sequence", "points", "insertion"})
+TRAITS = frozenset({"sequence", "points", "insertion", "extension"})
 
 
 def provides(config: PointBackbone) -> frozenset[str]:

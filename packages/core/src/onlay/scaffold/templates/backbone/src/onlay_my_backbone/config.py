@@ -7,8 +7,9 @@ from onlay.config.base import Config
 from pydantic import PositiveInt, model_validator
 
 # `grid`: patches lie on a map; `class_token`: there is one; `insertion`: the blocks take
-# any number of tokens. Methods ask for these.
-TRAITS = frozenset({"sequence", "grid", "class_token", "insertion"})
+# any number of tokens; `extension`: attention takes keys and values that belong to none.
+# Methods ask for these.
+TRAITS = frozenset({"sequence", "grid", "class_token", "insertion", "extension"})
 
 PATCH = 8
 
