@@ -175,6 +175,9 @@ class Modality:
     """How batches are mixed while training, `mixup` and `cutmix`: import paths of
     `mix(inputs, targets, alpha) -> (inputs, targets)`, new tensors, for `targets` as shares of all
     classes (B, C). They draw from torch's global generator, which is seeded for every batch."""
+    thumbnail: str | None = None
+    """`thumbnail(inputs: Tensor, preprocessing) -> str`, a small picture of one input as the
+    backbone gets it, as a data address (`data:image/png;base64,...`), for reports."""
     viewer: str | None = None
     """`view(observations: Sequence[onlay.inspecting.Observation], out: Path) -> None`, which writes
     a page to look at, with several inputs side by side."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import Dataset
 
@@ -15,13 +15,20 @@ from onlay.config import load as load_config
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
 from onlay.host import PluginHost
+from onlay.model.predict import modality_of
+from onlay.pages.observing import made_by
+from onlay_train.collected import Collected
 from onlay_train.engine import loader_workers, make_accelerator
 from onlay_train.evaluation import Evaluation
 from onlay_train.folder import RunFolder
 from onlay_train.judged import judged
 from onlay_train.knn import knn_top1, vectors_of
 from onlay_train.loaders import collate_of, size
+from onlay_train.report_folder import Judged, check_free, write_report
 from onlay_train.voting import Voted, Voter
+
+if TYPE_CHECKING:
+    from onlay.model.adapted import AdaptedModel
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,14 @@ def evaluate_run(
     overrides: Iterable[str] = (),
     votes: int = 0,
     knn: int = 0,
+    report: Path | None = None,
 ) -> Judgement:
     """Judge the run's own data, by default their test part, or other ones, by default all of them.
 
     With `votes` metrics are those of the mean over so many ballots (see `onlay_train.voting`),
     under names of their own: `voted_top1`. With `knn` it is `knn_top1` alone, of so many nearest
-    neighbours in the run's own training part.
+    neighbours in the run's own training part. `report` is a folder for what
+    `onlay_train.report_folder` writes.
 
     Raises:
         RunError: the folder is no finished run.
@@ -62,6 +71,8 @@ def evaluate_run(
     folder.check_plain()
     if not folder.config.exists() or not folder.bundle.exists():
         raise RunError(f"`{run}` is no finished run: it needs `config.yaml` and `bundle/`")
+    if report is not None:
+        check_free(report)
     own, config = _configs(folder.config, list(overrides), host)
     model = load(folder.bundle, host=host)
     found = judged(
@@ -94,11 +105,22 @@ def evaluate_run(
         workers=workers,
         collate=collate_of(model.head),
     )
-    metrics = evaluation(called, model)
+    seen = Collected(model.head) if report is not None else None
+    metrics = evaluation(called, model, seen=seen or (lambda output, targets: None))
     if votes:
         metrics = {f"voted_{name}": value for name, value in metrics.items()}
     host.evaluated(model, found.split, metrics)
+    if report is not None and seen is not None:
+        told = seen.report()
+        if accelerator.is_main_process:
+            about = Judged(metrics, size(part), found.what, made_by("eval", run) | _about(model))
+            modality = modality_of(model, host)
+            write_report(report, told, about, found.dataset, modality, model.preprocessing)
     return Judgement(metrics, size(part), found.split, found.what, found.notes)
+
+
+def _about(model: AdaptedModel) -> dict[str, str]:
+    return {"method": model.method.name, "backbone": model.built.label, "task": model.task.name}
 
 
 def _memory(own: RunConfig, input_spec: Any, host: PluginHost) -> tuple[Dataset[Any], list[str]]:

@@ -49,11 +49,12 @@ class Evaluation:
         model: nn.Module,
         plain: AdaptedModel,
         between: Callable[[], None] = lambda: None,
+        seen: Callable[[Any, Any], None] = lambda output, targets: None,
     ) -> dict[str, float]:
         """The task's metrics and its mean `loss`, over all processes.
 
         `model` is what is called, `plain` the same model unwrapped; `between` is called between
-        batches and may raise.
+        batches and may raise. `seen` is shown the outputs and targets of this process.
         """
         metrics = plain.head.metrics().to(self.accelerator.device)
         loss = MeanMetric().to(self.accelerator.device)
@@ -69,6 +70,7 @@ class Evaluation:
                 output, targets = rows(output, slice(own)), rows(targets, slice(own))
             if own:
                 metrics.update(output, targets)
+                seen(output, targets)
                 loss.update(plain.head.loss(output, targets), self._weight(plain, targets, own))
         return {"loss": float(loss.compute())} | {k: float(v) for k, v in metrics.compute().items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +23,8 @@ def print_report(summary: Summary, console: Console) -> None:
     console.print(table)
     print_note(summary.selection, console)
     say(f"bundle {summary.folder}/bundle, curves {summary.folder}/curves.png", console)
+    folder = shlex.quote(summary.folder)
+    say(f"a page with mistakes: onlay eval {folder} --report {folder}/report", console)
 
 
 def print_note(selection: str, console: Console) -> None:

@@ -43,6 +43,7 @@ def register_modalities() -> Iterable[Modality]:
             "mixup": "onlay_image.data.mixing:mixup",
             "cutmix": "onlay_image.data.mixing:cutmix",
         },
+        thumbnail="onlay_image.viewer:thumbnail",
         viewer="onlay_image.viewer:view",
     )
 

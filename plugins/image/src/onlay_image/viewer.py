@@ -19,6 +19,9 @@ from torchvision.transforms import functional
 from onlay.inspecting import Observation
 from onlay.pages import write
 
+THUMBNAIL = 224
+"""Pixels of a small picture's longer side."""
+
 
 def view(observations: Sequence[Observation], out: Path) -> None:
     """Write the page: the crops that the network saw, tinted by each signal of each block."""
@@ -30,6 +33,14 @@ def view(observations: Sequence[Observation], out: Path) -> None:
 
 def _picture(observation: Observation) -> str:
     return _address(pixels(observation.inputs[0].float().cpu(), observation.preprocessing))
+
+
+def thumbnail(inputs: Tensor, preprocessing: Mapping[str, Any]) -> str:
+    """A picture (C, H, W) as the backbone gets it, at most 224 pixels wide and high."""
+    shown_3HW = pixels(inputs.float().cpu(), preprocessing)
+    if max(shown_3HW.shape[1:]) > THUMBNAIL:
+        shown_3HW = functional.resize(shown_3HW, THUMBNAIL - 1, max_size=THUMBNAIL, antialias=True)
+    return _address(shown_3HW)
 
 
 def pixels(normalized_CHW: Tensor, preprocessing: Mapping[str, Any]) -> Tensor:

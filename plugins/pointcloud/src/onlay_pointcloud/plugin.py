@@ -29,6 +29,7 @@ def register_modalities() -> Iterable[Modality]:
         suffixes=SUFFIXES,
         summary="point clouds, and meshes that points are sampled on, (B, N, 3)",
         mixes={"cutmix": "onlay_pointcloud.data.mixing:cutmix"},
+        thumbnail="onlay_pointcloud.thumbnail:thumbnail",
         viewer="onlay_pointcloud.viewer:view",
     )
 

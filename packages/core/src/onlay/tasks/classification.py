@@ -21,6 +21,7 @@ from onlay.tasks.targets import checked_targets, one_hot
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.data import Splits
+    from onlay.reports import Report
     from onlay.tasks.config import ClassificationConfig
 
 
@@ -139,6 +140,12 @@ class ClassificationHead(PooledHead):
     def predict(self, output: Tensor) -> list[Prediction]:
         """The likeliest class of each input, and every class's probability, likeliest first."""
         return [self._prediction(row) for row in output.detach().float().softmax(-1).cpu()]
+
+    def report(self, outputs: Tensor, targets: Tensor) -> Report:
+        """Of all logits (N, C) and classes (N,); see `onlay.tasks.class_report`."""
+        from onlay.tasks.class_report import class_report
+
+        return class_report(outputs.float().softmax(-1), targets, self.labels)
 
     def _prediction(self, probabilities_C: Tensor) -> Prediction:
         order = probabilities_C.argsort(descending=True, stable=True).tolist()

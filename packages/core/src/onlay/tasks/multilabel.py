@@ -22,6 +22,7 @@ from onlay.tasks.pooled import PooledHead, pooled_size
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.data import Splits
+    from onlay.reports import Report
     from onlay.tasks.config import MultilabelConfig
 
 
@@ -111,6 +112,12 @@ class MultilabelHead(PooledHead):
     def predict(self, output: Tensor) -> list[LabelsAnswer]:
         """The labels of each input, and every label's probability, likeliest first."""
         return [self._answer(row) for row in output.detach().float().sigmoid().cpu()]
+
+    def report(self, outputs: Tensor, targets: Tensor) -> Report:
+        """Of all logits (N, C) and labels (N, C); see `onlay.tasks.label_report`."""
+        from onlay.tasks.label_report import label_report
+
+        return label_report(outputs, targets, self.labels, self.config.threshold)
 
     def _answer(self, probabilities_C: Tensor) -> LabelsAnswer:
         order = probabilities_C.argsort(descending=True, stable=True).tolist()

@@ -33,6 +33,12 @@ from onlay_train.commands.train import silent_elsewhere
     help="Judge the features alone: the vote of so many nearest neighbours among those of the"
     " training part.",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    help="Also write a page with mistakes, and tables and pictures of what was judged, into this"
+    " folder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_host
 def evaluate(
@@ -42,6 +48,7 @@ def evaluate(
     split: str | None,
     votes: int | None,
     knn: int | None,
+    report: Path | None,
     as_json: bool,
 ) -> None:
     """Evaluate the bundle of a finished run: onlay eval RUN [KEY=VALUE...]
@@ -51,11 +58,19 @@ def evaluate(
     have names of their own, such as voted_top1, and stand alone; so has knn_top1.
     """
     _refuse_both(votes, knn, split)
+    if knn and report is not None:
+        raise ConfigError("`--knn` has no answers of the task to report on: leave out `--report`")
     with silent_elsewhere():
         from onlay_train.evaluate_run import evaluate_run
 
         found = evaluate_run(
-            run, host, split=split, overrides=overrides, votes=votes or 0, knn=knn or 0
+            run,
+            host,
+            split=split,
+            overrides=overrides,
+            votes=votes or 0,
+            knn=knn or 0,
+            report=report,
         )
     if as_json:
         voted = {"votes": votes} if votes else {}
@@ -70,6 +85,8 @@ def evaluate(
     for name, value in found.metrics.items():
         shown = f"{value:.4f}" if name.endswith("loss") else f"{100 * value:.2f} %"
         click.echo(f"  {name:<{width}} {shown:>10}")
+    if report is not None:
+        click.echo(f"report {report}/index.html")
 
 
 def _refuse_both(votes: int | None, knn: int | None, split: str | None) -> None:

@@ -85,6 +85,11 @@ class Clouds(Dataset[tuple[Tensor, Any]]):
         return len(self.clouds.sources)
 
     @property
+    def sources(self) -> Sequence[Source]:
+        """Of every item, in order."""
+        return self.clouds.sources
+
+    @property
     def targets(self) -> Sequence[Any]:
         """Of every item, in order."""
         return self.clouds.targets

@@ -1,0 +1,94 @@
+"""What a classification tells of how it was judged; needs `torchmetrics`, which `onlay-train`
+brings.
+
+Shapes: N items, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from onlay.errors import DataError
+from onlay.reports import Cell, Drawing, Mistake, Report, Table
+from onlay.tasks.confusion import confusion_svg
+from onlay.tasks.targets import IGNORED
+
+BINS = 15
+"""Of the probabilities, for the calibration error (Guo et al. 2017)."""
+
+
+def class_report(probabilities_NC: Tensor, targets_N: Tensor, labels: Sequence[str]) -> Report:
+    """Precision, recall and F1 of each class, who is taken for whom, calibration, mistakes; of two
+    classes the area under the ROC curve, where the second one is the positive one.
+
+    Raises:
+        DataError: no item has a class.
+    """
+    kept_N = targets_N != IGNORED
+    indices = kept_N.nonzero().flatten()
+    probabilities_NC, targets_N = probabilities_NC.double()[kept_N], targets_N[kept_N]
+    if not len(targets_N):
+        raise DataError("nothing that was judged has a class: there is no report")
+    found_N, true_N = probabilities_NC.argmax(1).numpy(), targets_N.numpy()
+    counts_CC = confusion_matrix(true_N, found_N, labels=range(len(labels)))
+    metrics, facts = _calibration(probabilities_NC, targets_N), dict[str, Cell]()
+    if len(labels) == 2 and len(set(true_N.tolist())) == 2:
+        metrics["auroc"] = float(roc_auc_score(true_N, probabilities_NC[:, 1].numpy()))
+        facts["positive_class"] = labels[1]
+    return Report(
+        metrics=metrics,
+        facts=facts,
+        tables=[_per_class(true_N, found_N, labels), _confusion(counts_CC, labels)],
+        drawings=[Drawing("confusion", "Confusion matrix", confusion_svg(counts_CC, labels))],
+        mistakes=_mistakes(probabilities_NC, true_N, indices, labels),
+    )
+
+
+def _calibration(probabilities_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
+    """The expected calibration error: the mean over bins of |accuracy - mean probability|, by the
+    items in each."""
+    classes = max(probabilities_NC.shape[1], 2)
+    error = multiclass_calibration_error(
+        probabilities_NC.float(), targets_N, num_classes=classes, n_bins=BINS, norm="l1"
+    )
+    return {"ece": float(error)}
+
+
+def _per_class(true_N: np.ndarray, found_N: np.ndarray, labels: Sequence[str]) -> Table:
+    each = precision_recall_fscore_support(
+        true_N, found_N, labels=range(len(labels)), zero_division=0
+    )
+    columns = [[float(x) for x in values] for values in each[:3]]
+    rows = zip(labels, *columns, map(int, each[3]), strict=True)
+    names = ("class", "precision", "recall", "f1", "support")
+    shares = frozenset(("precision", "recall", "f1"))
+    return Table("per_class", "Classes", names, [*rows], shares)
+
+
+def _confusion(counts_CC: np.ndarray, labels: Sequence[str]) -> Table:
+    rows = [(label, *map(int, row)) for label, row in zip(labels, counts_CC, strict=True)]
+    return Table("confusion", "Confusion", ("true \\ predicted", *labels), rows, shown=False)
+
+
+def _mistakes(
+    probabilities_NC: Tensor, true_N: np.ndarray, indices: Tensor, labels: Sequence[str]
+) -> list[Mistake]:
+    sure_N, found_N = probabilities_NC.max(1)
+    wrong = (found_N != torch.from_numpy(true_N)).nonzero().flatten()
+    order = wrong[sure_N[wrong].argsort(descending=True, stable=True)]
+    return [
+        Mistake(
+            index=int(indices[n]),
+            said=labels[int(found_N[n])],
+            true=labels[int(true_N[n])],
+            score=float(sure_N[n]),
+            score_text=f"{100 * float(sure_N[n]):.1f} %",
+        )
+        for n in order.tolist()
+    ]
