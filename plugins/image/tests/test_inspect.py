@@ -28,7 +28,7 @@ from onlay.inspecting import Picture
 from onlay.pages.changes import CHANGE
 from onlay.pages.observing import observe
 from onlay_image.data.preprocess import geometry
-from onlay_image.viewer import view
+from onlay_image.viewer import thumbnail, view
 
 FILE = Path(__file__).parent / "data" / "choosy.py"
 CHROMIUM = next(
@@ -249,3 +249,14 @@ def test_a_browser_draws_every_block_and_a_legend(page: Path, tmp_path: Path) ->
     assert re.findall(r'<button class="chip".*?<small>(.*?)</small>', drawn) == ["25 %"] * 4
     assert '<h2 id="heading">block 5</h2>' in drawn
     assert re.search(r'<div class="large"><canvas [^>]*max-width: 616px', drawn)
+
+
+def test_a_thumbnail_shows_the_pixels_that_the_backbone_got() -> None:
+    """Red 200, green 100, blue 0 of 255; wide pictures keep their form."""
+    seen = torch.tensor([200.0, 100.0, 0.0]).div(255).sub(0.5).div(0.25)[:, None, None]
+    address = thumbnail(seen.expand(3, 100, 400), {"mean": [0.5] * 3, "std": [0.25] * 3})
+    start, _, data = address.partition(",")
+    assert start == "data:image/png;base64"
+    picture = Image.open(BytesIO(b64decode(data)))
+    assert picture.size == (224, 56)
+    assert picture.getpixel((10, 10)) == (200, 100, 0)

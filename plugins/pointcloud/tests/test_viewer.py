@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 import subprocess
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from onlay.inspecting import Observation, Picture, Signal
 from onlay.pages.observing import observe
 from onlay.task import PartsPrediction
 from onlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud.thumbnail import thumbnail
 from onlay_pointcloud.viewer import view
 
 CHROMIUM = next(
@@ -188,3 +191,24 @@ def test_a_browser_makes_a_legend_and_a_picture_of_each_block(page: Path) -> Non
     assert chips == [("chip", "50 %"), ("chip", "17 %"), ("chip unused", "0 %"), ("chip", "33 %")]
     assert len(re.findall(r'<button class="tile"', drawn)) == 2
     assert '<h2 id="heading">block 1</h2>' in drawn
+
+
+def test_a_thumbnail_draws_near_points_last_and_dark() -> None:
+    """Seen from the side and above, y up: the upper point is higher on the page, the one that is
+    nearer to the eye (along x and z) darker; where z is up, z is."""
+    cloud = torch.tensor([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [1.0, 0.0, 1.0], [-1.0, 0.0, -1.0]])
+
+    def dots(points: torch.Tensor, **facts: str) -> list[dict[str, str]]:
+        address = thumbnail(points, facts)
+        start, _, data = address.partition(",")
+        assert start == "data:image/svg+xml;base64"
+        return [circle.attrib for circle in ElementTree.fromstring(b64decode(data))]
+
+    drawn = dots(cloud)
+    heights = [float(dot["cy"]) for dot in drawn]
+    lightness = [int(re.findall(r"(\d+)%\)", dot["fill"])[0]) for dot in drawn]
+    assert lightness == sorted(lightness, reverse=True)
+    assert min(heights) < 50 < max(heights)
+    assert all(0 <= height <= 100 for height in heights)
+    turned = torch.stack([cloud[:, 0], -cloud[:, 2], cloud[:, 1]], 1)
+    assert dots(turned, rotate_axis="z") == drawn

@@ -15,7 +15,6 @@ from onlay.config import load as load_config
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
 from onlay.host import PluginHost
-from onlay.model.predict import modality_of
 from onlay.pages.observing import made_by
 from onlay_train.collected import Collected
 from onlay_train.engine import loader_workers, make_accelerator
@@ -114,7 +113,7 @@ def evaluate_run(
         told = seen.report()
         if accelerator.is_main_process:
             about = Judged(metrics, size(part), found.what, made_by("eval", run) | _about(model))
-            modality = modality_of(model, host)
+            modality = host.modalities.get(model.built.modality)
             write_report(report, told, about, found.dataset, modality, model.preprocessing)
     return Judgement(metrics, size(part), found.split, found.what, found.notes)
 

@@ -55,7 +55,7 @@ def write_report(
     report: Report,
     judged: Judged,
     part: Dataset[Any],
-    modality: Modality,
+    modality: Modality | None,
     preprocessing: Mapping[str, Any],
 ) -> None:
     """`metrics.json`, a table for each of the report's and one of the mistakes, its drawings, and
@@ -90,12 +90,17 @@ def source_of(part: Dataset[Any], index: int) -> str:
 
 
 def _picture(
-    part: Dataset[Any], mistake: Mistake, modality: Modality, preprocessing: Mapping[str, Any]
+    part: Dataset[Any],
+    mistake: Mistake,
+    modality: Modality | None,
+    preprocessing: Mapping[str, Any],
 ) -> str:
+    """Its address; empty where nothing draws such inputs."""
+    draw = None if modality is None else modality.thumbnail
     inputs = part[mistake.index][0]
-    if modality.thumbnail is None or not isinstance(inputs, Tensor):
+    if draw is None or not isinstance(inputs, Tensor):
         return ""
-    return resolve(modality.thumbnail)(inputs, preprocessing)
+    return resolve(draw)(inputs, preprocessing)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -101,7 +101,8 @@ def _card(card: Card) -> str:
     name, mistake = escape(card.name), card.mistake
     picture = f'<img src="{escape(card.picture)}" alt="{name}">' if card.picture else ""
     return (
-        f"<article>{picture}<div>said <b>{escape(mistake.said)}</b>, {escape(mistake.score_text)}</div>"
+        f"<article>{picture}<div>said <b>{escape(mistake.said)}</b>,"
+        f" {escape(mistake.score_text)}</div>"
         f"<div>truly <b>{escape(mistake.true)}</b></div>"
         f'<small title="{name}">{escape(_short(card.name))}</small></article>'
     )

@@ -37,7 +37,8 @@ def _picture(observation: Observation) -> str:
 
 def thumbnail(inputs: Tensor, preprocessing: Mapping[str, Any]) -> str:
     """A picture (C, H, W) as the backbone gets it, at most 224 pixels wide and high."""
-    shown_3HW = pixels(inputs.float().cpu(), preprocessing)
+    facts = {"mean": [0.0], "std": [1.0], **preprocessing}
+    shown_3HW = pixels(inputs.float().cpu(), facts)
     if max(shown_3HW.shape[1:]) > THUMBNAIL:
         shown_3HW = functional.resize(shown_3HW, THUMBNAIL - 1, max_size=THUMBNAIL, antialias=True)
     return _address(shown_3HW)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import confusion_matrix, roc_auc_score
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -44,7 +44,7 @@ def class_report(probabilities_NC: Tensor, targets_N: Tensor, labels: Sequence[s
     return Report(
         metrics=metrics,
         facts=facts,
-        tables=[_per_class(true_N, found_N, labels), _confusion(counts_CC, labels)],
+        tables=[_per_class(counts_CC, labels), _confusion(counts_CC, labels)],
         drawings=[Drawing("confusion", "Confusion matrix", confusion_svg(counts_CC, labels))],
         mistakes=_mistakes(probabilities_NC, true_N, indices, labels),
     )
@@ -60,15 +60,15 @@ def _calibration(probabilities_NC: Tensor, targets_N: Tensor) -> dict[str, float
     return {"ece": float(error)}
 
 
-def _per_class(true_N: np.ndarray, found_N: np.ndarray, labels: Sequence[str]) -> Table:
-    each = precision_recall_fscore_support(
-        true_N, found_N, labels=range(len(labels)), zero_division=0
-    )
-    columns = [[float(x) for x in values] for values in each[:3]]
-    rows = zip(labels, *columns, map(int, each[3]), strict=True)
+def _per_class(counts_CC: np.ndarray, labels: Sequence[str]) -> Table:
+    right_C, there_C, found_C = np.diag(counts_CC), counts_CC.sum(1), counts_CC.sum(0)
+    precision_C = right_C / np.maximum(found_C, 1)
+    recall_C = right_C / np.maximum(there_C, 1)
+    f1_C = 2 * right_C / np.maximum(there_C + found_C, 1)
+    columns = (values.tolist() for values in (precision_C, recall_C, f1_C, there_C))
     names = ("class", "precision", "recall", "f1", "support")
     shares = frozenset(("precision", "recall", "f1"))
-    return Table("per_class", "Classes", names, [*rows], shares)
+    return Table("per_class", "Classes", names, [*zip(labels, *columns, strict=True)], shares)
 
 
 def _confusion(counts_CC: np.ndarray, labels: Sequence[str]) -> Table:
