@@ -1,6 +1,7 @@
-"""Room for inserted tokens where attention knows the position of every token.
+"""Room for inserted tokens, and for keys that belong to none, where attention knows the position of
+every token.
 
-Both kinds look at the tokens that really arrive, so that they do nothing while no token is
+All kinds look at the tokens that really arrive, so that they do nothing while no token is
 inserted.
 Shapes: T tokens, N patch tokens.
 """
@@ -72,14 +73,32 @@ class BiasRoom:
         return widened(self.own_bias(), self.tokens)
 
 
-def widened(bias_TT: Tensor, tokens: int) -> Tensor:
-    """Zero rows and columns behind the class token's, so that the last two axes have `tokens`
-    entries.
+class MaskRoom:
+    """A mask that the caller gives the network: inserted tokens attend and are attended to."""
+
+    def __init__(self, attn: TimmModule, position: int) -> None:
+        self.attn, self.position = attn, position
+
+    def install(self) -> list[Undo]:
+        return [self.attn.register_forward_pre_hook(self.widen, with_kwargs=True)]
+
+    def widen(self, attn: TimmModule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        mask = kwargs.get("attn_mask")
+        if mask is None:
+            return None
+        return args, kwargs | {"attn_mask": widened(mask, args[0].shape[1], self.position)}
+
+
+def widened(bias_TT: Tensor, tokens: int, position: int = 1) -> Tensor:
+    """Rows and columns that change nothing from `position` on (behind the class token), so that the
+    last two axes have `tokens` entries; an axis that stands for all tokens stays.
     """
-    missing = tokens - bias_TT.shape[-1]
-    if not missing:
-        return bias_TT
     for _ in range(2):
-        zeros = bias_TT.new_zeros(*bias_TT.shape[:-1], missing)
-        bias_TT = torch.cat([bias_TT[..., :1], zeros, bias_TT[..., 1:]], dim=-1).transpose(-2, -1)
+        size = bias_TT.shape[-1]
+        if size not in (1, tokens):
+            shape = (*bias_TT.shape[:-1], tokens - size)
+            open_ = bias_TT.new_full(shape, bias_TT.dtype == torch.bool)
+            head, tail = bias_TT[..., :position], bias_TT[..., position:]
+            bias_TT = torch.cat([head, open_, tail], dim=-1)
+        bias_TT = bias_TT.transpose(-2, -1)
     return bias_TT

@@ -23,7 +23,7 @@ from onlay.features import Features, Grid
 from onlay_image.anatomy.building import embed_target, norm_target
 from onlay_image.anatomy.inputs import refuse_other_images
 from onlay_image.anatomy.prenorm import prenorm_block
-from onlay_image.anatomy.room import BiasRoom, RopeRoom
+from onlay_image.anatomy.room import BiasRoom, MaskRoom, RopeRoom
 from onlay_image.timm_types import TimmModule
 
 _BLOCKS = {
@@ -138,9 +138,11 @@ class SequenceAnatomy(Anatomy):
     def make_room(self, block: int, count: int) -> list[Undo]:
         rooms: dict[type, Any] = {beit.Beit: BiasRoom, eva.Eva: RopeRoom}
         kind = rooms.get(type(self.model))
-        if kind is None:
-            return []
-        return [undo for later in self.blocks[block:] for undo in kind(later.module.attn).install()]
+        undos: list[Undo] = []
+        for attn in (later.module.attn for later in self.blocks[block:]):
+            undos += MaskRoom(attn, self.insertion_point).install()
+            undos += [] if kind is None else kind(attn).install()
+        return undos
 
     def trunk(self) -> dict[str, Tensor]:
         state = self.model.state_dict()
