@@ -7,6 +7,8 @@ behind the features is walked.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,9 @@ from onlay.features import Features
 def prove_alive(adapter: Adapter) -> None:
     """Run the backbone forward once on a random example and walk the graph behind its features.
 
+    In evaluation. A hard gate that lets a gradient through in training alone gets a second look in
+    training, of the adapter's modules only; what that draws and moves is put back.
+
     Raises:
         AnatomyError: a site was never met, or a trainable tensor has no path to the features; names
             them.
@@ -26,18 +31,37 @@ def prove_alive(adapter: Adapter) -> None:
         pipe.met = False
     for replacement in adapter.replacements:
         replacement.met = False
+    reached = _reached(adapter, training=False)
+    _check_met(adapter)
+    if _dead(adapter, reached):
+        reached |= _reached(adapter, training=True)
+    _check_connected(adapter, reached)
+
+
+def _reached(adapter: Adapter, *, training: bool) -> set[int]:
+    """The ids of the leaves behind the features of one pass."""
     model = adapter.anatomy.model
     modes = {module: module.training for module in [*model.modules(), *adapter.modules()]}
+    own = set(adapter.modules())
+    moved = {buffer: buffer.clone() for buffer in adapter.buffers()} if training else {}
     for module in modes:
-        module.training = False
+        module.training = training and module in own
     try:
-        with torch.enable_grad():
-            features = adapter.anatomy.encode(adapter.anatomy.example(), inserted=adapter.tokens)
+        with torch.enable_grad(), _same_draws():
+            inputs = adapter.anatomy.example()
+            return _leaves(adapter.anatomy.encode(inputs, inserted=adapter.tokens))
     finally:
+        adapter.forget()
         for module, mode in modes.items():
             module.training = mode
-    _check_met(adapter)
-    _check_connected(adapter, features)
+        for buffer, former in moved.items():
+            buffer.data.copy_(former)
+
+
+def _same_draws() -> AbstractContextManager[None]:
+    """Generators are left as they were."""
+    kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return torch.random.fork_rng() if kind is None else torch.random.fork_rng(device_type=kind.type)
 
 
 def _check_met(adapter: Adapter) -> None:
@@ -49,16 +73,18 @@ def _check_met(adapter: Adapter) -> None:
         )
 
 
-def _check_connected(adapter: Adapter, features: Features) -> None:
-    reached = _leaves(features)
-    dead = [
-        name for name, p in adapter.named_parameters() if p.requires_grad and id(p) not in reached
-    ]
+def _check_connected(adapter: Adapter, reached: set[int]) -> None:
+    dead = _dead(adapter, reached)
     if dead:
         raise AnatomyError(
             f"the adapter's {_listed(dead)} would never train:"
             " nothing leads from it to the features"
         )
+
+
+def _dead(adapter: Adapter, reached: set[int]) -> list[str]:
+    named = adapter.named_parameters()
+    return [name for name, p in named if p.requires_grad and id(p) not in reached]
 
 
 def _listed(names: list[str]) -> str:
