@@ -9,6 +9,10 @@ for those who see the page and do not know the method.
 A module that makes something for the whole input has a class attribute `pictured`, a name in the
 plural, and gives (B, n, h, w): n small pictures of numbers, such as `kernels` for this input.
 
+What is meant is the module's output, or what its method `shows(x, output)` (`pictures(x, output)`)
+returns, which is asked right after the call with what the module was given and has returned. A
+rewrite, whose output is the site's own tensor, needs that method.
+
 Every adapter, also one whose modules show nothing, has the signal of `onlay.pages.changes`.
 
 Shapes: B batch, T tokens, N patch or group tokens, K parts of a token, n pictures of h by w.

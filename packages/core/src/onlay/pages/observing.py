@@ -48,7 +48,7 @@ def observe(
     with turn, torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
         features = model.anatomy.encode(given, inserted=inserted, levels=levels)
         output = model.answer(features)
-    signals = [_signal(seen, model) for seen in found if hasattr(seen.module, "shown")]
+    signals = [_signal(seen, model) for seen in found if seen.shown is not None]
     signals += [_change(block, values, model) for block, values in changes(adapted, bare)]
     return Observation(
         source,
@@ -57,7 +57,7 @@ def observe(
         prediction=model.head.predict(output)[0],
         signals=tuple(signals),
         preprocessing=model.preprocessing,
-        pictures=tuple(_picture(seen) for seen in found if hasattr(seen.module, "pictured")),
+        pictures=tuple(_picture(seen) for seen in found if seen.pictured is not None),
         about={**_known(model), **(about or {})},
     )
 
@@ -117,7 +117,33 @@ def _known(model: AdaptedModel) -> dict[str, str]:
 class _Seen:
     module: Any
     path: str
-    output: Tensor
+    shown: Tensor | None
+    pictured: Tensor | None
+
+    @classmethod
+    def of(cls, module: Any, path: str, args: tuple[Any, ...], output: Any) -> _Seen:
+        """What a module shows of the call that has just ended."""
+        called = module, path, args, output
+        return cls(module, path, _named("shown", *called), _named("pictured", *called))
+
+
+OWN = {"shown": "shows", "pictured": "pictures"}
+"""The method that says what is meant, where that is not the output."""
+
+
+def _named(kind: str, module: Any, path: str, args: tuple[Any, ...], output: Any) -> Tensor | None:
+    if not hasattr(module, kind):
+        return None
+    own = OWN[kind]
+    if hasattr(module, own):
+        return getattr(module, own)(*args, output).detach()
+    if re.search(r"\.rewrites\.\d+$", path):
+        raise AnatomyError(
+            f"`{getattr(module, kind)}` would be the site's own tensor, as"
+            f" `{type(module).__name__}` is a rewrite: give it a method `{own}(x, output)` that"
+            " returns what is meant"
+        )
+    return output.detach()
 
 
 @contextmanager
@@ -144,35 +170,37 @@ class _Recorder:
     def record(self, module: Any, args: tuple[Any, ...], output: Tensor) -> None:
         path = self.paths[self.calls % len(self.paths)]
         self.calls += 1
-        self.found.append(_Seen(module, path, output.detach()))
+        self.found.append(_Seen.of(module, path, args, output))
 
 
 def _signal(seen: _Seen, model: AdaptedModel) -> Signal:
     block, site = _place_of(seen.path)
-    each = _finite(seen.output[0], seen.module.shown, block)
+    assert seen.shown is not None
+    each = _finite(seen.shown[0], seen.module.shown, block)
     values_TK = each.unsqueeze(-1) if each.ndim == 1 else each.flatten(0, -2)
-    layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
+    layout = model.anatomy.layout(block, inserted=model.adapter.tokens_before(block))
     categories = getattr(seen.module, "categories", None)
     meaning = getattr(seen.module, "meaning", "")
     return Signal(seen.module.shown, block, values_TK, categories, layout, site, meaning)
 
 
 def _change(block: int, values_T: Tensor, model: AdaptedModel) -> Signal:
-    layout = model.anatomy.layout(block, inserted=model.adapter.tokens)
+    layout = model.anatomy.layout(block, inserted=model.adapter.tokens_before(block))
     values_T1 = _finite(values_T, CHANGE, block).unsqueeze(-1)
     return Signal(CHANGE, block, values_T1, None, layout, meaning=MEANING)
 
 
 def _picture(seen: _Seen) -> Picture:
     block, site = _place_of(seen.path)
-    name, shape = seen.module.pictured, tuple(seen.output.shape)
+    assert seen.pictured is not None
+    name, shape = seen.module.pictured, tuple(seen.pictured.shape)
     if len(shape) != 4:
         raise AnatomyError(
             f"`{name}` of block {block} has the shape {shape}; a module that is `pictured` must"
             " give (batch, pictures, height, width)"
         )
     meaning = getattr(seen.module, "meaning", "")
-    return Picture(name, block, _finite(seen.output[0], name, block), site, meaning)
+    return Picture(name, block, _finite(seen.pictured[0], name, block), site, meaning)
 
 
 def _finite(values: Tensor, name: str, block: int) -> Tensor:
