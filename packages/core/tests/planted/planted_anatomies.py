@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from onlay.anatomy import Undo
 from onlay.features import Features, Grid, Layout
@@ -32,6 +34,14 @@ class DeafLayout(TinyAnatomy):
 class BlindFollow(TinyAnatomy):
     def follow(self) -> list[Undo]:
         return []
+
+
+class FixedRoom(TinyAnatomy):
+    """Makes room for tokens whether they arrive or not."""
+
+    def make_room(self, block: int, count: int) -> list[Undo]:
+        later = self.blocks[max(block, 1) :]
+        return [b.module.register_forward_pre_hook(lambda m, a: (1.1 * a[0],)) for b in later]
 
 
 class OtherTrunk(TinyAnatomy):
@@ -96,6 +106,18 @@ class ThawedEncoding(Encoding):
     def given(self, features: Features) -> Features:
         self.model.get_submodule("norm").requires_grad_(True)
         return features
+
+
+class Ranked(nn.Module):
+    """Attention that looks less at what stands further back."""
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        own: Any = self
+        q, k, v = (z.unflatten(2, (own.heads, -1)) for z in own.qkv(x_BTD).chunk(3, dim=-1))
+        q, k, v = (z.transpose(1, 2) for z in (q, k, v))
+        away = -torch.arange(x_BTD.shape[1]).to(x_BTD)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=away.expand(len(away), -1))
+        return own.proj(mixed.transpose(1, 2).flatten(2))
 
 
 class Counting(TinyBackbone):

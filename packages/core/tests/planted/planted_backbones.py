@@ -109,6 +109,11 @@ def hasty(built: BuiltBackbone) -> None:
     built.module.__class__ = kinds.Hasty
 
 
+def ranked(built: BuiltBackbone) -> None:
+    attn: Any = built.module.blocks[1].attn
+    attn.__class__ = kinds.Ranked
+
+
 def random_weights(built: BuiltBackbone) -> None:
     nn.init.normal_(built.module.get_parameter("norm.weight"))
 
@@ -147,6 +152,8 @@ DEFECTS: Mapping[str, Defect] = {
         "later_blocks_see_inserted_tokens",
         "5 places for 8 tokens",
     ),
+    "fixed_room": Defect(kinds.FixedRoom, "inserted_tokens_leave_again", "behind the block"),
+    "ranked": Defect(ranked, "keys_and_values_belong_to_no_token", "block 1: their order moves"),
     "blind_follow": Defect(kinds.BlindFollow, "layout_follows_the_module", "width=2"),
     "other_trunk": Defect(kinds.OtherTrunk, "trunk_is_part_of_the_state", "backbone.cls"),
     "chance_example": Defect(

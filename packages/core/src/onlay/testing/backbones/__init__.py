@@ -45,6 +45,8 @@ BACKBONE_CHECKS: tuple[Check, ...] = (
     Check(encoding.check_inputs_of_a_batch_do_not_touch),
     Check(inserting.check_inserted_tokens_come_out_as_prompts, inserting.no_insertion),
     Check(inserting.check_later_blocks_see_inserted_tokens, inserting.no_insertion),
+    Check(inserting.check_inserted_tokens_leave_again, inserting.no_insertion),
+    Check(inserting.check_keys_and_values_belong_to_no_token, inserting.no_extension),
     Check(building.check_lends_itself_to_an_adapter),
     Check(building.check_recomputes_to_the_same_gradients),
 )
