@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "integration_tests" / "example_plugin"
+EXAMPLES = sorted((ROOT / "integration_tests").glob("*_plugin"))
 SETS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("sets.toml").read_text())
 PROJECTS = [
     tomllib.loads(path.read_text())["project"] for path in sorted(ROOT.glob("p*/*/pyproject.toml"))
@@ -46,9 +46,10 @@ def main(words: list[str]) -> int:
 
 
 def build(folder: Path) -> dict[str, Path]:
-    """The wheel of every distribution, the example plugin's too."""
+    """The wheel of every distribution, the example plugins' too."""
     run("hatch", "--env", "default", "build", "--all", "--target", "wheel", str(folder))
-    run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(EXAMPLE))
+    for example in EXAMPLES:
+        run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(example))
     return {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
 
 

@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 ROOT = Path(__file__).parent.parent
-collect_ignore = [] if find_spec("onlay_example_lora") else ["example_plugin"]
+EXAMPLES = {"onlay_example_lora": "example_plugin", "onlay_example_sequence": "sequence_plugin"}
+collect_ignore = [folder for package, folder in EXAMPLES.items() if not find_spec(package)]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,12 +19,12 @@ MISSING = [
     for kind, names in kinds.items()
     for name in names
 ]
-CLOUDS = "onlay-pointcloud" in INSTALLED and "onlay-image" not in INSTALLED
-RUN = f"""\
-backbone: {"onlay_points" if CLOUDS else "onlay_vit_64"}
-method: {{method}}
-data: {{{{name: {"shapes" if CLOUDS else "digits"}}}}}
-"""
+THERE = {
+    "onlay-image": ("onlay_vit_64", "{name: digits}"),
+    "onlay-pointcloud": ("onlay_points", "{name: shapes}"),
+    "onlay-example-sequence": ("small_sequence", "{name: histories, path: users.csv}"),
+}
+BACKBONE, DATA = THERE[next((name for name in THERE if name in INSTALLED), "onlay-image")]
 
 
 @pytest.mark.parametrize(("distribution", "kind", "name"), MISSING)
@@ -38,7 +38,7 @@ def test_the_host_says_what_to_install(distribution, kind, name):
 )
 def test_a_run_with_a_missing_method(onlay, tmp_path, distribution, name):
     config = tmp_path / "run.yaml"
-    config.write_text(RUN.format(method=name))
+    config.write_text(f"backbone: {BACKBONE}\nmethod: {name}\ndata: {DATA}\n")
     result = onlay("train", str(config))
     assert result.exit_code == 2
     assert "Traceback" not in result.output

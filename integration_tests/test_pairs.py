@@ -97,6 +97,7 @@ def outcomes() -> Outcomes:
 
 
 @pytest.mark.skipif(not HOST.backbones, reason="core alone brings no backbone")
+@pytest.mark.skipif("small_sequence" in HOST.backbones, reason="sequences have tests of their own")
 def test_there_are_pairs():
     assert families()
     assert {"full", "linear", "bitfit"} <= set(HOST.methods)

@@ -20,7 +20,7 @@ from torch.nn import Linear
 from onlay import PluginHost, hookimpl
 from onlay.cli import main
 from onlay.config.base import Config
-from onlay.descriptors import Backbone, Command, Exporter, Method, resolve
+from onlay.descriptors import Backbone, Command, Exporter, Method, Modality, resolve
 from onlay.errors import PluginError
 from onlay.machine import streams
 from onlay.machine.guard import guarded, in_words, shown
@@ -273,6 +273,23 @@ def test_a_descriptor_that_is_none_breaks_its_plugin_alone(descriptor: Any, reas
     assert list(host.methods) == ["linear"]
     assert record.status == "broken"
     assert reason in record.reason
+
+
+def test_what_a_modality_holds_is_one_of_the_words_there_are() -> None:
+    class Words:
+        def __init__(self, values: Any) -> None:
+            self.values = values
+
+        @hookimpl
+        def register_modalities(self) -> Any:
+            yield Modality(name="x", reader="a:b", suffixes={".x"}, summary="", values=self.values)
+
+    good, bad = PluginHost(), PluginHost()
+    good.add(Words("ids"), name="x")
+    record = bad.add(Words("bytes"), name="x")
+    assert (list(good.modalities), list(bad.modalities)) == (["x"], [])
+    assert "`values` of the modality `x` must be" in record.reason
+    assert "not `'bytes'`" in record.reason
 
 
 def test_every_kind_is_looked_at() -> None:

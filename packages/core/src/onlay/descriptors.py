@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from onlay.errors import OnlayError, PluginError
 from onlay.machine.guard import in_words
@@ -168,6 +168,9 @@ class Modality:
     suffixes: Suffixes = Suffixes()
     """What its files end in, in lower case and with the dot; or an import path of the set."""
     summary: str
+    values: Literal["real", "ids"] = "real"
+    """What an input's tensor holds: `real` numbers, in the network's own dtype or float32; or
+    `ids`, whole numbers (int64) that name things, which nobody scales, rounds or differentiates."""
     preprocessing: str | None = None
     """Import path of a `Config` class of what `reader` is given: bundles are checked by it. It may
     allow further facts, which data sets add."""

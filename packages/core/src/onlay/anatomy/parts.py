@@ -102,8 +102,8 @@ class Anatomy(ABC):
     sites: Mapping[str, Site]
     """The sites of the whole that this backbone has (of `MODEL_SITES`)."""
     provides: frozenset[str]
-    """Traits that methods may need: `sequence`, `grid`, `points`, `hierarchical`, `class_token`,
-    `insertion`, `extension`."""
+    """Traits that methods may need: `sequence`, `grid`, `points`, `line`, `hierarchical`,
+    `class_token`, `insertion`, `extension`, `causal` (no token sees later ones)."""
     prefix: int = 0
     """Tokens before the patches as pretrained: class token and registers."""
     class_token: tuple[nn.Module, str] | None = None

@@ -32,6 +32,11 @@ def choose(host: PluginHost, modality: str, name: str | None, out: Path) -> Expo
             host.find("exporter", name)  # an unknown or broken one tells more
             raise ConfigError(f"exporter `{name}` is not for {modality} models ({_have(fitting)})")
         return _refuse_other(fitting[name], suffix, out, fitting)
+    if not fitting:
+        raise ConfigError(
+            f"no installed plugin writes merged {modality} models to files; the bundle itself loads"
+            " with `onlay.load`, and `merge()` of that is a plain network"
+        )
     able = {n: e for n, e in fitting.items() if suffix in e.suffixes}
     if not able:
         able = _own(host, modality, fitting)

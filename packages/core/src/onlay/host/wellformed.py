@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence, Set
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from onlay import descriptors
 
@@ -70,7 +70,8 @@ def _check_fields(kind: str, descriptor: Any, expected: type) -> None:
         if hint in BY_PATH and (hint is descriptors.ConfigClass or isinstance(value, str)):
             continue  # `check_config` looks at the one, and a path is followed when it is used
         if not _fits(value, BY_PATH.get(hint, hint)):
-            wanted, given = expected.__annotations__[name], type(value).__name__
+            wanted, chosen = expected.__annotations__[name], get_origin(hint) is Literal
+            given = repr(value) if chosen else type(value).__name__
             raise TypeError(
                 f"`{name}` of the {kind} `{descriptor.name}` must be `{wanted}`, not `{given}`"
             )
@@ -82,6 +83,8 @@ def _fits(value: object, hint: Any) -> bool:
     origin, inner = get_origin(hint), get_args(hint)
     if hint is Any:
         return True
+    if origin is Literal:
+        return value in inner
     if origin in (UnionType, Union):
         return any(_fits(value, each) for each in inner)
     if origin is Mapping:

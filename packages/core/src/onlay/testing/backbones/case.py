@@ -72,6 +72,12 @@ class BackboneCase:
         return resolve(self.backbone.provides)(self.config)
 
     @property
+    def values(self) -> str:
+        """What its inputs hold, as the modality says where it is installed."""
+        modality = self.host.modalities.get(self.backbone.modality)
+        return modality.values if modality else "real"
+
+    @property
     def ends(self) -> list[Block]:
         """The first and the last block."""
         blocks = self.anatomy.blocks

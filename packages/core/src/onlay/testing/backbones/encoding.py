@@ -18,8 +18,9 @@ ROUNDED = 0.2
 
 
 def check_example_is_of_the_networks_kind(case: BackboneCase) -> None:
-    """`example(batch)` gives as many inputs, no two alike, always the same, in the dtype and on the
-    device of the network, and moves nobody's random numbers."""
+    """`example(batch)` gives as many inputs, no two alike, always the same, on the device of the
+    network, in its dtype or, where the modality has ids, as int64, and moves nobody's random
+    numbers."""
     anatomy = case.anatomy  # building it may draw
     before = torch.get_rng_state()
     inputs, again = anatomy.example(3), anatomy.example(3)
@@ -28,7 +29,8 @@ def check_example_is_of_the_networks_kind(case: BackboneCase) -> None:
     require(torch.equal(inputs, again), "two examples differ")
     require(not torch.equal(inputs[0], inputs[1]), "its inputs are all alike")
     weight = next(case.built.module.parameters())
-    require((inputs.dtype, inputs.device) == (weight.dtype, weight.device), "dtype or device")
+    wanted = torch.int64 if case.values == "ids" else weight.dtype
+    require((inputs.dtype, inputs.device) == (wanted, weight.device), "dtype or device")
 
 
 def check_encodes_with_its_own_forward_pass(case: BackboneCase) -> None:

@@ -42,7 +42,8 @@ def check_inputs_of_a_batch_do_not_touch(case: MethodCase) -> None:
     """In evaluation an input alone gives the output that it gives in a batch."""
     model = case.moved()
     inputs, _ = case.batch(model)
-    inputs = inputs * torch.linspace(0.5, 1.5, len(inputs)).view(-1, *[1] * (inputs.ndim - 1))
+    if inputs.is_floating_point():
+        inputs = inputs * torch.linspace(0.5, 1.5, len(inputs)).view(-1, *[1] * (inputs.ndim - 1))
     with torch.no_grad():
         together = model(inputs)
         alone = torch.cat([model(one) for one in inputs.split(1)])

@@ -17,7 +17,7 @@ def check_copies_are_independent(case: MethodCase) -> None:
     the first, also behind a pass whose inputs require a gradient."""
     model = case.moved()
     inputs, _ = case.batch(model)
-    model(inputs.clone().requires_grad_())
+    model(inputs.clone().requires_grad_(inputs.is_floating_point()))
     with torch.no_grad():
         before = model(inputs)
         twin = copy.deepcopy(model)

@@ -1,0 +1,66 @@
+"""Next-item prediction: a score of every item, softmax over all of them.
+
+Shapes: B batch, D width, C items.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from onlay.anatomy import Anatomy
+from onlay.data import Splits
+from onlay.features import Features
+from onlay.task import Prediction
+from onlay_example_sequence.config import NextItemConfig
+
+
+def build(config: NextItemConfig, anatomy: Anatomy, labels: Sequence[str]) -> "NextItemHead":
+    """A fresh table of the items that are to be ranked."""
+    return NextItemHead(anatomy.sites["norm.out"].width, labels, config.k)
+
+
+class NextItemHead(nn.Module):
+    """The end of the history against a vector of each item, which need not be one that the
+    backbone knows."""
+
+    def __init__(self, width: int, labels: Sequence[str], k: int) -> None:
+        super().__init__()
+        self.labels, self.k = tuple(labels), k
+        self.main_metric = f"ndcg{k}"
+        self.items = nn.Parameter(torch.randn(len(self.labels), width) / width**0.5)
+
+    def prepare(self, splits: Splits) -> None:
+        """Nothing of the data is needed."""
+
+    def forward(self, features: Features) -> Tensor:
+        """Scores (B, C)."""
+        assert features.pooled is not None
+        return features.pooled @ self.items.T
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of scores (B, C) and next items (B,)."""
+        return functional.cross_entropy(output.float(), targets)
+
+    def metrics(self) -> nn.Module:
+        """`mrr`, `hr` and `ndcg`, over all items."""
+        from torchmetrics import MetricCollection
+
+        from onlay_example_sequence.metrics import Ranked
+
+        kinds = {"mrr": None, f"hr{self.k}": self.k, self.main_metric: self.k}
+        return MetricCollection(
+            {name: Ranked(name.rstrip("0123456789"), k) for name, k in kinds.items()}
+        )
+
+    def predict(self, output: Tensor) -> list[Prediction]:
+        """The likeliest items, `k` of them."""
+        return [self._prediction(row_C) for row_C in output.detach().float().softmax(-1).cpu()]
+
+    def _prediction(self, row_C: Tensor) -> Prediction:
+        best = row_C.topk(min(self.k, len(row_C)))
+        places = best.indices.tolist()
+        ranked = {self.labels[i]: float(row_C[i]) for i in places}
+        label = self.labels[places[0]]
+        return Prediction(label, ranked[label], ranked)
