@@ -30,7 +30,7 @@ from onlay.pages.observing import observe
 from onlay_image.data.preprocess import geometry
 from onlay_image.viewer import thumbnail, view
 
-FILE = Path(__file__).parent / "data" / "choosy.py"
+FILE = Path(__file__).parent / "data" / "choosy_image.py"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -40,7 +40,7 @@ CHROMIUM = next(
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[PluginHost]:
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield PluginHost.discover(files=[FILE])
-    sys.modules.pop("choosy", None)
+    sys.modules.pop("choosy_image", None)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def page(host: PluginHost, photograph: Path, tmp_path: Path) -> Path:
     """What the command writes: 6 blocks, 8 by 8 patches."""
     model = onlay.adapt("onlay_vit_64", "choosy", labels=["cat", "dog"], host=host)
     model.save_pretrained(tmp_path / "bundle")
-    sys.modules.pop("choosy", None)
+    sys.modules.pop("choosy_image", None)
     out = tmp_path / "a.html"
     words = ["--plugin", FILE, "inspect", tmp_path / "bundle", photograph, "--out", out]
     result = CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay")

@@ -40,7 +40,9 @@ def thumbnail(inputs: Tensor, preprocessing: Mapping[str, Any]) -> str:
     facts = {"mean": [0.0], "std": [1.0], **preprocessing}
     shown_3HW = pixels(inputs.float().cpu(), facts)
     if max(shown_3HW.shape[1:]) > THUMBNAIL:
-        shown_3HW = functional.resize(shown_3HW, THUMBNAIL - 1, max_size=THUMBNAIL, antialias=True)
+        shown_3HW = functional.resize(
+            shown_3HW, [THUMBNAIL - 1], max_size=THUMBNAIL, antialias=True
+        )
     return _address(shown_3HW)
 
 
