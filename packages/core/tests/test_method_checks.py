@@ -54,6 +54,14 @@ def test_no_alarm_on_the_built_in_methods(name):
     assert [o for o in run_checks("method", name, host=HOST) if not o.good] == []
 
 
+def test_the_first_model_of_a_case_starts_as_all_others_do():
+    """What is looked up at first draws random numbers, too; checks run in any order."""
+    for name in ("bitfit", "full"):
+        fresh = method_cases(name, HOST)[0]
+        first, second = fresh.model().state_dict(), fresh.model().state_dict()
+        assert all(torch.equal(first[key], second[key]) for key in first)
+
+
 def test_an_expected_failure_needs_a_reason_and_a_known_name():
     with pytest.raises(UnknownName, match="did you mean `check_folds_exactly`"):
         method_checks("healthy", host=HOST, expected_failures={"check_fold_exactly": "why"})

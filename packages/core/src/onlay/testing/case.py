@@ -74,8 +74,9 @@ class MethodCase:
         self, built: BuiltBackbone | None = None, *, name: str = "default", seed: int = 0
     ) -> AdaptedModel:
         """A freshly attached adapter, in evaluation mode."""
+        built, pool = built or self.bare(), self.pool  # which draw random numbers of their own
         torch.manual_seed(seed)
-        return self._attached(built or self.bare(), self.pool, name).eval()
+        return self._attached(built, pool, name).eval()
 
     def moved(self, built: BuiltBackbone | None = None, **given: Any) -> AdaptedModel:
         """One whose trained tensors are away from where they start, so that it does something."""
