@@ -67,4 +67,6 @@ def attach(place: Placement, config: ChoosyConfig) -> None:
 
 @hookimpl
 def register_methods() -> Iterable[Method]:
-    yield Method(name="choosy", config=ChoosyConfig, attach="choosy_image:attach", summary="chooses")
+    yield Method(
+        name="choosy", config=ChoosyConfig, attach="choosy_image:attach", summary="chooses"
+    )
