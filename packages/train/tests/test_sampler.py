@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onlay.data import Blocks
 from onlay_train.sampler import Plan, PositionedSampler, ShardSampler
 
 plans = st.builds(
@@ -35,6 +37,25 @@ def test_a_lone_last_sample_is_left_out_but_a_lone_first_one_is_not() -> None:
     assert [len(batch) for batch in batches(Plan(size=9, batch_size=4))] == [4, 4]
     assert batches(Plan(size=1, batch_size=4)) == [[0]]
     assert len(batches(Plan(size=3, batch_size=1))) == 3
+
+
+def test_blocks_are_mixed_by_windows() -> None:
+    """Of five blocks of 3, 1, 2, 4 and 2 samples two at a time: each window holds whole blocks."""
+    blocks = Blocks((3, 1, 2, 4, 2), window=2)
+    plan = Plan(size=12, batch_size=4, blocks=blocks)
+    place = [0, 0, 0, 1, 2, 2, 3, 3, 3, 3, 4, 4]
+    orders = [plan.order(epoch).tolist() for epoch in range(20)]
+    for order in orders:
+        assert sorted(order) == list(range(12))
+        left = [place[index] for index in order]
+        for _ in range(3):
+            window = list(dict.fromkeys(left))[:2]
+            count = sum(left.count(block) for block in window)
+            assert set(left[:count]) == set(window)
+            left = left[count:]
+        assert not left
+    assert any(place[a[0]] != place[b[0]] for a, b in pairwise(orders))
+    assert orders[3] == Plan(size=12, batch_size=2, world=2, blocks=blocks).order(3).tolist()
 
 
 def test_a_step_is_split_evenly_over_processes_and_accumulated_batches() -> None:

@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """Items that are cheap to read one after another, such as those of one file. A training part
+    that has one as its attribute `blocks` is shuffled in two steps: the blocks, and then the items
+    of every `window` blocks. Like any order it depends on seed and epoch alone."""
+
+    sizes: tuple[int, ...]
+    """How many items each has, in the order of the items."""
+    window: int = 8
+    """Blocks whose items are mixed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Splits:
     """Map-style data sets whose items are `(input, target)`; for classification the target is an

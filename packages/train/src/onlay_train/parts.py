@@ -45,6 +45,7 @@ class Parts:
             world=accelerator.num_processes,
             seed=config.seed,
             classes=classes_of(splits.train) if config.sampler == "balanced" else None,
+            blocks=getattr(splits.train, "blocks", None),
         )
         if not self.plan.steps():
             raise DataError(

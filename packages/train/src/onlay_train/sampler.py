@@ -11,11 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import Sampler
 
+from onlay.data import Blocks
 from onlay_train.balance import balanced_order, times
 
 Key = tuple[int, ...]
 """(epoch, index), or (epoch, index, time) of a sample that was seen `time` times before in this
 epoch: what a loader asks a data set for."""
+
+
+def block_order(blocks: Blocks, chance: np.random.Generator) -> np.ndarray:
+    """Blocks in any order, and those of every `window` mixed."""
+    ends = np.cumsum(blocks.sizes)
+    ranges = [np.arange(end - size, end) for end, size in zip(ends, blocks.sizes, strict=True)]
+    dealt = [ranges[block] for block in chance.permutation(len(ranges))]
+    windows = range(0, len(dealt), blocks.window)
+    mixed = (np.concatenate(dealt[start : start + blocks.window]) for start in windows)
+    return np.concatenate([chance.permutation(window) for window in mixed])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +45,8 @@ class Plan:
     seed: int = 0
     classes: Sequence[int] | None = None
     """The class of every sample, where each class is to come equally often."""
+    blocks: Blocks | None = None
+    """Which samples are cheap to read together, where that decides on their order."""
 
     @property
     def parts(self) -> int:
@@ -57,12 +70,14 @@ class Plan:
         return count
 
     def order(self, epoch: int) -> np.ndarray:
-        """The epoch's samples (size,), the same on every process: a permutation, or as many of
-        each class."""
+        """The epoch's samples (size,), the same on every process: a permutation, in blocks if
+        there are any, or as many of each class."""
         chance = np.random.default_rng([self.seed, epoch])
-        if self.classes is None:
-            return chance.permutation(self.size)
-        return balanced_order(self.classes, chance)
+        if self.classes is not None:
+            return balanced_order(self.classes, chance)
+        if self.blocks is not None:
+            return block_order(self.blocks, chance)
+        return chance.permutation(self.size)
 
     def slices(self, rank: int, offset: int = 0) -> Iterator[slice]:
         """Where the batches of one process lie in the epoch's order, from `offset` on."""

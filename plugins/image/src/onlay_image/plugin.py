@@ -26,7 +26,7 @@ _EXAMPLES = tuple(
 layers, rotated, in windows."""
 
 
-_OF_FILES = ("folder", "csv_file")
+_OF_FILES = ("folder", "csv_file", "shards")
 """Layouts without published parts, all of which can be judged."""
 
 
@@ -79,6 +79,7 @@ def register_datasets() -> Iterable[Dataset]:
     for name, config, module, summary in (
         ("image_folder", "ImageFolderConfig", "folder", "a folder of class folders"),
         ("image_csv", "ImageCsvConfig", "csv_file", "a CSV file of paths and labels, or numbers"),
+        ("shards", "ShardsConfig", "shards", "tars of images and labels"),
         ("vtab", "VtabConfig", "vtab", "a task of VTAB-1k"),
         ("fgvc", "FgvcConfig", "fgvc", "a fine-grained task with the splits of VPT"),
         ("digits", "DigitsConfig", "digits", "scikit-learn's digits, without download"),

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,9 @@ STOPS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
 )
 """Signals that ask a program to stop; Windows has Ctrl-Break, and SIGTERM for itself alone."""
+
+_SEEKING = threading.Lock()
+"""Where a file cannot be read from a place without going there."""
 
 CAN_FORK = sys.platform.startswith("linux")
 """Elsewhere a child does not survive its parent's threads, or there is no fork."""
@@ -33,6 +37,24 @@ def open_plain(path: Path) -> BinaryIO:
         os.close(handle)
         raise OSError(f"it is no plain file: {path}")
     return os.fdopen(handle, "rb")
+
+
+def read_at(file: BinaryIO, size: int, start: int) -> bytes:
+    """Up to `size` bytes from a place in an open file, whatever else reads it."""
+    if hasattr(os, "pread"):
+        return os.pread(file.fileno(), size, start)
+    with _SEEKING:
+        file.seek(start)
+        return file.read(size)
+
+
+def cache_folder() -> Path:
+    """Where files of a user's own lie that can be made again."""
+    if sys.platform == "win32":
+        home = os.environ.get("LOCALAPPDATA")
+    else:
+        home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "onlay"
 
 
 def replace(fresh: Path, path: Path) -> None:

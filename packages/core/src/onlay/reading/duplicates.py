@@ -15,6 +15,7 @@ import numpy as np
 
 from onlay.errors import DataError
 from onlay.reading.listing import PARTS, Item, Listing, content_hash
+from onlay.reading.packed import Packed
 
 COMPARED_UP_TO = 50_000
 """Things whose content is compared where nobody asks for it; of more, paths alone are."""
@@ -123,6 +124,8 @@ def _size(source: Any) -> Hashable | None:
     """None for what cannot be compared: no plain file, or an empty one, which readers name."""
     if isinstance(source, np.ndarray):
         return (source.dtype.str, source.shape) if source.dtype != object else None
+    if isinstance(source, Packed):
+        return source.size or None
     try:
         facts = os.stat(source)
     except (OSError, TypeError, ValueError):
@@ -131,9 +134,11 @@ def _size(source: Any) -> Hashable | None:
 
 
 def _pieces(source: Any) -> Hashable | None:
-    """A hash of begin, middle and end."""
+    """A hash of begin, middle and end of a file, and of all of what is in memory or packed."""
     if isinstance(source, np.ndarray):
         return content_hash(source)
+    if isinstance(source, Packed):
+        return hashlib.blake2b(source.read()).digest()
     try:
         with open(source, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -147,7 +152,7 @@ def _pieces(source: Any) -> Hashable | None:
 
 
 def _content(source: Any) -> Hashable | None:
-    if isinstance(source, np.ndarray):
+    if isinstance(source, np.ndarray | Packed):
         return 0  # is equal already
     try:
         with open(source, "rb") as file:

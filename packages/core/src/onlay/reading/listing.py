@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onlay.errors import DataError
+from onlay.reading.packed import Packed
 
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 """Parts by the names that files and folders give them, and what `Splits` calls them."""
@@ -30,7 +31,8 @@ class Tags(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One thing: what is read (a path, or an array), its label, and how the digest names it."""
+    """One thing: what is read (a path, an array, or what is `Packed`), its label, and how the
+    digest names it."""
 
     source: Any
     label: str
@@ -67,7 +69,7 @@ class Listing:
 
 def digest(listing: Listing) -> str:
     """SHA-256 over part, name, label and extent of every item, in hexadecimal digits; the extent is
-    a file's size in bytes, or a hash of an array."""
+    a file's size in bytes, a hash of an array, or what `Packed` says."""
     lines = sorted(
         f"{part}\t{item.key}\t{item.label}\t{_extent(item.source)}\n"
         for part, items in listing.parts().items()
@@ -80,6 +82,8 @@ def _extent(source: Any) -> str:
     """Empty for what is not there, which readers name, and for sources of other kinds."""
     if isinstance(source, np.ndarray):
         return content_hash(source)
+    if isinstance(source, Packed):
+        return source.extent
     if not isinstance(source, str | os.PathLike):  # a number would be a file that is open
         return ""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -14,14 +15,15 @@ from onlay_image.data.reading import Reading, UnfitError
 MAGIC = b"\x93NUMPY"
 
 
-def read_npy(path: Path, reading: Reading) -> Layers:
+def read_npy(file: Path | BinaryIO, reading: Reading) -> Layers:
     """The picture in a file of numpy's.
 
     Raises:
         ValueError, OSError: what cannot be read, is too large or does not fit.
     """
     try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped = "r" if isinstance(file, Path) else None
+        values = np.load(file, mmap_mode=mapped, allow_pickle=False)
     except ValueError as error:
         if "Python objects" not in str(error):
             raise

@@ -33,6 +33,40 @@ class ImageFolderConfig(ImageFilesConfig):
     """The folder."""
 
 
+class PiecesConfig(ImageFilesConfig):
+    """What images in pieces have, several files of many images each."""
+
+    path: Path
+    """A folder of such files, one file, or a pattern with braces: `train-{000..099}.tar`. Parts are
+    told apart by the folder or the name in front of the number: `train-000`, `val-000`."""
+
+    window: int = Field(8, ge=1)
+    """With `order: blocks`: of how many blocks the images are mixed."""
+
+
+class ShardsConfig(PiecesConfig):
+    """Tars of images with their labels beside them, `17.jpg` and `17.cls`, as WebDataset writes
+    them; not compressed. An index of each is kept beside it in `.index`."""
+
+    name: Literal["shards"] = "shards"
+
+    image: tuple[str, ...] = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif", "npy")
+    """What of a sample is the image, by its suffix; the first that there is."""
+
+    target: Literal["cls", "json"] = "cls"
+    """Where the label is: the text of `.cls`, a number or a name, or in a `.json`."""
+
+    label: str = "label"
+    """Of a `.json`: the key of the label."""
+
+    classes: Path | None = None
+    """A file with the name of a class on each line: what the numbers 0, 1, ... mean."""
+
+    order: Literal["global", "blocks"] = "global"
+    """How training images are shuffled: all of them, or one tar after the other with those of
+    `window` tars mixed, which on slow disks and networks saves most of the way between them."""
+
+
 class ImageCsvConfig(TableConfig, ImageFilesConfig):
     """A table with the columns `path`, `label` and perhaps `split` (train, val or test): CSV, also
     with semicolons or tabs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,7 +19,7 @@ File = Any
 """pydicom's `FileDataset`, whose attributes are those of the file."""
 
 
-def read_dicom(path: Path, reading: Reading) -> Layers:
+def read_dicom(file: Path | BinaryIO, reading: Reading) -> Layers:
     """The picture of a file.
 
     Raises:
@@ -31,7 +31,7 @@ def read_dicom(path: Path, reading: Reading) -> Layers:
     except ImportError as error:
         raise UnfitError(f"DICOM needs `pydicom`: {install('onlay-image[dicom]')}") from error
     try:
-        return _picture(dcmread(path), reading)
+        return _picture(dcmread(file), reading)
     except InvalidDicomError as error:
         raise UnfitError("it is no DICOM, although it is called so") from error
     except BytesLengthException as error:

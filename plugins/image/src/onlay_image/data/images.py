@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
+from onlay.data import Blocks
 from onlay_image.data.pictures import Source, read_picture
 from onlay_image.data.preprocess import Normalize
 from onlay_image.data.raster import Layers
@@ -40,6 +41,8 @@ class Images(Dataset[tuple[Tensor, Any]]):
         self.fit, self.chance, self.erase = fit, chance, erase
         self.plain = plain
         """The same pictures as in evaluation, where these are changed by chance."""
+        self.blocks: Blocks | None = None
+        """Which pictures lie in one file, where that decides in what order they are read."""
         self.kept: dict[int, Tensor] = {}
         self.kept_bytes = 0
 

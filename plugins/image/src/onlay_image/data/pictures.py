@@ -4,24 +4,27 @@ numbers.
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from tokenize import TokenError
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from onlay.errors import DataError
+from onlay.reading.packed import Packed
 from onlay_image.data import array, dicom, tiff
 from onlay_image.data.pillow_file import opened, read_file
 from onlay_image.data.raster import Layers
 from onlay_image.data.reading import Reading, UnfitError
 from onlay_image.data.warned import noted
 
-Source = Path | np.ndarray
-"""A file, or the values of a picture (H, W), (H, W, S) or (S, H, W)."""
+Source = Path | Packed | np.ndarray
+"""A file, one inside of another, or the values of a picture (H, W), (H, W, S) or (S, H, W)."""
 
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}
 """How files of JPEG and PNG begin and end."""
@@ -64,21 +67,30 @@ def read_picture(source: Source, reading: Reading | None = None) -> Layers:
             layers = _layers(source, reading)
         reading.refuse_large(*layers[0].size)  # which a torn file may promise otherwise
         return layers
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise DataError(f"there is no image `{source}`") from error
     except _UNREADABLE as error:
         raise _unreadable(source, error) from error
 
 
-def _layers(path: Path, reading: Reading) -> Layers:
-    with path.open("rb") as file:
+def _layers(source: Path | Packed, reading: Reading) -> Layers:
+    with _open(source) as file:
         head = file.read(_HEAD)
-    if head.startswith(array.MAGIC):
-        return array.read_npy(path, reading)
-    if head.endswith(dicom.MAGIC) or path.suffix.lower() in dicom.SUFFIXES:
-        return dicom.read_dicom(path, reading)
-    layers = tiff.read_tiff(path, reading) if head.startswith(tiff.MAGIC) else None
-    return layers or read_file(path, reading)
+        file.seek(0)
+        place = source if isinstance(source, Path) else file
+        if head.startswith(array.MAGIC):
+            return array.read_npy(place, reading)
+        if head.endswith(dicom.MAGIC) or source.suffix.lower() in dicom.SUFFIXES:
+            return dicom.read_dicom(place, reading)
+        layers = tiff.read_tiff(place, reading) if head.startswith(tiff.MAGIC) else None
+        file.seek(0)
+        return layers or read_file(file, reading)
+
+
+def _open(source: Path | Packed) -> BinaryIO:
+    return source.open("rb") if isinstance(source, Path) else io.BytesIO(source.read())
 
 
 def _unreadable(source: Source, error: BaseException) -> DataError:
@@ -99,7 +111,7 @@ def _reason(error: BaseException) -> str:
     return "it is damaged, or of a kind that its decoder does not know"
 
 
-def check_pictures(paths: Iterable[Path], reading: Reading | None = None) -> None:
+def check_pictures(sources: Iterable[Path | Packed], reading: Reading | None = None) -> None:
     """Find files that cannot be read before training starts, without decoding every one.
 
     A JPEG or PNG that begins and ends as one passes if its header promises no more than is allowed;
@@ -110,26 +122,34 @@ def check_pictures(paths: Iterable[Path], reading: Reading | None = None) -> Non
             channels than the backbone's.
     """
     reading = reading or Reading()
-    for path in paths:
-        if reading.in_chans in (1, 3) and not reading.frame and _looks_whole(path):
-            _check_header(path, reading)
-        else:
-            read_picture(path, reading)
+    for source in sources:
+        if reading.in_chans not in (1, 3) or reading.frame or not _is_whole(source, reading):
+            read_picture(source, reading)
 
 
-def _check_header(path: Path, reading: Reading) -> None:
+def _is_whole(source: Path | Packed, reading: Reading) -> bool:
+    """Whether it begins and ends as a JPEG or PNG, with a header that may be."""
     try:
-        with noted(path), opened(path, reading):
-            pass
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
-
-
-def _looks_whole(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            end = _ENDS.get(file.read(2))
-            file.seek(max(0, path.stat().st_size - _TAIL))
-            return end is not None and end in file.read()
+        file = _open(source)
     except OSError:
         return False
+    with file:
+        if not _looks_whole(file):
+            return False
+        try:
+            with noted(source), opened(file, reading):
+                return True
+        except _UNREADABLE as error:
+            raise _unreadable(source, error) from error
+
+
+def _looks_whole(file: BinaryIO) -> bool:
+    """Whether the ends are there; back to where it begins."""
+    try:
+        end = _ENDS.get(file.read(2))
+        file.seek(max(0, file.seek(0, io.SEEK_END) - _TAIL))
+        return end is not None and end in file.read()
+    except OSError:
+        return False
+    finally:
+        file.seek(0)

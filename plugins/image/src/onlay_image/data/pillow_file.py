@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -20,6 +20,9 @@ from onlay_image.data.suffixes import FORMATS
 _SIXTEEN_BITS_IN_32 = ("PNG", "PPM")
 """Formats that Pillow reads as `I`, although they hold 0 to 65535."""
 
+_ORIENTATION = 0x0112
+"""The tag of EXIF that says how a picture is turned; 1 is as it is stored."""
+
 _DEFLATE = 1032
 """Into how many bytes one compressed byte can unfold at the most (zlib's manual)."""
 
@@ -30,31 +33,39 @@ _SCALED = {"1": 255, "L;2": 85, "L;4": 17}
 """How Pillow stretches the greys of a PNG of few bits; not its transparent grey."""
 
 
-def read_file(path: Path, reading: Reading) -> Layers:
+def read_file(file: BinaryIO, reading: Reading) -> Layers:
     """The picture upright, opaque and with as many channels as the backbone takes.
 
     Raises:
         ValueError, OSError: what cannot be read, is too large or does not fit.
     """
-    with opened(path, reading) as picture:
+    with opened(file, reading) as picture:
         if picture.format == "PNG":
-            _refuse_changed(path)
+            _refuse_changed(file)
         _seek(picture, reading.frame)
         _mend_transparency(picture)
-        upright = ImageOps.exif_transpose(picture)
+        upright = _upright(picture)
         raster = _deep(picture, upright)
         return to_layers(raster, reading) if raster else from_bytes(upright, reading)
 
 
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turned as EXIF says; the same one where that is as it is stored."""
+    picture.load()
+    if picture.getexif().get(_ORIENTATION, 1) == 1:
+        return picture
+    return ImageOps.exif_transpose(picture)
+
+
 @contextmanager
-def opened(path: Path, reading: Reading) -> Iterator[Image.Image]:
+def opened(file: BinaryIO, reading: Reading) -> Iterator[Image.Image]:
     """A file of a known format whose size is within bounds; nothing is decoded yet."""
     if Image.MAX_IMAGE_PIXELS is not None and reading.max_pixels > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = reading.max_pixels  # Pillow's own limit is no narrower than ours
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # an error here, see below
         try:
-            picture = Image.open(path, formats=FORMATS)
+            picture = Image.open(file, formats=FORMATS)
         except Image.DecompressionBombError as error:
             raise UnfitError(
                 f"it has more pixels than `data.preprocess.max_pixels` ({reading.max_pixels:,})"
@@ -62,23 +73,38 @@ def opened(path: Path, reading: Reading) -> Iterator[Image.Image]:
             ) from error
     with picture:
         reading.refuse_large(*picture.size)
-        _refuse_hollow(picture, path)
+        _refuse_hollow(picture, file)
         _refuse_reduced(picture, reading)
         yield picture
 
 
-def _refuse_hollow(picture: Image.Image, path: Path) -> None:
+def _refuse_hollow(picture: Image.Image, file: BinaryIO) -> None:
     """A PNG of more rows than its compressed bytes can hold: Pillow would fill them with black."""
     width, height = picture.size
     least = height * (1 + -(-width // 8))  # a byte for its filter, and a bit for each pixel
-    if picture.format == "PNG" and least > _DEFLATE * path.stat().st_size:
+    if picture.format == "PNG" and least > _DEFLATE * _bytes_of(file):
         raise UnfitError(f"its header promises {width} x {height} pixels, and it holds fewer")
 
 
-def _refuse_changed(path: Path) -> None:
+def _bytes_of(file: BinaryIO) -> int:
+    with _kept_place(file):
+        return file.seek(0, io.SEEK_END)
+
+
+@contextmanager
+def _kept_place(file: BinaryIO) -> Iterator[None]:
+    """Pillow goes on reading where it stopped."""
+    place = file.tell()
+    try:
+        yield
+    finally:
+        file.seek(place)
+
+
+def _refuse_changed(file: BinaryIO) -> None:
     """A PNG whose pixels are not those that were written: each piece has a checksum, at which
     Pillow does not look."""
-    with path.open("rb") as file:
+    with _kept_place(file):
         file.seek(8)
         while len(head := file.read(8)) == 8:
             kind, data = head[4:], file.read(int.from_bytes(head[:4], "big"))
@@ -147,7 +173,9 @@ def from_bytes(picture: Image.Image, reading: Reading) -> Layers:
         if len(bands) == reading.in_chans:
             return _windowed(np.stack([np.asarray(band) for band in bands], -1), reading)
         raise UnfitError(mismatch(1 if picture.mode in ("1", "L") else 3, reading.in_chans))
-    shown = opaque(picture, reading).convert("RGB")
+    shown = opaque(picture, reading)
+    if shown.mode != "RGB":
+        shown = shown.convert("RGB")
     if reading.windowed:
         return _windowed(np.asarray(shown), reading)
     return (shown if reading.in_chans == 3 else shown.convert("L"),)

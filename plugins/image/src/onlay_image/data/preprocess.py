@@ -115,11 +115,14 @@ class Fit:
         self.transform = transform
 
     def __call__(self, layers: Layers) -> Tensor:
-        return torch.cat([self._fitted(layer) for layer in layers])
+        fitted = [self._fitted(layer) for layer in layers]
+        return fitted[0] if len(fitted) == 1 else torch.cat(fitted)
 
     def _fitted(self, layer: Image) -> Tensor:
-        fitted = layer if self.transform is None else self.transform(layer)
-        pixels = functional.pil_to_tensor(fitted)
+        if self.transform is None:
+            pixels = functional.pil_to_tensor(layer)
+        else:  # rearranged once; what of a whole picture is seen is rearranged when it is
+            pixels = functional.pil_to_tensor(self.transform(layer)).contiguous()
         return pixels.clamp_(0, 255) if pixels.is_floating_point() else pixels
 
 
@@ -127,7 +130,9 @@ class Normalize:
     """Pixels (C, H, W) to floats: x / 255, minus mean, divided by deviation."""
 
     def __init__(self, facts: Facts) -> None:
-        self.mean, self.std = list(facts["mean"]), list(facts["std"])
+        self.mean = torch.tensor(facts["mean"])[:, None, None]
+        self.std = torch.tensor(facts["std"])[:, None, None]
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        return functional.normalize(pixels.float() / 255, self.mean, self.std, inplace=True)
+        floats = pixels.to(torch.float32, memory_format=torch.contiguous_format)
+        return floats.div_(255).sub_(self.mean).div_(self.std)

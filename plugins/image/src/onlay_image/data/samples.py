@@ -6,7 +6,9 @@ Each function writes into an empty folder and gives the settings that read it.
 from __future__ import annotations
 
 import csv
+import io
 import json
+import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,22 @@ def image_csv(folder: Path) -> dict[str, Any]:
     with (folder / "table.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "label"), *rows])
     return {"path": folder / "table.csv", "val_size": 0.25, "test_size": 0.25}
+
+
+def shards(folder: Path) -> dict[str, Any]:
+    """Two tars without parts."""
+    for number in range(2):
+        with tarfile.open(folder / f"all-{number}.tar", "w") as tar:
+            for index in range(number, EACH * len(CLASSES), 2):
+                _put(tar, f"{index}.png", png(index))
+                _put(tar, f"{index}.cls", CLASSES[index // EACH].encode())
+    return {"path": folder, "val_size": 0.25, "test_size": 0.25}
+
+
+def _put(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))
 
 
 def vtab(folder: Path) -> dict[str, Any]:
@@ -68,5 +86,16 @@ def _drawn(folder: Path, suffix: str) -> Iterable[tuple[str, str]]:
 def draw(path: Path, seed: int) -> None:
     """A picture of 14 by 10 pixels of noise."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _noise(seed).save(path)
+
+
+def png(seed: int) -> bytes:
+    """The same as the bytes of a file."""
+    file = io.BytesIO()
+    _noise(seed).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _noise(seed: int) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(256, size=(10, 14, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
+    return Image.fromarray(pixels)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torchvision.transforms import Compose
 
 from onlay.data import Splits, Whole
+from onlay.reading.blocks import blocks_of, sorted_note
 from onlay.reading.judging import whole
 from onlay.reading.layouts import Layout
 from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing, targets
+from onlay.reading.packed import Packed
 from onlay_image.data.chance import changes, erasing
 from onlay_image.data.config import ImageData, ImageFilesConfig
 from onlay_image.data.images import Images
@@ -24,8 +27,9 @@ from onlay_image.data.reading import Reading
 NOUN = "image"
 
 CHECKED_UP_TO = 20_000
-"""Of larger data sets a file of each class is looked at before training; reading names broken
-ones."""
+"""Of larger data sets some files are looked at before training; reading names broken ones."""
+SPREAD = 1000
+"""How many, beside one of each class."""
 
 
 def make_splits(
@@ -57,6 +61,14 @@ def make_splits(
     )
 
 
+def in_blocks(splits: Splits, window: int) -> Splits:
+    """The same, shuffled in blocks while training: its images lie in several files."""
+    train: Any = splits.train
+    train.blocks = blocks_of(train.sources, window)
+    notes = (*splits.facts.get("notes", ()), *sorted_note(train.sources, train.targets))
+    return replace(splits, facts={**splits.facts, "notes": notes} if notes else splits.facts)
+
+
 def make_whole(
     layout: Layout, config: ImageFilesConfig, input_spec: Mapping[str, Any], labels: Sequence[str]
 ) -> Whole:
@@ -75,12 +87,14 @@ def make_whole(
 
 
 def _check_files(parts: Mapping[str, Sequence[Item]], reading: Reading) -> None:
-    """All files, or the first of each class in each part: enough to see what kind they are."""
+    """All files, or the first of each class in each part and some over all of the length."""
     items = [item for each in parts.values() for item in each]
     if len(items) > CHECKED_UP_TO:
         firsts = [{i.label: i for i in reversed(each)} for each in parts.values()]
-        items = [item for first in firsts for item in first.values()]
-    check_pictures([item.source for item in items if isinstance(item.source, Path)], reading)
+        spread = items[:: max(1, len(items) // SPREAD)]
+        items = [*(item for first in firsts for item in first.values()), *spread]
+    files = [item.source for item in items if isinstance(item.source, Path | Packed)]
+    check_pictures(files, reading)
 
 
 def _training(

@@ -8,6 +8,9 @@ _NO_PICTURES = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PCD", "WMF"})
 """What Pillow has an opener for, and no pixels without another program: containers of data, films,
 PostScript, Windows' drawings. And Photo CD, whose `.pcd` is a point cloud nowadays."""
 
+_USUAL = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+"""What is asked for first: each is known by its first bytes, and most files are one of them."""
+
 _HELD_BY = {"MPO": "JPEG"}
 """Formats without an opener of their own, which that of another reads."""
 
@@ -17,7 +20,9 @@ _OWN = frozenset({".dcm", ".dicom", ".npy"})
 
 def _formats() -> tuple[str, ...]:
     Image.init()
-    return tuple(sorted(Image.OPEN.keys() - _NO_PICTURES))
+    known = Image.OPEN.keys() - _NO_PICTURES
+    usual = [name for name in _USUAL if name in known]
+    return (*usual, *sorted(known.difference(usual)))
 
 
 def _suffixes() -> frozenset[str]:
@@ -29,7 +34,7 @@ def _suffixes() -> frozenset[str]:
 
 
 FORMATS = _formats()
-"""Pillow's names of the formats that are read."""
+"""Pillow's names of the formats that are read, in the order in which a file is tried as each."""
 
 SUFFIXES = _suffixes()
 """In lower case, with their dot; files whose suffix is spelt otherwise (`.JPG`) are meant, too."""

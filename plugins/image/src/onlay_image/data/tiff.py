@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -25,7 +26,7 @@ _ALPHA: Mapping[int, Alpha] = {1: "premultiplied", 2: "straight"}
 _COLOURS = 3
 
 
-def read_tiff(path: Path, reading: Reading) -> Layers | None:
+def read_tiff(file: Path | BinaryIO, reading: Reading) -> Layers | None:
     """The channels of a file that is better not left to Pillow; `None` for any other.
 
     Raises:
@@ -34,20 +35,20 @@ def read_tiff(path: Path, reading: Reading) -> Layers | None:
     from tifffile import TiffFile, TiffFileError
 
     try:
-        return _layers(TiffFile(path), path, reading)
+        return _layers(TiffFile(file), file, reading)
     except TiffFileError as error:  # which is no `ValueError` in older versions
         raise ValueError(str(error)) from error
 
 
-def _layers(opened: TiffFile, path: Path, reading: Reading) -> Layers | None:
-    with opened as file:
-        pages = _pages(list(file.pages), reading)
+def _layers(opened: TiffFile, file: Path | BinaryIO, reading: Reading) -> Layers | None:
+    with opened:
+        pages = _pages(list(opened.pages), reading)
         if not pages:
             return None
         first = pages[0]
         bands = len(pages) * first.samplesperpixel
         reading.refuse_large(first.imagewidth, first.imagelength, bands)
-        values = [_values(page, path, number) for number, page in enumerate(pages, reading.frame)]
+        values = [_values(page, file, number) for number, page in enumerate(pages, reading.frame)]
     return to_layers(_raster(first, np.concatenate(values, -1), reading), reading)
 
 
@@ -82,7 +83,7 @@ def _ordinary(page: TiffPage) -> bool:
     return page.samplesperpixel == 1 or _opacity(page) is not None
 
 
-def _values(page: TiffPage, path: Path, number: int) -> np.ndarray:
+def _values(page: TiffPage, file: Path | BinaryIO, number: int) -> np.ndarray:
     """(H, W, S), upright."""
     if not set(page.axes) <= set("YXS") or page.axes[-2:] not in ("YX", "XS"):
         raise UnfitError(f"its axes are `{page.axes}`, and not those of a picture")
@@ -91,19 +92,23 @@ def _values(page: TiffPage, path: Path, number: int) -> np.ndarray:
     except (KeyError, ValueError) as error:
         if "imagecodecs" not in str(error):
             raise
-        return _through_pillow(page, path, number, error)
+        return _through_pillow(page, file, number, error)
     values = np.moveaxis(values, 0, -1) if page.axes == "SYX" else np.atleast_3d(values)
     return _upright(values, page.tags.valueof(_ORIENTATION, 1))
 
 
-def _through_pillow(page: TiffPage, path: Path, number: int, error: Exception) -> np.ndarray:
+def _through_pillow(
+    page: TiffPage, file: Path | BinaryIO, number: int, error: Exception
+) -> np.ndarray:
     """Grey values, which Pillow keeps whole, and which it has more ways to decompress."""
     if page.samplesperpixel > 1:
         raise UnfitError(
             f"its compression `{page.compression.name}` needs `imagecodecs`:"
             f" {install('onlay-image[tiff]')}"
         ) from error
-    with Image.open(path, formats=["TIFF"]) as picture:
+    if not isinstance(file, Path):
+        file.seek(0)
+    with Image.open(file, formats=["TIFF"]) as picture:
         picture.seek(number)
         upright = np.asarray(ImageOps.exif_transpose(picture))
     return upright.astype(page.dtype)[..., None]

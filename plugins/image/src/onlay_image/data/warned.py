@@ -5,16 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from onlay.machine.notes import note
 
-_first: list[Path] = []
+_first: list[object] = []
 """The first file of which a decoder warned; there may be many of one camera."""
 
 
 @contextmanager
-def noted(path: Path) -> Iterator[None]:
+def noted(path: object) -> Iterator[None]:
     """Instead of a decoder's warnings a sentence, for the first file in this process."""
     with warnings.catch_warnings(record=True) as told:
         warnings.filterwarnings("always", category=UserWarning)
