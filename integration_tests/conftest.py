@@ -66,7 +66,7 @@ class FakePlugins:
 
     folder: Path
 
-    def install(self, name: str, code: str, *, requires: str = "onlay>=0.1,<0.2") -> None:
+    def install(self, name: str, code: str, *, requires: str = "onlay>=0.2,<0.3") -> None:
         """One module with `code`, named by an entry point, and its metadata."""
         module = f"{name}_plugin"
         (self.folder / f"{module}.py").write_text(dedent(code))

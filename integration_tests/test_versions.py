@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
@@ -17,6 +18,13 @@ PROJECTS = {
     for path in sorted(ROOT.glob("p*/*/pyproject.toml"))
 }
 CORE = "packages/core"
+WRITTEN = sorted(
+    [
+        *ROOT.glob("packages/core/src/onlay/scaffold/templates/*/pyproject.toml"),
+        *ROOT.glob("integration_tests/*/pyproject.toml"),
+    ]
+)
+"""What `onlay new` writes, and somebody else's plugins."""
 
 
 def requirements(project: dict) -> list[Requirement]:
@@ -52,6 +60,19 @@ def test_a_member_depends_on_core_alone(place):
     assert version in wanted[0].specifier
     next_minor = f"{version.major}.{version.minor + 1}.0"
     assert next_minor not in wanted[0].specifier
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.parent.name)
+def test_templates_and_plugins_of_others_are_for_this_version(path):
+    bound = next(
+        text
+        for text in PROJECTS["packages/train"]["dependencies"]
+        if Requirement(text).name == "onlay"
+    )
+    texts = [path.read_text(), *(p.read_text() for p in path.parent.glob("README.md"))]
+    assert bound in texts[0]
+    met = {found for text in texts for found in re.findall(r"onlay(?:-[a-z]+)?(>=[\d.,<]+)", text)}
+    assert met == {bound.removeprefix("onlay")}
 
 
 def test_core_depends_on_no_member():

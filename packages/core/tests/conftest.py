@@ -178,7 +178,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     def install(
         name: str,
         code: str,
-        requires: str = "onlay>=0.1,<0.2",
+        requires: str = "onlay>=0.2,<0.3",
         distribution: str | None = None,
         **given: bytes | None,
     ) -> None:

@@ -212,7 +212,7 @@ def test_a_missing_field_is_named(bundle, host):
 def test_a_method_that_is_not_installed_says_what_to_install(bundle):
     change(bundle, method={"name": "arc"})
     alone = PluginHost()  # whatever is installed
-    alone.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    alone.add(builtin, name="core", distribution="onlay", version="0.2.0")
     with pytest.raises(UnknownName, match="pip install --find-links dist onlay-arc"):
         onlay.load(bundle, backbone=tiny_backbone(), host=alone)
 
@@ -425,7 +425,7 @@ def test_preprocessing_is_checked_by_the_modality_itself(bundle, host):
             )
 
     alone = PluginHost()
-    alone.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    alone.add(builtin, name="core", distribution="onlay", version="0.2.0")
     alone.add(Tactile(), name="touch")
     change(bundle, modality="touch", preprocessing={"size": "large"})
     with pytest.raises(BundleError, match=r"is damaged: `preprocessing.size`: Input should be a"):

@@ -91,7 +91,7 @@ def host(monkeypatch):
     vars(commands).update(read_long=read_long, read_ours=read_ours)
     monkeypatch.setitem(sys.modules, "fake_commands", commands)
     host = PluginHost()
-    host.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    host.add(builtin, name="core", distribution="onlay", version="0.2.0")
     host.add(fake, name="fake", distribution="onlay-fake", version="4.2")
     return host
 

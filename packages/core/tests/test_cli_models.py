@@ -171,7 +171,7 @@ def host(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "fake", fake)
     host = PluginHost()
-    host.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    host.add(builtin, name="core", distribution="onlay", version="0.2.0")
     assert host.add(fake, name="fake", version="1.0").reason == ""
     return host
 

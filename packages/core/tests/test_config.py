@@ -154,7 +154,7 @@ def host(monkeypatch):
         setattr(module, function.__name__, function)
     monkeypatch.setitem(sys.modules, "fake", module)
     host = PluginHost()
-    host.add(builtin, name="core", distribution="onlay", version="0.1.0")
+    host.add(builtin, name="core", distribution="onlay", version="0.2.0")
     record = host.add(module, name="fake", distribution="onlay-fake", version="4.2")
     assert record.status == "ok", record.reason
     return host
@@ -199,7 +199,7 @@ def test_short_forms_and_defaults(data, host):
     assert run.backbone == ZooConfig(model="zoo_tiny_16")
     assert run.task == ClassificationConfig()
     assert run.out == Path("runs/zoo_tiny_16-bend")
-    assert run.plugins == {"onlay": "0.1.0", "onlay-fake": "4.2"}
+    assert run.plugins == {"onlay": "0.2.0", "onlay-fake": "4.2"}
 
 
 def test_configuration_objects_are_taken_as_they_are(data, host):
@@ -609,7 +609,7 @@ def test_the_schema_describes(host):
     ],
 )
 def test_a_run_file_of_plugins_that_are_gone_says_what_to_install(data, host, plugins, advice):
-    noted = {"onlay": "0.1.0", "onlay-fake": "4.2", **plugins}
+    noted = {"onlay": "0.2.0", "onlay-fake": "4.2", **plugins}
     with pytest.raises(UnknownName) as told:
         config.resolve(data | {"data": {"name": "shelf"}, "plugins": noted}, [], host)
     origin = f"a plugin that the run was made with is not there: {advice}"
@@ -619,6 +619,6 @@ def test_a_run_file_of_plugins_that_are_gone_says_what_to_install(data, host, pl
 
 
 def test_a_run_file_without_such_notes_says_what_there_is(data, host):
-    for noted in ({"onlay": "0.1.0"}, "all"):
+    for noted in ({"onlay": "0.2.0"}, "all"):
         with pytest.raises(UnknownName, match=r"no dataset `shelf` .*photos\)$"):
             config.resolve(data | {"data": {"name": "shelf"}, "plugins": noted}, [], host)

@@ -86,10 +86,10 @@ def test_a_name_of_a_plugin_that_is_off_says_so(site):
 @pytest.mark.parametrize(
     ("requires", "status"),
     [
-        ("onlay>=0.1,<0.2", "ok"),
+        ("onlay>=0.2,<0.3", "ok"),
         ("onlay", "ok"),
-        ("Onlay >=0.1", "ok"),
-        ("onlay<0.1", "incompatible"),
+        ("Onlay >=0.2", "ok"),
+        ("onlay<0.2", "incompatible"),
         ("onlay (>=7)", "incompatible"),
         ("onlay>=7; python_version < '3'", "ok"),
         ("onlay-image>=7", "ok"),

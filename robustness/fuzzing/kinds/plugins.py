@@ -124,14 +124,14 @@ def _prints(rng: random.Random) -> Made:
     return code, f"does `{talk[:50]}`", True
 
 
-_META = b"Metadata-Version: 2.1\nName: onlay-odd\nVersion: 1.0\nRequires-Dist: onlay>=0.1,<99\n"
+_META = b"Metadata-Version: 2.1\nName: onlay-odd\nVersion: 1.0\nRequires-Dist: onlay>=0.2,<99\n"
 _TWICE = "two entry points for one module"
 _VERSION = "a version that is none"
 _SOUND = "metadata as they should be"
 _HARMLESS = (_SOUND, _TWICE, _VERSION)
 _POINTS = b"[onlay]\nodd = odd_plugin\n"
 _OTHER_METADATA = {
-    "a requirement that is none": _META.replace(b">=0.1,<99", b" >>> 3"),
+    "a requirement that is none": _META.replace(b">=0.2,<99", b" >>> 3"),
     _VERSION: _META.replace(b"1.0", b"one"),
     "empty metadata": b"",
     "metadata of bytes": bytes(range(256)),
