@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import sys
-from collections import Counter
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -22,8 +21,6 @@ from onlay.config.base import Config
 from onlay.descriptors import Backbone, Exporter, Method, Modality
 from onlay.errors import DataError
 from onlay.host import builtin
-from onlay.reading.finding import Found
-from onlay.task import PartsPrediction
 from onlay.testing import tiny_backbone
 
 LABELS = ["[red]", "green", "blue"]
@@ -247,37 +244,6 @@ def test_predict_prints_a_table(onlay, bundle, inputs, model, monkeypatch):
     for label, share in zip(LABELS, probabilities(model, 1), strict=True):
         assert label in output, "square brackets are text, not markup"
         assert f"{100 * share:.1f} %" in output
-
-
-@pytest.fixture
-def parts(monkeypatch):
-    """Two clouds, of three parts and of one, instead of the model's answers."""
-    found = [
-        PartsPrediction(("leg", "seat", "leg", "back"), {"leg": 0.5, "seat": 0.25, "back": 0.25}),
-        PartsPrediction(("cup", "cup"), {"cup": 1.0}, ((0.0, 0.5, 1.0), (2.0, 0.0, 0.0))),
-    ]
-    answers = [(Path(name), answer) for name, answer in zip("ab", found, strict=True)]
-    files = Found(tuple(path for path, _ in answers), Counter())
-    monkeypatch.setattr("onlay.model.predict.found_in", lambda *args: files)
-    monkeypatch.setattr("onlay.model.predict.predict", lambda *args, **kwargs: iter(answers))
-
-
-def test_parts_are_shares_of_points(onlay, bundle, parts, monkeypatch):
-    """JSON has the part of every point; CSV and the table all shares, or the largest `--top`."""
-    first, second = json.loads(onlay("predict", bundle, "a", "--json").stdout)
-    assert first["parts"] == ["leg", "seat", "leg", "back"]
-    assert first["shares"] == {"leg": 0.5, "seat": 0.25, "back": 0.25}
-    assert second["points"] == [[0.0, 0.5, 1.0], [2.0, 0.0, 0.0]]
-    rows = list(csv.reader(io.StringIO(onlay("predict", bundle, "a", "--csv").stdout)))
-    assert rows[0] == ["path", "part", "share", "part_2", "share_2", "part_3", "share_3"]
-    assert rows[1] == ["a", "leg", "0.500000", "seat", "0.250000", "back", "0.250000"]
-    assert rows[2] == ["b", "cup", "1.000000", "", "", "", ""]
-    text = onlay("predict", bundle, "a", "--csv", "--top", 1).stdout
-    assert text.splitlines()[:2] == ["path,part,share", "a,leg,0.500000"]
-    monkeypatch.setenv("COLUMNS", "100")
-    table = onlay("predict", bundle, "a").stdout
-    for shown in ("share", "50.0 %", "seat 25.0 %, back 25.0 %", "100.0 %"):
-        assert shown in table
 
 
 def test_batches_do_not_change_the_answers(onlay, bundle, inputs):

@@ -17,6 +17,7 @@ from onlay.testing.datasets import DATASET_CHECKS
 from onlay.testing.datasets.case import dataset_cases
 from onlay.testing.suites import SUITES
 from onlay.testing.tasks import TASK_CHECKS
+from onlay.testing.tasks.case import task_cases
 
 DATA = Path(__file__).parent / "planted"
 HOST = PluginHost.discover(files=[DATA / "planted_tasks.py", DATA / "planted_datasets.py"])
@@ -31,7 +32,7 @@ DEFECTS = {
 def test_a_planted_defect_is_caught_by_the_check_that_names_it(kind: str, name: str) -> None:
     defect, suite = DEFECTS[kind, name], SUITES[kind]
     checks = [check for check in suite.checks if check.name == f"check_{defect.check}"]
-    if defect.check.startswith(("metrics", "higher")):
+    if defect.check.startswith(("metrics", "main_metric", "measures")):
         pytest.importorskip("torchmetrics")
     (outcome,) = outcomes(checks, suite.cases(name, HOST), {})
     assert not outcome.good
@@ -41,6 +42,13 @@ def test_a_planted_defect_is_caught_by_the_check_that_names_it(kind: str, name: 
 @task_checks("healthy", host=HOST)
 def test_no_alarm_on_a_healthy_task(check: Callable[[], None]) -> None:
     check()
+
+
+def test_a_metric_may_be_the_better_the_lower() -> None:
+    """A head whose main metric is an error, and that says so, keeps all that is asked of it."""
+    pytest.importorskip("torchmetrics")
+    found = outcomes(TASK_CHECKS, task_cases("error_to_be_low", HOST), {})
+    assert not [outcome.reason for outcome in found if not outcome.good]
 
 
 @dataset_checks("healthy", host=HOST)

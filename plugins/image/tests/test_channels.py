@@ -95,7 +95,7 @@ def test_a_bundle_says_how_many_and_gives_the_same_network(tmp_path: Path) -> No
     torch.testing.assert_close(loaded.eval()(inputs), model(inputs), rtol=0, atol=0)
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 8, 8), np.uint16), photometric="minisblack")
     ((_, answer),) = predict(loaded, [tmp_path / "a.tif"], PluginHost.discover())
-    assert set(answer.ranked) == set(LABELS)
+    assert set(answer.probabilities) == set(LABELS)
 
 
 def test_a_network_that_the_user_holds_is_described_with_its_channels() -> None:

@@ -221,7 +221,7 @@ def test_parts_are_chosen_within_one_category(small: Small) -> None:
     )
     (answer,) = head.predict(rocket.log()[None])
     assert answer.parts == ("Rocket 2", "Rocket 1", "Rocket 1")
-    assert list(answer.ranked.items()) == [("Rocket 1", 2 / 3), ("Rocket 2", 1 / 3)]
+    assert list(answer.shares.items()) == [("Rocket 1", 2 / 3), ("Rocket 2", 1 / 3)]
 
 
 def test_mistakes_are_one_sentence(small: Small) -> None:

@@ -21,8 +21,8 @@ from PIL import Image
 import onlay
 from onlay.inspecting import Observation, Picture, Signal
 from onlay.pages.observing import observe
-from onlay.task import PartsPrediction
 from onlay_pointcloud.network.point_mae import PointMae
+from onlay_pointcloud.tasks.answer import PartsAnswer
 from onlay_pointcloud.thumbnail import thumbnail
 from onlay_pointcloud.viewer import view
 
@@ -70,7 +70,7 @@ def of_parts(name: str, parts: Sequence[str]) -> Observation:
     task = {"name": "part_segmentation", "categories": 0, "levels": [0, 1, 2]}
     model = onlay.adapt(network, "linear", task=task, labels=["arm", "leg", "seat"])
     seen = observe(model, Path(name), torch.randn(1, len(parts), 3))
-    assert isinstance(seen.prediction, PartsPrediction)
+    assert isinstance(seen.prediction, PartsAnswer)
     return replace(seen, prediction=replace(seen.prediction, parts=tuple(parts)))
 
 

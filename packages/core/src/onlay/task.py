@@ -1,12 +1,18 @@
-"""The contract of a task: a head with its loss, metrics and predictions."""
+"""The contract of a task: a head with its loss, its metrics and what it answers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from onlay.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
     from onlay.data import Splits
@@ -14,46 +20,157 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """The answer for one input: the likeliest class and the probability of every class."""
+class Measure:
+    """How the numbers of one metric are read.
 
-    words: ClassVar[tuple[str, str]] = ("class", "probability")
-    """What the names and numbers of `ranked` are."""
+    >>> Measure("%").text(0.8812)
+    '88.12 %'
+    >>> Measure("cm", better="lower").text(17.9512, 0.3049)
+    '17.95 ± 0.30 cm'
+    """
+
+    unit: str = ""
+    """`%` for shares: 0.1795 is written as 17.95 %. Any other one is written behind the number as
+    it is (`cm`); empty for a bare number."""
+    better: Literal["higher", "lower"] = "higher"
+    """Which direction is better."""
+
+    def __post_init__(self) -> None:
+        if self.better not in ("higher", "lower"):
+            raise ConfigError(f"of a metric `higher` or `lower` is better, not `{self.better}`")
+
+    def text(self, value: float, deviation: float | None = None, *, places: int = 2) -> str:
+        """For people; `places` behind the point of percents, four digits of lengths, at least four
+        places of bare numbers below 100."""
+        factor = 100 if self.unit == "%" else 1
+        places = places if self.unit == "%" else self._places(value)
+        numbers = [f"{factor * n:.{places}f}" for n in (value, deviation) if n is not None]
+        return f"{' ± '.join(numbers)} {self.unit}".rstrip()
+
+    def improves(self, value: float, best: float) -> bool:
+        """Is a value better than the best so far? What is no number never is."""
+        if math.isnan(best):
+            return not math.isnan(value)
+        return value > best if self.better == "higher" else value < best
+
+    def _places(self, value: float) -> int:
+        size = math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
+        least = 4 if not self.unit and size < 2 else 0
+        return min(max(3 - size, least), 8)
+
+
+PERCENT = Measure("%")
+LOSS = Measure(better="lower")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input that an answer is about."""
+
+    source: Path
+    """The file."""
+    tensor: Tensor
+    """As the backbone was given it, without the batch's axis."""
+    preprocessing: Mapping[str, Any]
+    """How it was made from the file, in the words of the modality (mean, deviation)."""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Of an answer that is drawn: names with a number each, as bars in this order."""
+
+    values: Mapping[str, float]
+    measure: Measure = PERCENT
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Of an answer that is drawn: a picture of numbers, or of indices of `labels`, with a
+    legend."""
+
+    title: str
+    values_HW: Tensor
+    labels: Sequence[str] = ()
+    unit: str = ""
+    """Of numbers."""
+
+
+class Answer(Protocol):
+    """What a head says of one input.
+
+    An answer may have more, and is asked for it only where it has it:
+
+    - `row(top) -> Mapping[str, str | float]`, a row of `--csv`; else that is the flattened record.
+    - `write(folder, stem) -> Sequence[Path]`, the files that it is, such as masks, written into
+      `folder` (a `Path`) under names that begin with `stem`, for `--out`; else that is the record.
+    - `drawn() -> Sequence[Bars | Raster]`, what a page shows of it.
+    - `with_input(given: Input) -> Answer`, the answer again, once it has seen its input.
+
+    Everywhere `top` is how many items of a ranking are wanted, None the usual number.
+    """
+
+    def line(self) -> str:
+        """All of it in a few words: `cat, 93 %`; `17.95 cm`."""
+        ...
+
+    def cells(self, top: int | None = None) -> Mapping[str, str]:
+        """A row of a table for people: the columns' titles, and what stands below, in its own
+        format."""
+        ...
+
+    def record(self, top: int | None = None) -> Mapping[str, Any]:
+        """For `--json` and other programs: texts, numbers, truths, None, and lists and mappings of
+        them. A number that is not finite becomes `null` there."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer of a classifier: the likeliest class and the probability of every class."""
 
     label: str
     probability: float
     probabilities: dict[str, float]
+    """The likeliest first."""
 
-    @property
-    def ranked(self) -> Mapping[str, float]:
-        """Every class, the likeliest first."""
-        return self.probabilities
+    def line(self) -> str:
+        """`cat, 93 %`."""
+        return f"{self.label}, {PERCENT.text(self.probability, places=0)}"
+
+    def cells(self, top: int | None = None) -> dict[str, str]:
+        """Class and probability, by default of the likeliest alone; more of them under `then`."""
+        (label, first), *rest = islice(self.probabilities.items(), top or 1)
+        then = ", ".join(f"{name} {PERCENT.text(p, places=1)}" for name, p in rest)
+        cells = {"class": label, "probability": PERCENT.text(first, places=1)}
+        return cells | ({"then": then} if then else {})
+
+    def row(self, top: int | None = None) -> dict[str, str]:
+        """`class`, `probability`, `class_2`, `probability_2` and so on, by default the likeliest
+        alone."""
+        return numbered("class", "probability", self.probabilities, top or 1)
+
+    def record(self, top: int | None = None) -> dict[str, Any]:
+        """`class`, `probability` and `probabilities`, by default of every class."""
+        ranked = dict(islice(self.probabilities.items(), top))
+        return {"class": self.label, "probability": self.probability, "probabilities": ranked}
+
+    def drawn(self) -> list[Bars]:
+        """The five likeliest."""
+        return [Bars(dict(islice(self.probabilities.items(), 5)))]
 
 
-@dataclass(frozen=True)
-class PartsPrediction:
-    """The answer for one input of many points: the part that each one belongs to."""
+def numbered(
+    name: str, number: str, ranked: Mapping[str, float], top: int | None = None
+) -> dict[str, str]:
+    """Columns of a table for programs, a pair for each item of a ranking.
 
-    words: ClassVar[tuple[str, str]] = ("part", "share")
-
-    parts: tuple[str, ...]
-    """A part's name for each point, in the order in which the backbone was given them."""
-    shares: dict[str, float]
-    """Of the points, for every part that occurs, the largest first."""
-    points: tuple[tuple[float, ...], ...] = ()
-    """The points themselves, as the backbone was given them; `onlay.model.predict` adds them,
-    because a file's points are chosen from and moved."""
-
-    @property
-    def ranked(self) -> Mapping[str, float]:
-        """Every part that occurs, the largest first."""
-        return self.shares
-
-
-Answer = Prediction | PartsPrediction
-"""What a head says of one input; `words` and `ranked` are common to all. One may say itself how it
-is shown: `line() -> str`, and `cells(top)`, `row(top)` and `record(top)`, mappings for a table, for
-`--csv` and for `--json`; `top` is how many of a ranking are wanted."""
+    >>> numbered("part", "share", {"leg": 0.75, "seat": 0.25})
+    {'part': 'leg', 'share': '0.750000', 'part_2': 'seat', 'share_2': '0.250000'}
+    """
+    pairs = enumerate(islice(ranked.items(), top), 1)
+    ends = ((f"_{i}" if i > 1 else "", key, value) for i, (key, value) in pairs)
+    return {k: v for e, key, x in ends for k, v in ((name + e, key), (number + e, f"{x:.6f}"))}
 
 
 class TaskHead(Protocol):
@@ -107,4 +224,26 @@ class TaskHead(Protocol):
     """Blocks whose output the head reads in `Features.levels`; may be left out."""
 
     main_metric: str
-    """The metric by which a run is judged, higher is better (`top1`)."""
+    """The metric by which a run is judged (`top1`)."""
+
+    measures: Mapping[str, Measure]
+    """The unit of metrics and which direction is better; of those left out it is what `measures_of`
+    finds. May be left out."""
+
+
+def measures_of(head: Any) -> dict[str, Measure]:
+    """How the loss and each metric of a head are read; needs `onlay-train`.
+
+    That is what the head says in `measures`. Else torchmetrics says it of a metric: shares where
+    its values lie between 0 and 1 (`plot_lower_bound`, `plot_upper_bound`), else bare numbers;
+    lower is better where `higher_is_better` is False.
+    """
+    found = getattr(head.metrics(), "items", dict)()
+    own = {name: _told_by(metric) for name, metric in found}
+    return {"loss": LOSS, **own, **getattr(head, "measures", {})}
+
+
+def _told_by(metric: Any) -> Measure:
+    bounds = [getattr(metric, f"plot_{end}_bound", None) for end in ("lower", "upper")]
+    lower = getattr(metric, "higher_is_better", None) is False
+    return Measure("%" if bounds == [0.0, 1.0] else "", "lower" if lower else "higher")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from onlay.config.base import Config
 from onlay.data import Splits
 from onlay.descriptors import Task
 from onlay.features import Features
-from onlay.task import Prediction
+from onlay.task import Measure, Prediction, Raster
 
 
 class PlainConfig(Config):
@@ -33,6 +35,8 @@ class PlainConfig(Config):
 
 class Healthy(nn.Module):
     main_metric = "accuracy"
+    measures: ClassVar[Mapping[str, Any]] = {}
+    answer = Prediction
 
     def __init__(self, width: int, labels: Sequence[str]) -> None:
         super().__init__()
@@ -57,7 +61,7 @@ class Healthy(nn.Module):
     def _prediction(self, row: Tensor) -> Prediction:
         ranked = {self.labels[i]: row[i].item() for i in row.argsort(descending=True).tolist()}
         label, probability = next(iter(ranked.items()))
-        return Prediction(label, probability, ranked)
+        return self.answer(label, probability, ranked)
 
 
 class Share(nn.Module):
@@ -178,9 +182,43 @@ class ErrorAsMain(Healthy):
     main_metric = "error"
 
 
+class ErrorToBeLow(ErrorAsMain):
+    measures = MappingProxyType({"error": Measure("%", better="lower")})
+
+
+class MeasureOfNothing(Healthy):
+    measures = MappingProxyType({"mae": Measure("cm", better="lower")})
+
+
 class Forgetting(Healthy):
     def metrics(self) -> nn.Module:
         return OfTheLastBatch()
+
+
+class OnTwoLines(Prediction):
+    def line(self) -> str:
+        return f"{self.label}\n{self.probability}"
+
+
+class NumbersInCells(Prediction):
+    def cells(self, top: int | None = None) -> dict[str, Any]:
+        return {"class": self.label, "probability": self.probability}
+
+
+class NotANumber(Prediction):
+    def record(self, top: int | None = None) -> dict[str, Any]:
+        return {"class": self.label, "distance": float("nan")}
+
+
+class WrittenElsewhere(Prediction):
+    def write(self, folder: Path, stem: str) -> list[Path]:
+        (folder / "mask.png").write_bytes(b"")
+        return [folder / "mask.png"]
+
+
+class WithoutLabel(Prediction):
+    def drawn(self) -> list[Any]:
+        return [Raster("mask", torch.tensor([[0, 3]]), ("sky", "road"))]
 
 
 @dataclass(frozen=True)
@@ -207,7 +245,23 @@ DEFECTS: Mapping[str, Defect] = {
     "one_answer": Defect(OneAnswer, "predicts_an_answer_for_each_input", "get 1 answers"),
     "unranked": Defect(Unranked, "predicts_an_answer_for_each_input", "not sorted"),
     "nameless_metric": Defect(NamelessMetric, "metrics_hold_the_main_one", "`top1` is not among"),
-    "error_as_main": Defect(ErrorAsMain, "higher_is_better", "good outputs reach 0, bad ones 1"),
+    "error_as_main": Defect(
+        ErrorAsMain,
+        "main_metric_tells_good_from_bad",
+        "good outputs reach 0, bad ones 1, and higher is better",
+    ),
+    "error_to_be_low": Defect(ErrorToBeLow),
+    "measure_of_nothing": Defect(MeasureOfNothing, "measures_are_of_metrics", "`mae` is no metric"),
+    **{
+        name: Defect(type(name, (Healthy,), {"answer": answer}), check, clue)
+        for name, answer, check, clue in (
+            ("on_two_lines", OnTwoLines, "answers_are_told_in_a_line", "`line` is"),
+            ("numbers_in_cells", NumbersInCells, "answers_fill_a_table", "`probability` a `float`"),
+            ("not_a_number", NotANumber, "answers_are_json", "not JSON compliant"),
+            ("written_elsewhere", WrittenElsewhere, "answers_are_written", "begins with"),
+            ("without_label", WithoutLabel, "answers_can_be_drawn", "has 0 to 3 of 2 labels"),
+        )
+    },
     "forgetting": Defect(Forgetting, "metrics_add_up", "in halves"),
     "healthy": Defect(Healthy),
 }

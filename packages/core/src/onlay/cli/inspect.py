@@ -61,7 +61,7 @@ def inspect(
     observations = list(observed(model, found.files, host, made_by("inspect", bundle)))
     view(model, observations, out, host)
     for path, observation in zip(found.files, observations, strict=True):
-        click.echo(f"{path}: {next(iter(observation.prediction.ranked))}")
+        click.echo(f"{path}: {observation.prediction.line()}")
         for line in _summary(observation):
             click.echo(f"  {line}")
     for line in _compared(observations):

@@ -1,17 +1,15 @@
-"""`onlay predict`: classes of files, or parts of clouds, with the bundle of a run."""
+"""`onlay predict`: what a run's bundle answers about files."""
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from collections.abc import Sequence
-from itertools import islice
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from onlay.cli.answers import print_csv, print_json, print_table
 from onlay.cli.options import (
     backbone_option,
     bundle_argument,
@@ -19,22 +17,24 @@ from onlay.cli.options import (
     device_or_default,
     with_host,
 )
-from onlay.errors import DataError
+from onlay.errors import ConfigError, DataError
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
     from onlay.model.predict import Unreadable
-    from onlay.task import Answer
-
-    Answers = list[tuple[Path, Answer]]
-    Rows = list[tuple[str, list[tuple[str, float]]]]
 
 
 @click.command()
 @bundle_argument
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "form", flag_value="json", help="Print JSON.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write each answer into this folder: its own files, such as masks, or its record as"
+    " JSON. Older files of the same names are replaced.",
+)
 @click.option(
     "--top",
     type=click.IntRange(min=1),
@@ -59,7 +59,9 @@ def predict(
     host: PluginHost,
     bundle: Path,
     paths: tuple[Path, ...],
-    form: str | None,
+    as_json: bool,
+    as_csv: bool,
+    out: Path | None,
     top: int | None,
     batch_size: int,
     pages: Path | None,
@@ -67,15 +69,20 @@ def predict(
     device: str | None,
     backbone: str | None,
 ) -> None:
-    """Tell the class of files, or the parts that clouds have: onlay predict RUN PATH...
+    """Tell the class of files, the parts that clouds have, or whatever else the task of a run
+    answers: onlay predict RUN PATH...
 
     For parts the answer is the share of points in each; JSON has the part of every point.
 
     RUN is a bundle or the folder of a run; a PATH that is a folder stands for the files in it.
-    A file that cannot be read is named, and nothing is printed; or only that file is left out, with
-    --skip-unreadable.
+    A file that cannot be read is named, and nothing is printed or written; or only that file is
+    left out, with --skip-unreadable.
     """
+    if as_json and as_csv:
+        raise ConfigError("the answers are printed in one form: give `--json` or `--csv`, not both")
     from onlay.bundle import load
+    from onlay.model.answers import Answers
+    from onlay.model.outputs import outputs_in
     from onlay.model.predict import found_in
     from onlay.model.predict import predict as answers_of
 
@@ -83,23 +90,26 @@ def predict(
     found = found_in(paths, host.find("modality", model.built.modality))
     skipped: list[Unreadable] | None = [] if skip_unreadable else None
     given = answers_of(model, found.files, host, batch_size=batch_size, unreadable=skipped)
-    answers = list(given)
+    answers, rows = Answers.of(model, host), []
+    say = answers.record if as_json else answers.row if as_csv else answers.cells
+    with outputs_in(out, found.files, answers) if out else nullcontext() as outputs:
+        for path, answer in given:
+            rows.append((str(path), say(answer, top)))
+            if outputs:
+                outputs.add(path, answer)
     for note in found.notes:
         click.echo(note, err=True)
     _say_skipped(skipped or [], len(found.files))
-    if form == "json":
-        click.echo(json.dumps([_record(*answer, top) for answer in answers], indent=2))
-    elif form == "csv":
-        _print_csv(answers, top)
-    else:
-        _print_table(answers, top)
+    (print_json if as_json else print_csv if as_csv else print_table)(rows)
+    if outputs:
+        click.echo(str(outputs), err=True)
     if pages is not None:
         from onlay.pages.observing import made_by, observed, view
 
-        files, about = [path for path, _ in answers], made_by("predict", bundle)
+        files, about = [Path(path) for path, _ in rows], made_by("predict", bundle)
         for number, observation in enumerate(observed(model, files, host, about), 1):
             view(model, [observation], pages / f"{number:04d}-{observation.source.stem}.html", host)
-        click.echo(f"{len(answers)} pages in {pages}", err=True)
+        click.echo(f"{len(rows)} pages in {pages}", err=True)
 
 
 def _say_skipped(skipped: Sequence[Unreadable], count: int) -> None:
@@ -110,72 +120,3 @@ def _say_skipped(skipped: Sequence[Unreadable], count: int) -> None:
         raise DataError(f"none of the {count} files can be read: {skipped[0][1]}")
     if skipped:
         click.echo(f"{len(skipped)} of {count} files were skipped", err=True)
-
-
-def _ranked(answer: Answer, top: int | None) -> list[tuple[str, float]]:
-    return list(islice(answer.ranked.items(), top))
-
-
-def _record(path: Path, answer: Answer, top: int | None) -> dict[str, Any]:
-    from onlay.task import PartsPrediction
-
-    if own := getattr(answer, "record", None):
-        return {"path": str(path), **own(top)}
-    ranked = dict(_ranked(answer, top))
-    if isinstance(answer, PartsPrediction):
-        points = {"parts": answer.parts, "points": answer.points}
-        return {"path": str(path), "shares": ranked, **points}
-    likeliest = {"class": answer.label, "probability": answer.probability}
-    return {"path": str(path), **likeliest, "probabilities": ranked}
-
-
-def _shown(answers: Answers, top: int | None) -> tuple[tuple[str, str], Rows]:
-    """The words for a column pair, and each file with what is said of it."""
-    from onlay.task import PartsPrediction
-
-    every = isinstance(answers[0][1], PartsPrediction)
-    count = top or (None if every else 1)
-    return answers[0][1].words, [(str(path), _ranked(answer, count)) for path, answer in answers]
-
-
-def _own_rows(answers: Answers, form: str, top: int | None) -> list[dict[str, Any]]:
-    """A row for each answer that says itself how it is shown; else nothing."""
-    asked = [(path, getattr(answer, form, None)) for path, answer in answers]
-    return [{"path": str(path), **own(top)} for path, own in asked if own is not None]
-
-
-def _print_csv(answers: Answers, top: int | None) -> None:
-    if own := _own_rows(answers, "row", top):
-        writer = csv.DictWriter(sys.stdout, list(own[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(own)
-        return
-    (what, number), rows = _shown(answers, top)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    most = max(len(ranked) for _, ranked in rows)
-    more = [f"{word}_{i}" for i in range(2, most + 1) for word in (what, number)]
-    writer.writerow(["path", what, number, *more])
-    for path, ranked in rows:
-        cells = [cell for label, p in ranked for cell in (label, f"{p:.6f}")]
-        writer.writerow([path, *cells, *[""] * (2 * (most - len(ranked)))])
-
-
-def _print_table(answers: Answers, top: int | None) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Column, Table
-
-    if own := _own_rows(answers, "cells", top):
-        columns = list(dict.fromkeys(name for row in own for name in row if name != "path"))
-        found = Table(Column("file", overflow="fold"), *map(escape, columns))
-        for row in own:
-            found.add_row(*(escape(row.get(name, "")) for name in ("path", *columns)))
-        Console().print(found)
-        return
-    (what, number), rows = _shown(answers, top)
-    more = ["then"] if max(len(ranked) for _, ranked in rows) > 1 else []
-    table = Table(Column("file", overflow="fold"), what, number, *more)
-    for path, ((label, first), *rest) in rows:
-        then = [", ".join(f"{escape(name)} {100 * p:.1f} %" for name, p in rest)] if more else []
-        table.add_row(escape(path), escape(label), f"{100 * first:.1f} %", *then)
-    Console().print(table)

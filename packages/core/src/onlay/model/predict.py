@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +17,10 @@ from torch import Tensor
 from onlay.errors import DataError
 from onlay.host.missing import find_made
 from onlay.machine.notes import note_all
+from onlay.model.answers import Answers
 from onlay.model.preprocessing import reader
 from onlay.reading.finding import Found, find
-from onlay.task import PartsPrediction
+from onlay.task import Input
 
 if TYPE_CHECKING:
     from onlay.descriptors import Modality
@@ -53,14 +53,15 @@ def predict(
     read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     model.eval()
+    answers = Answers.of(model, host)
     inputs = _readable(files_of(paths, modality), read, unreadable)
     while pairs := list(islice(inputs, batch_size)):
         batch = [file for file, _ in pairs]
         inputs_B = torch.stack([tensor for _, tensor in pairs]).to(device)
         with torch.inference_mode():
             output: Tensor = model(inputs_B)
-        answers = zip(inputs_B, model.head.predict(output), strict=True)
-        yield from zip(batch, (_with_points(*pair) for pair in answers), strict=True)
+        for answer, *asked in zip(model.head.predict(output), batch, inputs_B.cpu(), strict=True):
+            yield asked[0], answers.about(answer, Input(*asked, model.preprocessing))
     note_all(read)
 
 
@@ -80,13 +81,6 @@ def _readable(
             if unreadable is None:
                 raise
             unreadable.append((file, error))
-
-
-def _with_points(inputs_NC: Tensor, answer: Answer) -> Answer:
-    if not isinstance(answer, PartsPrediction):
-        return answer
-    rows = inputs_NC[:, :3].cpu().double().tolist()
-    return replace(answer, points=tuple(tuple(round(x, 6) for x in row) for row in rows))
 
 
 def files_of(paths: Sequence[Path], modality: Modality) -> list[Path]:

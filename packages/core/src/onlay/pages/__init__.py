@@ -70,23 +70,16 @@ def write(
 def _record(observations: Sequence[Observation], index: int) -> Record:
     seen = observations[index]
     others = [other for other in observations if other is not seen]
-    line = getattr(seen.prediction, "line", None)
     return {
         "name": seen.source.name,
-        "prediction": line() if line else _first(seen.prediction.ranked),
+        "prediction": seen.prediction.line(),
         "signals": signals(seen.signals, [s for other in others for s in other.signals]),
         "pictures": pictures(seen.pictures),
     }
 
 
-def _first(ranked: Mapping[str, float]) -> str:
-    name, share = next(iter(ranked.items()))
-    return f"{name}, {100 * share:.0f} %"
-
-
 def _heading(record: Record) -> str:
-    said = escape(record["prediction"])
-    return f"{escape(record['name'])} <span>looks like {said}</span>"
+    return f"{escape(record['name'])} <span>{escape(record['prediction'])}</span>"
 
 
 def _fact(name: str, value: str) -> str:

@@ -118,7 +118,7 @@ function column(input) {
     make("div", { className }));
   input.drawn = { large, facts, pictures };
   const name = make("h3", {}, `${input.name} `, make("span",
-    { textContent: `looks like ${input.prediction}` }));
+    { textContent: input.prediction }));
   return make("article", { className: "input" }, ...(inputs.length > 1 ? [name] : []),
     make("div", { className: "seen" }, large, facts), pictures);
 }

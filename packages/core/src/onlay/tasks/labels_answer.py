@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any
 
 
 @dataclass(frozen=True)
 class LabelsAnswer:
     """The labels whose probability reaches the threshold, and the probability of every label."""
 
-    words: ClassVar[tuple[str, str]] = ("label", "probability")
-
     probabilities: dict[str, float]
     """The likeliest first."""
     threshold: float = 0.5
-
-    @property
-    def ranked(self) -> dict[str, float]:
-        """Every label, the likeliest first."""
-        return self.probabilities
 
     @property
     def labels(self) -> dict[str, float]:

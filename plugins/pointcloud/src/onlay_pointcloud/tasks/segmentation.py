@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from onlay.errors import AnatomyError, ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
-from onlay.task import PartsPrediction
+from onlay_pointcloud.tasks.answer import PartsAnswer
 from onlay_pointcloud.tasks.decoder import (
     CATEGORY_WIDTH,
     CategoryCode,
@@ -156,18 +156,18 @@ class PartSegmentationHead(nn.Module):
             }
         )
 
-    def predict(self, output: Tensor) -> list[PartsPrediction]:
+    def predict(self, output: Tensor) -> list[PartsAnswer]:
         """The part of each point among those of one category: the one whose parts have most of the
         probability. A trained head that was told the category puts nearly all of it there."""
         category_B = self.category_of_part[self._likeliest_part(output)]
         parts_BN = in_category(output, category_B, self.category_of_part)
         return [self._prediction(parts_N) for parts_N in parts_BN.cpu()]
 
-    def _prediction(self, parts_N: Tensor) -> PartsPrediction:
+    def _prediction(self, parts_N: Tensor) -> PartsAnswer:
         counts = parts_N.bincount(minlength=len(self.labels))
         order = [i for i in counts.argsort(descending=True, stable=True).tolist() if counts[i]]
         shares = {self.labels[i]: counts[i].item() / len(parts_N) for i in order}
-        return PartsPrediction(tuple(self.labels[i] for i in parts_N.tolist()), shares)
+        return PartsAnswer(tuple(self.labels[i] for i in parts_N.tolist()), shares)
 
     def _likeliest_part(self, logits_BNC: Tensor) -> Tensor:
         """A part (B,) of the category whose parts have most of the probability."""

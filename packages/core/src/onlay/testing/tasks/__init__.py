@@ -4,7 +4,7 @@ sentence."""
 from __future__ import annotations
 
 from onlay.testing.checking import Check
-from onlay.testing.tasks import declaring, heads, measuring
+from onlay.testing.tasks import answering, declaring, heads, measuring
 
 TASK_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_registering_imports_no_torch, declaring.from_a_file, tried="one"),
@@ -21,9 +21,15 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(heads.check_evaluation_draws_no_random_number),
     Check(heads.check_inputs_of_a_batch_do_not_touch),
     Check(heads.check_state_round_trips),
-    Check(heads.check_predicts_an_answer_for_each_input),
+    Check(answering.check_predicts_an_answer_for_each_input),
+    Check(answering.check_answers_are_told_in_a_line),
+    Check(answering.check_answers_fill_a_table),
+    Check(answering.check_answers_are_json),
+    Check(answering.check_answers_are_written),
+    Check(answering.check_answers_can_be_drawn),
     Check(measuring.check_metrics_hold_the_main_one, measuring.no_metrics),
-    Check(measuring.check_higher_is_better, measuring.no_metrics),
+    Check(measuring.check_main_metric_tells_good_from_bad, measuring.no_metrics),
+    Check(measuring.check_measures_are_of_metrics, measuring.no_metrics),
     Check(measuring.check_metrics_add_up, measuring.no_metrics),
 )
 """From the settings to the metrics."""

@@ -141,30 +141,6 @@ def check_state_round_trips(case: TaskCase) -> None:
     require(_equal(head(features), before), "changing a copy changes the head")
 
 
-@torch.no_grad()
-def check_predicts_an_answer_for_each_input(case: TaskCase) -> None:
-    """`predict` gives one answer for each input: `words` for what `ranked` holds, which maps labels
-    to plain numbers from 0 to 1, the largest first."""
-    head = case.moved()
-    answers = head.predict(head(case.features(head)))
-    require(len(answers) == BATCH, f"{BATCH} inputs get {len(answers)} answers")
-    for answer in answers:
-        words = answer.words
-        texts = len(words) == 2 and all(isinstance(word, str) for word in words)
-        require(texts, f"`words` is {words}")
-        _is_ranked(dict(answer.ranked), case.data[0])
-
-
-def _is_ranked(ranked: dict[Any, Any], labels: tuple[str, ...]) -> None:
-    require(ranked, "`ranked` is empty")
-    alien = [str(name) for name in ranked if name not in labels]
-    require(not alien, f"{listed(alien)} is none of the labels")
-    numbers = list(ranked.values())
-    require(all(type(n) is float for n in numbers), f"`ranked` holds {numbers[:3]}, not floats")
-    require(all(0 <= n <= 1 for n in numbers), f"`ranked` holds {numbers[:3]}, outside 0 to 1")
-    require(numbers == sorted(numbers, reverse=True), "`ranked` is not sorted")
-
-
 def _equal(one: Any, other: Any) -> bool:
     pairs = zip(tensors_of(one), tensors_of(other), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from onlay.batches import rows
+from onlay.task import Measure, measures_of
 from onlay.testing.checking import require
 from onlay.testing.tasks.case import BATCH, TaskCase
 from onlay.testing.tasks.heads import as_wished, changed_in
@@ -30,17 +31,30 @@ def check_metrics_hold_the_main_one(case: TaskCase) -> None:
         require(bool(value.isfinite().all()), f"`{name}` is {value}")
 
 
-def check_higher_is_better(case: TaskCase) -> None:
-    """Outputs that the loss likes have a higher `main_metric` than outputs that it dislikes."""
+def check_main_metric_tells_good_from_bad(case: TaskCase) -> None:
+    """Outputs that the loss likes have a better `main_metric` than outputs that it dislikes: a
+    higher one, unless `measures` or the metric itself says that lower is better."""
     head = case.moved()
     output = head(case.features(head))
     best, worst = (
         _values(head, as_wished(head, output, case.targets, sign), case.targets)[head.main_metric]
         for sign in (1.0, -1.0)
     )
+    measure = measures_of(head).get(head.main_metric, Measure())
     require(
-        bool(best > worst), f"good outputs reach {best.item():.4g}, bad ones {worst.item():.4g}"
+        measure.improves(best.item(), worst.item()),
+        f"good outputs reach {best.item():.4g}, bad ones {worst.item():.4g}, and"
+        f" {measure.better} is better",
     )
+
+
+def check_measures_are_of_metrics(case: TaskCase) -> None:
+    """`measures`, if there are any, maps names of metrics to `onlay.task.Measure`s."""
+    head = case.moved()
+    values = _values(head, changed_in(head(case.features(head)), Tensor.detach), case.targets)
+    for name, measure in getattr(head, "measures", {}).items():
+        require(name in values, f"`{name}` is no metric")
+        require(isinstance(measure, Measure), f"`{name}` has a `{type(measure).__name__}`")
 
 
 def check_metrics_add_up(case: TaskCase) -> None:
