@@ -88,7 +88,7 @@ def test_another_process_predicts_the_same(run_folder, folder, onlay):
     )
     assert json.loads(there.stdout) == json.loads(here.stdout)
     (answer,) = json.loads(here.stdout)
-    assert answer["class"].startswith("item_")
+    assert answer["items"][0].startswith("item_")
 
 
 def test_what_it_does_not_have_is_refused_in_words(run_folder, folder, onlay):

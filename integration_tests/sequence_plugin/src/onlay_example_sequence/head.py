@@ -12,7 +12,7 @@ from torch.nn import functional
 from onlay.anatomy import Anatomy
 from onlay.data import Splits
 from onlay.features import Features
-from onlay.task import Prediction
+from onlay_example_sequence.answer import NextItems
 from onlay_example_sequence.config import NextItemConfig
 
 
@@ -54,13 +54,10 @@ class NextItemHead(nn.Module):
             {name: Ranked(name.rstrip("0123456789"), k) for name, k in kinds.items()}
         )
 
-    def predict(self, output: Tensor) -> list[Prediction]:
+    def predict(self, output: Tensor) -> list[NextItems]:
         """The likeliest items, `k` of them."""
-        return [self._prediction(row_C) for row_C in output.detach().float().softmax(-1).cpu()]
+        return [self._answer(row_C) for row_C in output.detach().float().softmax(-1).cpu()]
 
-    def _prediction(self, row_C: Tensor) -> Prediction:
-        best = row_C.topk(min(self.k, len(row_C)))
-        places = best.indices.tolist()
-        ranked = {self.labels[i]: float(row_C[i]) for i in places}
-        label = self.labels[places[0]]
-        return Prediction(label, ranked[label], ranked)
+    def _answer(self, row_C: Tensor) -> NextItems:
+        places = row_C.topk(min(self.k, len(row_C))).indices.tolist()
+        return NextItems({self.labels[i]: float(row_C[i]) for i in places})

@@ -12,9 +12,9 @@ from onlay.cli.options import (
     bundle_argument,
     device_option,
     device_or_default,
+    say_skipped,
     with_host,
 )
-from onlay.cli.predict import _say_skipped
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def embed(
     )
     for note in found.notes:
         click.echo(note, err=True)
-    _say_skipped(skipped or [], len(found.files))
+    say_skipped(skipped or [], len(found.files))
     import torch
 
     files = [file for each, _ in batches for file in each]

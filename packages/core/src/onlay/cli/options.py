@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from onlay.errors import ConfigError, DataError
 from onlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from onlay.model.predict import Unreadable
 
 
 def with_host(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,8 +60,6 @@ def device_or_default(device: str | None) -> str:
     one."""
     import torch
 
-    from onlay.errors import ConfigError
-
     if device is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -68,3 +70,14 @@ def device_or_default(device: str | None) -> str:
             " (`cpu` is always there, `cuda`, `cuda:1` or `mps` where the machine has it)"
         ) from error
     return device
+
+
+def say_skipped(skipped: Sequence[Unreadable], count: int) -> None:
+    """Name the files that were left out of `count`; a `DataError` where those are all."""
+    for path, error in skipped:
+        named = str(error) if str(path) in str(error) else f"`{path}`: {error}"
+        click.echo(f"skipped: {named}", err=True)
+    if len(skipped) == count:
+        raise DataError(f"none of the {count} files can be read: {skipped[0][1]}")
+    if skipped:
+        click.echo(f"{len(skipped)} of {count} files were skipped", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +14,10 @@ from onlay.cli.options import (
     bundle_argument,
     device_option,
     device_or_default,
+    say_skipped,
     with_host,
 )
-from onlay.errors import ConfigError, DataError
+from onlay.errors import ConfigError
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def predict(
                 outputs.add(path, answer)
     for note in found.notes:
         click.echo(note, err=True)
-    _say_skipped(skipped or [], len(found.files))
+    say_skipped(skipped or [], len(found.files))
     (print_json if as_json else print_csv if as_csv else print_table)(rows)
     if outputs:
         click.echo(str(outputs), err=True)
@@ -110,13 +110,3 @@ def predict(
         for number, observation in enumerate(observed(model, files, host, about), 1):
             view(model, [observation], pages / f"{number:04d}-{observation.source.stem}.html", host)
         click.echo(f"{len(rows)} pages in {pages}", err=True)
-
-
-def _say_skipped(skipped: Sequence[Unreadable], count: int) -> None:
-    for path, error in skipped:
-        named = str(error) if str(path) in str(error) else f"`{path}`: {error}"
-        click.echo(f"skipped: {named}", err=True)
-    if len(skipped) == count:
-        raise DataError(f"none of the {count} files can be read: {skipped[0][1]}")
-    if skipped:
-        click.echo(f"{len(skipped)} of {count} files were skipped", err=True)

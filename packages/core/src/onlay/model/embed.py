@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from onlay.machine.notes import note_all
-from onlay.model.predict import _readable, files_of, modality_of
+from onlay.model.predict import files_of, modality_of, readable
 from onlay.model.preprocessing import reader
 from onlay.tasks.pooled import pooled
 
@@ -49,7 +49,7 @@ def embed(
     read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     model.eval()
-    inputs = _readable(files_of(paths, modality), read, unreadable)
+    inputs = readable(files_of(paths, modality), read, unreadable)
     while pairs := list(islice(inputs, batch_size)):
         inputs_B = torch.stack([tensor for _, tensor in pairs]).to(device)
         with torch.inference_mode():

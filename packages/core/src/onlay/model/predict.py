@@ -54,7 +54,7 @@ def predict(
     device = next(model.parameters()).device
     model.eval()
     answers = Answers.of(model, host)
-    inputs = _readable(files_of(paths, modality), read, unreadable)
+    inputs = readable(files_of(paths, modality), read, unreadable)
     while pairs := list(islice(inputs, batch_size)):
         batch = [file for file, _ in pairs]
         inputs_B = torch.stack([tensor for _, tensor in pairs]).to(device)
@@ -71,9 +71,11 @@ def modality_of(model: AdaptedModel, host: PluginHost) -> Modality:
     return find_made(host, "modality", name, made, "the adapter")
 
 
-def _readable(
+def readable(
     files: Sequence[Path], read: Callable[[Path], Tensor], unreadable: list[Unreadable] | None
 ) -> Iterator[tuple[Path, Tensor]]:
+    """Files with what is read of each; those that cannot be read go into the list, if there is
+    one, else the first is an error."""
     for file in files:
         try:
             yield file, read(file)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+from onlay.task import PERCENT, Bars
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,7 @@ class LabelsAnswer:
 
     def line(self) -> str:
         """`cat 93 %, red 61 %`; `no label` where none reaches the threshold."""
-        found = (f"{name} {100 * p:.0f} %" for name, p in self.labels.items())
-        return ", ".join(found) or "no label"
+        return _listed(self.labels, places=0) or "no label"
 
     def cells(self, top: int | None = None) -> dict[str, str]:
         """All labels that it has under `labels`; of those that it has not, only as many as are
@@ -48,6 +50,11 @@ class LabelsAnswer:
             "probabilities": ranked,
         }
 
+    def drawn(self) -> list[Bars]:
+        """Every label that it has, and the five likeliest in any case."""
+        count = max(len(self.labels), 5)
+        return [Bars(dict(islice(self.probabilities.items(), count)))]
 
-def _listed(ranked: dict[str, float]) -> str:
-    return ", ".join(f"{name} {100 * p:.1f} %" for name, p in ranked.items())
+
+def _listed(ranked: Mapping[str, float], *, places: int = 1) -> str:
+    return ", ".join(f"{name} {PERCENT.text(p, places=places)}" for name, p in ranked.items())

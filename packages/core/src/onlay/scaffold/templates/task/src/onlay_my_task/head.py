@@ -4,13 +4,13 @@ Shapes: B batch, N patches, D width, C classes.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from onlay.anatomy import Anatomy
 from onlay.data import Splits
 from onlay.errors import AnatomyError, ConfigError, OnlayError
 from onlay.features import Features
-from onlay.task import Prediction
+from onlay.task import Measure, Prediction
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -36,7 +36,9 @@ def build(
 class Head(nn.Module):
     """What `onlay.task.TaskHead` asks for; all of its parameters train and are saved."""
 
-    main_metric = "mean_f1"  # of `metrics`, higher is better: picks the best epoch
+    main_metric = "mean_f1"  # of `metrics`: picks the best epoch
+    measures: ClassVar = {"mean_f1": Measure("%"), "exact_match": Measure("%")}
+    # An error in centimetres that must fall would be `Measure("cm", better="lower")`.
 
     def __init__(
         self,
@@ -74,7 +76,12 @@ class Head(nn.Module):
         return scores(len(self.labels), self.config.threshold)
 
     def predict(self, output: Tensor) -> list[Prediction]:
-        """Each class with its own probability, likeliest first; they do not sum to 1."""
+        """Each class with its own probability, likeliest first; they do not sum to 1.
+
+        An answer says itself in a line, in the cells of a table and in a record for JSON:
+        `Prediction` is that of classes. For a number, a mask or a text give out a class of your
+        own with these methods; `onlay.task.Answer` lists them, and `write` for files.
+        """
         return [self._answer(row) for row in output.detach().float().sigmoid().cpu()]
 
     def _answer(self, probabilities_C: Tensor) -> Prediction:
