@@ -207,6 +207,13 @@ class TaskHead(Protocol):
         out: then it is `onlay.batches.stacked`."""
         ...
 
+    target_kinds: Any = None
+    """What of an item's target lies on its input and moves with it where the modality resizes,
+    crops or mirrors: a word, or a tree like the target with a word or None for each leaf. Pictures
+    know `mask` (class numbers, also void ones) and `map` (numbers such as depths), both (H, W) or
+    (n, H, W), and `boxes` (n, 4), from corner to corner in pixels, x before y. Parts of a data set
+    that have `move_targets(kinds)` are told of it. May be left out."""
+
     parts: Mapping[str, nn.Module]
     """Modules of the head whose parameters reports tell apart, such as `neck` and `decoder`; may be
     left out."""

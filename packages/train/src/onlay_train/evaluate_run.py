@@ -15,6 +15,7 @@ from onlay.config import load as load_config
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
 from onlay.host import PluginHost
+from onlay.model.assemble import move_targets
 from onlay.pages.observing import made_by
 from onlay_train.collected import Collected
 from onlay_train.engine import loader_workers, make_accelerator
@@ -84,6 +85,7 @@ def evaluate_run(
         host=host,
     )
     part = found.dataset
+    move_targets(model.head, part)
     accelerator = make_accelerator(config.train)
     workers = loader_workers(config.train, accelerator.device, accelerator.num_processes)
     called = accelerator.prepare_model(model, evaluation_mode=True)

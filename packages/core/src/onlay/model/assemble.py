@@ -160,6 +160,7 @@ def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]
     named = host.find("task", config.task.name), host.find("dataset", config.data.name)
     check_targets(*named, splits.targets, host.datasets)
     head = build_head(config.task, built, splits.labels, host)
+    move_targets(head, splits.train, splits.validation, splits.test)
     head.prepare(splits)
     model = attach(
         built,
@@ -171,6 +172,15 @@ def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]
         host=host,
     )
     return model, splits
+
+
+def move_targets(head: Any, *parts: Any) -> None:
+    """Tell the parts of data, as far as they can move targets with inputs, which leaves lie on an
+    input."""
+    for part in parts:
+        moves = getattr(part, "move_targets", None)
+        if moves is not None:
+            moves(getattr(head, "target_kinds", None))
 
 
 def as_built(backbone: Any, host: PluginHost) -> BuiltBackbone:

@@ -1,0 +1,99 @@
+"""Pictures with targets that lie on them: masks, maps of numbers, boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+
+from onlay.batches import Tree
+from onlay.errors import ConfigError, DataError
+from onlay_image.data.chance import changes, erasing
+from onlay_image.data.moving import fitted, lying, plain, refuse_other_kinds, words
+from onlay_image.data.pictures import Source, read_picture
+from onlay_image.data.preparing import ImagePreprocess
+from onlay_image.data.preprocess import Fit, Normalize, geometry, training_steps
+from onlay_image.data.reading import Reading
+
+
+class Located(Dataset[tuple[Tensor, Tree]]):
+    """Items `(image (C, H, W) float, target)`, the target resized, cropped and mirrored as the
+    image is.
+
+    `targets` may read its items when they are asked for; each is as it lies on the picture as
+    stored. Which of its leaves move, `move_targets` says before the first item.
+
+    Args:
+        config: how pictures change by chance, where they are trained on; None where they do not.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        targets: Sequence[Tree],
+        facts: Mapping[str, Any],
+        config: ImagePreprocess | None = None,
+    ) -> None:
+        assert len(sources) == len(targets), "a target for each picture"
+        self.sources, self.targets, self.kinds = sources, targets, None
+        self.reading, self.normalize = Reading.of(facts), Normalize(facts)
+        self.size, self.augment = tuple(facts["img_size"]), config.augment if config else "none"
+        fit, self.chance = geometry(facts), None
+        if config is not None:
+            _refuse_turning(config)
+            fit, self.chance = training_steps(facts, config.augment)
+        self.colours = [] if config is None else changes(config, facts["in_chans"])
+        self.erase = None if config is None else erasing(config)
+        self.steps = _steps(fit)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def move_targets(self, kinds: Any) -> None:
+        """Take from the task what its targets are (`TaskHead.target_kinds`).
+
+        Raises:
+            ConfigError: a kind that no target on a picture is of; boxes that would be mirrored at
+                an edge.
+        """
+        refuse_other_kinds(kinds)
+        if self.augment == "crop_flip" and self.size[0] != self.size[1] and "boxes" in words(kinds):
+            raise ConfigError(
+                "`preprocess.augment` `crop_flip` may continue a picture beyond its edges, where it"
+                " has no boxes: take `random_resized_crop` or a square `preprocess.img_size`"
+            )
+        self.kinds = kinds
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tree]:
+        layers = read_picture(self.sources[index], self.reading)
+        width, height = layers[0].size
+        try:
+            target = lying(self.targets[index], self.kinds, (height, width))
+        except DataError as error:
+            raise DataError(f"`{self.sources[index]}`: {error}") from error
+        layers, target = fitted(self.steps, layers, target)
+        pixels = Fit(None)(layers)
+        if self.chance is not None:
+            image, target = self.chance(tv_tensors.Image(pixels), target)
+            pixels = image.as_subclass(Tensor)
+        for colour in self.colours:
+            pixels = colour(pixels)
+        picture = self.normalize(pixels)
+        return picture if self.erase is None else self.erase(picture), plain(target)
+
+
+def _refuse_turning(config: ImagePreprocess) -> None:
+    if config.aa:
+        raise ConfigError(
+            "`preprocess.aa` rotates and shears pictures, and targets that lie on them would stay:"
+            " leave it out, or take `preprocess.color_jitter`"
+        )
+
+
+def _steps(fit: Any) -> list[Callable[[Any], Any]]:
+    if fit.transform is None:
+        return []
+    return list(getattr(fit.transform, "transforms", [fit.transform]))

@@ -1,0 +1,140 @@
+"""Targets that lie on a picture go where the picture goes: resized, cropped and mirrored alike.
+
+Shapes: H and W pixels, n objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from PIL.Image import Image
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import CenterCrop, InterpolationMode
+from torchvision.transforms import v2 as transforms
+from torchvision.transforms.v2 import functional
+
+from onlay.batches import Tree, mapped
+from onlay.errors import ConfigError, DataError
+from onlay_image.data.raster import Layers
+
+Size = tuple[int, int]
+"""Height and width."""
+
+
+class Nearest(tv_tensors.Mask):
+    """Values (H, W) or (n, H, W) of which none is mixed with another one: class numbers, depths.
+
+    torchvision takes the pixel to the left of a new pixel's centre, here it is the one under it.
+    """
+
+
+@transforms.functional.register_kernel(functional="resize", tv_tensor_cls=Nearest)
+def _resized(values: Nearest, size: list[int] | None, *args: Any, **kwargs: Any) -> Tensor:
+    assert size is not None, "sizes are always given"
+    planes = values.as_subclass(Tensor).flatten(0, -3) if values.ndim > 2 else values[None]
+    exact = InterpolationMode.NEAREST_EXACT
+    moved = functional.resize_image(planes.as_subclass(Tensor), size, exact)
+    return Nearest(moved if values.ndim > 2 else moved[0])
+
+
+@transforms.functional.register_kernel(functional="resized_crop", tv_tensor_cls=Nearest)
+def _cropped(
+    values: Nearest,
+    top: int,
+    left: int,
+    height: int,
+    width: int,
+    size: list[int],
+    *args: Any,
+    **kwargs: Any,
+) -> Tensor:
+    return _resized(functional.crop(values, top, left, height, width), size)
+
+
+def _lying(leaf: Any, size: Size) -> Tensor:
+    values = torch.as_tensor(leaf)
+    if tuple(values.shape[-2:]) != size:
+        own = "x".join(map(str, values.shape[-2:]))
+        raise DataError(f"the target has {own} pixels and the picture {size[0]}x{size[1]}")
+    return Nearest(values)
+
+
+def _boxes(leaf: Any, size: Size) -> Tensor:
+    corners = torch.as_tensor(leaf, dtype=torch.float32).reshape(-1, 4)
+    make: Any = tv_tensors.BoundingBoxes
+    return make(corners, format="XYXY", canvas_size=size)
+
+
+KINDS: Mapping[str, Callable[[Any, Size], Tensor]] = {
+    "mask": _lying,
+    "map": _lying,
+    "boxes": _boxes,
+}
+"""What `TaskHead.target_kinds` may say of a leaf."""
+
+
+def refuse_other_kinds(kinds: Any) -> None:
+    """Raise a `ConfigError` for a word that no picture's target has."""
+    for kind in words(kinds):
+        if kind not in (None, *KINDS):
+            have = ", ".join(f"`{name}`" for name in KINDS)
+            raise ConfigError(f"nothing on a picture is a `{kind}` (have: {have})")
+
+
+def words(kinds: Any) -> Sequence[Any]:
+    """Of every leaf of a tree of kinds."""
+    if isinstance(kinds, Mapping | tuple):
+        branches = kinds.values() if isinstance(kinds, Mapping) else kinds
+        return [word for branch in branches for word in words(branch)]
+    return [kinds]
+
+
+def lying(target: Tree, kinds: Any, size: Size) -> Tree:
+    """The target with each leaf that has a kind as something that torchvision moves with a picture
+    of this size.
+
+    Raises:
+        DataError: a mask or map of another size; or a target that is no tree like `kinds`.
+    """
+    if isinstance(kinds, Mapping) and isinstance(target, Mapping):
+        return {name: lying(leaf, kinds.get(name), size) for name, leaf in target.items()}
+    if isinstance(kinds, tuple) and isinstance(target, tuple) and len(kinds) == len(target):
+        return tuple(lying(leaf, kind, size) for leaf, kind in zip(target, kinds, strict=True))
+    if kinds is None:
+        return target
+    if not isinstance(kinds, str) or isinstance(target, Mapping | tuple):
+        raise DataError(f"the task moves targets such as {kinds!r}, and these are others")
+    return KINDS[kinds](target, size)
+
+
+def plain(target: Tree) -> Tree:
+    """The target with tensors of torch's own kind; boxes end at the picture's edges."""
+    return mapped(_plain, target)
+
+
+def _plain(leaf: Any) -> Any:
+    if isinstance(leaf, tv_tensors.BoundingBoxes):
+        leaf = functional.clamp_bounding_boxes(leaf)
+    return leaf.as_subclass(Tensor) if isinstance(leaf, tv_tensors.TVTensor) else leaf
+
+
+def fitted(
+    steps: Sequence[Callable[[Image], Image]], layers: Layers, target: Tree
+) -> tuple[Layers, Tree]:
+    """Both after the steps that resize a picture and crop its centre."""
+    for step in steps:
+        layers = tuple(step(layer) for layer in layers)
+        width, height = layers[0].size
+        target = mapped(lambda leaf, s=step, to=[height, width]: _stepped(leaf, s, to), target)
+    return layers, target
+
+
+def _stepped(leaf: Any, step: Any, size: list[int]) -> Any:
+    if not isinstance(leaf, tv_tensors.TVTensor):
+        return leaf
+    if isinstance(step, CenterCrop):
+        return functional.center_crop(leaf, size)
+    return functional.resize(leaf, size)
