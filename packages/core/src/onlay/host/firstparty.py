@@ -23,7 +23,7 @@ BROUGHT_BY = {
         "backbone": ("point_mae", "act", "point_bert", "recon", "recon_as_mae", "onlay_points"),
         "modality": ("points",),
         "dataset": (
-            *("cloud_folder", "shapes", "scanobjectnn", "modelnet40"),
+            *("cloud_folder", "cloud_csv", "shapes", "scanobjectnn", "modelnet40"),
             *("modelnet_fewshot", "shapenet_part"),
         ),
         "task": ("part_segmentation",),
