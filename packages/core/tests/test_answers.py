@@ -17,10 +17,11 @@ from click.testing import CliRunner
 from onlay import PluginHost
 from onlay.cli import main
 from onlay.errors import ConfigError, PluginError
+from onlay.measures import Measure
 from onlay.model.answers import Answers, flat
 from onlay.model.outputs import outputs_in, stems
 from onlay.model.predict import Found
-from onlay.task import Input, Measure, Prediction
+from onlay.task import Input, Prediction
 
 HOST = PluginHost.discover()
 ASKED = Answers("task `ruler` of plugin `onlay-ruler`")

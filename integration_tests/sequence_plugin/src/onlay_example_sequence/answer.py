@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from onlay.task import PERCENT, Bars, numbered
+from onlay.measures import PERCENT
+from onlay.task import Bars, numbered
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from onlay.measures import Measure
+
 Cell = str | int | float
 
 
@@ -58,7 +60,9 @@ class Report:
     """Everything may be left out."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Beside those of `metrics`, and of the same kind."""
+    """Beside those of `metrics`."""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """Their units; a metric that is not named here is a share."""
     facts: Mapping[str, Cell] = field(default_factory=dict)
     """What else `metrics.json` says, such as which class counts as positive."""
     tables: Sequence[Table] = ()

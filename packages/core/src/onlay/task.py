@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from onlay.errors import ConfigError
+from onlay.measures import PERCENT, Measure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,50 +16,6 @@ if TYPE_CHECKING:
 
     from onlay.data import Splits
     from onlay.features import Features
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How the numbers of one metric are read.
-
-    >>> Measure("%").text(0.8812)
-    '88.12 %'
-    >>> Measure("cm", better="lower").text(17.9512, 0.3049)
-    '17.95 ± 0.30 cm'
-    """
-
-    unit: str = ""
-    """`%` for shares: 0.1795 is written as 17.95 %. Any other one is written behind the number as
-    it is (`cm`); empty for a bare number."""
-    better: Literal["higher", "lower"] = "higher"
-    """Which direction is better."""
-
-    def __post_init__(self) -> None:
-        if self.better not in ("higher", "lower"):
-            raise ConfigError(f"of a metric `higher` or `lower` is better, not `{self.better}`")
-
-    def text(self, value: float, deviation: float | None = None, *, places: int = 2) -> str:
-        """For people; `places` behind the point of percents, four digits of lengths, at least four
-        places of bare numbers below 100."""
-        factor = 100 if self.unit == "%" else 1
-        places = places if self.unit == "%" else self._places(value)
-        numbers = [f"{factor * n:.{places}f}" for n in (value, deviation) if n is not None]
-        return f"{' ± '.join(numbers)} {self.unit}".rstrip()
-
-    def improves(self, value: float, best: float) -> bool:
-        """Is a value better than the best so far? What is no number never is."""
-        if math.isnan(best):
-            return not math.isnan(value)
-        return value > best if self.better == "higher" else value < best
-
-    def _places(self, value: float) -> int:
-        size = math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
-        least = 4 if not self.unit and size < 2 else 0
-        return min(max(3 - size, least), 8)
-
-
-PERCENT = Measure("%")
-LOSS = Measure(better="lower")
 
 
 @dataclass(frozen=True)
@@ -234,23 +189,5 @@ class TaskHead(Protocol):
     """The metric by which a run is judged (`top1`)."""
 
     measures: Mapping[str, Measure]
-    """The unit of metrics and which direction is better; of those left out it is what `measures_of`
-    finds. May be left out."""
-
-
-def measures_of(head: Any) -> dict[str, Measure]:
-    """How the loss and each metric of a head are read; needs `onlay-train`.
-
-    That is what the head says in `measures`. Else torchmetrics says it of a metric: shares where
-    its values lie between 0 and 1 (`plot_lower_bound`, `plot_upper_bound`), else bare numbers;
-    lower is better where `higher_is_better` is False.
-    """
-    found = getattr(head.metrics(), "items", dict)()
-    own = {name: _told_by(metric) for name, metric in found}
-    return {"loss": LOSS, **own, **getattr(head, "measures", {})}
-
-
-def _told_by(metric: Any) -> Measure:
-    bounds = [getattr(metric, f"plot_{end}_bound", None) for end in ("lower", "upper")]
-    lower = getattr(metric, "higher_is_better", None) is False
-    return Measure("%" if bounds == [0.0, 1.0] else "", "lower" if lower else "higher")
+    """The unit of metrics and which direction is better; of those left out it is what
+    `onlay.measures.measures_of` finds. May be left out."""

@@ -23,7 +23,8 @@ from onlay.config.base import Config
 from onlay.data import Splits
 from onlay.descriptors import Task
 from onlay.features import Features
-from onlay.task import Measure, Prediction, Raster
+from onlay.measures import Measure
+from onlay.task import Prediction, Raster
 
 
 class PlainConfig(Config):

@@ -17,6 +17,7 @@ from onlay.config import resolve
 from onlay.config.overrides import merged
 from onlay.host import PluginHost
 from onlay.machine.disk import write_text
+from onlay.measures import Measure
 from onlay_train.folder import RunFolder
 from onlay_train.plot import plot_comparison
 from onlay_train.report import kilobytes, megabytes
@@ -30,8 +31,14 @@ class Comparison:
 
     runs: Mapping[str, Sequence[Summary]]
 
+    @property
+    def measure(self) -> Measure:
+        """How the main metric is read."""
+        first = next(iter(self.runs.values()))[0]
+        return first.measure(first.main_metric)
+
     def scores(self, label: str) -> list[float]:
-        """The main metric of each seed, on the test part if there is one; fractions."""
+        """The main metric of each seed, on the test part if there is one; shares are fractions."""
         return [run.score[1] for run in self.runs[label] if run.score]
 
     def mean(self, label: str) -> float:
@@ -66,10 +73,8 @@ class Comparison:
     def _score(self, label: str) -> str:
         if not self.scores(label):
             return "-"
-        shown = f"{100 * self.mean(label):.1f}"
-        if len(self.scores(label)) > 1:
-            shown += f" ± {100 * self.deviation(label):.1f}"
-        return f"{shown} %"
+        deviation = self.deviation(label) if len(self.scores(label)) > 1 else None
+        return self.measure.text(self.mean(label), deviation, places=1)
 
 
 def compare(
@@ -109,6 +114,7 @@ def compare(
         out / "comparison.png",
         next(iter(runs.values()))[0].main_metric,
         title=out.name,
+        measure=found.measure,
     )
     return found
 

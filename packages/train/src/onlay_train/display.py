@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from onlay.measures import LOSS, PERCENT, Measure
 from onlay_train.report import say
 
 
@@ -39,13 +40,15 @@ class Display:
 class Lines(Display):
     """One plain line for each epoch."""
 
-    def __init__(self, console: Console, epochs: int, metric: str) -> None:
-        self.console, self.epochs, self.metric = console, epochs, metric
+    def __init__(
+        self, console: Console, epochs: int, metric: str, measure: Measure = PERCENT
+    ) -> None:
+        self.console, self.epochs, self.metric, self.measure = console, epochs, metric, measure
 
     def epoch(self, record: Mapping[str, float], summary: str = "") -> None:
         width = len(str(self.epochs))
         parts = [f"epoch {record['epoch']:>{width}.0f}/{self.epochs}"]
-        parts += [f"loss {record['train_loss']:.4f}", *judged(record, self.metric)]
+        parts += [f"loss {record['train_loss']:.4f}", *judged(record, self.metric, self.measure)]
         parts += [f"lr {record['lr']:.2e}", f"{record['seconds']:.1f} s"]
         self.say("  ".join([*parts, summary] if summary else parts))
 
@@ -68,8 +71,15 @@ class Bar(Display):
     """A progress bar over all steps of the run, with loss and metric; what the method says of the
     latest epoch is below."""
 
-    def __init__(self, console: Console, epochs: int, steps_per_epoch: int, metric: str) -> None:
-        self.epochs, self.metric, self.facts = epochs, metric, ""
+    def __init__(
+        self,
+        console: Console,
+        epochs: int,
+        steps_per_epoch: int,
+        metric: str,
+        measure: Measure = PERCENT,
+    ) -> None:
+        self.epochs, self.metric, self.measure = epochs, metric, measure
         self.progress = Noted(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -99,7 +109,7 @@ class Bar(Display):
 
     def epoch(self, record: Mapping[str, float], summary: str = "") -> None:
         self.progress.note = summary
-        facts = "".join(f"  {fact}" for fact in judged(record, self.metric))
+        facts = "".join(f"  {fact}" for fact in judged(record, self.metric, self.measure))
         self.progress.update(self.task, loss=f"loss {record['train_loss']:.3f}", facts=facts)
 
     def say(self, text: str) -> None:
@@ -107,21 +117,27 @@ class Bar(Display):
 
 
 def make_display(
-    console: Console, *, epochs: int, steps_per_epoch: int, metric: str, main: bool = True
+    console: Console,
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+    metric: str,
+    measure: Measure = PERCENT,
+    main: bool = True,
 ) -> Display:
     """The display that fits the console and the process."""
     if not main:
         return Display()
     if console.is_terminal:
-        return Bar(console, epochs, steps_per_epoch, metric)
-    return Lines(console, epochs, metric)
+        return Bar(console, epochs, steps_per_epoch, metric, measure)
+    return Lines(console, epochs, metric, measure)
 
 
-def judged(record: Mapping[str, float], metric: str) -> list[str]:
+def judged(record: Mapping[str, float], metric: str, measure: Measure) -> list[str]:
     """Loss and metric of the parts that were evaluated: `validation loss 0.41`, `top1 88.20 %`."""
     found = []
     for split in ("validation", "test"):
         if f"{split}_{metric}" in record:
-            found.append(f"{split} loss {record[f'{split}_loss']:.4f}")
-            found.append(f"{metric} {100 * record[f'{split}_{metric}']:.2f} %")
+            found.append(f"{split} loss {LOSS.text(record[f'{split}_loss'])}")
+            found.append(f"{metric} {measure.text(record[f'{split}_{metric}'])}")
     return found

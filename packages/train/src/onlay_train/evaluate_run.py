@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from onlay.config import load as load_config
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
 from onlay.host import PluginHost
+from onlay.measures import Measure, measures_of
 from onlay.model.assemble import move_targets
 from onlay.pages.observing import made_by
 from onlay_train.collected import Collected
@@ -43,6 +44,8 @@ class Judgement:
     """The same in words."""
     notes: Sequence[str] = ()
     """What should be known beside."""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """How the metrics are read; one that is not here is a share."""
 
 
 def evaluate_run(
@@ -106,6 +109,7 @@ def evaluate_run(
         workers=workers,
         collate=collate_of(model.head),
     )
+    measures = measures_of(model.head)
     seen = Collected(model.head) if report is not None else None
     metrics = evaluation(called, model, seen=seen or (lambda output, targets: None))
     if votes:
@@ -114,10 +118,11 @@ def evaluate_run(
     if report is not None and seen is not None:
         told = seen.report()
         if accelerator.is_main_process:
-            about = Judged(metrics, size(part), found.what, made_by("eval", run) | _about(model))
+            facts = made_by("eval", run) | _about(model)
+            about = Judged(metrics, size(part), found.what, facts, measures)
             modality = host.modalities.get(model.built.modality)
             write_report(report, told, about, found.dataset, modality, model.preprocessing)
-    return Judgement(metrics, size(part), found.split, found.what, found.notes)
+    return Judgement(metrics, size(part), found.split, found.what, found.notes, measures)
 
 
 def _about(model: AdaptedModel) -> dict[str, str]:

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,14 @@ def finish(trainer: Trainer, config: RunConfig) -> Summary:
     accelerator.wait_for_everyone()
     summary = summarize(trainer, config, chosen, metrics)
     if accelerator.is_main_process:
-        plot_run(folder.history(), folder.curves, model.head.main_metric, title=_title(config))
+        main = model.head.main_metric
+        plot_run(
+            folder.history(),
+            folder.curves,
+            main,
+            title=_title(config),
+            measure=trainer.measure,
+        )
         folder.finish(summary.text())
     accelerator.log({f"final/{name}": value for name, value in metrics.items()})
     for tracker in accelerator.trackers:
@@ -74,6 +82,7 @@ def summarize(
         peak_bytes=peak_bytes(device),
         device=device.type,
         bundle_bytes=folder_bytes(trainer.folder.bundle),
+        measures={name: asdict(measure) for name, measure in trainer.measures.items()},
     )
 
 
@@ -102,6 +111,7 @@ def _record(
 ) -> dict[str, Any]:
     return {
         "metrics": metrics,
+        "measures": trainer.measures,
         "dataset": config.data.name,
         "split": trainer.parts.digest,
         "seed": config.train.seed,

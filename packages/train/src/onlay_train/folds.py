@@ -42,18 +42,18 @@ class Folds:
 
     def table(self) -> Table:
         """One row for each fold, and the mean with the sample standard deviation (n - 1)."""
-        table = Table(title=Text(self.name))
+        table, measure = Table(title=Text(self.name)), self.found.measure
         table.add_column("fold")
         table.add_column(Text(f"{self.split} {self.runs[0].main_metric}"), justify="right")
         for fold, score in enumerate(self.found.scores(self.name)):
-            table.add_row(str(fold), f"{100 * score:.1f} %")
+            table.add_row(str(fold), measure.text(score, places=1))
         table.add_section()
         mean, deviation = self.found.mean(self.name), self.found.deviation(self.name)
-        table.add_row("mean ± sd", f"{100 * mean:.1f} ± {100 * deviation:.1f} %")
+        table.add_row("mean ± sd", measure.text(mean, deviation, places=1))
         return table
 
     def dump(self) -> dict[str, Any]:
-        """Scores are fractions."""
+        """Scores that are shares are fractions."""
         return {
             "metric": self.runs[0].main_metric,
             "split": self.split,

@@ -15,6 +15,7 @@ from onlay.data import Splits
 from onlay.errors import PluginError, RunError
 from onlay.host import PluginHost
 from onlay.machine.system import replace
+from onlay.measures import measure_named, measures_of
 from onlay_train.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from onlay_train.display import Display
 from onlay_train.folder import RunFolder
@@ -47,6 +48,8 @@ class Trainer:
         self.plain, self.config, self.accelerator = plain, config, accelerator
         self.host, self.folder, self.display = host, folder, Display()
         self.judged = judged_split(config, splits)
+        self.measures = measures_of(plain.head)
+        self.measure = measure_named(plain.head.main_metric, self.measures)
         self.parts = Parts(
             splits,
             config,
@@ -166,10 +169,10 @@ class Trainer:
 
     def judge_epoch(self, split: str) -> dict[str, float]:
         """Metrics of a part, as `split_metric`; a run that selects remembers the best weights."""
-        state = self.state
+        state, main = self.state, self.plain.head.main_metric
         with state.averaged():
             metrics = self.evaluate(split)
-            best = state.progress.judge(metrics, self.plain.head.main_metric)
+            best = state.progress.judge(metrics, main, self.measure)
             if best and self.config.selection != "last":
                 state.best = state.trained()
         tell(self.accelerator, self.host.evaluated, self.plain, split, metrics)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from onlay.measures import PERCENT, Measure
+
 
 @dataclass
 class Progress:
@@ -26,10 +28,10 @@ class Progress:
     """Metrics of the judged part after `best_epoch`, counted from 1."""
     best_epoch: int = 0
 
-    def judge(self, metrics: Mapping[str, float], main: str) -> bool:
+    def judge(self, metrics: Mapping[str, float], main: str, measure: Measure = PERCENT) -> bool:
         """Take in the metrics of the epoch that ends; is it the best by `main`?"""
         self.last = dict(metrics)
-        if self.best and metrics[main] <= self.best[main]:
+        if self.best and not measure.improves(metrics[main], self.best[main]):
             return False
         self.best, self.best_epoch = self.last, self.epoch + 1
         return True

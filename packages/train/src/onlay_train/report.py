@@ -56,8 +56,7 @@ def rows(summary: Summary) -> dict[str, str]:
     found = {}
     for name, value in sorted(summary.metrics.items(), key=lambda item: _order(item[0], summary)):
         split, _, metric = name.partition("_")
-        shown = f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} %"
-        found[f"{split} {metric}"] = shown
+        found[f"{split} {metric}"] = summary.measure(metric).text(value)
     told = " + ".join(f"{part} {count:,}" for part, count in summary.counts.items())
     found["trained parameters"] = f"{summary.trained:,} = {told}"
     found["share of the backbone"] = f"{summary.share:.2f} % of {summary.parameters['backbone']:,}"

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from onlay.descriptors import Modality, resolve
 from onlay.errors import ConfigError
 from onlay.machine.disk import write_text, writing
+from onlay.measures import Measure
 from onlay.reports import Mistake, Report
 from onlay_train.report_page import Card, page
 
@@ -36,6 +37,8 @@ class Judged:
     """In words: `test part`."""
     about: Mapping[str, str]
     """Facts for the head of the page: run, method, backbone."""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """How the metrics are read; one that is not here is a share."""
 
 
 def check_free(folder: Path) -> None:
@@ -61,7 +64,7 @@ def write_report(
     """`metrics.json`, a table for each of the report's and one of the mistakes, its drawings, and
     `index.html`."""
     metrics = {k: v for k, v in {**judged.metrics, **report.metrics}.items() if math.isfinite(v)}
-    judged = replace(judged, metrics=metrics)
+    judged = replace(judged, metrics=metrics, measures={**judged.measures, **report.measures})
     numbers = {"judged": judged.what, "samples": judged.samples, **report.facts, **metrics}
     names = [source_of(part, mistake.index) for mistake in report.mistakes]
     with writing(folder):

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from string import Template
 from typing import TYPE_CHECKING
 
+from onlay.measures import measure_named
 from onlay.reports import Cell, Mistake, Report, Table
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def page(report: Report, judged: Judged, cards: Sequence[Card]) -> str:
     return Template(template).substitute(
         title=escape(f"Report: {judged.about.get('run', judged.what)}"),
         about="".join(_fact(name, value) for name, value in _about(report, judged).items()),
-        metrics="".join(_metric(name, value) for name, value in judged.metrics.items()),
+        metrics="".join(
+            _metric(name, measure_named(name, judged.measures).text(value))
+            for name, value in judged.metrics.items()
+        ),
         drawings="".join(_drawings(report)),
         tables="".join(map(_table, (table for table in report.tables if table.shown))),
         mistakes="".join(_mistakes(report, cards)),
@@ -47,9 +51,8 @@ def _fact(name: str, value: str) -> str:
     return f"<div><dt>{escape(name)}</dt> <dd>{escape(value)}</dd></div>"
 
 
-def _metric(name: str, value: float) -> str:
-    shown = f"{value:.4f}" if name.endswith("loss") else f"{100 * value:.2f} %"
-    return f"<div><dt>{escape(name)}</dt><dd>{shown}</dd></div>"
+def _metric(name: str, shown: str) -> str:
+    return f"<div><dt>{escape(name)}</dt><dd>{escape(shown)}</dd></div>"
 
 
 def _drawings(report: Report) -> Iterator[str]:

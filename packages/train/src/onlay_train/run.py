@@ -132,5 +132,6 @@ def _display(trainer: Trainer, config: RunConfig, console: Console) -> Display:
         epochs=config.train.epochs,
         steps_per_epoch=trainer.parts.plan.steps(),
         metric=trainer.plain.head.main_metric,
+        measure=trainer.measure,
         main=trainer.accelerator.is_main_process,
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from onlay.errors import RunError
+from onlay.measures import Measure, measure_named
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Metrics are fractions, keyed `test_top1`, `validation_loss`; sizes are bytes."""
+    """Metrics are keyed `test_top1`, `validation_loss`; shares are fractions, sizes bytes."""
 
     folder: str
     method: str
@@ -34,6 +36,9 @@ class Summary:
     peak_bytes: int
     device: str
     bundle_bytes: int
+    measures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """How each metric is read, by its name without the part: `unit` and `better`; one that is not
+    here is a share, and higher is better."""
 
     @property
     def trained(self) -> int:
@@ -62,6 +67,10 @@ class Summary:
             if (key := f"{split}_{self.main_metric}") in self.metrics:
                 return split, self.metrics[key]
         return None
+
+    def measure(self, metric: str) -> Measure:
+        """How a metric (`top1`, `test_top1`) is read."""
+        return measure_named(metric, {name: Measure(**own) for name, own in self.measures.items()})
 
     def dump(self) -> dict[str, Any]:
         return asdict(self)

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from onlay.bundle.manifest import Manifest
 from onlay.bundle.markdown import cell, code
 from onlay.machine.guard import shown
+from onlay.measures import Measure, measure_named
 
 _PIPELINES = {"image": "image-classification"}
 
@@ -73,6 +74,11 @@ def _body(manifest: Manifest, record: Mapping[str, Any], size: int) -> Iterator[
     yield "- made with " + ", ".join(code(f"{n} {v}") for n, v in sorted(versions.items())) + "\n"
     if manifest.metrics:
         yield "| metric | value |\n|---|---|"
-        yield from (f"| {cell(name)} | {value:.4g} |" for name, value in manifest.metrics.items())
+        measures = record.get("measures", {})
+        yield from (f"| {cell(n)} | {_told(n, v, measures)} |" for n, v in manifest.metrics.items())
         yield ""
     yield "```python\nimport onlay\n\nmodel = onlay.load('path/to/this/folder')\n```\n"
+
+
+def _told(name: str, value: float, measures: Mapping[str, Measure]) -> str:
+    return cell(measure_named(name, measures).text(value)) if measures else f"{value:.4g}"

@@ -31,8 +31,8 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
     """Write the bundle of a model; an existing bundle is replaced, anything else is left alone and
     refused.
 
-    `record`: `metrics` (flat numbers), `dataset`, `command`, `seed`, ... for the model card; every
-    key is optional.
+    `record`: `metrics` (flat numbers), `measures` (how they are read), `dataset`, `command`,
+    `seed`, ... for the model card; every key is optional.
 
     Raises:
         BundleError: a tensor is not finite, or something else lies in the folder's place.

@@ -15,6 +15,7 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from onlay.errors import DataError
+from onlay.measures import PERCENT, Measure
 from onlay.reports import Cell, Drawing, Mistake, Report, Table
 from onlay.tasks.confusion import confusion_svg
 from onlay.tasks.targets import IGNORED
@@ -43,6 +44,7 @@ def class_report(probabilities_NC: Tensor, targets_N: Tensor, labels: Sequence[s
         facts["positive_class"] = labels[1]
     return Report(
         metrics=metrics,
+        measures={"ece": Measure("%", better="lower"), "auroc": PERCENT},
         facts=facts,
         tables=[_per_class(counts_CC, labels), _confusion(counts_CC, labels)],
         drawings=[Drawing("confusion", "Confusion matrix", confusion_svg(counts_CC, labels))],

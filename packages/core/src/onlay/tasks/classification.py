@@ -6,6 +6,7 @@ Shapes: B batch, C classes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional
 
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
+from onlay.measures import PERCENT
 from onlay.task import Prediction
 from onlay.tasks.pooled import PooledHead, pooled_size
 from onlay.tasks.targets import checked_targets, one_hot
@@ -36,6 +38,7 @@ class ClassificationHead(PooledHead):
     """One logit for each class."""
 
     main_metric = "top1"
+    measures = MappingProxyType({"top1": PERCENT, "mean_class": PERCENT})
     class_weights: Tensor | None
 
     def __init__(self, config: ClassificationConfig, size: int, labels: Sequence[str]) -> None:

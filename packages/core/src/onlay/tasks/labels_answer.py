@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from onlay.task import PERCENT, Bars
+from onlay.measures import PERCENT
+from onlay.task import Bars
 
 
 @dataclass(frozen=True)

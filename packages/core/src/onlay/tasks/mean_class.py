@@ -23,6 +23,7 @@ class MeanOfClasses(Metric):
     higher_is_better = True
     is_differentiable = False
     full_state_update = False
+    plot_lower_bound, plot_upper_bound = 0.0, 1.0
     right_C: Tensor
     seen_C: Tensor
 

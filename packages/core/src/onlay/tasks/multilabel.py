@@ -6,6 +6,7 @@ Shapes: B batch, C labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from onlay.data import targets_of
 from onlay.errors import ConfigError, OnlayError
 from onlay.host.firstparty import install
+from onlay.measures import PERCENT
 from onlay.tasks.label_losses import LabelLoss
 from onlay.tasks.label_targets import checked_labels, known
 from onlay.tasks.labels_answer import LabelsAnswer
@@ -35,6 +37,7 @@ class MultilabelHead(PooledHead):
     """One logit for each label."""
 
     main_metric = "map"
+    measures = MappingProxyType(dict.fromkeys(("map", "f1", "f1_micro"), PERCENT))
     pos_weight: Tensor | None
 
     def __init__(self, config: MultilabelConfig, size: int, labels: Sequence[str]) -> None:

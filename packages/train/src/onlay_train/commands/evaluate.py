@@ -11,6 +11,7 @@ from onlay.cli.options import with_host
 from onlay.cli.settings import TakesSettings
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
+from onlay.measures import measure_named
 from onlay_train.commands.train import silent_elsewhere
 
 
@@ -83,7 +84,7 @@ def evaluate(
     click.echo(f"{run}: {found.what}, {counted}")
     width = max(12, *map(len, found.metrics))
     for name, value in found.metrics.items():
-        shown = f"{value:.4f}" if name.endswith("loss") else f"{100 * value:.2f} %"
+        shown = measure_named(name, found.measures).text(value)
         click.echo(f"  {name:<{width}} {shown:>10}")
     if report is not None:
         click.echo(f"report {report}/index.html")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from onlay.task import PERCENT, Bars, Input, numbered
+from onlay.measures import PERCENT
+from onlay.task import Bars, Input, numbered
 
 NAMED = 3
 """Parts that a line names; the others are counted."""

@@ -6,6 +6,7 @@ Shapes: B batch, N points, C parts, K categories, J joined levels of groups.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from onlay.errors import AnatomyError, ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
+from onlay.measures import PERCENT
 from onlay_pointcloud.tasks.answer import PartsAnswer
 from onlay_pointcloud.tasks.decoder import (
     CATEGORY_WIDTH,
@@ -67,6 +69,7 @@ class PartSegmentationHead(nn.Module):
     """
 
     main_metric = "instance_miou"
+    measures = MappingProxyType(dict.fromkeys(("instance_miou", "class_miou", "accuracy"), PERCENT))
     category_of_part: Tensor
 
     def __init__(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from onlay.batches import rows
-from onlay.task import Measure, measures_of
+from onlay.measures import Measure, measures_of
 from onlay.testing.checking import require
 from onlay.testing.tasks.case import BATCH, TaskCase
 from onlay.testing.tasks.heads import as_wished, changed_in
