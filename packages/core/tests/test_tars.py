@@ -72,7 +72,6 @@ def test_an_index_is_made_once_and_anew_for_another_tar(
     with monkeypatch.context() as patched:
         patched.setattr(tar_index, "_made", None)
         assert contents(path) == {"a.jpg": b"one"}
-    tars._files.files.clear()
     write(path, {"a.jpg": b"one", "b.jpg": b"two"})
     assert contents(path) == {"a.jpg": b"one", "b.jpg": b"two"}
     (tmp_path / "a.tar.index").write_bytes(b"no index")
@@ -193,7 +192,7 @@ def test_no_more_files_than_allowed_stay_open(
     assert [shard.read(0) for shard in shards for _ in range(2)] == [
         b"%d" % n for n in range(4) for _ in range(2)
     ]
-    assert list(files.files) == [tmp_path / "2.tar", tmp_path / "3.tar"]
+    assert [path.name for path, _ in files.files] == ["2.tar", "3.tar"]
 
 
 def test_blocks_are_the_runs_of_one_tar(tmp_path: Path) -> None:

@@ -181,6 +181,10 @@ class Modality:
     thumbnail: str | None = None
     """`thumbnail(inputs: Tensor, preprocessing) -> str`, a small picture of one input as the
     backbone gets it, as a data address (`data:image/png;base64,...`), for reports."""
+    measure: str | None = None
+    """`measure(config) -> Callable[[source], Sequence[int]]`, for `onlay data check`: for a data
+    set's settings what reads all of a file, or of an array or a `Packed`, as training does, and
+    gives its extent (height and width; points). It is sent to other processes."""
     viewer: str | None = None
     """`view(observations: Sequence[onlay.inspecting.Observation], out: Path) -> None`, which writes
     a page to look at, with several inputs side by side."""
@@ -225,6 +229,9 @@ class Dataset:
     whole: str | None = None
     """`whole(config, input_spec, labels) -> onlay.data.Whole`, for `onlay eval` on data that the
     run was not trained on; without it one part of them is judged, as `build` divides them."""
+    layout: str | None = None
+    """`layout(config) -> onlay.reading.layouts.Layout`, everything as it lies, for `onlay data
+    check` and `onlay data pack`: nothing is opened but lists, and nothing split off."""
     targets: frozenset[str] = frozenset()
     """What its targets can be, as `Splits.targets` has it. Where there is a choice, the settings
     have a field `targets`, which the task fills in. Empty: not told."""

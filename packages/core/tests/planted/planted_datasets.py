@@ -23,6 +23,7 @@ from onlay.config.data import SplitConfig
 from onlay.data import Splits, Whole
 from onlay.descriptors import Dataset
 from onlay.errors import DataError
+from onlay.reading.layouts import Layout
 from onlay.reading.listing import Item, Listing, counts, digest, stratified, targets
 
 LABELS = ("blue", "red")
@@ -201,6 +202,16 @@ def own_numbers(config: Any, spec: Spec, labels: Any) -> Whole:
     return everything(config, spec, LABELS)
 
 
+def laid_out(config: Any) -> Layout:
+    listing = guarded(config, config.split_seed)
+    return Layout({part: items for part, items in listing.parts().items() if items})
+
+
+def short(config: Any) -> Layout:
+    parts = laid_out(config).parts
+    return Layout({**parts, "test": parts["test"][1:]})
+
+
 @dataclass(frozen=True)
 class Defect:
     """What is wrong, the check that says so, and a part of what it says."""
@@ -209,6 +220,7 @@ class Defect:
     check: str = ""
     clue: str = ""
     whole: Callable[[Any, Spec, Any], Whole] | None = None
+    layout: Callable[[Any], Layout] | None = None
 
 
 DEFECTS: Mapping[str, Defect] = {
@@ -233,6 +245,7 @@ DEFECTS: Mapping[str, Defect] = {
     "silent": Defect(silent, "truncated_files_are_named", "nothing is said"),
     "forgetful": Defect(healthy, "whole_has_every_item_once", "those of all parts", forgetful),
     "own_numbers": Defect(healthy, "whole_has_every_item_once", "of `validation` is", own_numbers),
+    "short": Defect(healthy, "layout_lists_every_item", "it lists 39 items", layout=short),
     "healthy": Defect(healthy, whole=everything),
     "without_example": Defect(healthy),
 }
@@ -250,6 +263,13 @@ def whole(config: Any, input_spec: Spec, labels: Any) -> Whole:
     return judge(config, input_spec, labels)
 
 
+def layout(config: Any) -> Layout:
+    """Everything that the data set of that name lists."""
+    listing = DEFECTS[config.name].layout
+    assert listing is not None
+    return listing(config)
+
+
 def example(folder: Path) -> dict[str, Any]:
     """Forty labels in turn."""
     np.savez(folder / "noise.npz", labels=list(LABELS) * 20)
@@ -265,6 +285,7 @@ def register_datasets() -> Iterable[Dataset]:
             config=create_model(name, __base__=PlainConfig, name=(kind, name)),
             build="planted_datasets:build",
             whole="planted_datasets:whole" if defect.whole else None,
+            layout="planted_datasets:layout" if defect.layout else None,
             modality="image",
             summary=defect.check or "nothing is wrong with it",
             example=None if name == "without_example" else "planted_datasets:example",

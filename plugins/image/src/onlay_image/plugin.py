@@ -44,6 +44,7 @@ def register_modalities() -> Iterable[Modality]:
             "cutmix": "onlay_image.data.mixing:cutmix",
         },
         thumbnail="onlay_image.viewer:thumbnail",
+        measure="onlay_image.data.measuring:measure",
         viewer="onlay_image.viewer:view",
     )
 
@@ -91,6 +92,7 @@ def register_datasets() -> Iterable[Dataset]:
             modality="image",
             summary=summary,
             whole=f"onlay_image.data.{module}:whole" if module in _OF_FILES else None,
+            layout=f"onlay_image.data.{module}:layout" if name != "digits" else None,
             targets=frozenset({"class", *(("labels", "numbers") if module == "csv_file" else ())}),
             example=None if name == "digits" else f"onlay_image.data.samples:{name}",
         )

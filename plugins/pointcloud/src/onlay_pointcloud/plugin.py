@@ -30,6 +30,7 @@ def register_modalities() -> Iterable[Modality]:
         summary="point clouds, and meshes that points are sampled on, (B, N, 3)",
         mixes={"cutmix": "onlay_pointcloud.data.mixing:cutmix"},
         thumbnail="onlay_pointcloud.thumbnail:thumbnail",
+        measure="onlay_pointcloud.data.measuring:measure",
         viewer="onlay_pointcloud.viewer:view",
     )
 
@@ -91,6 +92,7 @@ def register_datasets() -> Iterable[Dataset]:
             modality="points",
             summary=summary,
             whole=f"onlay_pointcloud.data.{name}:whole" if name in _OF_FILES else None,
+            layout=f"onlay_pointcloud.data.{name}:layout" if name in _OF_FILES else None,
             targets=_TARGETS.get(name, frozenset({"class"})),
             example=f"onlay_pointcloud.data.samples:{name}",
         )

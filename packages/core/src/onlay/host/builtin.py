@@ -87,6 +87,11 @@ def register_commands() -> Iterable[Command]:
         summary="Explain a method, backbone, task, data set or `train`",
     )
     yield Command(
+        name="data",
+        command="onlay.cli.data:data",
+        summary="Check labelled data, or pack them into tars",
+    )
+    yield Command(
         name="predict",
         command="onlay.cli.predict:predict",
         summary="Tell the class of files with a trained adapter",

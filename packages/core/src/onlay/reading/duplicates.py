@@ -44,18 +44,18 @@ def settled(listing: Listing, mode: str, noun: str) -> Listing:
     groups = repeated(placed, by_content=mode != "warn" or len(placed) <= COMPARED_UP_TO)
     if not groups:
         return listing
-    told = _told(groups, noun)
+    texts = told(groups, noun)
     if mode == "refuse":
-        raise DataError(f"{'; '.join(told)}: see `data.duplicates`")
+        raise DataError(f"{'; '.join(texts)}: see `data.duplicates`")
     if mode == "warn":
         hint = "`data.duplicates=drop` leaves such files out"
-        return replace(listing, notes=(*listing.notes, *(f"warning: {t}; {hint}" for t in told)))
+        return replace(listing, notes=(*listing.notes, *(f"warning: {t}; {hint}" for t in texts)))
     dropped = {id(one.item) for group in groups for one in _surplus(group)}
     kept: dict[str, Any] = {
         part: [item for item in items if id(item) not in dropped]
         for part, items in listing.parts().items()
     }
-    notes = (*listing.notes, *(f"left out: {text}" for text in told))
+    notes = (*listing.notes, *(f"left out: {text}" for text in texts))
     return replace(listing, **kept, notes=notes)
 
 
@@ -77,11 +77,12 @@ def _grouped(
         for one in group:
             if (own := key(one.item.source)) is not None:
                 alike[own].append(one)
-        found += [own for own in alike.values() if _spread(own)]
+        found += [own for own in alike.values() if spread(own)]
     return found
 
 
-def _spread(group: Sequence[Placed]) -> bool:
+def spread(group: Sequence[Placed]) -> bool:
+    """Is it in several parts, or under several labels?"""
     first = group[0]
     return any(one.part != first.part or one.item.label != first.item.label for one in group)
 
@@ -93,9 +94,9 @@ def _surplus(group: Sequence[Placed]) -> list[Placed]:
     return [one for one in group if _RANK[one.part] < last]
 
 
-def _told(groups: Sequence[Sequence[Placed]], noun: str) -> list[str]:
+def told(groups: Sequence[Sequence[Placed]], noun: str) -> list[str]:
     """How many are in two parts, how many have two labels, and two names of each."""
-    split = [_differing(g, lambda one: PARTS[one.part]) for g in groups]
+    split = [_differing(g, lambda one: PARTS.get(one.part, one.part)) for g in groups]
     named = [_differing(g, lambda one: one.item.label) for g in groups]
     texts = []
     for pairs, what in ((split, "in two parts"), (named, "there with two labels")):
@@ -149,6 +150,13 @@ def _pieces(source: Any) -> Hashable | None:
     except OSError:
         return None
     return found.digest()
+
+
+def fingerprint(source: Any) -> Hashable | None:
+    """Equal for equal contents; None for what cannot be compared, and for what is empty."""
+    if isinstance(source, np.ndarray | Packed):
+        return _pieces(source) if _size(source) else None
+    return _content(source) if _size(source) else None
 
 
 def _content(source: Any) -> Hashable | None:

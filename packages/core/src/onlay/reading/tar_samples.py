@@ -10,7 +10,7 @@ from pathlib import Path
 from onlay.errors import DataError
 from onlay.reading.finding import hidden
 from onlay.reading.labels import LIST_THEM, missing
-from onlay.reading.listing import Item
+from onlay.reading.listing import Item, some
 from onlay.reading.tars import Member, Shard
 
 
@@ -39,12 +39,15 @@ class TarSamples:
         own = {key: one for key, one in samples.items() if self._input(one)}
         if len(own) < len(samples):
             bare = len(samples) - len(own)
-            suffixes = " ".join(f".{suffix}" for suffix in self.inputs)
-            notes.append(f"left out: {bare:,} samples of `{path}` without any of {suffixes}")
+            notes.append(f"left out: {bare:,} samples of `{path}` without any of {self._suffixes}")
         return [
             Item(self._input(one), self._label(shard, key, one), f"{path.name}/{key}")
             for key, one in own.items()
         ]
+
+    @property
+    def _suffixes(self) -> str:
+        return some([f".{suffix}" for suffix in self.inputs])
 
     def _input(self, sample: Mapping[str, Member]) -> Member | None:
         return next((sample[suffix] for suffix in self.inputs if suffix in sample), None)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from onlay.errors import DataError
 from onlay.machine.system import read_at
 from onlay.reading.packed import Packed
-from onlay.reading.tar_index import BLOCK, TarIndex, index_of, opened, stamp_in
+from onlay.reading.tar_index import BLOCK, Stamp, TarIndex, index_of, opened, stamp_in
 
 OPEN_AT_ONCE = 64
 """Tars that one process keeps open."""
@@ -99,13 +99,14 @@ class _Files:
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self.files: OrderedDict[Path, BinaryIO] = OrderedDict()
+        self.files: OrderedDict[tuple[Path, Stamp], BinaryIO] = OrderedDict()
 
     def opened(self, shard: Shard) -> BinaryIO:
         if self.process != os.getpid():
             self.__init__()
-        file = self.files.pop(shard.path, None) or self._fresh(shard)
-        self.files[shard.path] = file  # the last one is the one that was used last
+        own = (shard.path, shard.index.stamp)
+        file = self.files.pop(own, None) or self._fresh(shard)
+        self.files[own] = file  # the last one is the one that was used last
         if len(self.files) > OPEN_AT_ONCE:
             self.files.popitem(last=False)[1].close()
         return file

@@ -50,8 +50,9 @@ class ShardsConfig(PiecesConfig):
 
     name: Literal["shards"] = "shards"
 
-    image: tuple[str, ...] = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif", "npy")
-    """What of a sample is the image, by its suffix; the first that there is."""
+    image: tuple[str, ...] = ()
+    """What of a sample is the image, by its suffix (`png`, `left.jpg`), the first that there is;
+    default: whatever suffix images have, `jpg`, `jpeg` and `png` before others."""
 
     target: Literal["cls", "json"] = "cls"
     """Where the label is: the text of `.cls`, a number or a name, or in a `.json`."""

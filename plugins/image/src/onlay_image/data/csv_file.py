@@ -7,7 +7,7 @@ from typing import Any
 
 from onlay.data import Splits, Whole
 from onlay.reading.label_tables import LabelTable
-from onlay.reading.layouts import divided
+from onlay.reading.layouts import Layout, divided
 from onlay_image.data.config import ImageCsvConfig
 from onlay_image.data.splits import NOUN, make_splits, make_whole
 
@@ -30,6 +30,11 @@ def whole(config: ImageCsvConfig, input_spec: Mapping[str, Any], labels: Sequenc
     """
     known = config.model_copy(update={"labels": tuple(labels)})
     return make_whole(_table(config).layout(known), config, input_spec, labels)
+
+
+def layout(config: ImageCsvConfig) -> Layout:
+    """Everything in the table, as it lies."""
+    return _table(config).layout(config)
 
 
 def _table(config: ImageCsvConfig) -> LabelTable:

@@ -10,7 +10,8 @@ from typing import Any
 from onlay.data import Splits
 from onlay.errors import DataError
 from onlay.reading.labels import missing
-from onlay.reading.listing import Item, Listing
+from onlay.reading.layouts import Layout
+from onlay.reading.listing import PARTS, Item, Listing
 from onlay_image.data.config import FgvcConfig
 from onlay_image.data.splits import make_splits
 
@@ -23,10 +24,19 @@ def build(config: FgvcConfig, input_spec: Mapping[str, Any], seed: int) -> Split
     Raises:
         DataError: a missing file, or one that is no such JSON; and see `make_splits`.
     """
-    parts = {part: _entries(config.path / f"{part}.json") for part in ("train", "val", "test")}
-    home = _home(config, next(iter(parts["train"]), ""))
-    listing = Listing(*(_items(entries, home) for entries in parts.values()))
-    return make_splits(listing, config, input_spec)
+    parts = layout(config).parts
+    return make_splits(Listing(*(parts[part] for part in PARTS)), config, input_spec)
+
+
+def layout(config: FgvcConfig) -> Layout:
+    """The published parts.
+
+    Raises:
+        DataError: a missing file, or one that is no such JSON.
+    """
+    entries = {part: _entries(config.path / f"{part}.json") for part in PARTS}
+    home = _home(config, next(iter(entries["train"]), ""))
+    return Layout({part: _items(own, home) for part, own in entries.items()})
 
 
 def _entries(path: Path) -> dict[str, Any]:

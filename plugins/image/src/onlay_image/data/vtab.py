@@ -8,6 +8,7 @@ from typing import Any
 
 from onlay.data import Splits
 from onlay.errors import DataError
+from onlay.reading.layouts import Layout
 from onlay.reading.listing import Item, Listing
 from onlay_image.data.config import VtabConfig
 from onlay_image.data.splits import make_splits
@@ -19,13 +20,25 @@ def build(config: VtabConfig, input_spec: Mapping[str, Any], seed: int) -> Split
     Raises:
         DataError: a missing list, a malformed line; and see `make_splits`.
     """
-    names = config.labels
-    listing = Listing(
-        _items(config.path, f"{config.train}.txt", names),
-        _items(config.path, "val200.txt", names) if config.train == "train800" else [],
-        _items(config.path, "test.txt", names),
+    parts = layout(config).parts
+    listing = Listing(parts["train"], parts["val"], parts["test"])
+    return make_splits(listing, config, input_spec, config.labels)
+
+
+def layout(config: VtabConfig) -> Layout:
+    """The published parts.
+
+    Raises:
+        DataError: a missing list, a malformed line.
+    """
+    val = ["val200.txt"] if config.train == "train800" else []
+    files = {"train": [f"{config.train}.txt"], "val": val, "test": ["test.txt"]}
+    return Layout(
+        {
+            part: [item for name in own for item in _items(config.path, name, config.labels)]
+            for part, own in files.items()
+        }
     )
-    return make_splits(listing, config, input_spec, names)
 
 
 def _items(folder: Path, name: str, names: tuple[str, ...] | None) -> list[Item]:

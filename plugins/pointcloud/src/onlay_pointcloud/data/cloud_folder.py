@@ -7,6 +7,7 @@ from typing import Any
 
 from onlay.data import Splits, Whole
 from onlay.reading.class_folders import ClassFolders
+from onlay.reading.layouts import Layout
 from onlay_pointcloud.data.config import CloudFolderConfig
 from onlay_pointcloud.data.splits import NOUN, make_splits, make_whole
 from onlay_pointcloud.data.suffixes import SUFFIXES
@@ -28,6 +29,11 @@ def whole(config: CloudFolderConfig, input_spec: Mapping[str, Any], labels: Sequ
         DataError: as `build`, but for parts and classes that are absent; a class that is unknown.
     """
     return make_whole(_folders(config).layout(config, labels), config, input_spec, labels)
+
+
+def layout(config: CloudFolderConfig) -> Layout:
+    """Everything in the folder, as it lies."""
+    return _folders(config).layout(config)
 
 
 def _folders(config: CloudFolderConfig) -> ClassFolders:

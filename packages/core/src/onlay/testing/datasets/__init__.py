@@ -26,5 +26,6 @@ DATASET_CHECKS: tuple[Check, ...] = (
     Check(reading.check_absent_files_are_one_sentence, reading.no_files),
     Check(reading.check_truncated_files_are_named, reading.no_files),
     Check(judging.check_whole_has_every_item_once, judging.no_whole),
+    Check(judging.check_layout_lists_every_item, judging.no_layout),
 )
 """From the settings to the files."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from onlay.data import Splits
 from onlay.testing.checking import require
-from onlay.testing.datasets.case import DatasetCase, named, some
+from onlay.testing.datasets.case import SEEN, DatasetCase, named, some
 
 
 def no_whole(case: DatasetCase) -> str:
@@ -34,6 +34,32 @@ def check_whole_has_every_item_once(case: DatasetCase) -> None:
     require(found.digest == case.splits.digest, "its digest is another than that of `build`")
     apart = sum(len(part) for part in found.parts.values())
     require(apart == len(seen), f"its parts have {apart} of {len(seen)} items")
+
+
+def no_layout(case: DatasetCase) -> str:
+    return "" if case.dataset.layout else "its items are listed by nothing but a run"
+
+
+def check_layout_lists_every_item(case: DatasetCase) -> None:
+    """`layout`, where there is one, lists the items of all parts once, under their labels, and the
+    modality's `measure`, where it is installed, reads each and says how large it is."""
+    layout: Any = case.host.load("dataset", case.dataset.name, "layout")(case.config)
+    items = [item for own in layout.parts.values() for item in own]
+    total = sum(map(len, case.targets.values()))
+    require(len(items) == total, f"it lists {len(items)} items, and all parts have {total}")
+    if case.splits.targets in ("", "class"):
+        listed = Counter(item.label for item in items)
+        told = Counter(_words(x, case.splits) for own in case.targets.values() for x in own)
+        require(listed == told, f"it lists {dict(listed)}, and all parts have {dict(told)}")
+    modality = case.host.modalities.get(case.dataset.modality)
+    if modality is not None and modality.measure:
+        measure = case.host.load("modality", modality.name, "measure")(case.config)
+        extents = [tuple(measure(item.source)) for item in items[:SEEN]]
+        require(all(map(_positive, extents)), f"extents are {extents}")
+
+
+def _positive(extent: tuple[int, ...]) -> bool:
+    return bool(extent) and all(isinstance(side, int) and side > 0 for side in extent)
 
 
 def _words(target: Any, splits: Splits) -> str:
