@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -160,6 +161,39 @@ def test_compiled_and_exported_it_gives_the_same(built, images, adapt_with, atta
     with torch.no_grad():
         program = torch.export.export(model, (images,), strict=False)
     torch.testing.assert_close(program.module()(images), expected)
+
+
+def test_compiled_blocks_may_be_recomputed(built, images, adapt_with):
+    torch.manual_seed(3)
+    model = adapt_with(built, ladder)
+    expected = gradients(model, images)
+    model.set_grad_checkpointing()
+    torch.compiler.reset()
+    compiled = torch.compile(model, backend="eager")
+    model.zero_grad()
+    model.loss_of(compiled(images), torch.tensor([0, 1])).backward()
+    for name, p in model.trained_parameters().items():
+        torch.testing.assert_close(p.grad, expected[name], rtol=0, atol=1e-6)
+    assert not held(model)
+
+
+def eight_times(model, images):
+    return [gradients(model, images) for _ in range(8)][-1]
+
+
+def test_threads_of_one_backbone_hold_apart(built, images, adapt_with):
+    torch.manual_seed(3)
+    models = [adapt_with(built, attach, name=attach.__name__) for attach in (across, ladder)]
+    inputs = [images, 2 * images.flip(0)]
+    alone = [gradients(m, x) for m, x in zip(models, inputs, strict=True)]
+    for model in models:
+        model.set_grad_checkpointing()
+    with ThreadPoolExecutor(2) as pool:
+        many = list(pool.map(eight_times, models, inputs))
+    for model, found, expected in zip(models, many, alone, strict=True):
+        assert not held(model)
+        for name, gradient in expected.items():
+            torch.testing.assert_close(found[name], gradient, rtol=0, atol=1e-6)
 
 
 def saved_bytes(model, images):
