@@ -135,7 +135,7 @@ def test_balanced_weights_are_inverse_to_the_counts():
 
 def test_balanced_weights_need_the_data_and_travel_with_the_head():
     fresh = head(class_weights="balanced")
-    with pytest.raises(ConfigError, match=r"head\.prepare"):
+    with pytest.raises(ConfigError, match=r"model\.prepare"):
         fresh.loss(torch.zeros(1, 3), torch.tensor([0]))
     with pytest.raises(ConfigError, match="counts classes"):
         fresh.prepare(splits(None))

@@ -103,7 +103,7 @@ def test_mixed_targets_know_what_both_know() -> None:
 def test_balanced_positives_come_from_the_data_and_travel() -> None:
     """`cat`: 1 with, 3 without; `dog`: 2 with, 1 without, 1 unknown; all are `red`."""
     own = head(pos_weight="balanced")
-    with pytest.raises(ConfigError, match=r"head\.prepare\(splits\)"):
+    with pytest.raises(ConfigError, match=r"model\.prepare\(splits\)"):
         own.loss(logits(0.5, 0.5, 0.5), TARGETS)
     own.prepare(splits([[1, 1, 1], [0, 1, 1], [0, 0, 1], [0, -1, 1]]))
     assert own.pos_weight is not None

@@ -239,7 +239,7 @@ def test_mistakes_are_one_sentence(small: Small) -> None:
         head.prepare(splits({"Mug": [0, 1], "Rocket": [2, 3]}))
     pytest.importorskip("torchmetrics")
     fresh = build_head(head.config, adopt(model).anatomy, LABELS)  # type: ignore[union-attr]
-    with pytest.raises(ConfigError, match=r"call `model.head.prepare\(splits\)`"):
+    with pytest.raises(ConfigError, match=r"call `model.prepare\(splits\)`"):
         fresh.metrics()
 
 
@@ -261,7 +261,7 @@ def test_training_a_bundle_and_its_metrics(small: Small, host: PluginHost, tmp_p
     task = {"name": "part_segmentation", "categories": 2}
     torch.manual_seed(0)
     model = onlay.adapt(network, "linear", task=task, labels=LABELS, host=host)
-    model.head.prepare(splits())
+    model.prepare(splits())
     optimizer = torch.optim.AdamW(model.trained_parameters().values(), lr=4e-3)
     clouds, parts = halves(12)
     for _ in range(16):

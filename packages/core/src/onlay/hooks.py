@@ -8,6 +8,7 @@ A plugin is a module of functions decorated with `onlay.hookimpl`, named in the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
 PROJECT = "onlay"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The run that a tell is about. All its processes and all its starts are told the same one."""
+
+    folder: Path
+    """Where its files are; it may be empty still."""
+    id: str
+    """Twelve hexadecimal digits, its own: another run in the same folder has another one."""
+    config: RunConfig
+    """What is trained and how, complete."""
 
 
 @hookspec
@@ -158,8 +171,9 @@ def config_resolved(config: RunConfig) -> None:
 
 
 @hookspec
-def backbone_built(backbone: BuiltBackbone) -> None:
-    """Tell: `backbone` is built, its weights are loaded, and it is not yet adapted.
+def backbone_built(backbone: BuiltBackbone, run: Run | None) -> None:
+    """Tell: `backbone` is built, its weights are loaded, and it is not yet adapted; `run` is `None`
+    where it is not for a run (`onlay.adapt`, `onlay.load`).
 
     >>> @hookimpl
     ... def backbone_built(backbone):
@@ -168,8 +182,9 @@ def backbone_built(backbone: BuiltBackbone) -> None:
 
 
 @hookspec
-def adapter_attached(model: AdaptedModel) -> None:
-    """Tell: `model` has an adapter, and the adapter has proved itself alive.
+def adapter_attached(model: AdaptedModel, run: Run | None) -> None:
+    """Tell: `model` has an adapter, and the adapter has proved itself alive; `run` is `None` where
+    it is not for a run.
 
     >>> @hookimpl
     ... def adapter_attached(model):
@@ -178,7 +193,9 @@ def adapter_attached(model: AdaptedModel) -> None:
 
 
 @hookspec
-def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float]) -> None:
+def step_finished(
+    model: AdaptedModel, step: int, metrics: Mapping[str, float], run: Run
+) -> None:
     """Tell: optimizer step number `step` of `model` is done; `metrics` has `loss`, `lr` and the
     method's figures so far in the epoch.
 
@@ -191,7 +208,9 @@ def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float]) 
 
 
 @hookspec
-def evaluated(model: AdaptedModel, split: str, metrics: Mapping[str, float]) -> None:
+def evaluated(
+    model: AdaptedModel, split: str, metrics: Mapping[str, float], run: Run
+) -> None:
     """Tell: `model` was evaluated on `split` (`validation`, `test`) and reached `metrics`.
 
     >>> @hookimpl
@@ -201,7 +220,7 @@ def evaluated(model: AdaptedModel, split: str, metrics: Mapping[str, float]) -> 
 
 
 @hookspec
-def checkpoint_saving(state: dict[str, Any], path: Path) -> None:
+def checkpoint_saving(state: dict[str, Any], path: Path, run: Run) -> None:
     """Tell: a checkpoint is about to be written to `path`; a plugin may add a key to `state`.
 
     >>> @hookimpl
@@ -211,7 +230,7 @@ def checkpoint_saving(state: dict[str, Any], path: Path) -> None:
 
 
 @hookspec
-def checkpoint_loaded(state: dict[str, Any], path: Path) -> None:
+def checkpoint_loaded(state: dict[str, Any], path: Path, run: Run) -> None:
     """Tell: a checkpoint was read from `path`; `state` holds what the plugin put into it.
 
     >>> @hookimpl
@@ -221,10 +240,25 @@ def checkpoint_loaded(state: dict[str, Any], path: Path) -> None:
 
 
 @hookspec
-def run_finished(model: AdaptedModel, folder: Path, summary: Mapping[str, Any]) -> None:
+def run_finished(
+    model: AdaptedModel, folder: Path, summary: Mapping[str, Any], run: Run
+) -> None:
     """Tell: a run ended; its bundle of `model` lies in `folder`, `summary` is its table.
 
     >>> @hookimpl
     ... def run_finished(folder, summary):
     ...     print(folder, summary)
+    """
+
+
+@hookspec
+def run_failed(run: Run, error: BaseException) -> None:
+    """Tell: a run ended by an `error`, in this process; what was saved is in its folder, and the
+    same command goes on.
+
+    A run that a signal stopped has not failed.
+
+    >>> @hookimpl
+    ... def run_failed(run, error):
+    ...     print(run.id, error)
     """

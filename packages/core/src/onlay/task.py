@@ -143,7 +143,14 @@ class TaskHead(Protocol):
         ...
 
     def loss(self, output: Any, targets: Any) -> Tensor:
-        """Scalar loss, mean over the batch."""
+        """Scalar loss, mean over the batch. May be left out where there is a `forward_loss`; then
+        an evaluation tells no loss."""
+        ...
+
+    def forward_loss(self, features: Features, targets: Any) -> Tensor:
+        """Scalar loss, mean over the batch, of a head that needs features and targets at once, as
+        detectors do, in the mode in which the head is. May be left out: then it is `loss` of the
+        output."""
         ...
 
     def weight_of(self, targets: Any) -> Tensor | None:

@@ -6,7 +6,7 @@ from onlay.config.run import RunConfig
 from onlay.host import PluginHost
 from onlay_train.folder import RunFolder
 from onlay_train.lock import only_writer
-from onlay_train.run import opening, prepare
+from onlay_train.run import begin, opening, prepare
 
 
 def describe(config: RunConfig, host: PluginHost) -> str:
@@ -19,7 +19,8 @@ def describe(config: RunConfig, host: PluginHost) -> str:
     folder = RunFolder(config.out)
     folder.claim(config)
     with only_writer(folder.path):  # whether it can be written; an empty one is gone afterwards
-        trainer, splits = prepare(config, host, folder, tracked=False)
+        accelerator, run = begin(config, folder, host)
+        trainer, splits = prepare(run, accelerator, host, folder)
     sites, plan = trainer.plain.adapter.sites, trainer.parts.plan
     processes = "one process" if plan.world == 1 else f"{plan.world} processes"
     return "\n".join(

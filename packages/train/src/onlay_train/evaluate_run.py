@@ -114,7 +114,7 @@ def evaluate_run(
     metrics = evaluation(called, model, seen=seen or (lambda output, targets: None))
     if votes:
         metrics = {f"voted_{name}": value for name, value in metrics.items()}
-    host.evaluated(model, found.split, metrics)
+    host.evaluated(model, found.split, metrics, folder.run(own))
     if report is not None and seen is not None:
         told = seen.report()
         if accelerator.is_main_process:

@@ -45,7 +45,7 @@ def finish(trainer: Trainer, config: RunConfig) -> Summary:
     accelerator.log({f"final/{name}": value for name, value in metrics.items()})
     for tracker in accelerator.trackers:
         tracker.finish()
-    tell(accelerator, trainer.host.run_finished, model, folder.path, summary.dump())
+    tell(accelerator, trainer.host.run_finished, model, folder.path, summary.dump(), trainer.run)
     return summary
 
 
@@ -56,7 +56,8 @@ def final_metrics(trainer: Trainer, chosen: int) -> dict[str, float]:
     metrics = {f"{trainer.judged}_{name}": value for name, value in judged.items()}
     if trainer.judged != "test" and "test" in trainer.parts.evaluations:
         found = trainer.evaluate("test")
-        tell(trainer.accelerator, trainer.host.evaluated, trainer.plain, "test", found)
+        told = trainer.plain, "test", found, trainer.run
+        tell(trainer.accelerator, trainer.host.evaluated, *told)
         metrics |= {f"test_{name}": value for name, value in found.items()}
     return metrics
 

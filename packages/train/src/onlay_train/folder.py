@@ -6,12 +6,16 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+from accelerate.utils import broadcast_object_list
 
 from onlay.bundle.writing import check_place
 from onlay.config import save
 from onlay.config.files import read
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
+from onlay.hooks import Run
 from onlay.machine.disk import write_text, writing
 from onlay_train.lock import HOLDER, LOCK
 
@@ -37,6 +41,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.yaml"
+        self.own_id = path / "run.json"
         self.checkpoint = path / "last.pt"
         self.former = path / "before-last.pt"
         self.metrics = path / "metrics.jsonl"
@@ -87,15 +92,32 @@ class RunFolder:
     def check_plain(self) -> None:
         """A pipe in the place of a file would be waited for without end, and a folder would be met
         after the training: a `RunError`."""
-        files = (self.config, self.checkpoint, self.former, self.metrics, self.summary, self.curves)
+        files = (self.config, self.own_id, self.checkpoint, self.former, self.metrics, self.summary, self.curves)
         for path in files:
             if path.exists() and not path.is_file():
                 raise RunError(f"`{path}` is no plain file: remove it, or choose another folder")
 
-    def open(self, config: RunConfig) -> None:
-        """Write the resolved configuration."""
+    def open(self, run: Run) -> None:
+        """Write the resolved configuration, and whose folder it is."""
         with writing(self.config):
-            save(config, self.config, heading=f"onlay train {self.config}")
+            save(run.config, self.config, heading=f"onlay train {self.config}")
+        if not self.own_id.exists():
+            write_text(self.own_id, json.dumps({"id": run.id}) + "\n")
+
+    def run(self, config: RunConfig) -> Run:
+        """The run that lies here, or a new one, whose id nothing has yet; every process must ask.
+
+        Raises:
+            RunError: what tells its id is damaged.
+        """
+        own = self._read_id() if self.own_id.exists() else uuid4().hex[:12]
+        return Run(folder=self.path, id=broadcast_object_list([own])[0], config=config)
+
+    def _read_id(self) -> str:
+        try:
+            return str(json.loads(self.own_id.read_bytes())["id"])
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise RunError(f"`{self.own_id}` is damaged: delete it") from error
 
     def changed_plugins(self, config: RunConfig) -> list[str]:
         """Which of the distributions that the run uses are of another version than at its latest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from accelerate import Accelerator
@@ -13,6 +14,7 @@ from torch import Tensor
 from onlay.config.train import TrainConfig
 from onlay.data import Splits
 from onlay.errors import PluginError, RunError
+from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay.machine.system import replace
 from onlay.measures import measure_named, measures_of
@@ -44,8 +46,10 @@ class Trainer:
         accelerator: Accelerator,
         host: PluginHost,
         folder: RunFolder,
+        run: Run,
     ) -> None:
         self.plain, self.config, self.accelerator = plain, config, accelerator
+        self.run = run
         self.host, self.folder, self.display = host, folder, Display()
         self.judged = judged_split(config, splits)
         self.measures = measures_of(plain.head)
@@ -74,16 +78,23 @@ class Trainer:
         state = self.state
         inputs, targets = batch
         with self.accelerator.accumulate(state.model):
-            output = state.model(inputs)
-            loss = self.plain.loss_of(output, targets, share=share)
+            loss = state.model(inputs, targets, share=share)
             self.accelerator.backward(loss)
             if not self.checked:
                 self.require_gradients()
             if self.accelerator.sync_gradients and self.config.clip_grad:
                 self.accelerator.clip_grad_norm_(state.parameters.values(), self.config.clip_grad)
             state.optimizer.step()
+            self.after_step()
             state.optimizer.zero_grad()
         return loss.detach()
+
+    def after_step(self) -> None:
+        """Tell the method's modules of a step, if there was one: not of a batch that is only
+        accumulated, nor of a step that fp16 skips."""
+        accelerator = self.accelerator
+        if accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped:
+            self.plain.after_step(self.state.progress.step + 1, self.state.total)
 
     def fit(self, display: Display) -> None:
         """Train to the end, from where the state stands.
@@ -161,7 +172,7 @@ class Trainer:
         state.records.append(record)
         if self.accelerator.is_main_process:
             self.folder.append(record)
-        self.accelerator.log(record, step=progress.step)
+        self.track(record)
         self.display.epoch({**record, "seconds": took}, figures.summary)
         for warning in figures.warnings:
             self.display.say(f"warning: {warning}")
@@ -175,7 +186,7 @@ class Trainer:
             best = state.progress.judge(metrics, main, self.measure)
             if best and self.config.selection != "last":
                 state.best = state.trained()
-        tell(self.accelerator, self.host.evaluated, self.plain, split, metrics)
+        tell(self.accelerator, self.host.evaluated, self.plain, split, metrics, self.run)
         return {f"{split}_{name}": value for name, value in metrics.items()}
 
     def evaluate(self, split: str) -> dict[str, float]:
@@ -225,8 +236,13 @@ class Trainer:
         metrics = {"loss": self.mean_loss(), "lr": self.learning_rate()}
         self.display.loss(metrics["loss"])
         own = {f"train/{name}": value for name, value in metrics.items()}
-        self.accelerator.log({**own, **figures}, step=step)
-        tell(self.accelerator, self.host.step_finished, self.plain, step, {**metrics, **figures})
+        self.track({**own, **figures})
+        told = {**metrics, **figures}
+        tell(self.accelerator, self.host.step_finished, self.plain, step, told, self.run)
+
+    def track(self, values: Mapping[str, float]) -> None:
+        """Give values of now to the trackers."""
+        tell(self.accelerator, self.accelerator.log, values, self.state.progress.step)
 
     def save(self) -> None:
         """Write the checkpoint, also when a plugin fails over it; all processes take part."""
@@ -236,7 +252,7 @@ class Trainer:
     def _write(self, content: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
             try:
-                self.host.checkpoint_saving(content, self.folder.checkpoint)
+                self.host.checkpoint_saving(content, self.folder.checkpoint, self.run)
             finally:
                 save_checkpoint(content, self.folder.checkpoint, former=self.folder.former)
 
@@ -263,7 +279,7 @@ class Trainer:
         if "data" in content:
             self.parts.require_same(content["data"])
         self.state.load(content)
-        self.host.checkpoint_loaded(content, path)
+        self.host.checkpoint_loaded(content, path, self.run)
         return True
 
     def answer_stop(self) -> None:

@@ -6,24 +6,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from accelerate import Accelerator
 from rich.console import Console
 
 from onlay.config.run import RunConfig
-from onlay.errors import RunError
+from onlay.errors import OnlayError, RunError
+from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay.machine.disk import prevented
 from onlay.model.assemble import assemble
 from onlay_train.display import Display, make_display
-from onlay_train.engine import check_trackers, make_accelerator, start_trackers
+from onlay_train.engine import make_accelerator
 from onlay_train.finish import finish
 from onlay_train.folder import RunFolder
 from onlay_train.loaders import size
 from onlay_train.lock import only_writer
 from onlay_train.loop import Trainer
 from onlay_train.memory import reset_peak
+from onlay_train.report import say
 from onlay_train.room import check_room
 from onlay_train.seeding import seed_all
+from onlay_train.signals import Stopped
 from onlay_train.summary import Summary
+from onlay_train.telling import tell
+from onlay_train.trackers import check_trackers, start_trackers
 
 if TYPE_CHECKING:
     from onlay.data import Splits
@@ -53,39 +59,71 @@ def train(config: RunConfig, host: PluginHost, *, console: Console | None = None
         folder.claim(config)
         if folder.finished:  # by another start, since it was looked for
             return Summary.read(folder.summary)
-        trainer, splits = prepare(config, host, folder)
-        check_room(folder, trainer.plain.trained_state(), config.train)
-        display = _display(trainer, config, console or Console())
-        display.say(opening(trainer.plain, splits, config))
-        if trainer.resume(display):
-            display.say(resumed(trainer))
-        if trainer.accelerator.is_main_process:
-            for change in folder.changed_plugins(config):
-                display.say(f"warning: {change}")
-            folder.open(config)
-            folder.rewrite(trainer.state.records)
-        start_trackers(trainer.accelerator, config.model_dump(mode="json"))
-        trainer.fit(display)
-        return finish(trainer, config)
+        accelerator, run = begin(config, folder, host)
+        shown = console or Console()
+        with failure_told(host, run, shown):
+            return _trained(run, accelerator, host, folder, shown)
+
+
+def begin(config: RunConfig, folder: RunFolder, host: PluginHost) -> tuple[Accelerator, Run]:
+    """The engine, and the run as plugins are told of it."""
+    check_trackers(config.train, host)
+    accelerator = make_accelerator(config.train)
+    run = folder.run(config)
+    accelerator.wait_for_everyone()  # all have seen the folder as it was
+    return accelerator, run
+
+
+def _trained(
+    run: Run, accelerator: Accelerator, host: PluginHost, folder: RunFolder, console: Console
+) -> Summary:
+    trainer, splits = prepare(run, accelerator, host, folder)
+    check_room(folder, trainer.plain.trained_state(), run.config.train)
+    display = _display(trainer, run.config, console)
+    display.say(opening(trainer.plain, splits, run.config))
+    if trainer.resume(display):
+        display.say(resumed(trainer))
+    if accelerator.is_main_process:
+        for change in folder.changed_plugins(run.config):
+            display.say(f"warning: {change}")
+        folder.open(run)
+        folder.rewrite(trainer.state.records)
+    tell(accelerator, start_trackers, accelerator, run.config.train, run, host)
+    trainer.fit(display)
+    return finish(trainer, run.config)
 
 
 def prepare(
-    config: RunConfig, host: PluginHost, folder: RunFolder, *, tracked: bool = True
+    run: Run, accelerator: Accelerator, host: PluginHost, folder: RunFolder
 ) -> tuple[Trainer, Splits]:
-    """Engine, data, model, optimizer; processes share initial weights and differ in dropout."""
-    check_trackers(config.train)
-    accelerator = make_accelerator(config.train, folder.path if tracked else None)
+    """Data, model, optimizer; processes share initial weights and differ in dropout."""
+    config = run.config.train
     reset_peak(accelerator.device)
-    accelerator.wait_for_everyone()  # all have seen the folder as it was
-    seed_all(config.train.seed)
-    model, splits = assemble(config, host)
-    if config.train.grad_checkpointing:
+    seed_all(config.seed)
+    model, splits = assemble(run.config, host, run)
+    if config.grad_checkpointing:
         model.set_grad_checkpointing(True)
     trainer = Trainer(
-        model, splits, config.train, accelerator=accelerator, host=host, folder=folder
+        model, splits, config, accelerator=accelerator, host=host, folder=folder, run=run
     )
-    seed_all(config.train.seed, 1 + accelerator.process_index)
+    seed_all(config.seed, 1 + accelerator.process_index)
     return trainer, splits
+
+
+@contextmanager
+def failure_told(host: PluginHost, run: Run, console: Console) -> Iterator[None]:
+    """Whatever ends a run, but a signal, is told to the plugins; what one of them makes of that is
+    no more than a line."""
+    try:
+        yield
+    except Stopped:
+        raise
+    except BaseException as error:
+        try:
+            host.run_failed(run, error)
+        except OnlayError as failure:
+            say(f"warning: {failure}", console)
+        raise
 
 
 def resumed(trainer: Trainer) -> str:

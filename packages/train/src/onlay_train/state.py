@@ -41,6 +41,8 @@ class TrainingState:
         self.schedule = make_schedule(self.optimizer.optimizer, config, steps_per_epoch)
         decay = config.model_ema_decay
         self.average = Average(plain.trained_state(), decay) if decay else None
+        self.total = config.epochs * steps_per_epoch
+        """Optimizer steps of the whole run, as planned."""
         self.progress = Progress()
         self.records: list[dict[str, float]] = []
         """What `metrics.jsonl` holds of the epochs that are done."""

@@ -16,7 +16,7 @@ from pydantic import (
 
 from onlay.config.base import Config
 
-Tracker = Literal[
+ACCELERATE = (
     "tensorboard",
     "wandb",
     "trackio",
@@ -26,7 +26,7 @@ Tracker = Literal[
     "clearml",
     "dvclive",
     "swanlab",
-]
+)
 """The experiment trackers that Accelerate speaks to."""
 
 
@@ -93,9 +93,10 @@ class TrainConfig(Config):
     num_workers: NonNegativeInt | None = None
     """Processes that load data; left out, none on a CPU and up to 8 for an accelerator. Results
     do not depend on it."""
-    trackers: tuple[Tracker, ...] = ("tensorboard",)
+    trackers: tuple[str, ...] = ("tensorboard",)
     """Experiment trackers that the run reports to, beside `metrics.jsonl`: a list, or names with
-    commas between."""
+    commas between. Accelerate's own (`tensorboard wandb trackio mlflow comet_ml aim clearml dvclive
+    swanlab`), and those that plugins register."""
     log_every: PositiveInt = 10
     """Optimizer steps between two reports to trackers and plugins."""
     checkpoint_every: PositiveInt | None = None
@@ -107,6 +108,16 @@ class TrainConfig(Config):
         return (
             [n.strip() for n in value.split(",") if n.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("trackers")
+    @classmethod
+    def _registered(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """By a host, where there is one; a run asks again."""
+        host = (info.context or {}).get("host")
+        for name in names if host else ():
+            if name not in ACCELERATE:
+                find_beside("tracker", name, ACCELERATE, host)
+        return names
 
     @model_validator(mode="after")
     def _fits(self) -> TrainConfig:

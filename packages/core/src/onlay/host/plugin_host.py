@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onlay.config.run import RunConfig
     from onlay.config.train import TrainConfig
     from onlay.descriptors import Backbone, Command, Dataset, Exporter, Method, Modality, Task
+    from onlay.hooks import Run
     from onlay.model.adapted import AdaptedModel
 
 
@@ -152,33 +153,43 @@ class PluginHost:
         """Tell every plugin that a run's configuration is complete."""
         self._tell("config_resolved", config=config)
 
-    def backbone_built(self, backbone: BuiltBackbone) -> None:
+    def backbone_built(self, backbone: BuiltBackbone, run: Run | None = None) -> None:
         """Tell every plugin of a backbone that is not yet adapted."""
-        self._tell("backbone_built", backbone=backbone)
+        self._tell("backbone_built", backbone=backbone, run=run)
 
-    def adapter_attached(self, model: AdaptedModel) -> None:
+    def adapter_attached(self, model: AdaptedModel, run: Run | None = None) -> None:
         """Tell every plugin of an adapter that has proved itself alive."""
-        self._tell("adapter_attached", model=model)
+        self._tell("adapter_attached", model=model, run=run)
 
-    def step_finished(self, model: AdaptedModel, step: int, metrics: Mapping[str, float]) -> None:
+    def step_finished(
+        self, model: AdaptedModel, step: int, metrics: Mapping[str, float], run: Run
+    ) -> None:
         """Tell every plugin how training goes, every `log_every` steps."""
-        self._tell("step_finished", model=model, step=step, metrics=metrics)
+        self._tell("step_finished", model=model, step=step, metrics=metrics, run=run)
 
-    def evaluated(self, model: AdaptedModel, split: str, metrics: Mapping[str, float]) -> None:
+    def evaluated(
+        self, model: AdaptedModel, split: str, metrics: Mapping[str, float], run: Run
+    ) -> None:
         """Tell every plugin the metrics of a split."""
-        self._tell("evaluated", model=model, split=split, metrics=metrics)
+        self._tell("evaluated", model=model, split=split, metrics=metrics, run=run)
 
-    def checkpoint_saving(self, state: dict[str, Any], path: Path) -> None:
+    def checkpoint_saving(self, state: dict[str, Any], path: Path, run: Run) -> None:
         """Let every plugin add a key of its own to a checkpoint's `state`."""
-        self._tell("checkpoint_saving", state=state, path=path)
+        self._tell("checkpoint_saving", state=state, path=path, run=run)
 
-    def checkpoint_loaded(self, state: dict[str, Any], path: Path) -> None:
+    def checkpoint_loaded(self, state: dict[str, Any], path: Path, run: Run) -> None:
         """Let every plugin read what it added."""
-        self._tell("checkpoint_loaded", state=state, path=path)
+        self._tell("checkpoint_loaded", state=state, path=path, run=run)
 
-    def run_finished(self, model: AdaptedModel, folder: Path, summary: Mapping[str, Any]) -> None:
+    def run_finished(
+        self, model: AdaptedModel, folder: Path, summary: Mapping[str, Any], run: Run
+    ) -> None:
         """Tell every plugin that a run's bundle is written."""
-        self._tell("run_finished", model=model, folder=folder, summary=summary)
+        self._tell("run_finished", model=model, folder=folder, summary=summary, run=run)
+
+    def run_failed(self, run: Run, error: BaseException) -> None:
+        """Tell every plugin that a run ended by an error."""
+        self._tell("run_failed", run=run, error=error)
 
     def make_param_groups(self, model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:
         """The optimizer's parameter groups, by the first plugin that decides."""

@@ -21,10 +21,12 @@ from onlay.batches import tensors_of
 from onlay.errors import AnatomyError, BundleError, CannotFold
 from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
+from onlay.model.losses import asked, auxiliary_losses, task_loss
 from onlay.model.report import TrainableReport, parts_of
 
 if TYPE_CHECKING:
     from onlay.config.base import Config
+    from onlay.data import Splits
     from onlay.features import Features
 
 
@@ -66,18 +68,32 @@ class AdaptedModel(nn.Module):
     def anatomy(self) -> Anatomy:
         return self.built.anatomy
 
-    def forward(self, inputs: Tensor) -> Any:
+    def forward(
+        self, inputs: Tensor, targets: Any = None, *, share: float | Tensor = 1.0
+    ) -> Any:
         """The task's output for a batch, a tensor or a tree of them; classification: logits
         (B, classes).
+
+        With `targets` it is the loss of the batch instead, as `loss` gives it: all of it in one
+        call of the module, so that DDP and compilers see it whole.
 
         Threads that call models of one backbone take turns.
         """
         if torch.compiler.is_compiling():  # no lock can be traced
             if self.attachments.active != self.name:
                 self.attachments.activate(self.name)
+            return self._passed(inputs, targets, share)
+        with self._turn():  # also while modules hold what their losses are made of
+            return self._passed(inputs, targets, share)
+
+    def _passed(self, inputs: Tensor, targets: Any, share: float | Tensor) -> Any:
+        if targets is None:
             return self._output(inputs)
-        with self._turn():
-            return self._output(inputs)
+        if self.training:
+            for views in asked(self.adapter, "views"):
+                inputs = views(inputs)
+        features = self._features(inputs, getattr(self.head, "levels", ()))
+        return auxiliary_losses(self.adapter, self._task_loss(features, targets) * share)
 
     def _turn(self) -> AbstractContextManager[None]:
         return self.attachments.turn(self.name, self.adapter)
@@ -138,13 +154,25 @@ class AdaptedModel(nn.Module):
 
     def answer(self, features: Features) -> Any:
         """The task's output from what the backbone gives, in the head's dtype."""
+        return self.head(self._read(features))
+
+    def _read(self, features: Features) -> Features:
         own = next((p.dtype for p in self.head.parameters()), None)
         if own is None or torch.is_autocast_enabled(features.patches.device.type):
-            return self.head(features)
-        return self.head(features.to(own))
+            return features
+        return features.to(own)
+
+    def _task_loss(self, features: Features, targets: Any) -> Tensor:
+        """By the method's module that has a `loss`, by the head's `forward_loss`, by its `loss`."""
+        whole = getattr(self.head, "forward_loss", None)
+        if whole is not None and not (self.training and asked(self.adapter, "loss")):
+            return whole(self._read(features), targets)
+        output, training = self.answer(features), self.training
+        return task_loss(self.adapter, self.head, output, targets, training=training)
 
     def loss(self, batch: tuple[Tensor, Any], *, share: float | Tensor = 1.0) -> Tensor:
-        """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method.
+        """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method; the same as
+        `model(inputs, targets)`.
 
         It is the mean over this batch. Batches of one size that are accumulated, or lie in several
         processes, have the loss of all of them in the mean of their losses; but with class weights
@@ -152,26 +180,54 @@ class AdaptedModel(nn.Module):
         this batch's `model.head.weight_of(targets)` and W the sum over all n.
         """
         inputs, targets = batch
-        if torch.compiler.is_compiling():
-            return self.loss_of(self(inputs), targets, share=share)
-        with self._turn():  # modules keep auxiliary losses
-            return self.loss_of(self(inputs), targets, share=share)
+        return self(inputs, targets, share=share)
 
     def loss_of(self, output: Any, targets: Any, *, share: float | Tensor = 1.0) -> Tensor:
-        """The loss of outputs that are already at hand (behind DDP, say); the task's own part of it
-        is multiplied by `share`."""
-        loss = self.head.loss(output, targets) * share
-        for module in self.adapter.modules():
-            auxiliary = getattr(module, "auxiliary_loss", None)
-            if auxiliary is not None:
-                loss = loss + auxiliary()
-        return loss
+        """The loss of an output that is already at hand; the task's own part of it is multiplied by
+        `share`.
+
+        Raises:
+            AnatomyError: there is more to the loss than the output of the batch: in training the
+                method looks at several views of it, or the task at features and targets at once.
+        """
+        if self.training and asked(self.adapter, "views"):
+            raise AnatomyError(
+                f"`{self.method.name}` looks at several views of a batch while it trains, and this"
+                " is the output of one: call `model(inputs, targets)` for the loss"
+            )
+        training = self.training
+        loss = task_loss(self.adapter, self.head, output, targets, training=training)
+        return auxiliary_losses(self.adapter, loss * share)
+
+    def prepare(self, splits: Splits) -> None:
+        """Let the head and the method's modules take from the data what they need; once, before
+        training.
+
+        `onlay train` calls it for you, at every start of a run, before a checkpoint is read. What
+        is taken is kept in buffers, so that a bundle and a checkpoint hold it.
+        """
+        self.head.prepare(splits)
+        with self._turn():
+            for prepare in asked(self.adapter, "prepare"):
+                prepare(splits)
+
+    @torch.no_grad()
+    def after_step(self, step: int, total: int) -> None:
+        """Tell the method's modules that optimizer step number `step`, from 1, of `total` is done;
+        gradients are those of the step until the loop sets them to none.
+
+        `onlay train` calls it for you, on every process.
+        """
+        hearing = asked(self.adapter, "after_step")
+        if hearing:
+            with self._turn():
+                for after_step in hearing:
+                    after_step(step, total)
 
     def figures(self) -> Figures:
         """What the adapter's modules tell of the training, each asked once; may wait for the
         device."""
-        asked = (getattr(module, "figures", None) for module in self.adapter.modules())
-        return united(figures() for figures in asked if figures is not None)
+        return united(figures() for figures in asked(self.adapter, "figures"))
 
     def train(self, mode: bool = True) -> AdaptedModel:
         """As always, but batch norms use and move their statistics only where these are thawed;

@@ -21,10 +21,12 @@ from onlay.model.adapted import AdaptedModel
 from onlay.model.adopting import adopted
 from onlay.model.arguments import refuse_unwritable
 from onlay.model.class_names import class_names
+from onlay.model.losses import check_losses
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
     from onlay.data import Splits
+    from onlay.hooks import Run
 
 
 def adapt(
@@ -94,6 +96,7 @@ def attach(
     name: str = "default",
     preprocessing: Mapping[str, Any] | None = None,
     verify: bool = True,
+    run: Run | None = None,
 ) -> AdaptedModel:
     """Let a method place its adapter, check it, and make the model."""
     refuse_unwritable(name, preprocessing)
@@ -120,7 +123,7 @@ def attach(
                 packages=_packages(built, config, task, host),
             )
             _check(model, method, verify)
-            host.adapter_attached(model)
+            host.adapter_attached(model, run)
         except BaseException:
             attachments.remove(name, built.module)
             raise
@@ -136,10 +139,11 @@ def _beside(backbone: nn.Module) -> dict[str, Any]:
     }
 
 
-def build_backbone(config: Config, host: PluginHost) -> BuiltBackbone:
-    """Build the backbone that a config describes, weights and all."""
+def build_backbone(config: Config, host: PluginHost, run: Run | None = None) -> BuiltBackbone:
+    """Build the backbone that a config describes, weights and all; plugins are told for which
+    `run`."""
     built = host.load("backbone", config.name, "build")(config)
-    host.backbone_built(built)
+    host.backbone_built(built, run)
     return built
 
 
@@ -152,16 +156,17 @@ def build_head(
     return host.load("task", task.name, "build")(config, built.anatomy, labels)
 
 
-def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]:
+def assemble(
+    config: RunConfig, host: PluginHost, run: Run | None = None
+) -> tuple[AdaptedModel, Splits]:
     """Backbone, data, adapter and head of a run."""
-    built = build_backbone(config.backbone, host)
+    built = build_backbone(config.backbone, host, run)
     read = host.load("dataset", config.data.name, "build")
     splits = read(config.data, built.input_spec, config.train.seed)
     named = host.find("task", config.task.name), host.find("dataset", config.data.name)
     check_targets(*named, splits.targets, host.datasets)
     head = build_head(config.task, built, splits.labels, host)
     move_targets(head, splits.train, splits.validation, splits.test)
-    head.prepare(splits)
     model = attach(
         built,
         config.method,
@@ -170,7 +175,9 @@ def assemble(config: RunConfig, host: PluginHost) -> tuple[AdaptedModel, Splits]
         task=config.task,
         preprocessing=splits.preprocessing,
         host=host,
+        run=run,
     )
+    model.prepare(splits)
     return model, splits
 
 
@@ -219,6 +226,7 @@ def _packages(
 
 def _check(model: AdaptedModel, method: Method, verify: bool) -> None:
     check_frozen(model.backbone, model.adapter)
+    check_losses(model.adapter, method.name)
     if method.count is not None:
         expected = resolve(method.count)(model.method, model.anatomy)
         report = model.trainable_report()

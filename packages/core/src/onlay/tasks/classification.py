@@ -117,7 +117,7 @@ class ClassificationHead(PooledHead):
         """Until balanced weights have come from data or from a bundle."""
         if self.class_weights is not None and self.class_weights.isnan().any():
             raise ConfigError(
-                "`class_weights: balanced` needs the data: call `model.head.prepare(splits)`"
+                "`class_weights: balanced` needs the data: call `model.prepare(splits)`"
             )
         self.weighed = True
 

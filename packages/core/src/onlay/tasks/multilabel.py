@@ -89,7 +89,7 @@ class MultilabelHead(PooledHead):
         """Until balanced weights have come from data or from a bundle."""
         if self.pos_weight is not None and self.pos_weight.isnan().any():
             raise ConfigError(
-                "`pos_weight: balanced` needs the data: call `model.head.prepare(splits)`"
+                "`pos_weight: balanced` needs the data: call `model.prepare(splits)`"
             )
         self.weighed = True
 

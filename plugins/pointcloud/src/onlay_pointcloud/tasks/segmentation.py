@@ -148,7 +148,7 @@ class PartSegmentationHead(nn.Module):
         if (self.category_of_part == UNKNOWN).any():
             raise ConfigError(
                 "which parts make up which category must come from the data: call"
-                " `model.head.prepare(splits)`"
+                " `model.prepare(splits)`"
             )
         categories = self.category_of_part.tolist()
         return MetricCollection(
