@@ -93,7 +93,10 @@ def test_a_run_file_and_a_plugin_file(
         (["train.warmup_epochs=4"], "`warmup_epochs` 4 is more than `epochs` 3"),
         (["train.min_lr=1"], "`min_lr` 1 is above `lr` 0.01"),
         (["train.selection=best"], "train.selection: must be 'last', 'best_val' or"),
-        (["train.trackers=wanb"], "train.trackers.0: must be 'tensorboard', 'wandb'"),
+        (
+            ["train.trackers=wanb"],
+            "mlflow, swanlab, tensorboard, trackio, wandb); did you mean `wandb`",
+        ),
         (["absent.yaml"], "there is no configuration file `absent.yaml`"),
         (["a.yaml", "b.yaml"], "one run file is expected, and `b.yaml` is a second one"),
         (["--preset", "vtab1k"], "method `noisy` has no preset `vtab1k` (have: none)"),

@@ -67,6 +67,7 @@ def test_a_run_leaves_its_files(configure: Configure, host: PluginHost, quiet: C
         "curves.png",
         "last.pt",
         "metrics.jsonl",
+        "run.json",
         "summary.json",
         "tensorboard",
     }
@@ -309,9 +310,8 @@ def test_a_tensor_without_gradient_is_named(
     model.head.register_parameter("idle", torch.nn.Parameter(torch.zeros(3)))
     folder = RunFolder(config.out)
     accelerator = make_accelerator(config.train)
-    trainer = Trainer(
-        model, splits, config.train, accelerator=accelerator, host=host, folder=folder
-    )
+    given = {"accelerator": accelerator, "folder": folder, "run": folder.run(config)}
+    trainer = Trainer(model, splits, config.train, host=host, **given)
     with pytest.raises(RunError, match=r"^`head.idle` should train but the loss gives no gradient"):
         trainer.train_epoch()
 

@@ -256,6 +256,20 @@ class Exporter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tracker:
+    """Where a run reports to, by its name in `train.trackers` and behind `--tracker`.
+
+    `tracker` names `tracker(run: onlay.hooks.Run) -> accelerate.tracking.GeneralTracker`, called in
+    the main process alone, before the first step, at every start of the run. Values come with the
+    optimizer step; steps that were done after the checkpoint from which a run goes on come again.
+    """
+
+    name: str
+    tracker: str
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """A command of `onlay`; `command` names a `click.Command`, imported when it is called."""
 

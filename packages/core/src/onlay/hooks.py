@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from onlay.anatomy import BuiltBackbone
     from onlay.config.run import RunConfig
     from onlay.config.train import TrainConfig
-    from onlay.descriptors import Backbone, Command, Dataset, Exporter, Method, Modality, Task
+    from onlay.descriptors import (
+        Backbone,
+        Command,
+        Dataset,
+        Exporter,
+        Method,
+        Modality,
+        Task,
+        Tracker,
+    )
     from onlay.model.adapted import AdaptedModel
 
 PROJECT = "onlay"
@@ -119,6 +128,17 @@ def register_exporters() -> Iterable[Exporter]:
 
 
 @hookspec
+def register_trackers() -> Iterable[Tracker]:
+    """Ask: where can the plugin report a run to?
+
+    >>> @hookimpl
+    ... def register_trackers():
+    ...     yield Tracker(name="sqlite", tracker="my_tracker:Sqlite", summary="a table of metrics")
+    """
+    return ()
+
+
+@hookspec
 def register_commands() -> Iterable[Command]:
     """Ask: which commands does the plugin add to `onlay`?
 
@@ -193,9 +213,7 @@ def adapter_attached(model: AdaptedModel, run: Run | None) -> None:
 
 
 @hookspec
-def step_finished(
-    model: AdaptedModel, step: int, metrics: Mapping[str, float], run: Run
-) -> None:
+def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float], run: Run) -> None:
     """Tell: optimizer step number `step` of `model` is done; `metrics` has `loss`, `lr` and the
     method's figures so far in the epoch.
 
@@ -208,9 +226,7 @@ def step_finished(
 
 
 @hookspec
-def evaluated(
-    model: AdaptedModel, split: str, metrics: Mapping[str, float], run: Run
-) -> None:
+def evaluated(model: AdaptedModel, split: str, metrics: Mapping[str, float], run: Run) -> None:
     """Tell: `model` was evaluated on `split` (`validation`, `test`) and reached `metrics`.
 
     >>> @hookimpl
@@ -240,9 +256,7 @@ def checkpoint_loaded(state: dict[str, Any], path: Path, run: Run) -> None:
 
 
 @hookspec
-def run_finished(
-    model: AdaptedModel, folder: Path, summary: Mapping[str, Any], run: Run
-) -> None:
+def run_finished(model: AdaptedModel, folder: Path, summary: Mapping[str, Any], run: Run) -> None:
     """Tell: a run ended; its bundle of `model` lies in `folder`, `summary` is its table.
 
     >>> @hookimpl

@@ -138,6 +138,8 @@ def judged(record: Mapping[str, float], metric: str, measure: Measure) -> list[s
     found = []
     for split in ("validation", "test"):
         if f"{split}_{metric}" in record:
-            found.append(f"{split} loss {LOSS.text(record[f'{split}_loss'])}")
-            found.append(f"{metric} {measure.text(record[f'{split}_{metric}'])}")
+            loss = record.get(f"{split}_loss")  # a task need not have one of its outputs alone
+            shown = f"{metric} {measure.text(record[f'{split}_{metric}'])}"
+            lost = "" if loss is None else f"loss {LOSS.text(loss)}  "
+            found.append(f"{split} {lost}{shown}")
     return found

@@ -51,14 +51,14 @@ class Evaluation:
         between: Callable[[], None] = lambda: None,
         seen: Callable[[Any, Any], None] = lambda output, targets: None,
     ) -> dict[str, float]:
-        """The task's metrics and its mean `loss`, over all processes.
+        """The task's metrics and its mean `loss`, if an output alone has one, over all processes.
 
         `model` is what is called, `plain` the same model unwrapped; `between` is called between
         batches and may raise. `seen` is shown the outputs and targets of this process.
         """
         metrics = plain.head.metrics().to(self.accelerator.device)
         loss = MeanMetric().to(self.accelerator.device)
-        left = self.sampler.own
+        left, lossy = self.sampler.own, hasattr(plain.head, "loss")
         model.eval()
         for batch in self.loader:
             between()
@@ -71,8 +71,10 @@ class Evaluation:
             if own:
                 metrics.update(output, targets)
                 seen(output, targets)
+            if own and lossy:
                 loss.update(plain.head.loss(output, targets), self._weight(plain, targets, own))
-        return {"loss": float(loss.compute())} | {k: float(v) for k, v in metrics.compute().items()}
+        told = {"loss": float(loss.compute())} if lossy else {}
+        return told | {k: float(v) for k, v in metrics.compute().items()}
 
     @staticmethod
     def _weight(plain: AdaptedModel, targets: Any, count: int) -> Any:

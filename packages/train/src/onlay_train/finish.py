@@ -42,9 +42,7 @@ def finish(trainer: Trainer, config: RunConfig) -> Summary:
             measure=trainer.measure,
         )
         folder.finish(summary.text())
-    accelerator.log({f"final/{name}": value for name, value in metrics.items()})
-    for tracker in accelerator.trackers:
-        tracker.finish()
+    trainer.track({f"final/{name}": value for name, value in metrics.items()}, step=None)
     tell(accelerator, trainer.host.run_finished, model, folder.path, summary.dump(), trainer.run)
     return summary
 

@@ -92,8 +92,8 @@ class RunFolder:
     def check_plain(self) -> None:
         """A pipe in the place of a file would be waited for without end, and a folder would be met
         after the training: a `RunError`."""
-        files = (self.config, self.own_id, self.checkpoint, self.former, self.metrics, self.summary, self.curves)
-        for path in files:
+        states = (self.own_id, self.checkpoint, self.former)
+        for path in (self.config, *states, self.metrics, self.summary, self.curves):
             if path.exists() and not path.is_file():
                 raise RunError(f"`{path}` is no plain file: remove it, or choose another folder")
 

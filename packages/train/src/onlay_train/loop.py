@@ -172,7 +172,7 @@ class Trainer:
         state.records.append(record)
         if self.accelerator.is_main_process:
             self.folder.append(record)
-        self.track(record)
+        self.track(record, progress.step)
         self.display.epoch({**record, "seconds": took}, figures.summary)
         for warning in figures.warnings:
             self.display.say(f"warning: {warning}")
@@ -236,13 +236,13 @@ class Trainer:
         metrics = {"loss": self.mean_loss(), "lr": self.learning_rate()}
         self.display.loss(metrics["loss"])
         own = {f"train/{name}": value for name, value in metrics.items()}
-        self.track({**own, **figures})
+        self.track({**own, **figures}, step)
         told = {**metrics, **figures}
         tell(self.accelerator, self.host.step_finished, self.plain, step, told, self.run)
 
-    def track(self, values: Mapping[str, float]) -> None:
-        """Give values of now to the trackers."""
-        tell(self.accelerator, self.accelerator.log, values, self.state.progress.step)
+    def track(self, values: Mapping[str, float], step: int | None) -> None:
+        """Give values to the trackers, of a step or of the run as a whole."""
+        tell(self.accelerator, self.accelerator.log, values, step)
 
     def save(self) -> None:
         """Write the checkpoint, also when a plugin fails over it; all processes take part."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from onlay.descriptors import Command
+from onlay.descriptors import Command, Tracker
 from onlay.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -38,6 +38,23 @@ def register_commands() -> Iterable[Command]:
         command="onlay_train.commands.demo:demo",
         summary="Compare methods on small data that needs no download, in minutes",
     )
+
+
+@hookimpl
+def register_trackers() -> Iterable[Tracker]:
+    """Accelerate's own."""
+    for name, summary in (
+        ("tensorboard", "curves in event files, in the run's folder"),
+        ("wandb", "Weights & Biases"),
+        ("trackio", "Trackio, of Hugging Face"),
+        ("mlflow", "MLflow"),
+        ("comet_ml", "Comet"),
+        ("aim", "Aim, in the run's folder"),
+        ("clearml", "ClearML"),
+        ("dvclive", "DVCLive"),
+        ("swanlab", "SwanLab"),
+    ):
+        yield Tracker(name=name, tracker=f"onlay_train.own_trackers:{name}", summary=summary)
 
 
 @hookimpl(trylast=True)

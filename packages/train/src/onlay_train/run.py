@@ -28,8 +28,7 @@ from onlay_train.room import check_room
 from onlay_train.seeding import seed_all
 from onlay_train.signals import Stopped
 from onlay_train.summary import Summary
-from onlay_train.telling import tell
-from onlay_train.trackers import check_trackers, start_trackers
+from onlay_train.trackers import check_trackers, tracked
 
 if TYPE_CHECKING:
     from onlay.data import Splits
@@ -88,9 +87,9 @@ def _trained(
             display.say(f"warning: {change}")
         folder.open(run)
         folder.rewrite(trainer.state.records)
-    tell(accelerator, start_trackers, accelerator, run.config.train, run, host)
-    trainer.fit(display)
-    return finish(trainer, run.config)
+    with tracked(accelerator, run, host, console):
+        trainer.fit(display)
+        return finish(trainer, run.config)
 
 
 def prepare(

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from onlay.config.base import Config
-from onlay.config.oneof import OneOf
+from onlay.config.oneof import NameOf, OneOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +81,8 @@ def _type(field: FieldInfo) -> str:
     for note in field.metadata:
         if isinstance(note, OneOf):
             return f"a {note.kind}"
+        if isinstance(note, NameOf):
+            return f"name of a registered {note.kind}"
     return ", ".join([_annotation(field.annotation), *_limits(field.metadata)])
 
 
@@ -96,6 +98,9 @@ def _limits(metadata: list[Any]) -> list[str]:
 def _annotation(annotation: Any) -> str:
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
+        for note in inner[1:]:
+            if isinstance(note, NameOf):
+                return f"{note.kind} names"
         return ", ".join([_annotation(inner[0]), *_limits(list(inner[1:]))])
     if origin is typing.Literal:
         return " or ".join(f"`{value}`" for value in inner)

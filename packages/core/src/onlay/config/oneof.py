@@ -20,6 +20,37 @@ ONE_OF = "x-onlay-one-of"
 """Marks the place in a JSON Schema where `onlay schema` puts the installed configurations."""
 
 
+NAME_OF = "x-onlay-name-of"
+"""Likewise, where it puts the registered names."""
+
+
+@dataclass(frozen=True)
+class NameOf:
+    """The annotated text is the name of something registered of a `kind`.
+
+    The host is taken from the validation context; without one nothing is looked up. One of our own
+    names is read where its plugin is not installed, too: who uses it says so.
+    """
+
+    kind: str
+
+    def __get_pydantic_core_schema__(
+        self, source: type[str], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        def look_up(name: str, info: ValidationInfo) -> str:
+            host = (info.context or {}).get("host")
+            if host is not None and distribution_of(self.kind, name) is None:
+                host.find(self.kind, name)
+            return name
+
+        return core_schema.with_info_after_validator_function(look_up, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), NAME_OF: self.kind}
+
+
 @dataclass(frozen=True)
 class OneOf:
     """The annotated field holds one of the registered configurations of a `kind`; `name` says

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import models_json_schema
 
 from onlay.config.migrate import VERSION_KEY
-from onlay.config.oneof import ONE_OF
+from onlay.config.oneof import NAME_OF, ONE_OF
 from onlay.config.run import BLOCKS, RunConfig
+from onlay.host.firstparty import names_of
 
 if TYPE_CHECKING:
     from onlay.config.base import Config
@@ -35,6 +36,7 @@ def run_schema(host: PluginHost) -> dict[str, Any]:
         del place[ONE_OF]
         short = _short_form(block.kind, host)
         place |= {"if": {"type": "string"}, "then": short, "else": _by_name(options, block.default)}
+    _list_names(definitions, host)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$ref": refs[RunConfig],
@@ -44,6 +46,15 @@ def run_schema(host: PluginHost) -> dict[str, Any]:
 
 def _behind(ref: str, definitions: dict[str, Any]) -> dict[str, Any]:
     return definitions[ref.rpartition("/")[2]]
+
+
+def _list_names(schema: Any, host: PluginHost) -> None:
+    """Put the registered names wherever one of them is expected."""
+    if isinstance(schema, dict) and (kind := schema.pop(NAME_OF, None)):
+        schema["enum"] = sorted(names_of(kind) | set(host.registered(kind)))
+    for inner in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(inner, dict | list):
+            _list_names(inner, host)
 
 
 def _name_things(cls: type[Config], schema: dict[str, Any], *, must_say: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -15,19 +15,7 @@ from pydantic import (
 )
 
 from onlay.config.base import Config
-
-ACCELERATE = (
-    "tensorboard",
-    "wandb",
-    "trackio",
-    "mlflow",
-    "comet_ml",
-    "aim",
-    "clearml",
-    "dvclive",
-    "swanlab",
-)
-"""The experiment trackers that Accelerate speaks to."""
+from onlay.config.oneof import NameOf
 
 
 class TrainConfig(Config):
@@ -93,7 +81,7 @@ class TrainConfig(Config):
     num_workers: NonNegativeInt | None = None
     """Processes that load data; left out, none on a CPU and up to 8 for an accelerator. Results
     do not depend on it."""
-    trackers: tuple[str, ...] = ("tensorboard",)
+    trackers: tuple[Annotated[str, NameOf("tracker")], ...] = ("tensorboard",)
     """Experiment trackers that the run reports to, beside `metrics.jsonl`: a list, or names with
     commas between. Accelerate's own (`tensorboard wandb trackio mlflow comet_ml aim clearml dvclive
     swanlab`), and those that plugins register."""
@@ -108,16 +96,6 @@ class TrainConfig(Config):
         return (
             [n.strip() for n in value.split(",") if n.strip()] if isinstance(value, str) else value
         )
-
-    @field_validator("trackers")
-    @classmethod
-    def _registered(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """By a host, where there is one; a run asks again."""
-        host = (info.context or {}).get("host")
-        for name in names if host else ():
-            if name not in ACCELERATE:
-                find_beside("tracker", name, ACCELERATE, host)
-        return names
 
     @model_validator(mode="after")
     def _fits(self) -> TrainConfig:

@@ -29,7 +29,13 @@ BROUGHT_BY = {
         "task": ("part_segmentation",),
         "exporter": ("pt2",),
     },
-    "onlay-train": {"command": ("train", "eval", "folds", "demo")},
+    "onlay-train": {
+        "command": ("train", "eval", "folds", "demo"),
+        "tracker": (
+            *("tensorboard", "wandb", "trackio", "mlflow", "comet_ml", "aim"),
+            *("clearml", "dvclive", "swanlab"),
+        ),
+    },
 }
 
 

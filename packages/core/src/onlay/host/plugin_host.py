@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from onlay.config.base import Config
     from onlay.config.run import RunConfig
     from onlay.config.train import TrainConfig
-    from onlay.descriptors import Backbone, Command, Dataset, Exporter, Method, Modality, Task
+    from onlay.descriptors import (
+        Backbone,
+        Command,
+        Dataset,
+        Exporter,
+        Method,
+        Modality,
+        Task,
+        Tracker,
+    )
     from onlay.hooks import Run
     from onlay.model.adapted import AdaptedModel
 
@@ -106,6 +115,11 @@ class PluginHost:
     def exporters(self) -> Mapping[str, Exporter]:
         """Formats of merged models, by name."""
         return self.registered("exporter")
+
+    @property
+    def trackers(self) -> Mapping[str, Tracker]:
+        """Where runs report to, by name."""
+        return self.registered("tracker")
 
     @property
     def commands(self) -> Mapping[str, Command]:

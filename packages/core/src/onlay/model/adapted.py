@@ -68,9 +68,7 @@ class AdaptedModel(nn.Module):
     def anatomy(self) -> Anatomy:
         return self.built.anatomy
 
-    def forward(
-        self, inputs: Tensor, targets: Any = None, *, share: float | Tensor = 1.0
-    ) -> Any:
+    def forward(self, inputs: Tensor, targets: Any = None, *, share: float | Tensor = 1.0) -> Any:
         """The task's output for a batch, a tensor or a tree of them; classification: logits
         (B, classes).
 

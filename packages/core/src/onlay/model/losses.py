@@ -37,8 +37,8 @@ def check_losses(adapter: Adapter, method: str) -> None:
     if views and not losses:
         raise AnatomyError(
             f"a module of `{method}` brings `views` and none brings"
-            " `loss(output, targets, head)`: the task's own loss would not fit the output of several"
-            " views"
+            " `loss(output, targets, head)`: the task's own loss would not fit the output of"
+            " several views"
         )
 
 

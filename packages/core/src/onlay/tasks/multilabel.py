@@ -88,9 +88,7 @@ class MultilabelHead(PooledHead):
     def _check_weights(self) -> None:
         """Until balanced weights have come from data or from a bundle."""
         if self.pos_weight is not None and self.pos_weight.isnan().any():
-            raise ConfigError(
-                "`pos_weight: balanced` needs the data: call `model.prepare(splits)`"
-            )
+            raise ConfigError("`pos_weight: balanced` needs the data: call `model.prepare(splits)`")
         self.weighed = True
 
     def metrics(self) -> nn.Module:

@@ -26,12 +26,20 @@ if TYPE_CHECKING:
 @click.argument("config", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
 @click.option("--preset", help="A named recipe of the method, under the file's own values.")
+@click.option(
+    "--tracker",
+    "trackers",
+    metavar="NAME",
+    multiple=True,
+    help="Report to this tracker, and not to the run file's; may be given several times.",
+)
 @with_host
 def train(
     host: PluginHost,
     config: tuple[str, ...],
     dry_run: bool,
     preset: str | None,
+    trackers: tuple[str, ...],
 ) -> None:
     """Train an adapter: onlay train RUN.YAML KEY=VALUE...
 
@@ -39,6 +47,8 @@ def train(
     method=arc data.name=digits. Type the same command again to go on after a stop.
     """
     with silent_elsewhere():
+        if trackers:
+            config += (f"train.trackers={','.join(trackers)}",)
         run = configured(config, preset, host)
         if dry_run:
             from onlay_train.dry_run import describe
