@@ -214,8 +214,8 @@ def adapter_attached(model: AdaptedModel, run: Run | None) -> None:
 
 @hookspec
 def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float], run: Run) -> None:
-    """Tell: optimizer step number `step` of `model` is done; `metrics` has `loss`, `lr` and the
-    method's figures so far in the epoch.
+    """Tell: optimizer step number `step` of `model` is done in `run`; `metrics` has `loss`, `lr`
+    and the method's figures so far in the epoch.
 
     Sent once every `log_every` steps, never inside a step.
 
@@ -227,7 +227,7 @@ def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float], 
 
 @hookspec
 def evaluated(model: AdaptedModel, split: str, metrics: Mapping[str, float], run: Run) -> None:
-    """Tell: `model` was evaluated on `split` (`validation`, `test`) and reached `metrics`.
+    """Tell: `model` of `run` was evaluated on `split` (`validation`, `test`) and reached `metrics`.
 
     >>> @hookimpl
     ... def evaluated(split, metrics):
@@ -237,7 +237,8 @@ def evaluated(model: AdaptedModel, split: str, metrics: Mapping[str, float], run
 
 @hookspec
 def checkpoint_saving(state: dict[str, Any], path: Path, run: Run) -> None:
-    """Tell: a checkpoint is about to be written to `path`; a plugin may add a key to `state`.
+    """Tell: a checkpoint of `run` is about to be written to `path`; a plugin may add a key to
+    `state`.
 
     >>> @hookimpl
     ... def checkpoint_saving(state):
@@ -247,7 +248,7 @@ def checkpoint_saving(state: dict[str, Any], path: Path, run: Run) -> None:
 
 @hookspec
 def checkpoint_loaded(state: dict[str, Any], path: Path, run: Run) -> None:
-    """Tell: a checkpoint was read from `path`; `state` holds what the plugin put into it.
+    """Tell: a checkpoint of `run` was read from `path`; `state` holds what the plugin put into it.
 
     >>> @hookimpl
     ... def checkpoint_loaded(state):
@@ -257,7 +258,7 @@ def checkpoint_loaded(state: dict[str, Any], path: Path, run: Run) -> None:
 
 @hookspec
 def run_finished(model: AdaptedModel, folder: Path, summary: Mapping[str, Any], run: Run) -> None:
-    """Tell: a run ended; its bundle of `model` lies in `folder`, `summary` is its table.
+    """Tell: a `run` ended; its bundle of `model` lies in `folder`, `summary` is its table.
 
     >>> @hookimpl
     ... def run_finished(folder, summary):
@@ -267,7 +268,7 @@ def run_finished(model: AdaptedModel, folder: Path, summary: Mapping[str, Any], 
 
 @hookspec
 def run_failed(run: Run, error: BaseException) -> None:
-    """Tell: a run ended by an `error`, in this process; what was saved is in its folder, and the
+    """Tell: a `run` ended by an `error`, in this process; what was saved is in its folder, and the
     same command goes on.
 
     A run that a signal stopped has not failed.
