@@ -15,6 +15,7 @@ from rich.console import Console
 import onlay
 from onlay.config.run import RunConfig
 from onlay.errors import BundleError, ConfigError, DataError, PluginError, RunError
+from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay_train.checkpoint import load_checkpoint
 from onlay_train.evaluate_run import evaluate_run
@@ -328,7 +329,7 @@ def test_what_is_in_the_way_of_the_end_is_found_before_training(
 ) -> None:
     config = configure()
     config.out.mkdir()
-    RunFolder(config.out).open(config)
+    RunFolder(config.out).open(Run(folder=config.out, id="0", config=config))
     (config.out / name / "others").mkdir(parents=True)
     with pytest.raises((RunError, BundleError), match=rf"{name}` (holds other|is no plain file)"):
         train(config, host, console=quiet)

@@ -53,7 +53,7 @@ def test_a_limit_that_a_checkpoint_meets(
     message = r"last.pt` cannot be written: the file would be larger than is allowed here"
     with files_of_at_most(4096), pytest.raises(RunError, match=message):
         train(config, host, console=quiet)
-    assert names(config.out) == {"config.yaml", "metrics.jsonl"}
+    assert names(config.out) == {"config.yaml", "metrics.jsonl", "run.json"}
     assert train(config, host, console=quiet).epochs == 3
 
 
@@ -67,7 +67,7 @@ def test_a_limit_that_the_picture_meets_loses_nothing(
     message = r"curves.png` cannot be written: the file would be larger than is allowed here"
     with files_of_at_most(allowed), pytest.raises(RunError, match=message):
         train(config, host, console=quiet)
-    assert names(config.out) == {"bundle", "config.yaml", "last.pt", "metrics.jsonl"}
+    assert names(config.out) == {"bundle", "config.yaml", "last.pt", "metrics.jsonl", "run.json"}
     assert onlay.load(config.out, host=host).method.name == "noisy"
     assert train(config, host, console=quiet).epochs == 1
 
