@@ -14,6 +14,7 @@ from onlay.bundle.writing import check_place
 from onlay.config import save
 from onlay.config.files import read
 from onlay.config.run import RunConfig
+from onlay.config.written import completed
 from onlay.errors import RunError
 from onlay.hooks import Run
 from onlay.machine.disk import write_text, writing
@@ -74,7 +75,8 @@ class RunFolder:
                 f"`{self.config}` is empty, and does not tell whose run this is:"
                 " choose another folder with `out=...`, or delete this one"
             )
-        theirs, ours = _meaning(written), _meaning(config.model_dump(mode="json"))
+        theirs = _meaning(completed(written, config))
+        ours = _meaning(config.model_dump(mode="json"))
         differ = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
         if differ:
             raise RunError(

@@ -35,6 +35,7 @@ def resolve(data: Mapping[str, Any], overrides: Iterable[str], host: PluginHost)
     from onlay.config.overrides import overridden
     from onlay.config.run import BLOCKS, RunConfig
     from onlay.config.sentences import as_one_sentence
+    from onlay.config.written import brought_up
     from onlay.errors import UnknownName
     from onlay.host.missing import with_origin
 
@@ -43,7 +44,7 @@ def resolve(data: Mapping[str, Any], overrides: Iterable[str], host: PluginHost)
 
     try:
         config = RunConfig.model_validate(
-            overridden(data, overrides, widen), context={"host": host}
+            overridden(brought_up(data, host), overrides, widen), context={"host": host}
         )
     except ValidationError as error:
         raise as_one_sentence(error) from error

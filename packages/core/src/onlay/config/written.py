@@ -1,0 +1,66 @@
+"""What an earlier version wrote, in the words of today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError, to_jsonable_python
+
+from onlay.config.base import Config
+from onlay.config.migrate import VERSION_KEY, upgraded
+from onlay.config.run import BLOCKS, RunConfig
+from onlay.errors import ConfigError
+
+if TYPE_CHECKING:
+    from onlay.host import PluginHost
+
+
+def brought_up(data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
+    """Older schemas migrated, block by block, so that an override in today's words is laid over
+    today's words.
+
+    Raises:
+        ConfigError: a newer schema, or one that cannot be migrated.
+    """
+    data = _upgraded(RunConfig, dict(data), "")
+    for key, block in BLOCKS.items():
+        own = data.get(key)
+        known = host.registered(block.kind).get(str(own.get("name"))) if _is_block(own) else None
+        if known is not None:
+            data[key] = _upgraded(known.config, own, key)
+    return data
+
+
+def completed(written: Mapping[str, Any], like: RunConfig) -> dict[str, Any]:
+    """A dumped run as today's version would have dumped it: migrated, and with the defaults of
+    settings that came since. Blocks of other names than those of `like`, and what cannot be read,
+    stay as they are.
+    """
+    data = _upgraded(RunConfig, dict(written), "")
+    for name, field in RunConfig.model_fields.items():
+        if name not in data and not field.is_required():
+            data[name] = to_jsonable_python(field.get_default(call_default_factory=True))
+        own = getattr(like, name)
+        if isinstance(own, Config) and _is_block(data.get(name)):
+            data[name] = _redumped(type(own), data[name])
+    return {**data, VERSION_KEY: RunConfig.schema_version}
+
+
+def _is_block(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _upgraded(cls: type[Config], data: Any, key: str) -> Any:
+    try:
+        return upgraded(cls, data)
+    except PydanticCustomError as error:
+        raise ConfigError(f"{key}: {error.message()}" if key else error.message()) from error
+
+
+def _redumped(cls: type[Config], block: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return cls.model_validate(block).model_dump(mode="json")
+    except ValidationError:
+        return block
