@@ -63,6 +63,19 @@ def test_json_has_every_contract(check):
     assert all(row["contract"].endswith(".") for row in rows)
 
 
+def test_words_choose_checks_as_in_pytest(check):
+    result = check("forgotten_bias", "-k", "folds or copies", "--json")
+    assert [row["check"] for row in json.loads(result.stdout)] == ["check_folds_exactly"]
+    assert result.exit_code == 1
+    assert check("forgotten_bias", "-k", "not (folds exactly)").exit_code == 0
+
+
+def test_words_that_choose_nothing_are_one_sentence(check):
+    result = check("healthy", "-k", "fold_exactly")
+    assert result.exit_code == 2
+    assert "no check has `fold_exactly` in its name; near are `folds_exactly`" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

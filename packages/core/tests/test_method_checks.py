@@ -37,6 +37,15 @@ def test_a_planted_defect_is_caught_by_the_check_that_names_it(name):
     assert DEFECTS[name].clue in only(name, check)[check]
 
 
+def test_every_check_has_a_planted_defect():
+    """But one that has a test of its own below, one that needs an accelerator, and what core alone
+    could break."""
+    elsewhere = {"registering_imports_no_torch", "bundle_of_an_accelerator_loads_on_the_cpu"}
+    elsewhere |= {"attaching_twice_is_refused", "folding_twice_changes_nothing"}
+    names = {check.name.removeprefix("check_") for check in METHOD_CHECKS}
+    assert names - elsewhere == {defect.check for defect in DEFECTS.values()}
+
+
 def test_a_defect_breaks_no_other_check():
     """A failure points at its cause."""
     for name in ("loud_start", "left_behind"):

@@ -212,6 +212,38 @@ DEFECTS: dict[str, Defect] = {
         "not finite",
         modules.Rounding,
     ),
+    "overwriting": Defect(
+        "sources_stay_as_they_are",
+        "`Overwriting` writes into the tensor",
+        modules.Overwriting,
+    ),
+    "viewing": Defect(
+        "takes_tensors_that_are_not_contiguous",
+        "view size is not compatible",
+        modules.Viewing,
+    ),
+    "exploding": Defect(
+        "is_finite_on_large_values",
+        "not finite where modules read large values",
+        modules.Exploding,
+    ),
+    "even_gates": Defect(
+        "gates_at_partial_activity",
+        "is invalid for input of size",
+        modules.EvenGates,
+        declared=IDENTITY,
+    ),
+    "dropping_with_gradients": Defect(
+        "evaluation_is_the_same_with_gradients",
+        "differ with gradients on",
+        modules.DroppingWithGradients,
+    ),
+    "fixed_table": Defect(
+        "runs_in_bfloat16",
+        "dtype",
+        modules.FixedTable,
+        declared=IDENTITY,
+    ),
     "counting": Defect(
         "recomputes_to_the_same_gradients",
         "recomputed gradient",

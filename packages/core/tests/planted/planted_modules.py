@@ -238,3 +238,51 @@ class Hoarding(LowRank):
     def __init__(self, width: int, neighbour: Any) -> None:
         super().__init__(width, neighbour)
         self.register_buffer("frozen", neighbour.weight.detach().clone())
+
+
+class Overwriting(LowRank):
+    """It centres what it reads in place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.sub_(x.mean(-1, keepdim=True)))
+
+
+class Viewing(LowRank):
+    """It believes that rows lie one behind the other in memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.view(-1, x.shape[-1])).view(*x.shape[:-1], -1)
+
+
+class Exploding(LowRank):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.exp().log())
+
+
+class EvenGates(LowRank):
+    """It believes that as many tokens pass its gate in every input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        passing = x[..., 0] > -10
+        rows = super().forward(x[passing].view(len(x), -1, x.shape[-1]))
+        added = rows.new_zeros(*x.shape[:-1], rows.shape[-1])
+        added[passing] = rows.flatten(0, 1)
+        return added
+
+
+class DroppingWithGradients(LowRank):
+    """It takes gradients for training."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.dropout(x, 0.5, training=torch.is_grad_enabled()))
+
+
+class FixedTable(LowRank):
+    """A table that no conversion reaches."""
+
+    def __init__(self, width: int, neighbour: Any) -> None:
+        super().__init__(width, neighbour)
+        self.table = [torch.linspace(-1, 1, width)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x + self.table[0])

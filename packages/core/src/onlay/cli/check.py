@@ -22,10 +22,17 @@ KINDS = ("method", "backbone", "task", "dataset")
 
 @click.command()
 @click.argument("name")
+@click.option(
+    "-k",
+    "words",
+    default="",
+    metavar="WORDS",
+    help="Run only checks with these words in their names; `and`, `or`, `not` as pytest has them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--verbose", is_flag=True, help="Print each contract, and tracebacks.")
 @click.pass_context
-def check(ctx: click.Context, name: str, as_json: bool, verbose: bool) -> None:
+def check(ctx: click.Context, name: str, words: str, as_json: bool, verbose: bool) -> None:
     """Check a method, backbone, task or data set, or all that a plugin brings.
 
     The exit status is 1 if a contract is broken.
@@ -35,10 +42,12 @@ def check(ctx: click.Context, name: str, as_json: bool, verbose: bool) -> None:
     for kind, each in _named(host, name):
         if not as_json:
             click.echo(f"{kind} {each} ({host.owner(kind, each)})")
-        for outcome in _outcomes(kind, each, host):
+        for outcome in _outcomes(kind, each, host, words):
             found.append((kind, each, outcome))
             if not as_json:
                 _print(outcome, verbose)
+    if words and not found:
+        _refuse_none(_named(host, name), words)
     if as_json:
         click.echo(json.dumps([_facts(*row) for row in found], indent=2))
     else:
@@ -66,10 +75,17 @@ def _named(host: PluginHost, name: str) -> list[tuple[str, str]]:
     raise unknown("plugin, method, backbone, task or data set", name, names)
 
 
-def _outcomes(kind: str, name: str, host: PluginHost) -> Iterator[Outcome]:
+def _outcomes(kind: str, name: str, host: PluginHost, words: str) -> Iterator[Outcome]:
     from onlay.testing import run_checks
 
-    return run_checks(kind, name, host=host)
+    return run_checks(kind, name, host=host, words=words)
+
+
+def _refuse_none(named: list[tuple[str, str]], words: str) -> None:
+    from onlay.testing.choosing import refuse_none
+    from onlay.testing.suites import SUITES
+
+    refuse_none([c for kind in dict(named) for c in SUITES[kind].checks], words)
 
 
 def _print(outcome: Outcome, verbose: bool) -> None:

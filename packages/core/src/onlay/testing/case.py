@@ -84,6 +84,16 @@ class MethodCase:
         shake(model.trained_parameters().values(), 0.05)
         return model
 
+    @cached_property
+    def _lent(self) -> AdaptedModel:
+        return self.moved()
+
+    def lent(self) -> AdaptedModel:
+        """A moved one in evaluation mode, without gradients, which many checks share: who borrows
+        it changes nothing but these two."""
+        self._lent.zero_grad()
+        return self._lent.eval()
+
     def batch(self, model: AdaptedModel, size: int = 4) -> Batch:
         """Random inputs and targets, always the same."""
         inputs = model.anatomy.example(size)

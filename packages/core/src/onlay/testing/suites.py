@@ -11,7 +11,8 @@ from onlay.host import PluginHost
 from onlay.testing.backbones import BACKBONE_CHECKS
 from onlay.testing.backbones.case import backbone_cases
 from onlay.testing.case import method_cases
-from onlay.testing.checking import Check, Outcome, outcomes
+from onlay.testing.checking import Check, Outcome, known_names, outcomes
+from onlay.testing.choosing import chosen
 from onlay.testing.datasets import DATASET_CHECKS
 from onlay.testing.datasets.case import dataset_cases
 from onlay.testing.methods import METHOD_CHECKS
@@ -49,16 +50,21 @@ def run_checks(
     *,
     host: PluginHost | None = None,
     expected_failures: Mapping[str, str] | None = None,
+    words: str = "",
 ) -> Iterator[Outcome]:
     """Check one registered thing against the contract of its kind; outcomes as they come.
 
     Args:
         kind: `method`, `backbone`, `task` or `dataset`.
         expected_failures: name of a check -> why it fails; one that passes all the same is broken.
+        words: only checks whose names hold them, as pytest's `-k` has it: `"folds and not twice"`.
 
     >>> from onlay.testing import run_checks
     >>> all(outcome.good for outcome in run_checks("method", "bitfit"))  # doctest: +SKIP
     True
     """
     suite, host = suite_of(kind), host or PluginHost.discover()
-    yield from outcomes(suite.checks, suite.cases(name, host), expected_failures or {})
+    known_names(suite.checks, expected_failures or {})
+    checks = chosen(suite.checks, words)
+    if checks:
+        yield from outcomes(checks, suite.cases(name, host), expected_failures or {})

@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from onlay.testing.case import MethodCase
 from onlay.testing.checking import Check
-from onlay.testing.methods import declaring, folding, running, saving, sharing, starting, training
+from onlay.testing.methods import (
+    declaring,
+    folding,
+    modules,
+    precision,
+    running,
+    saving,
+    sharing,
+    starting,
+    training,
+)
 
 
 def _without(trait: str, what: str) -> Callable[[MethodCase], str]:
@@ -43,14 +53,20 @@ METHOD_CHECKS: tuple[Check, ...] = (
     Check(training.check_auxiliary_loss_is_a_finite_scalar),
     Check(training.check_trains_alike_under_a_seed),
     Check(running.check_evaluation_draws_no_random_number),
+    Check(running.check_evaluation_is_the_same_with_gradients),
     Check(running.check_inputs_of_a_batch_do_not_touch),
     Check(running.check_takes_inputs_that_are_not_square, _without_grid),
-    Check(running.check_is_finite_in_bfloat16),
-    Check(running.check_runs_beside_a_backbone_in_half_precision),
-    Check(running.check_steps_without_float64),
     Check(running.check_compiles, tried="one"),
     Check(running.check_recomputes_to_the_same_gradients),
     Check(running.check_two_processes_agree, running.no_fork, tried="usual"),
+    Check(precision.check_is_finite_in_bfloat16),
+    Check(precision.check_runs_beside_a_backbone_in_half_precision),
+    Check(precision.check_runs_in_bfloat16),
+    Check(precision.check_steps_without_float64),
+    Check(modules.check_sources_stay_as_they_are),
+    Check(modules.check_takes_tensors_that_are_not_contiguous),
+    Check(modules.check_is_finite_on_large_values),
+    Check(modules.check_gates_at_partial_activity),
     Check(sharing.check_copies_are_independent),
     Check(sharing.check_attaching_twice_is_refused),
     Check(sharing.check_two_adapters_do_not_touch),
