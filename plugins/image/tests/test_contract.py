@@ -37,6 +37,17 @@ def test_image_csv(check: Check) -> None:
     check()
 
 
+@dataset_checks("shards")
+def test_shards(check: Check) -> None:
+    check()
+
+
+@dataset_checks("parquet")
+def test_parquet(check: Check) -> None:
+    pytest.importorskip("pyarrow")
+    check()
+
+
 @dataset_checks("vtab")
 def test_vtab(check: Check) -> None:
     check()

@@ -18,7 +18,9 @@ def host() -> PluginHost:
 
 def test_what_is_registered(host: PluginHost) -> None:
     assert {"timm", "onlay_vit_64"} <= set(host.backbones)
-    assert {"image_folder", "image_csv", "vtab", "fgvc", "digits"} <= set(host.datasets)
+    assert {"image_folder", "image_csv", "shards", "parquet", "vtab", "fgvc", "digits"} <= set(
+        host.datasets
+    )
     assert host.modalities["image"].suffixes >= {".jpg", ".png"}
     assert host.exporters["timm"].modality == "image"
 
@@ -27,7 +29,7 @@ def test_every_import_path_leads_somewhere(host: PluginHost) -> None:
     paths = [host.modalities["image"].reader, host.exporters["timm"].export]
     for backbone in (host.backbones["timm"], host.backbones["onlay_vit_64"]):
         paths += [path for path in (backbone.build, backbone.provides, backbone.adopt) if path]
-    for name in ("image_folder", "image_csv", "vtab", "fgvc", "digits"):
+    for name in ("image_folder", "image_csv", "shards", "parquet", "vtab", "fgvc", "digits"):
         paths.append(host.datasets[name].build)
     assert all(callable(resolve(path)) for path in paths)
 

@@ -26,7 +26,7 @@ _EXAMPLES = tuple(
 layers, rotated, in windows."""
 
 
-_OF_FILES = ("folder", "csv_file", "shards")
+_OF_FILES = ("folder", "csv_file", "shards", "parquet")
 """Layouts without published parts, all of which can be judged."""
 
 
@@ -81,6 +81,7 @@ def register_datasets() -> Iterable[Dataset]:
         ("image_folder", "ImageFolderConfig", "folder", "a folder of class folders"),
         ("image_csv", "ImageCsvConfig", "csv_file", "a CSV file of paths and labels, or numbers"),
         ("shards", "ShardsConfig", "shards", "tars of images and labels"),
+        ("parquet", "ParquetConfig", "parquet", "Parquet tables of images and labels"),
         ("vtab", "VtabConfig", "vtab", "a task of VTAB-1k"),
         ("fgvc", "FgvcConfig", "fgvc", "a fine-grained task with the splits of VPT"),
         ("digits", "DigitsConfig", "digits", "scikit-learn's digits, without download"),

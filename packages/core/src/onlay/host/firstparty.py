@@ -16,7 +16,7 @@ BROUGHT_BY = {
     "onlay-image": {
         "backbone": ("timm", "onlay_vit_64"),
         "modality": ("image",),
-        "dataset": ("image_folder", "image_csv", "vtab", "fgvc", "digits"),
+        "dataset": ("image_folder", "image_csv", "shards", "parquet", "vtab", "fgvc", "digits"),
         "exporter": ("timm",),
     },
     "onlay-pointcloud": {

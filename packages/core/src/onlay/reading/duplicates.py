@@ -154,9 +154,8 @@ def _pieces(source: Any) -> Hashable | None:
 
 def fingerprint(source: Any) -> Hashable | None:
     """Equal for equal contents; None for what cannot be compared, and for what is empty."""
-    if isinstance(source, np.ndarray | Packed):
-        return _pieces(source) if _size(source) else None
-    return _content(source) if _size(source) else None
+    own = _content(source) if isinstance(source, Path) else _pieces(source)
+    return own if isinstance(source, Packed) or _size(source) else None
 
 
 def _content(source: Any) -> Hashable | None:

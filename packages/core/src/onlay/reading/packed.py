@@ -22,8 +22,8 @@ class Packed(ABC):
 
     @property
     @abstractmethod
-    def size(self) -> int:
-        """Bytes."""
+    def size(self) -> int | None:
+        """Bytes; None where only reading tells."""
 
     @property
     @abstractmethod

@@ -40,6 +40,10 @@ class PiecesConfig(ImageFilesConfig):
     """A folder of such files, one file, or a pattern with braces: `train-{000..099}.tar`. Parts are
     told apart by the folder or the name in front of the number: `train-000`, `val-000`."""
 
+    classes: Path | None = None
+    """A file with the name of a class on each line: what the numbers 0, 1, ... mean, where the data
+    do not tell."""
+
     window: int = Field(8, ge=1)
     """With `order: blocks`: of how many blocks the images are mixed."""
 
@@ -60,12 +64,28 @@ class ShardsConfig(PiecesConfig):
     label: str = "label"
     """Of a `.json`: the key of the label."""
 
-    classes: Path | None = None
-    """A file with the name of a class on each line: what the numbers 0, 1, ... mean."""
-
     order: Literal["global", "blocks"] = "global"
     """How training images are shuffled: all of them, or one tar after the other with those of
     `window` tars mixed, which on slow disks and networks saves most of the way between them."""
+
+
+class ParquetConfig(PiecesConfig):
+    """Tables of Parquet with an image in each row, as Hugging Face has them; they are read with
+    `pyarrow`, which `onlay[parquet]` installs."""
+
+    name: Literal["parquet"] = "parquet"
+
+    columns: dict[Literal["image", "label"], str] = Field(default_factory=dict)
+    """What the columns are called, `{image: picture, label: kind}`; default: the ones that Hugging
+    Face's note in the file calls an image and a class, else usual names (`image`, `img`; `label`,
+    `class`). An image is bytes, bytes with a path, or a path."""
+
+    root: Path | None = None
+    """What paths in the tables are relative to; default: each table's own folder."""
+
+    order: Literal["blocks", "global"] = "blocks"
+    """How training images are shuffled: one group of rows after the other with those of `window`
+    groups mixed, or all of them, for which a group is read for nearly every image."""
 
 
 class ImageCsvConfig(TableConfig, ImageFilesConfig):

@@ -45,6 +45,19 @@ def shards(folder: Path) -> dict[str, Any]:
     return {"path": folder, "val_size": 0.25, "test_size": 0.25}
 
 
+def parquet(folder: Path) -> dict[str, Any]:
+    """Two tables without parts, in groups of five rows."""
+    from onlay.reading.parquet_table import pyarrow
+
+    arrow = pyarrow()
+    for number in range(2):
+        own = range(number, EACH * len(CLASSES), 2)
+        rows = {"image": [png(n) for n in own], "label": [CLASSES[n // EACH] for n in own]}
+        path = folder / f"all-{number}.parquet"
+        arrow.parquet.write_table(arrow.table(rows), path, row_group_size=5)
+    return {"path": folder, "val_size": 0.25, "test_size": 0.25}
+
+
 def _put(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     info = tarfile.TarInfo(name)
     info.size = len(content)
