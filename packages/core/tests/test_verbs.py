@@ -34,7 +34,8 @@ def plain(model, images, at=lambda name, index, x: x):
         z = at("attn.in", i, block.norm1(x))
         x = at("mlp.res", i, x + at("attn.out", i, attention(block, z)))
         hidden = at("fc1.out", i, block.mlp.fc1(at("mlp.in", i, block.norm2(x))))
-        x = at("block.out", i, x + at("mlp.out", i, block.mlp.fc2(F.gelu(hidden))))
+        hidden = at("fc2.in", i, F.gelu(hidden))
+        x = at("block.out", i, x + at("mlp.out", i, block.mlp.fc2(hidden)))
     return model.norm(x)
 
 

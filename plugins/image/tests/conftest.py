@@ -101,7 +101,8 @@ class Reference:
 
     def sequence(self, images: Tensor) -> Tensor:
         model = self.model
-        x, rope = self.tokens(self.at("embed.out", model.patch_embed(images)))
+        embedded = model.patch_embed(self.at("input", images))
+        x, rope = self.tokens(self.at("embed.out", embedded))
         x = self.at("tokens.in", getattr(model, "norm_pre", nn.Identity())(x))
         shared = getattr(model, "rel_pos_bias", None)
         for index, block in enumerate(model.blocks):
@@ -154,12 +155,12 @@ class Reference:
                 hidden = mlp.act(gate) * value
             else:
                 hidden = mlp.act(hidden)
-        return self.at(at + "mlp.out", mlp.fc2(mlp.norm(hidden)))
+        return self.at(at + "mlp.out", mlp.fc2(self.at(at + "fc2.in", mlp.norm(hidden))))
 
     def swin(self, images: Tensor) -> Tensor:
         model, index = self.model, 0
         step = self.swin_v2 if type(model).__name__.endswith("V2") else self.swin_v1
-        x = self.at("embed.out", model.patch_embed(images))
+        x = self.at("embed.out", model.patch_embed(self.at("input", images)))
         for layer in model.layers:
             x = layer.downsample(x)
             for block in layer.blocks:

@@ -70,7 +70,7 @@ def test_every_site_is_the_tensor_that_it_names(
     assert set(spies) == set(own.seen) - ({"tokens.in"} - set(spies))
     for path, spy in spies.items():
         assert spy.seen is not None, path
-        assert spy.seen.shape[-1] == spy.site.width, path
+        assert spy.seen.shape[spy.site.axis] == spy.site.width, path
         torch.testing.assert_close(
             spy.seen, own.seen[path], atol=1e-4, rtol=1e-4, msg=lambda m, p=path: f"{p}: {m}"
         )
@@ -138,7 +138,8 @@ def test_gradients_flow_through_every_site(model: nn.Module, images: Tensor) -> 
     anatomy = dissect(model)
     model.requires_grad_(False)
     shifts = {s.path: torch.zeros(s.width, requires_grad=True) for s in anatomy.all_sites()}
-    spied(anatomy, lambda path, x: x + shifts[path])
+    spread = {s.path: s.spread for s in anatomy.all_sites()}
+    spied(anatomy, lambda path, x: x + spread[path](shifts[path]))
     model.forward_features(images).square().sum().backward()
     for path, shift in shifts.items():
         assert shift.grad is not None, path

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from onlay import hookimpl
 from onlay.anatomy import Anatomy, BuiltBackbone, InputOf, OutputOf, Undo
+from onlay.anatomy.slices import Rows, SliceOf
 from onlay.config.base import Config
 from onlay.descriptors import Backbone
 from onlay.testing import TinyBackbone, tiny_backbone
@@ -60,6 +61,29 @@ def one_sided(built: BuiltBackbone) -> None:
 
 def other_writer(built: BuiltBackbone) -> None:
     changed(built, 1, "attn.out", writer=built.anatomy.blocks[1].sites["mlp.out"].writer)
+
+
+def crossed_parts(built: BuiltBackbone) -> None:
+    """The values are where the queries are."""
+    part = built.anatomy.blocks[1].site("qkv.out.v")
+    vars(part)["port"] = SliceOf(OutputOf(built.module.blocks[1].attn.qkv), 0, 16)
+
+
+def rows_of_all(built: BuiltBackbone) -> None:
+    """What is meant for the queries is folded into the keys' bias, too."""
+    part = built.anatomy.blocks[0].site("qkv.out.q")
+    vars(part)["writer"] = Spilling(part.writer.whole, 0, 16)
+
+
+class Spilling(Rows):
+    def write(self, weight: Tensor, shift: Tensor) -> None:
+        super().write(weight, shift)
+        self.whole.module.bias.data[16:32] += 1  # a constant of all keys cancels in the softmax
+
+
+def other_input(built: BuiltBackbone) -> None:
+    site = built.anatomy.sites["input"]
+    vars(site)["port"] = InputOf(built.module.embed)
 
 
 class Rounded(OutputOf):
@@ -142,6 +166,11 @@ DEFECTS: Mapping[str, Defect] = {
     "inner_out": Defect(inner_out, "block_in_and_out_are_the_blocks_own", "`blocks.1.block.out`"),
     "one_sided": Defect(one_sided, "branches_and_streams_are_told_apart", "its branches alone"),
     "other_writer": Defect(other_writer, "folds_where_it_says", "folding at `blocks.1.attn.out`"),
+    "crossed_parts": Defect(crossed_parts, "parts_are_slices", "`blocks.1.qkv.out.v` is no slice"),
+    "rows_of_all": Defect(rows_of_all, "parts_fold_alone", "changes rows of other parts"),
+    "other_input": Defect(
+        other_input, "input_is_what_the_network_is_given", "another shape is taken"
+    ),
     "rounded_port": Defect(rounded_port, "passing_on_changes_nothing", "moves by"),
     "sticky_port": Defect(sticky_port, "ports_leave_nothing_behind", "`blocks.1.mlp` is left"),
     "unread_site": Defect(unread_site, "every_site_acts_on_the_features", "`embed.out` changes"),

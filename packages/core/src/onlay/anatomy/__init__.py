@@ -1,6 +1,7 @@
 """Backbone anatomy: named sites, and four verbs that act on them."""
 
-from onlay.anatomy.folding import Affine, Refusal
+from onlay.anatomy.affine import Affine
+from onlay.anatomy.folding import Refusal
 from onlay.anatomy.parts import (
     BLOCK_SITES,
     MODEL_SITES,
@@ -11,7 +12,7 @@ from onlay.anatomy.parts import (
     Stage,
 )
 from onlay.anatomy.placement import Placement
-from onlay.anatomy.ports import InputOf, OutputOf, Override, ResidualInto, Undo
+from onlay.anatomy.ports import GivenTo, InputOf, OutputOf, Override, ResidualInto, Undo
 from onlay.anatomy.replacing import FrozenMap
 from onlay.anatomy.targets import FoldTarget, ModuleTarget
 
@@ -24,6 +25,7 @@ __all__ = [
     "BuiltBackbone",
     "FoldTarget",
     "FrozenMap",
+    "GivenTo",
     "InputOf",
     "ModuleTarget",
     "OutputOf",

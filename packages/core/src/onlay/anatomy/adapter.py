@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from onlay.anatomy.joining import Joined
 from onlay.anatomy.parts import Anatomy, Site
 from onlay.anatomy.pipe import SitePipe
-from onlay.anatomy.ports import Override, Undo
+from onlay.anatomy.ports import Override, Pipe, Port, Undo
 from onlay.anatomy.replacing import FrozenMap, Replacement
 from onlay.anatomy.rows import RowsKept
 from onlay.anatomy.standing import Swap, Thawed, followed
@@ -49,7 +50,7 @@ class Adapter(nn.Module):
     def sites(self) -> list[str]:
         """Where the adapter acts, in the order in which data meets the sites."""
         acting = {*self.pipes, *(r.map.site.path for r in self.replacements)}
-        return [site.path for site in self.anatomy.all_sites() if site.path in acting]
+        return [place.path for place in self.anatomy.all_places() if place.path in acting]
 
     def replace(self, map: FrozenMap, module: nn.Module) -> None:
         """Let `module` stand in for a map; registered under the map's own name in `replaced`."""
@@ -89,15 +90,13 @@ class Adapter(nn.Module):
         """Install every hook and let the trainable copies stand in."""
         self.undos += self.anatomy.follow()
         self._tell_dtype()
-        ranks = {site.path: rank for rank, site in enumerate(self.anatomy.all_sites())}
         for replacement in self.replacements:
             self.undos += replacement.install()
         for kept in self._rows_kept():
             self.undos += kept.install()
         self._plan_leaving()
-        for path in sorted(self.pipes, key=ranks.__getitem__):
-            pipe = self.pipes[path]
-            self.undos += pipe.site.port.install(pipe.through)
+        for port, pipe in self._passages():
+            self.undos += port.install(pipe)
         self.undos += self._make_room()
         if self.taps:
             over = self.anatomy.model.register_forward_hook(self._over, always_call=True)
@@ -108,6 +107,18 @@ class Adapter(nn.Module):
             swap.exchange()
         self.undos += followed(self.swaps)
         _set_modes(self.modes)
+
+    def _passages(self) -> Iterator[tuple[Port, Pipe]]:
+        """Where tensors pass, and through what, in the order in which data meets the sites."""
+        for site in self.anatomy.all_sites():
+            own = [self.pipes[p.path] for p in site.places() if p.path in self.pipes]
+            if not own:
+                continue
+            whole = own[0].site.whole
+            if whole is None:
+                yield own[0].site.port, own[0].through
+            else:
+                yield whole.port, Joined(own).through
 
     def _rows_kept(self) -> Iterator[RowsKept]:
         paths = {r.map.site.path for r in self.replacements}

@@ -10,9 +10,10 @@ from onlay.anatomy.parts import MODEL_SITES, Site
 from onlay.anatomy.wires import Branch, Source, Wire
 from onlay.errors import AnatomyError
 
-Moment = tuple[int, int, int]
+Moment = tuple[int, int, int, int]
 ADDED, LEAVES, CARRIED = range(3)
-"""At one site: branches have added, the tensor leaves the site, carried wires are made."""
+"""At one site: branches have added (to one part after the other, then to the whole), the tensor
+leaves the site, carried wires are made."""
 
 
 def block_of(site: Site) -> int | None:
@@ -25,8 +26,12 @@ def moment(source: Source) -> Moment:
     """When its tensor is there; moments compare."""
     if isinstance(source, Wire):
         phase = ADDED if isinstance(source, Branch) else CARRIED
-        return (*_place(source.target), phase)
-    return (*_place(source), LEAVES)
+        return _at(source.target, phase)
+    return _at(source, LEAVES)
+
+
+def _at(site: Site, phase: int) -> Moment:
+    return (*_place(site), phase, site.width if site.whole is None else site.start)
 
 
 def _place(site: Site) -> tuple[int, int]:
@@ -48,7 +53,7 @@ def refuse_later(sources: Sequence[Source], target: Site, phase: int) -> None:
         AnatomyError: one comes later.
     """
     for source in sources:
-        if moment(source) > (*_place(target), phase):
+        if moment(source) > _at(target, phase):
             raise AnatomyError(
                 "a tensor leads forward in one pass:"
                 f" `{place_of(source).path}` does not come before `{target.path}`"

@@ -8,8 +8,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from onlay.anatomy.slices import Rows, SliceOf
 from onlay.errors import AnatomyError
 
 if TYPE_CHECKING:
@@ -27,14 +29,19 @@ BLOCK_SITES = (
     "mlp.res",
     "mlp.in",
     "fc1.out",
+    "fc2.in",
     "mlp.out",
     "block.out",
 )
 """The sites of a block in the order in which data meets them."""
 
-MODEL_SITES = ("embed.out", "tokens.in", "norm.out")
-"""The sites of the whole: patch tokens before prefix tokens, what enters block 0, after the last
-norm."""
+MODEL_SITES = ("input", "embed.out", "tokens.in", "norm.out")
+"""The sites of the whole: what the network is given, patch tokens before prefix tokens, what enters
+block 0, after the last norm."""
+
+
+FUSED = ("q", "k", "v")
+"""The parts of `qkv.out`, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +52,7 @@ class Site:
     path: str
     """Unique and stable: `blocks.3.attn.in`, `embed.out`; the name in bundles and reports."""
     width: int
-    """Size of the last axis."""
+    """Size of the last axis, or of `axis`."""
     port: Port
     writer: FoldTarget | None = None
     """The frozen affine map whose output this tensor is, if there is exactly one."""
@@ -56,11 +63,66 @@ class Site:
     map: FoldTarget | None = None
     """The frozen map behind this tensor where it is no `writer`, as it also computes what no
     adapter at the site sees (padding)."""
+    axis: int = -1
+    """Which axis is `width` long: the last, or -3 for the channels of pixels (B, C, H, W)."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Slices of the last axis -> width, in their order: `q`, `k` and `v` of `qkv.out`."""
+    whole: Site | None = None
+    """The site that this one is a slice of."""
+    start: int = 0
+    """Where the slice begins on the whole's last axis."""
 
     @property
     def order(self) -> int:
         """Position among the sites that one block has."""
-        return BLOCK_SITES.index(self.name) if self.name in BLOCK_SITES else -1
+        name = self.name if self.whole is None else self.whole.name
+        return BLOCK_SITES.index(name) if name in BLOCK_SITES else -1
+
+    @property
+    def stop(self) -> int:
+        """Where the slice ends on the whole's last axis."""
+        return self.start + self.width
+
+    def spread(self, vector: Tensor) -> Tensor:
+        """A vector (width,) as it multiplies the site's tensor: (C, 1, 1) for pixels."""
+        return vector.reshape(-1, *(1 for _ in range(-1 - self.axis)))
+
+    def part(self, name: str) -> Site:
+        """A slice as a site of its own, with its own fold: `qkv.out.q` of `qkv.out`.
+
+        Raises:
+            AnatomyError: there is no such part; lists those that there are.
+        """
+        if name not in self.parts:
+            have = ", ".join(f"`{n}`" for n in self.parts) or "none"
+            raise AnatomyError(f"`{self.path}` has no part `{name}` (have: {have})")
+        return self._slices[name]
+
+    def places(self) -> Iterator[Site]:
+        """What can be acted on here, in the order in which it acts: the parts, then the whole."""
+        yield from self._slices.values()
+        yield self
+
+    @cached_property
+    def _slices(self) -> dict[str, Site]:
+        made, start = {}, 0
+        for name, width in self.parts.items():
+            made[name] = self._slice(name, start, start + width)
+            start += width
+        return made
+
+    def _slice(self, name: str, start: int, stop: int) -> Site:
+        return Site(
+            f"{self.name}.{name}",
+            f"{self.path}.{name}",
+            stop - start,
+            SliceOf(self.port, start, stop),
+            writer=None if self.writer is None else Rows(self.writer, start, stop),
+            unfoldable=self.unfoldable,
+            map=None if self.map is None else Rows(self.map, start, stop),
+            whole=self,
+            start=start,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +139,11 @@ class Block:
     """The norm of the MLP's branch: before the MLP, or behind it in Swin-V2."""
 
     def site(self, name: str) -> Site:
-        """The site, or an `AnatomyError` that lists the sites that the block has."""
+        """The site, or a part of one by its whole name (`qkv.out.q`), or an `AnatomyError` that
+        lists the sites that the block has."""
+        whole, _, part = name.rpartition(".")
+        if whole in self.sites:
+            return self.sites[whole].part(part)
         if name not in self.sites:
             have = ", ".join(f"`{n}`" for n in self.sites)
             raise AnatomyError(f"block {self.index} has no site `{name}` (have: {have})")
@@ -133,10 +199,16 @@ class Anatomy(ABC):
         return 0 if self.class_token is None else 1
 
     def all_sites(self) -> Iterator[Site]:
-        """Every site: of the whole first, then block by block in data order."""
+        """Every site: of the whole first, then block by block in data order; without their
+        parts."""
         yield from self.sites.values()
         for block in self.blocks:
             yield from (block.sites[name] for name in BLOCK_SITES if name in block.sites)
+
+    def all_places(self) -> Iterator[Site]:
+        """Every site with its parts, in the order in which what is placed there acts."""
+        for site in self.all_sites():
+            yield from site.places()
 
     @abstractmethod
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:

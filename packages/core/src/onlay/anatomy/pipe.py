@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from onlay.anatomy.parts import Site
+from onlay.anatomy.ports import Pipe
 from onlay.anatomy.tokens import Insertion, without
 from onlay.anatomy.wires import Branch, Tap, Wire
 
@@ -39,14 +40,28 @@ class SitePipe(nn.Module):
         """What the adapter computes in; none where it has no say."""
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.hide(x))
+        self.hand_on(x)
+        return self.leave(x)
+
+    def hide(self, x: Tensor) -> Tensor:
         for rows in self.hidden:
             x = without(x, rows)
+        return x
+
+    def act(self, x: Tensor) -> Tensor:
+        """What rewrites make of `x`, and branches add to it."""
         for rewrite in self.rewrites:
             x = rewrite(x)
         for branch in self.incoming:
             x = self._added(branch, x)
+        return x
+
+    def hand_on(self, x: Tensor) -> None:
         for tap in self.taps:
             tap.hold(x)
+
+    def leave(self, x: Tensor) -> Tensor:
         for wire in self.carried:
             wire.output(x)
         for rows in self.leaving:
@@ -64,18 +79,27 @@ class SitePipe(nn.Module):
 
     def through(self, x: Tensor) -> Tensor:
         """The pipe that a port is given (a bound method, so that deepcopy rebinds it)."""
+        self.note_met()
+        return rounded_once(self, x, self.dtype) if self.acts else self(x)
+
+    def note_met(self) -> None:
         if not self.met:
             self.met = True
-        if x.dtype == self.dtype or self.dtype is None or self._only_hands_on(x):
-            return self(x)
-        return self(x.to(self.dtype)).to(x.dtype)
 
-    def _only_hands_on(self, x: Tensor) -> bool:
-        acts = self.rewrites or self.incoming or self.carried or self.insertions
-        return not acts or torch.is_autocast_enabled(x.device.type)
+    @property
+    def acts(self) -> bool:
+        """Whether it does more than hand on what it is given."""
+        return any(map(len, (self.rewrites, self.incoming, self.carried, self.insertions)))
 
     @property
     def idle(self) -> bool:
         """Whether nothing is left to do here."""
         lists = (self.rewrites, self.incoming, self.taps, self.carried, self.insertions)
         return not (any(map(len, lists)) or self.hidden or self.leaving)
+
+
+def rounded_once(pipe: Pipe, x: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """What a pipe makes of `x` in a dtype of its own, if it has one, and not under autocast."""
+    if dtype is None or x.dtype == dtype or torch.is_autocast_enabled(x.device.type):
+        return pipe(x)
+    return pipe(x.to(dtype)).to(x.dtype)

@@ -19,8 +19,9 @@ from onlay.anatomy.order import (
 )
 from onlay.anatomy.parts import Anatomy, Block, Site, Stage
 from onlay.anatomy.replacing import FrozenMap
+from onlay.anatomy.slices import LayerRows
 from onlay.anatomy.standing import Swap, show
-from onlay.anatomy.targets import Replaceable
+from onlay.anatomy.targets import CalledTarget, Replaceable
 from onlay.anatomy.tokens import Blank, Insertion, KeysAndValues, Stay
 from onlay.anatomy.wires import Branch, Source, Tap, Wire
 from onlay.errors import AnatomyError
@@ -61,7 +62,7 @@ class Placement:
         return self.anatomy.provides
 
     def site(self, name: str) -> Site:
-        """A site of the whole: `embed.out`, `tokens.in` or `norm.out`."""
+        """A site of the whole: `input`, `embed.out`, `tokens.in` or `norm.out`."""
         if name not in self.anatomy.sites:
             have = ", ".join(f"`{n}`" for n in self.anatomy.sites) or "none"
             raise AnatomyError(f"this backbone has no site `{name}` (have: {have})")
@@ -186,6 +187,9 @@ class Placement:
     def maps(self, site: Site) -> list[FrozenMap]:
         """The layers that write a site's tensor: one, or q, k and v where they are apart.
 
+        Of a part it is the layer that writes it alone, or its rows of the fused one
+        (`blocks.3.attn.qkv.q`), beside which other rows can be replaced.
+
         Raises:
             AnatomyError: no linear or convolution layer alone writes it.
         """
@@ -196,7 +200,12 @@ class Placement:
                 f"no linear or convolution layer alone writes `{site.path}`;"
                 " choose a site such as `qkv.out` or `mlp.out`"
             )
-        return [FrozenMap(site, self._paths[id(part.module)], part) for part in parts]
+        return [FrozenMap(site, self._layer(site, part), part) for part in parts]
+
+    def _layer(self, site: Site, target: CalledTarget) -> str:
+        if isinstance(target, LayerRows):
+            return f"{self._paths[id(target.layer.module)]}.{site.path.rpartition('.')[2]}"
+        return self._paths[id(target.module)]
 
     def replace(self, map: FrozenMap, module: nn.Module) -> None:
         """`map` computes module(x), x being the layer's input; each map once.
@@ -206,8 +215,9 @@ class Placement:
         together. Between the maps of `fc1.out` and `mlp.out` there may be fewer rows than tokens,
         (M, hidden), if the second module brings back what the first took out.
         """
-        if any(r.map.path == map.path for r in self.adapter.replacements):
-            raise AnatomyError(f"`{map.path}` is replaced already")
+        for other in (r.map.path for r in self.adapter.replacements):
+            if f"{map.path}.".startswith(f"{other}.") or other.startswith(f"{map.path}."):
+                raise AnatomyError(f"`{other}` is replaced already")
         refuse_no_module(module, "replace")
         self.adapter.replace(map, module)
 

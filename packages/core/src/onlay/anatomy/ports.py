@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from onlay.errors import AnatomyError
+
 Pipe = Callable[[Tensor], Tensor]
 
 
@@ -58,6 +60,14 @@ class InputOf:
         return [self.module.register_forward_pre_hook(_OnInput(pipe).hook)]
 
 
+class GivenTo(InputOf):
+    """What a network is given, at the module that reads it first: pixels, points. Layouts are told
+    from its shape, so nothing that acts there may change it."""
+
+    def install(self, pipe: Pipe) -> list[Undo]:
+        return super().install(_SameShape(pipe).through)
+
+
 class OutputOf:
     """What a module returns."""
 
@@ -92,6 +102,20 @@ class _OnInput:
 
     def hook(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return (self.pipe(args[0]), *args[1:])
+
+
+class _SameShape:
+    def __init__(self, pipe: Pipe) -> None:
+        self.pipe = pipe
+
+    def through(self, x: Tensor) -> Tensor:
+        changed = self.pipe(x)
+        if changed.shape != x.shape:
+            raise AnatomyError(
+                f"what acts at `input` must keep its shape: it was given {tuple(x.shape)} and"
+                f" makes {tuple(changed.shape)} of it"
+            )
+        return changed
 
 
 class _OnOutput:

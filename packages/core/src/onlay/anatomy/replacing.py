@@ -7,6 +7,7 @@ normalises it (DoRA, OFT, IA3 and the like) takes the whole map's place instead.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from onlay.anatomy.parts import Site
 from onlay.anatomy.ports import Override, Undo
+from onlay.anatomy.slices import LayerRows, spliced
 from onlay.anatomy.targets import CalledTarget
 
 
@@ -23,13 +25,19 @@ class FrozenMap:
 
     site: Site
     path: str
-    """The layer's name in the backbone: `blocks.3.attn.qkv`."""
+    """The layer's name in the backbone: `blocks.3.attn.qkv`; that and a part's name where it is
+    rows of one: `blocks.3.attn.qkv.q`."""
     target: CalledTarget
 
     @property
     def module(self) -> Any:
-        """The layer itself."""
+        """The layer itself, or its rows as a layer."""
         return self.target.module
+
+    @property
+    def rows(self) -> LayerRows | None:
+        """Which rows of a layer it is; none where it is a layer."""
+        return self.target if isinstance(self.target, LayerRows) else None
 
     @property
     def called(self) -> bool:
@@ -50,15 +58,23 @@ class Replacement:
     def __init__(self, map: FrozenMap, module: nn.Module) -> None:
         self.map, self.module = map, module
         self.met = False
+        self.all_rows: Callable[[Tensor], Tensor] | None = None
+        """The call of the layer of which the map is some rows."""
 
     def install(self) -> list[Undo]:
         calling = [Override(*setting) for setting in self.map.target.calling()]
-        return [*calling, Override(self.map.module, "forward", self.forward)]
+        layer = self.map.module
+        if self.map.rows is not None:
+            layer = self.map.rows.layer.module
+            self.all_rows = layer.forward
+        return [*calling, Override(layer, "forward", self.forward)]
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.met:
             self.met = True
-        return self.module(x)
+        if self.map.rows is None or self.all_rows is None:
+            return self.module(x)
+        return spliced(self.all_rows(x), self.module(x), self.map.rows.start)
 
 
 def twin_of(module: nn.Module) -> Any:

@@ -6,7 +6,7 @@ Shapes: B batch, T tokens, D width, H and W the grid of patches.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from onlay.anatomy import (
     Anatomy,
     Block,
     BuiltBackbone,
+    GivenTo,
     InputOf,
     ModuleTarget,
     OutputOf,
@@ -26,6 +27,7 @@ from onlay.anatomy import (
 )
 from onlay.anatomy.examples import normal_like
 from onlay.anatomy.levels import recorded
+from onlay.anatomy.parts import FUSED
 from onlay.features import Features, Grid, Layout
 
 
@@ -108,6 +110,8 @@ def as_map(patches_BND: Tensor, height: int, width: int) -> Tensor:
 class TinyAnatomy(Anatomy):
     """The anatomy of a `TinyBackbone`; the shortest example of how a backbone is described."""
 
+    given: ClassVar[tuple[int, int]] = (3, -3)
+    """How many channels inputs have, and on which axis."""
     _grid: tuple[int, int] = (2, 2)
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
@@ -123,9 +127,9 @@ class TinyAnatomy(Anatomy):
         return as_map(patches_BND, *self._grid)
 
     def follow(self) -> list[Undo]:
-        return [self.model.get_submodule("embed").register_forward_pre_hook(self._enter)]
+        return [self.model.get_submodule("embed").register_forward_hook(self._enter)]
 
-    def _enter(self, embed: nn.Module, args: tuple[Tensor, ...]) -> None:
+    def _enter(self, embed: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
         self._see(args[0])
 
     def _see(self, inputs: Tensor) -> None:
@@ -168,6 +172,7 @@ def built(
         model=model,
         stages=[Stage(0, width, [described(i, block) for i, block in enumerate(model.blocks)])],
         sites={
+            "input": given(model.embed, *anatomy.given),
             "tokens.in": Site("tokens.in", "tokens.in", width, InputOf(model.blocks[0])),
             "norm.out": Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),
         },
@@ -185,12 +190,19 @@ def built(
     )
 
 
+def given(embed: nn.Module, width: int, axis: int) -> Site:
+    """The site of what a network is given."""
+    why = "no weight writes what the network is given"
+    return Site("input", "input", width, GivenTo(embed), unfoldable=why, axis=axis)
+
+
 def described(index: int, block: Any) -> Block:
     """The sites of a `TinyBlock`."""
     width = block.norm1.normalized_shape[0]
     qkv, proj = ModuleTarget(block.attn.qkv), ModuleTarget(block.attn.proj)
     fc1, fc2 = ModuleTarget(block.mlp.fc1), ModuleTarget(block.mlp.fc2)
     norm1, norm2 = (ModuleTarget(n, diagonal=True) for n in (block.norm1, block.norm2))
+    hidden = block.mlp.fc2.in_features
     table: dict[str, tuple[int, Any, Any, tuple[Any, ...]]] = {
         "block.in": (width, InputOf(block), None, ()),
         "attn.in": (width, InputOf(block.attn), norm1, (qkv,)),
@@ -198,12 +210,16 @@ def described(index: int, block: Any) -> Block:
         "attn.out": (width, OutputOf(block.attn), proj, ()),
         "mlp.res": (width, ResidualInto(block.norm2, block.drop_path2), None, ()),
         "mlp.in": (width, InputOf(block.mlp), norm2, (fc1,)),
-        "fc1.out": (2 * width, OutputOf(block.mlp.fc1), fc1, ()),
+        "fc1.out": (hidden, OutputOf(block.mlp.fc1), fc1, ()),
+        "fc2.in": (hidden, InputOf(block.mlp.fc2), None, (fc2,)),
         "mlp.out": (width, OutputOf(block.mlp), fc2, ()),
         "block.out": (width, OutputOf(block), None, ()),
     }
+    parts = {"qkv.out": dict.fromkeys(FUSED, width)}
     sites = {
-        name: Site(name, f"blocks.{index}.{name}", size, port, writer, readers)
+        name: Site(
+            name, f"blocks.{index}.{name}", size, port, writer, readers, parts=parts.get(name, {})
+        )
         for name, (size, port, writer, readers) in table.items()
     }
     return Block(index, width, sites, block, heads=block.attn.heads, mlp_norm=block.norm2)

@@ -5,7 +5,7 @@ Shapes: B batch, G groups of four points, T tokens, D width.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,7 @@ class TinyPoints(TinyBackbone):
 class TinyPointsAnatomy(TinyAnatomy):
     """The anatomy of a `TinyPoints`."""
 
+    given: ClassVar[tuple[int, int]] = (3, -1)
     _centres: Tensor = torch.zeros(1, 1, 3)
 
     def prepared(self, inputs: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from onlay.anatomy import BuiltBackbone, ModuleTarget, OutputOf, Site, Stage
 from onlay.anatomy.examples import normal_like
 from onlay.anatomy.levels import recorded
 from onlay.features import Features, Grid
-from onlay.testing.tiny import TinyAnatomy, TinyBlock, as_map, described
+from onlay.testing.tiny import TinyAnatomy, TinyBlock, as_map, described, given
 
 
 class _Merge(nn.Module):
@@ -97,7 +97,10 @@ def tiny_pyramid(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
         stages=[
             Stage(i, part[0].width, part) for i, part in enumerate((blocks[:cut], blocks[cut:]))
         ],
-        sites={"norm.out": Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm)},
+        sites={
+            "input": given(model.embed, 3, -3),
+            "norm.out": Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),
+        },
         provides=frozenset({"sequence", "grid", "hierarchical"}),
     )
     spec = {"img_size": [16, 16], "mean": [0.5] * 3, "std": [0.5] * 3}

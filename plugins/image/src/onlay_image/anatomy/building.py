@@ -7,7 +7,15 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from onlay.anatomy import BLOCK_SITES, Block, FoldTarget, ModuleTarget, Site
+from onlay.anatomy import (
+    BLOCK_SITES,
+    Block,
+    FoldTarget,
+    GivenTo,
+    InputOf,
+    ModuleTarget,
+    Site,
+)
 from onlay.anatomy.targets import wide
 from onlay.errors import AnatomyError, CannotFold
 from onlay_image.timm_types import TimmModule
@@ -55,6 +63,19 @@ def fc1_targets(mlp: TimmModule) -> list[FoldTarget]:
             " supported are those with `fc1` and `fc2`, and SwiGLU"
         )
     return [ModuleTarget(getattr(mlp, name)) for name in names]
+
+
+def fc2_in(mlp: TimmModule, at: str) -> Site:
+    """What the second layer of an MLP reads: behind activation, gate and inner norm."""
+    inner = norm_target(getattr(mlp, "norm", None))
+    width, readers = mlp.fc2.in_features, [ModuleTarget(mlp.fc2)]
+    return Site("fc2.in", at + "fc2.in", width, InputOf(mlp.fc2), inner, readers)
+
+
+def pixels(model: TimmModule) -> Site:
+    """The images (B, C, H, W) that the patch embedding is given."""
+    port, why = GivenTo(model.patch_embed), "no weight writes the images that a network is given"
+    return Site("input", "input", model.in_chans, port, unfoldable=why, axis=-3)
 
 
 def assemble(module: TimmModule, index: int, width: int, sites: Iterable[Site]) -> Block:

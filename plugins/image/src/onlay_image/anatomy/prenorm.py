@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onlay.anatomy import Block, InputOf, ModuleTarget, OutputOf, ResidualInto, Site
-from onlay_image.anatomy.building import assemble, fc1_targets, norm_target
+from onlay_image.anatomy.building import assemble, fc1_targets, fc2_in, norm_target
 from onlay_image.anatomy.qkv import dissect_qkv
 from onlay_image.timm_types import TimmModule
 
@@ -34,7 +34,7 @@ def _attention(module: TimmModule, at: str, width: int, keys_cancel: bool) -> It
         readers.append(ModuleTarget(attn.gate))
     norm = norm_target(module.norm1)
     yield Site("attn.in", at + "attn.in", width, InputOf(attn), writer=norm, readers=readers)
-    yield Site("qkv.out", at + "qkv.out", qkv.width, qkv.port, writer=qkv.target)
+    yield Site("qkv.out", at + "qkv.out", qkv.width, qkv.port, writer=qkv.target, parts=qkv.parts)
     projection = ModuleTarget(attn.proj)
     yield Site("attn.out", at + "attn.out", width, OutputOf(attn), writer=projection)
 
@@ -46,4 +46,5 @@ def _mlp(module: TimmModule, at: str, width: int) -> Iterator[Site]:
     if hasattr(mlp, "fc1"):
         hidden = mlp.fc1.out_features
         yield Site("fc1.out", at + "fc1.out", hidden, OutputOf(mlp.fc1), writer=fc1[0])
+    yield fc2_in(mlp, at)
     yield Site("mlp.out", at + "mlp.out", width, OutputOf(mlp), writer=ModuleTarget(mlp.fc2))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from onlay.anatomy import FoldTarget, ModuleTarget, OutputOf, Override, Undo
+from onlay.anatomy.parts import FUSED
 from onlay.anatomy.ports import Pipe, Port
 from onlay.anatomy.targets import CalledTarget, wide
 from onlay.errors import AnatomyError, CannotFold
@@ -29,7 +30,11 @@ class Qkv:
 
     port: Port
     target: FoldTarget
-    width: int
+    parts: dict[str, int]
+
+    @property
+    def width(self) -> int:
+        return sum(self.parts.values())
 
 
 def dissect_qkv(attn: TimmModule, *, keys_cancel: bool) -> Qkv:
@@ -37,17 +42,18 @@ def dissect_qkv(attn: TimmModule, *, keys_cancel: bool) -> Qkv:
     cosine).
     """
     if attn.qkv is None:
-        parts = [attn.q_proj, attn.k_proj, attn.v_proj]
-        return Qkv(SplitQkv(attn), SplitTarget(attn), sum(part.out_features for part in parts))
-    width = attn.qkv.out_features
+        apart = (attn.q_proj, attn.k_proj, attn.v_proj)
+        widths = dict(zip(FUSED, (part.out_features for part in apart), strict=True))
+        return Qkv(SplitQkv(attn), SplitTarget(attn), widths)
+    thirds = dict.fromkeys(FUSED, attn.qkv.out_features // 3)
     if getattr(attn, "q_bias", None) is None:
-        return Qkv(OutputOf(attn.qkv), ModuleTarget(attn.qkv), width)
+        return Qkv(OutputOf(attn.qkv), ModuleTarget(attn.qkv), thirds)
     if not hasattr(attn, "qkv_bias_separate"):
         name = type(attn).__name__
         raise AnatomyError(
             f"this version of timm cannot be made to call `qkv` of `{name}`; update timm"
         )
-    return Qkv(FunctionalQkv(attn), SeparateBiasTarget(attn, keys_cancel=keys_cancel), width)
+    return Qkv(FunctionalQkv(attn), SeparateBiasTarget(attn, keys_cancel=keys_cancel), thirds)
 
 
 class FunctionalQkv:

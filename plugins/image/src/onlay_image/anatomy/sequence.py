@@ -20,7 +20,7 @@ from onlay.anatomy.examples import normal_like
 from onlay.anatomy.levels import recorded
 from onlay.errors import AnatomyError
 from onlay.features import Features, Grid
-from onlay_image.anatomy.building import embed_target, norm_target
+from onlay_image.anatomy.building import embed_target, norm_target, pixels
 from onlay_image.anatomy.inputs import refuse_other_images
 from onlay_image.anatomy.prenorm import prenorm_block
 from onlay_image.anatomy.room import BiasRoom, MaskRoom, RopeRoom
@@ -94,6 +94,7 @@ def _whole(model: TimmModule, width: int) -> list[Site]:
     entry = getattr(model, "norm_pre", model.pos_drop)
     embed, norm = model.patch_embed, model.norm
     return [
+        pixels(model),
         Site("embed.out", "embed.out", width, OutputOf(embed), writer=embed_target(embed)),
         Site("tokens.in", "tokens.in", width, OutputOf(entry), writer=norm_target(entry)),
         Site("norm.out", "norm.out", width, OutputOf(norm), writer=norm_target(norm)),

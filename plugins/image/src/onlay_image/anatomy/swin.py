@@ -19,7 +19,7 @@ from onlay.anatomy.examples import normal_like
 from onlay.anatomy.levels import recorded
 from onlay.errors import AnatomyError
 from onlay.features import Features, Grid
-from onlay_image.anatomy.building import embed_target, norm_target
+from onlay_image.anatomy.building import embed_target, norm_target, pixels
 from onlay_image.anatomy.inputs import refuse_other_images
 from onlay_image.anatomy.swin_blocks import swin_block, swin_v2_block
 from onlay_image.timm_types import TimmModule
@@ -66,6 +66,7 @@ def _whole(model: TimmModule, stages: Sequence[Stage]) -> list[Site]:
     first, last = stages[0].width, stages[-1].width
     embed, norm = model.patch_embed, model.norm
     return [
+        pixels(model),
         Site("embed.out", "embed.out", first, OutputOf(embed), writer=embed_target(embed)),
         Site("norm.out", "norm.out", last, OutputOf(norm), writer=norm_target(norm)),
     ]

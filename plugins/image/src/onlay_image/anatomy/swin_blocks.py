@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from onlay.anatomy import Block, FoldTarget, InputOf, ModuleTarget, OutputOf, ResidualInto, Site
 from onlay.anatomy.ports import Port
-from onlay_image.anatomy.building import assemble, fc1_targets, norm_target
+from onlay_image.anatomy.building import assemble, fc1_targets, fc2_in, norm_target
 from onlay_image.anatomy.qkv import dissect_qkv
 from onlay_image.anatomy.windows import AttentionInput, OnMap
 from onlay_image.timm_types import TimmModule
@@ -61,7 +61,14 @@ def _attention(
     yield Site("attn.in", at + "attn.in", width, ins, norm, [qkv.target], unfoldable=padding)
     port, writer = OnMap(module, qkv.port), None if padding else qkv.target
     yield Site(
-        "qkv.out", at + "qkv.out", qkv.width, port, writer, unfoldable=padding, map=qkv.target
+        "qkv.out",
+        at + "qkv.out",
+        qkv.width,
+        port,
+        writer,
+        unfoldable=padding,
+        map=qkv.target,
+        parts=qkv.parts,
     )
     yield Site("attn.out", at + "attn.out", width, outs, writer=ModuleTarget(module.attn.proj))
 
@@ -71,6 +78,7 @@ def _rest(module: TimmModule, at: str, width: int) -> Iterator[Site]:
     fc1 = fc1_targets(mlp)
     yield Site("block.in", at + "block.in", width, InputOf(module))
     yield Site("fc1.out", at + "fc1.out", mlp.fc1.out_features, OutputOf(mlp.fc1), writer=fc1[0])
+    yield fc2_in(mlp, at)
     yield Site("mlp.out", at + "mlp.out", width, OutputOf(mlp), writer=ModuleTarget(mlp.fc2))
     yield Site("block.out", at + "block.out", width, OutputOf(module))
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from onlay.anatomy import Anatomy, InputOf, ModuleTarget, OutputOf, Site, Stage, Undo
+from onlay.anatomy import Anatomy, GivenTo, InputOf, ModuleTarget, OutputOf, Site, Stage, Undo
 from onlay.anatomy.examples import normal_like
 from onlay.anatomy.inputs import refuse_other_inputs
 from onlay.anatomy.levels import recorded
@@ -26,6 +26,7 @@ _MAXIMUM = (
     "the maximum over each group lies before this tensor, and only scales that are not negative"
     " pass it"
 )
+_GIVEN = "no weight writes the points that the network is given"
 
 
 def dissect(model: PointMae, *, npoints: int, freeze_bn: bool = True) -> PointAnatomy:
@@ -56,6 +57,7 @@ def dissect(model: PointMae, *, npoints: int, freeze_bn: bool = True) -> PointAn
 def _whole(model: PointMae, width: int) -> list[Site]:
     norm = ModuleTarget(model.norm, diagonal=True)
     return [
+        Site("input", "input", 3, GivenTo(model.group), unfoldable=_GIVEN),
         _embed_out(model, width),
         Site("tokens.in", "tokens.in", width, InputOf(model.blocks)),
         Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),

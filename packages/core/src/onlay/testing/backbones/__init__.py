@@ -9,6 +9,7 @@ from onlay.testing.backbones import (
     encoding,
     inserting,
     layouts,
+    parts,
     sites,
     streams,
 )
@@ -32,6 +33,9 @@ BACKBONE_CHECKS: tuple[Check, ...] = (
     Check(sites.check_ports_leave_nothing_behind),
     Check(streams.check_branches_and_streams_are_told_apart),
     Check(streams.check_folds_where_it_says),
+    Check(parts.check_parts_are_slices, parts.no_parts),
+    Check(parts.check_parts_fold_alone, parts.no_parts),
+    Check(parts.check_input_is_what_the_network_is_given, parts.no_input),
     Check(layouts.check_layout_is_where_tokens_lie),
     Check(layouts.check_layout_of_wide_inputs, layouts.not_wide),
     Check(layouts.check_layout_follows_the_module),

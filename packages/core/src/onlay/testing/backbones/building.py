@@ -7,7 +7,7 @@ import json
 import torch
 from torch import nn
 
-from onlay.anatomy import BuiltBackbone, Placement
+from onlay.anatomy import BuiltBackbone, Placement, Site
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.liveness import check_frozen, prove_alive
 from onlay.bundle.fingerprint import fingerprint
@@ -42,7 +42,7 @@ def check_builds_the_same_weights_again(case: BackboneCase) -> None:
 
 
 def _sites(built: BuiltBackbone) -> list[tuple[str, int]]:
-    return [(site.path, site.width) for site in built.anatomy.all_sites()]
+    return [(site.path, site.width) for site in built.anatomy.all_places()]
 
 
 def check_facts_are_plain(case: BackboneCase) -> None:
@@ -83,8 +83,8 @@ def check_adopts_what_it_built(case: BackboneCase) -> None:
 
 
 def check_lends_itself_to_an_adapter(case: BackboneCase) -> None:
-    """An adapter at every site is met, trains alone, and leaves module tree, tensors and features
-    bit for bit as they were."""
+    """An adapter at every site and every part of one is met, trains alone, and leaves module tree,
+    tensors and features bit for bit as they were."""
     built = case.copied()
     built.module.requires_grad_(True)
     inputs = case.inputs()
@@ -94,8 +94,8 @@ def check_lends_itself_to_an_adapter(case: BackboneCase) -> None:
         bits(built.module),
     )
     place = Placement(built.anatomy)
-    for site in built.anatomy.all_sites():
-        place.rewrite(site, _Scale(site.width))
+    for site in built.anatomy.all_places():
+        place.rewrite(site, _Scale(site))
     attachments = Attachments.of(built.module)
     attachments.add("everywhere", place.adapter)
     check_frozen(built.module, place.adapter)
@@ -113,9 +113,9 @@ def check_lends_itself_to_an_adapter(case: BackboneCase) -> None:
 
 
 class _Scale(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, site: Site) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(width))
+        self.scale = nn.Parameter(site.spread(torch.ones(site.width)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * self.scale
@@ -143,7 +143,7 @@ def _gradients(built: BuiltBackbone, case: BackboneCase) -> dict[str, torch.Tens
     """Features, and the gradients of a scale at the entry of every block."""
     place = Placement(built.anatomy)
     for block in built.anatomy.blocks:
-        place.rewrite(block.site("block.in"), _Scale(block.width))
+        place.rewrite(block.site("block.in"), _Scale(block.site("block.in")))
     attachments = Attachments.of(built.module)
     attachments.add("recomputed", place.adapter)
     features = outputs_of(built.anatomy.encode(case.inputs()))

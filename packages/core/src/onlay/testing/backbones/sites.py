@@ -41,15 +41,15 @@ def check_sites_are_met_in_order(case: BackboneCase) -> None:
     """In one forward pass every site is met once, those of a block between its entry and its exit,
     in the order in which data meets them."""
     met = trace(case.anatomy, case.inputs()).events
-    if met[:2] == ["> 0", "tokens.in"] or met[1:3] == ["> 0", "tokens.in"]:
+    here = met.index("> 0") if "> 0" in met else 0
+    if met[here : here + 2] == ["> 0", "tokens.in"]:
         # both may be one place: the input of the first block's module
-        here = met.index("> 0")
         met[here : here + 2] = ["tokens.in", "> 0"]
-    expected = [name for name in MODEL_SITES[:2] if name in case.anatomy.sites]
+    expected = [name for name in MODEL_SITES[:-1] if name in case.anatomy.sites]
     for block in case.anatomy.blocks:
         own = [block.sites[name].path for name in BLOCK_SITES if name in block.sites]
         expected += [f"> {block.index}", *own, f"< {block.index}"]
-    expected += [name for name in MODEL_SITES[2:] if name in case.anatomy.sites]
+    expected += [name for name in MODEL_SITES[-1:] if name in case.anatomy.sites]
     for got, wanted in zip_longest(met, expected):
         require(got == wanted, f"{_said(got)} where {_said(wanted)} should be")
 
@@ -62,15 +62,15 @@ def _said(event: str | None) -> str:
 
 
 def check_widths_are_those_of_the_tensors(case: BackboneCase) -> None:
-    """A site's `width` is the last axis of what passes there, whose first axis is the batch; the
-    residual stream is as wide as its block and its stage."""
+    """A site's `width` is the last axis, or its `axis`, of what passes there, whose first axis is
+    the batch; the residual stream is as wide as its block and its stage."""
     inputs = case.inputs()
     for path, tensor in trace(case.anatomy, inputs).tensors.items():
         require(len(tensor) == len(inputs), f"`{path}`: {tuple(tensor.shape)} has no batch first")
     tensors = trace(case.anatomy, inputs).tensors
     for site in case.anatomy.all_sites():
         if site.path in tensors:
-            found = tensors[site.path].shape[-1]
+            found = tensors[site.path].shape[site.axis]
             require(found == site.width, f"`{site.path}` says {site.width} and is {found} wide")
     for stage in case.anatomy.stages:
         for block in stage.blocks:
@@ -113,8 +113,8 @@ def check_every_site_acts_on_the_features(case: BackboneCase) -> None:
     shifts: dict[str, Tensor] = {}
 
     def shifted(site: Site, x: Tensor) -> Tensor:
-        shifts[site.path] = x.new_zeros(x.shape[-1], requires_grad=True)
-        return x + shifts[site.path]
+        shifts[site.path] = x.new_zeros(site.width, requires_grad=True)
+        return x + site.spread(shifts[site.path])
 
     with piped(case.anatomy.all_sites(), shifted), torch.enable_grad():
         outputs = outputs_of(case.anatomy.encode(case.inputs()))

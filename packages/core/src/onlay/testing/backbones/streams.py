@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from onlay.anatomy import Affine, Block, Placement, Site
+from onlay.anatomy import Affine, Block, BuiltBackbone, Placement, Site
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.folding import fold
 from onlay.testing.backbones.case import BackboneCase
@@ -15,15 +15,18 @@ from onlay.testing.states import apart
 
 FOLDED = 1e-4
 
-ALONE = {"attn.in": "attn.out", "qkv.out": "attn.out", "mlp.in": "mlp.out", "fc1.out": "mlp.out"}
+ALONE = {
+    **dict.fromkeys(("attn.in", "qkv.out"), "attn.out"),
+    **dict.fromkeys(("mlp.in", "fc1.out", "fc2.in"), "mlp.out"),
+}
 """Sites of a branch, and where the branch joins the residual stream."""
 STREAM = {"block.in": ("attn.out", "mlp.out"), "mlp.res": ("mlp.out",)}
 """Sites of the residual stream, and the branches behind them."""
 
 
 def check_branches_and_streams_are_told_apart(case: BackboneCase) -> None:
-    """What changes at `attn.in`, `qkv.out`, `mlp.in` or `fc1.out` goes through attention or the MLP
-    alone; what changes at `block.in` or `mlp.res` also goes past them."""
+    """What changes at `attn.in`, `qkv.out`, `mlp.in`, `fc1.out` or `fc2.in` goes through attention
+    or the MLP alone; what changes at `block.in` or `mlp.res` also goes past them."""
     inputs = case.inputs()
     tensors = trace(case.anatomy, inputs).tensors
     for block in case.ends:
@@ -68,19 +71,24 @@ def check_folds_where_it_says(case: BackboneCase) -> None:
     they are folded into these, or folding is refused with a reason."""
     whole = list(case.anatomy.sites.values())
     sites = whole + [site for block in case.ends for site in block.sites.values()]
-    paths = [site.path for site in sites if site.writer is not None or site.readers]
-    if _moved(case, paths) > FOLDED:
+    paths = [site.path for site in sites if folds(site)]
+    if moved(case, paths) > FOLDED:
         for path in paths:
-            worst = _moved(case, [path])
+            worst = moved(case, [path])
             require(worst <= FOLDED, f"folding at `{path}` moves features by {worst:.2g}")
         require(False, "folding at all sites at once moves features")
 
 
-def _moved(case: BackboneCase, paths: list[str]) -> float:
-    """How far features move when what is placed at these sites is folded."""
-    built = case.copied()
+def folds(site: Site) -> bool:
+    """Whether it says that something can be folded there."""
+    return site.writer is not None or bool(site.readers)
+
+
+def moved(case: BackboneCase, paths: list[str], built: BuiltBackbone | None = None) -> float:
+    """How far features move when what is placed at these sites is folded, in a copy or `built`."""
+    built = built or case.copied()
     place = Placement(built.anatomy)
-    for site in list(built.anatomy.all_sites()):
+    for site in list(built.anatomy.all_places()):
         if site.path in paths:
             place.rewrite(site, _ScaleShift(site.width))
     inputs = case.inputs()
