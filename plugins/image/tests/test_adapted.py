@@ -23,7 +23,8 @@ from onlay_image.backbones.build import adopt
 Make = Callable[..., nn.Module]
 
 METHODS = '''
-"""A low-rank branch into q, k, v, and prompts after every block: what LoRA and deep prompts do."""
+"""A low-rank branch into q, k, v, and prompts after every block: what LoRA and deep prompts do;
+and at parts of sites what LoRA and IA3 do."""
 
 from typing import Literal
 
@@ -39,6 +40,10 @@ from onlay.descriptors import Method
 class LowRankConfig(Config):
     name: Literal["low_rank"] = "low_rank"
     last_blocks: int = 99
+
+
+class PartsConfig(Config):
+    name: Literal["in_parts"] = "in_parts"
 
 
 class PromptsConfig(Config):
@@ -58,6 +63,15 @@ class LowRank(nn.Module):
         return Affine(self.up @ self.down)
 
 
+class Scale(nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = nn.Parameter(scale + torch.rand_like(scale))
+
+    def forward(self, x):
+        return x * self.scale
+
+
 class Prompts(nn.Module):
     def __init__(self, width):
         super().__init__()
@@ -73,6 +87,16 @@ def low_rank(place, config):
         place.branch(source, target, LowRank(source.width, target.width))
 
 
+def in_parts(place, config):
+    for block in place.blocks:
+        for part in (block.site("qkv.out.q"), block.site("qkv.out.v")):
+            place.branch(block.site("attn.in"), part, LowRank(block.width, part.width))
+        for site in (block.site("qkv.out.k"), block.site("fc2.in")):
+            place.rewrite(site, Scale(torch.ones(site.width)))
+    pixels = place.site("input")
+    place.rewrite(pixels, Scale(pixels.spread(torch.ones(pixels.width))))
+
+
 def prompts(place, config):
     for block in place.blocks[:-1]:
         place.insert(block, Prompts(block.width), count=2)
@@ -82,6 +106,7 @@ def prompts(place, config):
 def register_methods():
     here = "METHODS"
     yield Method(name="low_rank", config=LowRankConfig, attach=f"{here}:low_rank", summary="")
+    yield Method(name="in_parts", config=PartsConfig, attach=f"{here}:in_parts", summary="")
     yield Method(name="prompts", config=PromptsConfig, attach=f"{here}:prompts", summary="",
                  needs=frozenset({"insertion"}))
 '''
@@ -178,7 +203,7 @@ def hooked_as_others_do(built: BuiltBackbone) -> BuiltBackbone:
     "name", ["vit", "beit", "eva02_functional", "eva02_split", "swin", "swinv2"]
 )
 def test_checkpointing_gives_the_same_gradients(name: str, make: Make, host: PluginHost) -> None:
-    adapter = adapted(make(name), "low_rank", host)
+    adapter = adapted(make(name), "in_parts", host)
     images = torch.randn(2, 3, *adapter.backbone.patch_embed.img_size)
     expected = gradients(adapter, images)
     adapter.set_grad_checkpointing(True)
@@ -215,7 +240,7 @@ def gradients(adapter: AdaptedModel, images: Tensor) -> list[Tensor]:
 )
 def test_compiled(name: str, kwargs: dict[str, Any], make: Make, host: PluginHost) -> None:
     """One graph, without a break; `eager` because code generation is not what is tested."""
-    adapter = adapted(make(name, **kwargs), "low_rank", host)
+    adapter = adapted(make(name, **kwargs), "in_parts", host)
     images = torch.randn(2, 3, *adapter.backbone.patch_embed.img_size)
     torch._dynamo.reset()
     compiled = torch.compile(adapter, backend="eager", fullgraph=True)
@@ -227,7 +252,7 @@ def test_compiled(name: str, kwargs: dict[str, Any], make: Make, host: PluginHos
     [("vit", {"depth": 1}), ("beit", {"depth": 1}), ("swin", {"depths": (2,), "num_heads": (2,)})],
 )
 def test_exported_by_torch(name: str, kwargs: dict[str, Any], make: Make, host: PluginHost) -> None:
-    adapter = adapted(make(name, **kwargs), "low_rank", host)
+    adapter = adapted(make(name, **kwargs), "in_parts", host)
     images = torch.randn(2, 3, *adapter.backbone.patch_embed.img_size)
     program = torch.export.export(adapter, (images,))
     torch.testing.assert_close(program.module()(images), adapter(images), atol=1e-5, rtol=1e-5)

@@ -199,7 +199,7 @@ def test_a_start_that_changes_frozen_weights_is_refused(
         ({"options": {"r": 0}}, ConfigError, "peft cannot make `lora` here: `r` should be a pos"),
         ({"tuner": "oft", "options": {"r": 3}}, ConfigError, "peft .* `oft`"),
         ({"sites": ["blocks.2.qkv.out"]}, AnatomyError, "the backbone has 2 blocks"),
-        ({"sites": ["embed.out"]}, AnatomyError, r"no site `embed\.out` \(have: `tokens\.in`"),
+        ({"sites": ["embed.out"]}, AnatomyError, r"no site `embed\.out` \(have: `input`, "),
     ],
 )
 def test_what_does_not_suit_the_backbone_is_told(

@@ -10,6 +10,7 @@ from typing import Any
 from onlay.anatomy import (
     Anatomy,
     Block,
+    GivenTo,
     InputOf,
     ModuleTarget,
     OutputOf,
@@ -42,11 +43,16 @@ def dissect(model: network.SmallVit) -> "SmallVitAnatomy":
 
 
 def _sites_of_the_whole(model: network.SmallVit, width: int) -> list[Site]:
-    """`writer` is the one frozen map that puts out the tensor: what merging changes."""
+    """`writer` is the one frozen map that puts out the tensor: what merging changes.
+
+    The pixels at `input` have none; their channels are the third axis from behind.
+    """
     norm = ModuleTarget(model.norm, diagonal=True)
     proj = ModuleTarget(model.patches.proj)
     embed, tokens = OutputOf(model.patches), OutputOf(model.tokens)
+    given = GivenTo(model.patches)
     return [
+        Site("input", "input", 3, given, axis=-3, unfoldable="no weight writes pixels"),
         Site("embed.out", "embed.out", width, embed, writer=proj),
         Site("tokens.in", "tokens.in", width, tokens),
         Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),
@@ -59,6 +65,7 @@ def _block(index: int, block: Any, width: int) -> Block:
     A site that a network does not have is left out; methods that need it then say so. Where
     one tensor is written by one linear map or norm (`writer`), or read by one alone
     (`readers`), adapters merge into that map; be strict here, or merging will not be exact.
+    `parts` are slices with a fold of their own, in the order in which they lie.
     """
     attn, mlp = block.attn, block.mlp
     qkv, proj = ModuleTarget(attn.qkv), ModuleTarget(attn.proj)
@@ -66,7 +73,8 @@ def _block(index: int, block: Any, width: int) -> Block:
     norm1 = ModuleTarget(block.norm1, diagonal=True)
     norm2 = ModuleTarget(block.norm2, diagonal=True)
     residual = ResidualInto(block.norm2, block.end)
-    prefix = f"blocks.{index}."
+    prefix, hidden = f"blocks.{index}.", mlp.fc1.out_features
+    parts = dict.fromkeys(("q", "k", "v"), width)
 
     def site(name: str, size: int, port: Any, **folds: Any) -> Site:
         return Site(name, prefix + name, size, port, **folds)
@@ -74,11 +82,12 @@ def _block(index: int, block: Any, width: int) -> Block:
     sites = [
         site("block.in", width, InputOf(block)),
         site("attn.in", width, InputOf(attn), writer=norm1, readers=(qkv,)),
-        site("qkv.out", 3 * width, OutputOf(attn.qkv), writer=qkv),
+        site("qkv.out", 3 * width, OutputOf(attn.qkv), writer=qkv, parts=parts),
         site("attn.out", width, OutputOf(attn), writer=proj),
         site("mlp.res", width, residual),
         site("mlp.in", width, InputOf(mlp), writer=norm2, readers=(fc1,)),
-        site("fc1.out", mlp.fc1.out_features, OutputOf(mlp.fc1), writer=fc1),
+        site("fc1.out", hidden, OutputOf(mlp.fc1), writer=fc1),
+        site("fc2.in", hidden, InputOf(mlp.fc2), readers=(fc2,)),
         site("mlp.out", width, OutputOf(mlp), writer=fc2),
         site("block.out", width, OutputOf(block)),
     ]

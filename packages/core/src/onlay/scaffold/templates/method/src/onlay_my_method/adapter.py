@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from .config import MyMethodConfig
 
-# Where: any two sites of a block. Along one linear map, as here, a linear branch merges.
+# Where: any two sites of a block, or parts of one, such as "qkv.out.q" of "qkv.out". Along one
+# linear map, as here, a linear branch merges.
 SOURCE, TARGET = "attn.in", "qkv.out"
 
 
