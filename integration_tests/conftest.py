@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -15,8 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = {"onlay_example_lora": "example_plugin", "onlay_example_sequence": "sequence_plugin"}
-collect_ignore = [folder for package, folder in EXAMPLES.items() if not find_spec(package)]
+SOURCES = Path(__file__).parent.glob("*_plugin/src/onlay_*")
+collect_ignore = [src.parts[-3] for src in SOURCES if not find_spec(src.name)]
+ELSEWHERE = Path(__file__).with_name("predict_elsewhere.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,6 +61,27 @@ def tiny_run() -> tuple[str, ...]:
     parts = ("backbone=tiny", "method=noisy", "data=stripes")
     short = ("train.epochs=2", "train.batch_size=4", "train.trackers=[]", "train.log_every=3")
     return ("--plugin", str(plugin), "train", *parts, *short)
+
+
+@pytest.fixture(scope="session")
+def elsewhere():
+    """Predict with a bundle, on the `inputs.pt` beside it, in a process that has never seen the
+    model that wrote it."""
+    import torch
+
+    command = [sys.executable, "-u", str(ELSEWHERE)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def predict(folder: Path, backbone: dict | None = None) -> torch.Tensor:
+            print(json.dumps([str(folder), backbone]), file=process.stdin, flush=True)
+            answer = process.stdout.readline()
+            assert answer, "the other process died; its traceback is above"
+            return torch.tensor(json.loads(answer))
+
+        yield predict
+        process.stdin.close()
 
 
 @dataclass

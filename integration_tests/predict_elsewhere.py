@@ -1,4 +1,4 @@
-"""The other process of test_pairs: reads `[bundle, backbone]` lines, writes the logits of each.
+"""The other process of tests: reads `[bundle, backbone]` lines, writes the logits of each.
 
 The inputs lie beside the bundle; `backbone` is null (the bundle says which) or what `made` takes.
 """

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from runpy import run_path
 from typing import Any
@@ -70,24 +68,6 @@ def recipe(architecture: str, sizes: dict[str, Any]) -> dict[str, Any]:
 
 def bits(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-@pytest.fixture(scope="session")
-def elsewhere():
-    """Predict with a bundle in a process that has never seen the model that wrote it."""
-    command = [sys.executable, "-u", str(ELSEWHERE)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-
-        def predict(folder: Path, backbone: dict | None) -> Tensor:
-            print(json.dumps([str(folder), backbone]), file=process.stdin, flush=True)
-            answer = process.stdout.readline()
-            assert answer, "the other process died; its traceback is above"
-            return torch.tensor(json.loads(answer))
-
-        yield predict
-        process.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Deep visual prompts for Onlay."""

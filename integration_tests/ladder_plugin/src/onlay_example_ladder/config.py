@@ -1,0 +1,17 @@
+"""Settings of the ladder; imports no torch."""
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from onlay.config.base import Config
+
+
+class LadderConfig(Config):
+    """A narrow transformer beside the backbone."""
+
+    name: Literal["ladder"] = "ladder"
+    """This method."""
+
+    reduction: PositiveInt = 8
+    """How many times narrower than the backbone it is; divides the width."""
