@@ -158,20 +158,21 @@ def test_contrast_by_hand(script: Callable[[str], ModuleType]) -> None:
 
 
 def test_two_steps_write_a_file_that_loads_and_the_third_resumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: Callable[[str], ModuleType]
+    tmp_path: Path, script: Callable[[str], ModuleType]
 ) -> None:
     pretrain, pool = script("pretrain"), script("pool")
-    monkeypatch.setattr(pool, "SHARD", 4)
     options = ["--out", str(tmp_path), "--scenes", "4", "--batch", "2", "--max-steps"]
-    scenes = pool.load([pool._render_shard((tmp_path / "seed0-00000.npy", 0, 0))])
+    script("shards").make_shard((tmp_path / "a.npy", pool.scenes, 0, 0, 4))
+    scenes = np.load(tmp_path / "a.npy")
     assert scenes.shape == (4, 2, 72, 72, 3)
-    run = pretrain.Run(pretrain.parse([*options, "2"]), torch.device("cpu"))
+    assert np.array_equal(scenes[3, 1], script("procedural").render(0, 3, 1))
+    run = pretrain.run(pretrain.parse([*options, "2"]), torch.device("cpu"))
     start = run.model.encoder.blocks[5].mlp.fc2.weight.clone()
     run.train(scenes)
     assert not torch.equal(start, run.model.encoder.blocks[5].mlp.fc2.weight)
     state = load_file(tmp_path / bundled.FILE)
     VisionTransformer(**bundled.ARCHITECTURE).load_state_dict(state, strict=True)
-    resumed = pretrain.Run(pretrain.parse([*options, "3"]), torch.device("cpu"))
+    resumed = pretrain.run(pretrain.parse([*options, "3"]), torch.device("cpu"))
     assert resumed.step == 2
     assert torch.equal(resumed.model.encoder.cls_token, run.model.encoder.cls_token)
     resumed.train(scenes)

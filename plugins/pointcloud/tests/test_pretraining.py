@@ -145,22 +145,22 @@ def test_the_last_fifth_of_each_class_is_held_out(script: Script) -> None:
 
 
 def test_two_steps_write_a_file_that_loads_and_the_third_resumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: Script
+    tmp_path: Path, script: Script
 ) -> None:
     pretrain, pool = script("pretrain"), script("pool")
-    monkeypatch.setattr(pool, "SHARD", 3)
-    shapes = pool.load([pool.make_shard((tmp_path / "seed0-00000.npy", 0, 0))])
+    script("shards").make_shard((tmp_path / "a.npy", pool.shapes, 0, 0, 3))
+    shapes = np.load(tmp_path / "a.npy")
     assert shapes.shape == (3, 2048, 3)
     options = ["--out", str(tmp_path), "--batch", "2", "--max-steps"]
-    run = pretrain.Run(pretrain.parse([*options, "2"]), torch.device("cpu"))
+    run = pretrain.run(pretrain.parse([*options, "2"]), torch.device("cpu"))
     start = run.model.encoder.blocks.blocks[5].mlp.fc2.weight.clone()
     run.train(shapes)
     assert not torch.equal(start, run.model.encoder.blocks.blocks[5].mlp.fc2.weight)
     state = load_file(tmp_path / bundled.FILE)
     PointMae(**bundled.ARCHITECTURE).load_state_dict(state, strict=True)
-    resumed = pretrain.Run(pretrain.parse([*options, "3"]), torch.device("cpu"))
+    resumed = pretrain.run(pretrain.parse([*options, "3"]), torch.device("cpu"))
     assert resumed.step == 2
     assert torch.equal(resumed.model.encoder.cls_token, run.model.encoder.cls_token)
-    assert torch.equal(resumed.batch(shapes), run.batch(shapes))
+    assert torch.equal(resumed.batch(shapes, 2), run.batch(shapes, 2))
     resumed.train(shapes)
     assert resumed.step == 3
