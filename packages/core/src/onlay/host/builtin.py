@@ -66,6 +66,19 @@ def register_tasks() -> Iterable[Task]:
         ),
         example="onlay.tasks.examples:several_labels",
     )
+    yield Task(
+        name="regression",
+        config="onlay.tasks.config:RegressionConfig",
+        build="onlay.tasks.regression:build",
+        summary="one or several numbers for each input",
+        targets="numbers",
+        examples=(
+            {},
+            {"loss": "huber", "scaling": "minmax", "hidden": [8]},
+            {"loss": "l1", "scaling": "none"},
+        ),
+        example="onlay.tasks.examples:numbers",
+    )
 
 
 @hookimpl

@@ -113,3 +113,28 @@ _ONLY_FOR = {
     **dict.fromkeys(("alpha", "gamma"), "focal"),
     **dict.fromkeys(("gamma_neg", "gamma_pos", "clip"), "asymmetric"),
 }
+
+
+class RegressionConfig(PooledConfig):
+    """One or several numbers for each input: pooled features, hidden layers if any, one linear
+    layer."""
+
+    name: Literal["regression"] = "regression"
+    """This task."""
+    loss: Literal["l1", "l2", "huber"] = "l2"
+    """Of scaled numbers: the mean of absolute errors, of squared ones, or of `huber`, which is
+    squared up to `delta` and straight beyond."""
+    delta: PositiveFloat = 1.0
+    """Of `huber`, in scaled units."""
+    scaling: Literal["standard", "minmax", "none"] = "standard"
+    """What the layers learn: numbers of mean 0 and deviation 1 (`standard`), from 0 to 1
+    (`minmax`), or as they are; by the training part, and kept in the bundle. Answers, outputs and
+    metrics are in the numbers' own unit."""
+    unit: str | dict[str, str] = ""
+    """What stands behind the numbers, `cm`; of several ones by name, `{height: cm, weight: kg}`."""
+
+    @model_validator(mode="after")
+    def _of_the_loss(self) -> Self:
+        if self.loss != "huber" and self.delta != 1.0:
+            raise ValueError(f"`delta` belongs to `loss: huber`, and the loss is `{self.loss}`")
+        return self
