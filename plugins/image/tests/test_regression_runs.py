@@ -42,7 +42,7 @@ def test_numbers_are_learnt_and_told_in_their_unit(tmp_path: Path) -> None:
         "train.batch_size=9", "train.lr=3e-2", "train.trackers=[]", f"out={run}",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "; 1 numbers" in done.output
+    assert "; 1 number\n" in done.output
     report = tmp_path / "report"
     found = json.loads(command("eval", str(run), "--json", "--report", str(report)).stdout)
     assert found["r2"] > 0.9

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
 
-_NOUNS = {"labels": "labels", "numbers": "numbers"}
+_NOUNS = {"labels": ("label", "labels"), "numbers": ("number", "numbers")}
 """What the names of targets are called, where they are no classes."""
 
 
@@ -137,7 +137,7 @@ def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:
     """What is about to be trained, on what."""
     parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = ", ".join(f"{size(part):,} {name}" for name, part in parts.items() if part is not None)
-    noun = _NOUNS.get(splits.targets, "classes")
+    noun = _NOUNS.get(splits.targets, ("class", "classes"))[len(splits.labels) != 1]
     return "\n".join(
         [
             f"{config.method.name} on {model.built.label}: {model.trainable_report()}",

@@ -13,7 +13,12 @@ from onlay.bundle.markdown import cell, code
 from onlay.machine.guard import shown
 from onlay.measures import Measure, measure_named
 
-_PIPELINES = {"image": "image-classification"}
+_PIPELINES = dict.fromkeys(
+    (("image", "classification"), ("image", "multilabel")), "image-classification"
+)
+"""What a hub calls a modality and a task."""
+_NOUNS = {"multilabel": "labels", "regression": "numbers"}
+"""What the outputs are called, where they are no classes."""
 
 
 def model_card(manifest: Manifest, record: Mapping[str, Any], *, size: int) -> str:
@@ -23,8 +28,8 @@ def model_card(manifest: Manifest, record: Mapping[str, Any], *, size: int) -> s
 
 def _head(manifest: Manifest, record: Mapping[str, Any]) -> str:
     head: dict[str, Any] = {"library_name": "onlay", "tags": ["onlay", manifest.method["name"]]}
-    if manifest.modality in _PIPELINES:
-        head["pipeline_tag"] = _PIPELINES[manifest.modality]
+    if pipeline := _pipeline(manifest):
+        head["pipeline_tag"] = pipeline
     if _on_the_hub(manifest):
         head |= {
             "base_model": f"timm/{manifest.backbone.label}",
@@ -37,6 +42,10 @@ def _head(manifest: Manifest, record: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
+def _pipeline(manifest: Manifest) -> str | None:
+    return _PIPELINES.get((manifest.modality, manifest.task["name"]))
+
+
 def _on_the_hub(manifest: Manifest) -> bool:
     source = manifest.backbone.source
     return source.get("name") == "timm" and bool(source.get("pretrained"))
@@ -46,7 +55,7 @@ def _index(manifest: Manifest, record: Mapping[str, Any]) -> dict[str, Any]:
     metrics = [{"type": k, "name": k, "value": v} for k, v in manifest.metrics.items()]
     dataset = shown(str(record.get("dataset", "unnamed")))
     result = {
-        "task": {"type": _PIPELINES.get(manifest.modality, manifest.task["name"])},
+        "task": {"type": _pipeline(manifest) or manifest.task["name"]},
         "dataset": {"name": dataset, "type": dataset},
         "metrics": metrics,
     }
@@ -65,7 +74,8 @@ def _body(manifest: Manifest, record: Mapping[str, Any], size: int) -> Iterator[
     parts = ", ".join(f"{part} {n:,}" for part, n in manifest.parameters.items())
     yield f"- trained parameters: {parts}"
     more = ", ..." if len(manifest.labels) > 20 else ""
-    yield f"- classes ({len(manifest.labels)}): {', '.join(map(code, manifest.labels[:20]))}{more}"
+    noun = _NOUNS.get(manifest.task["name"], "classes")
+    yield f"- {noun} ({len(manifest.labels)}): {', '.join(map(code, manifest.labels[:20]))}{more}"
     yield f"- backbone weights: fingerprint `{backbone.fingerprint[:16]}`"
     for name in ("dataset", "split", "seed", "epochs", "command"):
         if record.get(name) is not None:

@@ -131,7 +131,8 @@ class RegressionConfig(PooledConfig):
     (`minmax`), or as they are; by the training part, and kept in the bundle. Answers, outputs and
     metrics are in the numbers' own unit."""
     unit: str | dict[str, str] = ""
-    """What stands behind the numbers, `cm`; of several ones by name, `{height: cm, weight: kg}`."""
+    """What stands behind the numbers, `cm`; of several ones by name, `{height: cm, weight: kg}`.
+    `%` is written as `percent`: 45 of them stay 45."""
 
     @model_validator(mode="after")
     def _of_the_loss(self) -> Self:

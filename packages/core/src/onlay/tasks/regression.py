@@ -15,7 +15,7 @@ from torch.nn import functional
 from onlay.data import targets_of
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
-from onlay.task import Measure
+from onlay.measures import Measure
 from onlay.tasks.numbers_answer import NumbersAnswer
 from onlay.tasks.pooled import PooledHead, pooled_size
 
@@ -179,9 +179,14 @@ def checked_numbers(output: Tensor, targets: Any) -> Tensor:
 
 
 def _units(config: RegressionConfig, labels: Sequence[str]) -> dict[str, str]:
+    """By label; `%` is spelt out, since a `Measure` of `%` is a share, and these are numbers."""
     if isinstance(config.unit, str):
-        return dict.fromkeys(labels, config.unit)
+        return dict.fromkeys(labels, _spelt(config.unit))
     if alien := sorted(set(config.unit) - set(labels)):
         have = ", ".join(f"`{label}`" for label in labels)
         raise ConfigError(f"`task.unit` names `{alien[0]}`, and the numbers are {have}")
-    return {label: config.unit.get(label, "") for label in labels}
+    return {label: _spelt(config.unit.get(label, "")) for label in labels}
+
+
+def _spelt(unit: str) -> str:
+    return "percent" if unit.strip() == "%" else unit.strip()
