@@ -51,3 +51,10 @@ def test_numbers_are_learnt_and_told_in_their_unit(tmp_path: Path) -> None:
     (answer,) = json.loads(command("predict", str(run), str(tmp_path / "24.png"), "--json").stdout)
     assert answer["numbers"]["weight"] == pytest.approx(1000 + 10 * (20 + 96), abs=250)
     assert answer["units"] == {"weight": "g"}
+    out = tmp_path / "out"
+    command("predict", str(run), str(tmp_path / "24.png"), "--out", str(out))
+    assert json.loads((out / "24.json").read_text())["numbers"] == answer["numbers"]
+    card = (run / "bundle" / "README.md").read_text()
+    assert "- numbers (1): `weight`" in card
+    assert " g` |" in card
+    assert "image-classification" not in card
