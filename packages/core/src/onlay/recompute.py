@@ -12,6 +12,6 @@ def recomputing() -> bool:
     must not keep the auxiliary loss of the repetition, which would hold the recomputed activations
     of the whole block until the next step, nor count anything a second time.
     """
-    if torch.compiler.is_compiling():  # a compiler traces a block once
+    if torch.compiler.is_dynamo_compiling():  # a compiler traces a block once
         return False
     return torch._C._current_graph_task_id() != -1  # what torch.utils.checkpoint asks, too

@@ -43,7 +43,7 @@ class Recomputed:
     def call(self, *args: Any, **kwargs: Any) -> Any:
         if not torch.is_grad_enabled():
             return self.former(*args, **kwargs)
-        if not torch.compiler.is_compiling():  # a compiler repeats what it has traced
+        if not torch.compiler.is_dynamo_compiling():  # a compiler repeats what it has traced
             kwargs |= {"context_fn": self.contexts}
         given = [tap.let_go() for tap in self.entering]
         output, *handed = checkpoint(self.inside, *given, *args, use_reentrant=False, **kwargs)

@@ -21,6 +21,7 @@ from onlay.batches import tensors_of
 from onlay.errors import AnatomyError, BundleError, CannotFold
 from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
+from onlay.model.compiled import InTurn, called_in_turn
 from onlay.model.losses import asked, auxiliary_losses, task_loss
 from onlay.model.report import TrainableReport, parts_of
 
@@ -60,6 +61,7 @@ class AdaptedModel(nn.Module):
         self.backbone = built.module
         self.head: Any = head
         self.attachments = Attachments.of(self.backbone)
+        vars(self)["__call__"] = called_in_turn(self)  # for `torch.compile`
         self.merge_change: float | None = None
         """Set on a merged model: the largest change of an output on random inputs."""
         self.merge_refusals: list[Refusal] = []
@@ -77,7 +79,7 @@ class AdaptedModel(nn.Module):
 
         Threads that call models of one backbone take turns.
         """
-        if torch.compiler.is_compiling():  # no lock can be traced
+        if torch.compiler.is_dynamo_compiling():  # no lock can be traced
             if self.attachments.active != self.name:
                 self.attachments.activate(self.name)
             return self._passed(inputs, targets, share)
@@ -92,6 +94,19 @@ class AdaptedModel(nn.Module):
                 inputs = views(inputs)
         features = self._features(inputs, getattr(self.head, "levels", ()))
         return auxiliary_losses(self.adapter, self._task_loss(features, targets) * share)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """As always, in place; calls take turns as ever."""
+        super().compile(*args, **kwargs)
+        self._compiled_call_impl = InTurn(self, self._compiled_call_impl)
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"__call__", "_compiled_call_impl"}  # what is compiled is no part of a copy
+        return {key: value for key, value in vars(self).items() if key not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({"_compiled_call_impl": None, **state})
+        vars(self)["__call__"] = called_in_turn(self)
 
     def _turn(self) -> AbstractContextManager[None]:
         return self.attachments.turn(self.name, self.adapter)
@@ -138,7 +153,7 @@ class AdaptedModel(nn.Module):
         In the mode in which the model is, and with gradients: call `eval()` and
         `torch.inference_mode()` where neither dropout nor gradients are wanted.
         """
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_dynamo_compiling():
             return self._features(inputs, levels)
         with self._turn():
             return self._features(inputs, levels)
