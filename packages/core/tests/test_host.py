@@ -12,6 +12,7 @@ from pydantic import create_model
 
 from onlay import PluginHost, adapt, hookimpl, hooks
 from onlay.config.base import Config
+from onlay.config.oneof import OneOf
 from onlay.descriptors import Method, Task, resolve
 from onlay.errors import AnatomyError, ConfigError, PluginError, UnknownName
 from onlay.methods.config import LinearConfig
@@ -51,6 +52,15 @@ def test_core_comes_through_its_own_door():
     assert {"plugins", "schema", "explain"} <= set(host.commands)
     assert host.owner("method", "linear").distribution == "onlay"
     assert resolve(host.find("method", "linear").attach).__name__ == "linear"
+
+
+def test_the_host_has_every_tell_and_decision_with_the_arguments_of_its_hook():
+    for name, spec in HOOKS.items():
+        if not name.startswith("register_"):
+            own = inspect.signature(getattr(PluginHost(), name))
+            assert own == inspect.signature(spec), name
+    with pytest.raises(TypeError, match="missing a required argument: 'run'"):
+        PluginHost().run_failed(error=ValueError())
 
 
 @pytest.mark.parametrize("name", HOOKS)
@@ -207,7 +217,7 @@ def test_a_configuration_may_be_an_import_path_that_is_followed_when_it_is_used(
     later.LaterConfig = create_model("LaterConfig", __base__=Config, name=(str, "later"))
     monkeypatch.setitem(sys.modules, "later", later)
     assert host.find("method", "later").config is later.LaterConfig
-    assert host.configs("method") == {"later": later.LaterConfig}
+    assert OneOf("method").configs(host) == {"later": later.LaterConfig}
 
 
 @pytest.mark.parametrize(
@@ -226,7 +236,7 @@ def test_a_configuration_path_that_leads_nowhere_breaks_the_plugin(path, reason)
     with pytest.raises(PluginError, match=r"method `later` needs the plugin `late 1\.0`") as told:
         host.find("method", "later")
     assert reason in str(told.value)
-    assert list(host.configs("method")) == ["good"]
+    assert list(OneOf("method").configs(host)) == ["good"]
     assert {r.name: r.status for r in host.plugins} == {"late": "broken", "good": "ok"}
 
 

@@ -49,7 +49,7 @@ def _places(name: str, host: PluginHost) -> Iterator[str]:
     block, _, field = name.rpartition(".")
     if not block and name in RunConfig.model_fields:
         yield name
-    kinds = {key: host.configs(one.kind).values() for key, one in BLOCKS.items()}
+    kinds = {key: one.configs(host).values() for key, one in BLOCKS.items()}
     for key, classes in {"train": [TrainConfig], **kinds}.items():
         if block in ("", key) and any(field in each.model_fields for each in classes):
             yield f"{key}.{field}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import PydanticCustomError, core_schema
 
+from onlay.errors import PluginError
 from onlay.host.firstparty import distribution_of
 
 if TYPE_CHECKING:
@@ -84,6 +86,14 @@ class OneOf:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {ONE_OF: self.kind}
+
+    def configs(self, host: PluginHost) -> dict[str, type[Config]]:
+        """The configuration classes by name; a plugin whose class fails is left out."""
+        found = {}
+        for name in host.registered(self.kind):
+            with suppress(PluginError):
+                found[name] = host.find(self.kind, name).config
+        return found
 
     def validated(self, value: Any, host: PluginHost) -> Any:
         """The configuration object of a block or a short form; inner errors keep their place."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import models_json_schema
 
 from onlay.config.migrate import VERSION_KEY
-from onlay.config.oneof import NAME_OF, ONE_OF
+from onlay.config.oneof import NAME_OF, ONE_OF, OneOf
 from onlay.config.run import BLOCKS, RunConfig
 from onlay.host.firstparty import names_of
 
@@ -21,7 +21,7 @@ REF = "#/$defs/{model}"
 def run_schema(host: PluginHost) -> dict[str, Any]:
     """The schema (draft 2020-12) of a run file: each block is the installed configuration of its
     name."""
-    kinds = {block.kind: host.configs(block.kind) for block in BLOCKS.values()}
+    kinds = {block.kind: block.configs(host) for block in BLOCKS.values()}
     classes: set[type[Config]] = {RunConfig}.union(*(found.values() for found in kinds.values()))
     ordered = sorted(classes, key=lambda c: c.__qualname__)
     found, schema = models_json_schema([(c, "validation") for c in ordered], ref_template=REF)
@@ -34,7 +34,7 @@ def run_schema(host: PluginHost) -> dict[str, Any]:
         place = _behind(refs[RunConfig], definitions)["properties"][field]
         options = {name: refs[cls] for name, cls in kinds[block.kind].items()}
         del place[ONE_OF]
-        short = _short_form(block.kind, host)
+        short = _short_form(block, host)
         place |= {"if": {"type": "string"}, "then": short, "else": _by_name(options, block.default)}
     _list_names(definitions, host)
     return {
@@ -84,9 +84,9 @@ def _is_named(name: str, default: str | None) -> dict[str, Any]:
     return {"type": "object", "properties": {"name": {"const": name}}, "required": required}
 
 
-def _short_form(kind: str, host: PluginHost) -> dict[str, Any]:
+def _short_form(block: OneOf, host: PluginHost) -> dict[str, Any]:
     """A bare name; any text where a catch-all takes what is no registered name."""
-    names = list(host.configs(kind))
-    if any(getattr(found, "catch_all", None) for found in host.registered(kind).values()):
+    names = list(block.configs(host))
+    if any(getattr(found, "catch_all", None) for found in host.registered(block.kind).values()):
         return {"type": "string", "examples": names}
     return {"enum": names}

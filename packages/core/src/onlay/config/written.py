@@ -24,13 +24,13 @@ def brought_up(data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
     Raises:
         ConfigError: a newer schema, or one that cannot be migrated.
     """
-    data = _upgraded(RunConfig, dict(data), "")
+    whole: dict[str, Any] = _upgraded(RunConfig, dict(data), "")
     for key, block in BLOCKS.items():
-        own = data.get(key)
-        known = host.registered(block.kind).get(str(own.get("name"))) if _is_block(own) else None
-        if known is not None:
-            data[key] = _upgraded(known.config, own, key)
-    return data
+        own = whole.get(key)
+        if isinstance(own, Mapping):
+            known = host.registered(block.kind).get(str(own.get("name")))
+            whole[key] = _upgraded(known.config, own, key) if known else own
+    return whole
 
 
 def completed(written: Mapping[str, Any], like: RunConfig) -> dict[str, Any]:
@@ -43,13 +43,9 @@ def completed(written: Mapping[str, Any], like: RunConfig) -> dict[str, Any]:
         if name not in data and not field.is_required():
             data[name] = to_jsonable_python(field.get_default(call_default_factory=True))
         own = getattr(like, name)
-        if isinstance(own, Config) and _is_block(data.get(name)):
+        if isinstance(own, Config) and isinstance(data.get(name), Mapping):
             data[name] = _redumped(type(own), data[name])
     return {**data, VERSION_KEY: RunConfig.schema_version}
-
-
-def _is_block(value: Any) -> bool:
-    return isinstance(value, Mapping)
 
 
 def _upgraded(cls: type[Config], data: Any, key: str) -> Any:

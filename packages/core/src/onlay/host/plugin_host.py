@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onlay import hooks
 from onlay.descriptors import imported
 from onlay.errors import OnlayError, PluginError
 from onlay.host.discovery import Candidate, PluginRecord, from_file, installed
 from onlay.host.firstparty import install
 from onlay.host.registry import KINDS, Registry
+from onlay.host.telling import decided, told
 from onlay.machine.guard import guarded, in_words
 
 if TYPE_CHECKING:
-    import torch
-
-    from onlay.anatomy import BuiltBackbone
-    from onlay.config.base import Config
-    from onlay.config.run import RunConfig
-    from onlay.config.train import TrainConfig
     from onlay.descriptors import (
         Backbone,
         Command,
@@ -32,8 +27,6 @@ if TYPE_CHECKING:
         Task,
         Tracker,
     )
-    from onlay.hooks import Run
-    from onlay.model.adapted import AdaptedModel
 
 
 class PluginHost:
@@ -146,14 +139,6 @@ class PluginHost:
         """The plugin that brings the name; fails as `find` does."""
         return self._registry.claim(kind, name).record
 
-    def configs(self, kind: str) -> dict[str, type[Config]]:
-        """The configuration classes of one kind by name; a plugin whose class fails is left out."""
-        found = {}
-        for name in self.registered(kind):
-            with suppress(PluginError):
-                found[name] = self.find(kind, name).config
-        return found
-
     def clashes(self) -> list[PluginError]:
         """One error for each name that two plugins claim."""
         return [
@@ -163,57 +148,28 @@ class PluginHost:
             if len(claims) > 1
         ]
 
-    def config_resolved(self, config: RunConfig) -> None:
-        """Tell every plugin that a run's configuration is complete."""
-        self._tell("config_resolved", config=config)
-
-    def backbone_built(self, backbone: BuiltBackbone, run: Run | None = None) -> None:
-        """Tell every plugin of a backbone that is not yet adapted."""
-        self._tell("backbone_built", backbone=backbone, run=run)
-
-    def adapter_attached(self, model: AdaptedModel, run: Run | None = None) -> None:
-        """Tell every plugin of an adapter that has proved itself alive."""
-        self._tell("adapter_attached", model=model, run=run)
-
-    def step_finished(
-        self, model: AdaptedModel, step: int, metrics: Mapping[str, float], run: Run
-    ) -> None:
-        """Tell every plugin how training goes, every `log_every` steps."""
-        self._tell("step_finished", model=model, step=step, metrics=metrics, run=run)
-
-    def evaluated(
-        self, model: AdaptedModel, split: str, metrics: Mapping[str, float], run: Run
-    ) -> None:
-        """Tell every plugin the metrics of a split."""
-        self._tell("evaluated", model=model, split=split, metrics=metrics, run=run)
-
-    def checkpoint_saving(self, state: dict[str, Any], path: Path, run: Run) -> None:
-        """Let every plugin add a key of its own to a checkpoint's `state`."""
-        self._tell("checkpoint_saving", state=state, path=path, run=run)
-
-    def checkpoint_loaded(self, state: dict[str, Any], path: Path, run: Run) -> None:
-        """Let every plugin read what it added."""
-        self._tell("checkpoint_loaded", state=state, path=path, run=run)
-
-    def run_finished(
-        self, model: AdaptedModel, folder: Path, summary: Mapping[str, Any], run: Run
-    ) -> None:
-        """Tell every plugin that a run's bundle is written."""
-        self._tell("run_finished", model=model, folder=folder, summary=summary, run=run)
-
-    def run_failed(self, run: Run, error: BaseException) -> None:
-        """Tell every plugin that a run ended by an error."""
-        self._tell("run_failed", run=run, error=error)
-
-    def make_param_groups(self, model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:
-        """The optimizer's parameter groups, by the first plugin that decides."""
-        return self._decide("make_param_groups", model=model, config=config)
-
-    def make_optimizer(
-        self, groups: list[dict[str, Any]], config: TrainConfig
-    ) -> torch.optim.Optimizer:
-        """The optimizer, by the first plugin that decides."""
-        return self._decide("make_optimizer", groups=groups, config=config)
+    config_resolved = told(hooks.config_resolved)
+    """Tell every plugin that a run's configuration is complete."""
+    backbone_built = told(hooks.backbone_built)
+    """Tell every plugin of a backbone that is not yet adapted."""
+    adapter_attached = told(hooks.adapter_attached)
+    """Tell every plugin of an adapter that has proved itself alive."""
+    step_finished = told(hooks.step_finished)
+    """Tell every plugin how training goes, every `log_every` steps."""
+    evaluated = told(hooks.evaluated)
+    """Tell every plugin the metrics of a split."""
+    checkpoint_saving = told(hooks.checkpoint_saving)
+    """Let every plugin add a key of its own to a checkpoint's `state`."""
+    checkpoint_loaded = told(hooks.checkpoint_loaded)
+    """Let every plugin read what it added."""
+    run_finished = told(hooks.run_finished)
+    """Tell every plugin that a run's bundle is written."""
+    run_failed = told(hooks.run_failed)
+    """Tell every plugin that a run ended by an error."""
+    make_param_groups = decided(hooks.make_param_groups)
+    """The optimizer's parameter groups, by the first plugin that decides."""
+    make_optimizer = decided(hooks.make_optimizer)
+    """The optimizer, by the first plugin that decides."""
 
     def _tell(self, hook: str, **facts: Any) -> None:
         for record, impl in self._registry.implementations(hook):
