@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -49,10 +51,44 @@ def test_every_fold_is_trained_and_summed_up(onlay_command: Command, tmp_path: P
     assert json.loads((out / "folds.json").read_text())["scores"] == scores
 
 
-def test_data_without_folds_is_refused(onlay_command: Command, tmp_path: Path) -> None:
-    result = onlay_command("folds")
+def test_data_without_folds_are_dealt(onlay_command: Command, tmp_path: Path) -> None:
+    """Three runs, each of a third of the training part; `eval` judges that third again."""
+    words = ("train.epochs=2", "--folds", "3", "--seed", "4")
+    result = onlay_command("folds", *words)
+    assert result.exit_code == 0, result.output
+    assert "stripes: 20 training, 10 validation, 10 test; 4 classes" in result.stdout
+    told = "fold 1 of 3 of the training part is the test part; the data's own is not looked at"
+    assert told in " ".join(result.stdout.split())
+    found = json.loads((tmp_path / "run" / "folds.json").read_text())
+    assert (len(found["scores"]), found["split"]) == (3, "test")
+    assert found["mean"] == pytest.approx(sum(found["scores"]) / 3)
+    config = (tmp_path / "run" / "fold-1" / "config.yaml").read_text()
+    assert "fold:\n  of: 3\n  fold: 1\n  seed: 4\n" in config
+    again = onlay_command("eval", str(tmp_path / "run" / "fold-1"), "--json", small=False)
+    assert json.loads(again.stdout)["top1"] == pytest.approx(found["scores"][1])
+    assert json.loads(again.stdout)["samples"] == 10
+
+
+def test_a_stopped_fold_goes_on(
+    onlay_command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train.epochs=1", "--folds", "2")
+    assert onlay_command("folds", *words).exit_code == 0
+    whole = json.loads((tmp_path / "run" / "folds.json").read_text())["scores"]
+    shutil.rmtree(tmp_path / "run")
+    monkeypatch.setenv("STRIPES_KILL_AT", "40")  # 30 are dealt, 15 trained on
+    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
+    assert onlay_command("folds", *words).exit_code == 128 + signal.SIGTERM
+    assert not (tmp_path / "run" / "folds.json").exists()
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    assert onlay_command("folds", *words).exit_code == 0
+    assert json.loads((tmp_path / "run" / "folds.json").read_text())["scores"] == whole
+
+
+def test_data_with_folds_of_their_own_keep_them(onlay_command: Command, tmp_path: Path) -> None:
+    result = onlay_command("folds", *FEW, "--folds", "3")
     assert result.exit_code == 2
-    start = "Error: data set `stripes` has no folds; with folds: `folded_stripes`"
+    start = "Error: data set `folded_stripes` has 2 folds of its own: leave out `--folds`"
     assert result.stderr.startswith(start)
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()

@@ -17,6 +17,7 @@ from onlay.errors import RunError
 from onlay.host import PluginHost
 from onlay.measures import Measure, measures_of
 from onlay.model.assemble import move_targets
+from onlay.model.splits import read_splits
 from onlay.pages.observing import made_by
 from onlay_train.collected import Collected
 from onlay_train.engine import loader_workers, make_accelerator
@@ -131,8 +132,7 @@ def _about(model: AdaptedModel) -> dict[str, str]:
 
 def _memory(own: RunConfig, input_spec: Any, host: PluginHost) -> tuple[Dataset[Any], list[str]]:
     """The run's own training part, as it is shown in evaluation if it can be."""
-    build = host.load("dataset", own.data.name, "build")
-    train = build(own.data, input_spec, own.train.seed).train
+    train = read_splits(own, input_spec, host).train
     plain = getattr(train, "plain", None)
     if plain is not None:
         return plain, []

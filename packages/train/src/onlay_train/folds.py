@@ -21,6 +21,9 @@ from onlay_train.compare import Comparison, trained
 from onlay_train.report import print_note, say
 from onlay_train.summary import Summary
 
+USUAL = 5
+"""Folds, where nobody says how many."""
+
 
 @dataclass(frozen=True)
 class Folds:
@@ -65,32 +68,58 @@ class Folds:
         }
 
 
-def train_folds(config: RunConfig, host: PluginHost, *, console: Console | None = None) -> Folds:
+def train_folds(
+    config: RunConfig,
+    host: PluginHost,
+    *,
+    of: int | None = None,
+    seed: int = 0,
+    console: Console | None = None,
+) -> Folds:
     """Train every fold of the configured data in `<out>/fold-0` and so on; finished ones are read
     back. Leaves `<out>/folds.json`.
 
-    A data set has folds if its config class has a field `fold` and a class attribute `folds`, how
-    many there are.
+    A data set has folds of its own if its config class has a field `fold` and a class attribute
+    `folds`, how many there are. All others are dealt to `of` folds, stratified, by `seed`.
 
     Raises:
-        ConfigError: the data set has no folds.
+        ConfigError: a number of folds for data that have their own.
     """
     assert config.out is not None, "resolve the configuration first"
-    count = getattr(type(config.data), "folds", None)
-    if count is None:
-        having = sorted(n for n, d in host.datasets.items() if hasattr(d.config, "folds"))
-        named = ", ".join(f"`{name}`" for name in having) or "none of those installed has any"
-        raise ConfigError(f"data set `{config.data.name}` has no folds; with folds: {named}")
     base = config.model_dump(mode="json")
     runs = [
-        trained(base, {"data": {"fold": fold}}, config.out / f"fold-{fold}", host, console)
-        for fold in range(count)
+        trained(base, changes, config.out / f"fold-{fold}", host, console)
+        for fold, changes in enumerate(_each(config, of, seed))
     ]
     name = f"{config.method.name} on {config.data.name}"
     folds = Folds(name, Comparison({name: runs}))
     if PartialState().is_main_process:
         write_text(config.out / "folds.json", json.dumps(folds.dump(), indent=2) + "\n")
     return folds
+
+
+def _each(config: RunConfig, of: int | None, seed: int) -> list[dict[str, Any]]:
+    """What is different in the run of each fold."""
+    own = getattr(type(config.data), "folds", None)
+    if own is None:
+        whole = _undivided(config)
+        count = USUAL if of is None else of
+        return [
+            {"data": whole, "fold": {"of": count, "fold": n, "seed": seed}} for n in range(count)
+        ]
+    if of is not None or seed:
+        raise ConfigError(
+            f"data set `{config.data.name}` has {own} folds of its own: leave out `--folds` and"
+            " `--seed`"
+        )
+    return [{"data": {"fold": fold}} for fold in range(own)]
+
+
+def _undivided(config: RunConfig) -> dict[str, int]:
+    """Settings with which nothing is split off the training part, but what epochs are chosen by."""
+    judged = config.train.selection == "best_val" or config.train.early_stopping is not None
+    names = ["test_size"] if judged else ["test_size", "val_size"]
+    return {name: 0 for name in names if name in type(config.data).model_fields}
 
 
 def print_folds(folds: Folds, out: Path, console: Console) -> None:

@@ -14,6 +14,7 @@ from onlay.data import Splits, Whole
 from onlay.descriptors import resolve
 from onlay.errors import DataError
 from onlay.host import PluginHost
+from onlay.model.splits import read_splits
 from onlay_train.loaders import size
 
 ALL = "all"
@@ -54,21 +55,20 @@ def judged(
         DataError: no such part, or other classes.
     """
     data = host.find("dataset", config.data.name)
-    build = (resolve(data.build), config.data, input_spec, config.train.seed)
     if _same_place(config.data, own.data):
-        return _of_splits(_built(*build), split or "test", config.data, labels, digest)
+        splits = read_splits(config, input_spec, host)
+        return _of_splits(splits, split or "test", config.data, labels, digest)
+    others = config.model_copy(update={"fold": None})
     if data.whole is None:
-        return _of_splits(_built(*build), split or "test", config.data, labels)
-    found: Whole = resolve(data.whole)(config.data, input_spec, labels)
-    if digest and found.digest == digest:
-        part = _of_splits(_built(*build), split or "test", config.data, labels)
+        splits = read_splits(others, input_spec, host)
+        return _of_splits(splits, split or "test", config.data, labels)
+    whole: Whole = resolve(data.whole)(config.data, input_spec, labels)
+    if digest and whole.digest == digest:
+        splits = read_splits(others, input_spec, host)
+        part = _of_splits(splits, split or "test", config.data, labels)
         told = f"`{_place(config.data)}` holds the run's own data: its {part.split} part is judged"
         return replace(part, notes=(*part.notes, told))
-    return _of_other(found, split, config.data, len(labels))
-
-
-def _built(build: Any, config: Config, input_spec: Any, seed: int) -> Splits:
-    return build(config, input_spec, seed)
+    return _of_other(whole, split, config.data, len(labels))
 
 
 def _of_splits(

@@ -20,7 +20,7 @@ from onlay.config.train import TrainConfig
 from onlay.descriptors import resolve
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
-from onlay_train.seeding import generators_kept, seed_host
+from onlay.machine.chance import generators_kept, seed_host
 
 if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from onlay.machine.chance import generators_kept, seed_host
 from onlay_train.sampler import Key
 
 
@@ -44,26 +44,6 @@ def restore_generators(states: dict[str, Any]) -> None:
     torch.set_rng_state(states["torch"])
     if states["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])
-
-
-@contextmanager
-def generators_kept() -> Iterator[None]:
-    """Leave the host generators as they were, whatever is drawn inside."""
-    python, numpy_, torch_ = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy_)
-        torch.set_rng_state(torch_)
-
-
-def seed_host(*entropy: int) -> None:
-    """Seed the host's generators alone; those of devices stay as they are."""
-    first, second = (int(word) for word in np.random.SeedSequence(entropy).generate_state(2))
-    random.seed(first)
-    np.random.seed(second)
-    torch.default_generator.manual_seed(first << 32 | second)
 
 
 class SeededItems(Dataset[Any]):

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from onlay.config.base import Config
+from onlay.config.fold import FoldConfig
 from onlay.config.oneof import OneOf
 from onlay.config.overrides import merged
 from onlay.config.presets import preset_of
@@ -48,6 +49,8 @@ class RunConfig(Config):
     """Optimizer, schedule, precision, selection, bookkeeping."""
     preset: str | None = None
     """One of the method's named recipes; what the file says itself goes before it."""
+    fold: FoldConfig | None = None
+    """One fold of several instead of the data's own test part; `onlay folds` sets it."""
     out: Path | None = None
     """The run's folder; left out, `runs/<backbone>-<method>`."""
     plugins: dict[str, str] = Field(default_factory=dict)

@@ -22,6 +22,7 @@ from onlay.model.adopting import adopted
 from onlay.model.arguments import refuse_unwritable
 from onlay.model.class_names import class_names
 from onlay.model.losses import check_losses
+from onlay.model.splits import read_splits
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
@@ -161,8 +162,7 @@ def assemble(
 ) -> tuple[AdaptedModel, Splits]:
     """Backbone, data, adapter and head of a run."""
     built = build_backbone(config.backbone, host, run)
-    read = host.load("dataset", config.data.name, "build")
-    splits = read(config.data, built.input_spec, config.train.seed)
+    splits = read_splits(config, built.input_spec, host)
     named = host.find("task", config.task.name), host.find("dataset", config.data.name)
     check_targets(*named, splits.targets, host.datasets)
     head = build_head(config.task, built, splits.labels, host)

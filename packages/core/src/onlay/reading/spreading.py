@@ -24,7 +24,11 @@ def traits(items: Sequence[Item]) -> list[frozenset[Hashable]]:
     if isinstance(first, Tags):
         return [item.target.has for item in items if isinstance(item.target, Tags)]
     numbers = [list(item.target.values()) for item in items if isinstance(item.target, Mapping)]
-    values_NC = np.array(numbers, dtype=np.float64)
+    return tenths(np.array(numbers, dtype=np.float64))
+
+
+def tenths(values_NC: np.ndarray) -> list[frozenset[Hashable]]:
+    """Of each row which tenth each number lies in."""
     ends = np.linspace(0, 1, BINS + 1)[1:-1]
     bins_NC = [np.searchsorted(np.quantile(v, ends), v, side="right") for v in values_NC.T]
     return [frozenset(enumerate(map(int, row))) for row in zip(*bins_NC, strict=True)]

@@ -1,0 +1,125 @@
+"""A training part as folds: each is tested once by a run that is trained on the others."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from onlay.config.fold import FoldConfig
+from onlay.data import Splits, targets_of
+from onlay.errors import DataError
+from onlay.reading.part_view import PartView, taken
+from onlay.reading.spreading import spread, tenths
+
+
+def one_fold(splits: Splits, config: FoldConfig) -> Splits:
+    """The splits with one fold of the training part to test on, as evaluation shows it, and the
+    others to train on; a validation part stays, and the data's own test part is not looked at.
+
+    Raises:
+        DataError: fewer items than folds, or a class of a single item.
+    """
+    train: Any = splits.train
+    targets = targets_of(train)
+    folds = dealt(targets, splits, config)
+    tested = folds.pop(config.fold)
+    rest = sorted(chain(*folds))
+    plain = getattr(train, "plain", None)
+    parts = {"train": taken(targets, rest), "test": taken(targets, tested)}
+    facts = dict(splits.facts)
+    if "counts" in facts:
+        own = {name: _counted(part, splits) for name, part in parts.items()}
+        facts["counts"] = {k: v for k, v in facts["counts"].items() if k == "validation"} | own
+    facts["notes"] = (*facts.get("notes", ()), *_notes(splits, config, targets, plain))
+    return replace(
+        splits,
+        train=PartView(train, rest),
+        test=PartView(train if plain is None else plain, tested, still=plain is None),
+        digest=_digest(splits.digest, config),
+        facts=facts,
+    )
+
+
+def dealt(targets: Sequence[Any], splits: Splits, config: FoldConfig) -> list[list[int]]:
+    """The indices of each fold, rising. Classes, labels, and tenths of numbers have their share in
+    every fold; of other targets nothing is known, and they are dealt by chance.
+
+    Raises:
+        DataError: see `one_fold`.
+    """
+    if len(targets) < config.of:
+        raise DataError(f"{len(targets)} items cannot be dealt to {config.of} folds")
+    if _classes(splits, targets):
+        return _stratified(np.asarray(targets), splits.labels, config)
+    traits: list[frozenset[Any]] = [frozenset() for _ in targets]
+    if splits.targets == "labels":
+        traits = [frozenset(np.flatnonzero(np.asarray(row) == 1).tolist()) for row in targets]
+    elif splits.targets == "numbers":
+        traits = tenths(np.array([np.asarray(row) for row in targets], dtype=np.float64))
+    sizes = [len(part) for part in np.array_split(np.arange(len(targets)), config.of)]
+    return spread(traits, sizes, config.seed)
+
+
+def _classes(splits: Splits, targets: Sequence[Any]) -> bool:
+    first = np.asarray(targets[0])
+    return splits.targets in ("", "class") and first.ndim == 0 and first.dtype.kind in "iu"
+
+
+def _stratified(classes: np.ndarray, labels: Sequence[str], config: FoldConfig) -> list[list[int]]:
+    from sklearn.model_selection import StratifiedKFold
+
+    rare = [label for label, count in enumerate(np.bincount(classes)) if count == 1]
+    if rare:
+        raise DataError(
+            f"class `{labels[rare[0]]}` has a single item, and none to train on where it is tested"
+        )
+    folds = StratifiedKFold(config.of, shuffle=True, random_state=config.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of rare classes, of which a note tells
+        try:
+            return [test.tolist() for _, test in folds.split(classes, classes)]
+        except ValueError as error:
+            raise DataError(
+                f"no class has an item for each of {config.of} folds: take fewer"
+            ) from error
+
+
+def _notes(splits: Splits, config: FoldConfig, targets: Sequence[Any], plain: Any) -> list[str]:
+    told = [f"fold {config.fold} of {config.of} of the training part is the test part"]
+    if splits.test is not None:
+        told[0] += "; the data's own is not looked at"
+    if plain is None:
+        told.append(
+            "the training part has no `plain` view: what is tested is shown as in training, changed"
+            " by chance if that is, though each time alike"
+        )
+    if _classes(splits, targets):
+        rare = [n for n in Counter(map(int, targets)).values() if n < config.of]
+        if rare:
+            told.append(
+                f"warning: {len(rare)} of {len(splits.labels)} classes have fewer than"
+                f" {config.of} items, and are missing in some folds"
+            )
+    return told
+
+
+def _counted(targets: Sequence[Any], splits: Splits) -> dict[str, int]:
+    """As `onlay.reading.listing.counts` does it."""
+    if splits.targets == "labels":
+        sums = (np.stack([np.asarray(row) for row in targets]) == 1).sum(0)
+        return dict(zip(splits.labels, map(int, sums), strict=True))
+    tally = Counter(map(int, targets))
+    return {label: tally[index] for index, label in enumerate(splits.labels)}
+
+
+def _digest(whole: str, config: FoldConfig) -> str:
+    """Another for each fold; empty where the data have none."""
+    told = f"{whole}\nfold {config.fold} of {config.of}, {config.seed}"
+    return hashlib.sha256(told.encode()).hexdigest() if whole else ""
