@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+import onlay
 from onlay.anatomy import Affine, Placement
 from onlay.errors import AnatomyError, CannotFold
+from onlay.host import PluginHost
 from onlay.testing import tiny_backbone, tiny_points
 
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "ia3.py"
 Q, K, V = slice(0, 16), slice(16, 32), slice(32, 48)
 
 
@@ -109,6 +114,27 @@ def test_ia3_is_three_rewrites(either, images, adapt_with):
     for own, hand in zip(merged.backbone.blocks, by_hand.blocks, strict=True):
         torch.testing.assert_close(own.mlp.fc2.weight, hand.mlp.fc2.weight)
         torch.testing.assert_close(own.attn.qkv.weight, hand.attn.qkv.weight)
+
+
+@pytest.fixture
+def tutorials(built, monkeypatch):
+    """The method of the tutorial that acts at parts, on the tiny backbone."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    host = PluginHost.discover(files=[EXAMPLE])
+    yield onlay.adapt(built, "ia3", num_classes=3, host=host)
+    sys.modules.pop("ia3", None)
+
+
+def test_ia3_of_the_tutorial_trains_scales_alone_and_merges(tutorials, images):
+    model = tutorials.eval()
+    assert model.trainable_report().method == 2 * (16 + 16 + 32)
+    bare = model(images)
+    with model.disabled():
+        assert torch.equal(model.head(model.anatomy.encode(images)), bare)
+    with torch.no_grad():
+        for scale in model.adapter.parameters():
+            scale.mul_(torch.linspace(0.5, 1.5, len(scale)))
+    torch.testing.assert_close(model.merge()(images), model(images), atol=1e-5, rtol=1e-5)
 
 
 def test_a_shift_of_values_makes_a_bias_of_which_the_rest_is_zero(images, adapt_with, pieces):

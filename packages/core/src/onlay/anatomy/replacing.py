@@ -1,7 +1,7 @@
 """A module in the place of a frozen linear map: for methods that change how its weight is used.
 
 Rewrites and branches act on tensors and never see a weight. What multiplies a weight, rotates it or
-normalises it (DoRA, OFT, IA3 and the like) takes the whole map's place instead.
+normalises it (DoRA, OFT and the like) takes the whole map's place instead.
 """
 
 from __future__ import annotations
