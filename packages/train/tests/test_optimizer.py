@@ -1,14 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import nn
 
+from onlay.anatomy import BuiltBackbone, Placement
+from onlay.anatomy.attachments import Attachments
 from onlay.config.train import TrainConfig
+from onlay.errors import OnlayError
 from onlay.host import PluginHost
+from onlay.model.adapted import AdaptedModel
+from onlay.testing import tiny_backbone
+from onlay_train.checkpoint import gathered, load_optimizer
 from onlay_train.ema import Average
+from onlay_train.groups import learning_rates
+from onlay_train.optimizer import CLASSES, make_optimizer
 
 
 class Pretender:
@@ -47,18 +57,88 @@ def test_everything_decays_where_the_filter_is_off(host: PluginHost) -> None:
     assert (len(group["params"]), group["weight_decay"]) == (5, 0.1)
 
 
-def test_the_first_step_of_adamw_by_hand(host: PluginHost) -> None:
-    # the first step's direction is the gradient's sign; decay takes lr * weight_decay of the weight
-    weight = nn.Parameter(torch.tensor([[2.0]]))
-    config = TrainConfig(lr=0.1, weight_decay=0.5)
-    groups = [{"params": [weight], "weight_decay": 0.5}]
-    optimizer = host.make_optimizer(groups, config)
-    weight.grad = torch.tensor([[-3.0]])
+class OneNumber:
+    """A model of a single weight."""
+
+    def __init__(self, value: float) -> None:
+        self.weight = nn.Parameter(torch.tensor([[value]]))
+
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        return {"head.weight": self.weight}
+
+
+def first_step(host: PluginHost, **settings: Any) -> float:
+    """Where a weight of 2 is after one step with the gradient -3, at a rate of 0.1."""
+    model = OneNumber(2.0)
+    config = TrainConfig(**{"lr": 0.1, "weight_decay": 0.5} | settings)
+    optimizer = make_optimizer(model, config, host)
+    model.weight.grad = torch.tensor([[-3.0]])
     optimizer.step()
-    assert weight.item() == pytest.approx(2.0 * (1 - 0.1 * 0.5) + 0.1, abs=1e-6)
+    return model.weight.item()
 
 
-def test_a_plugin_may_decide_the_optimizer(configure: Callable, host: PluginHost) -> None:
+def test_first_steps_by_hand(host: PluginHost) -> None:
+    # AdamW's first direction is the gradient's sign; decay takes lr * weight_decay of the weight
+    assert first_step(host) == pytest.approx(2.0 * (1 - 0.1 * 0.5) + 0.1, abs=1e-6)
+    # Adam adds the decay to the gradient: -3 + 0.5 * 2 is negative still
+    assert first_step(host, opt="adam") == pytest.approx(2.1, abs=1e-6)
+    # SGD: 0.1 * 2; Nesterov's momentum takes 0.9 of it once more
+    assert first_step(host, opt="sgd", momentum=0) == pytest.approx(2.2)
+    assert first_step(host, opt="sgd") == pytest.approx(2.0 + 0.1 * 2 * 1.9)
+    plain = {"nesterov": False, "dampening": 0}
+    assert first_step(host, opt="sgd", opt_kwargs=plain) == pytest.approx(2.2)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_every_optimizer_goes_on_exactly(host: PluginHost, name: str) -> None:
+    goes_on_exactly(TrainConfig(opt=name, lr=0.01), host)
+
+
+def goes_on_exactly(config: TrainConfig, host: PluginHost) -> None:
+    """Two steps, a checkpoint, and two more, here and in an optimizer that was made afresh."""
+    model = Pretender()
+    optimizer = make_optimizer(model, config, host)
+    start = {n: p.detach().clone() for n, p in model.parameters.items()}
+    stepped(model, optimizer, range(2))
+    assert any(not torch.equal(start[n], p) for n, p in model.parameters.items())
+    saved = gathered(optimizer.state_dict())
+    other = Pretender()
+    for name, parameter in other.parameters.items():
+        parameter.data.copy_(model.parameters[name])
+    afresh = make_optimizer(other, config, host)
+    load_optimizer(afresh, saved)
+    stepped(model, optimizer, range(2, 4))
+    stepped(other, afresh, range(2, 4))
+    for name, parameter in other.parameters.items():
+        assert torch.equal(parameter, model.parameters[name])
+
+
+def stepped(model: Pretender, optimizer: torch.optim.Optimizer, seeds: range) -> None:
+    for seed in seeds:
+        drawn = torch.Generator().manual_seed(seed)
+        for parameter in model.parameters.values():
+            parameter.grad = torch.randn(parameter.shape, generator=drawn)
+        optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"opt_kwargs": {"amsgard": True}},
+            r"opt_kwargs.amsgard`.*no such setting \(have: `betas`",
+        ),
+        ({"opt_kwargs": {"eps": -1}}, "does not suit it: ValueError: Invalid epsilon value: -1"),
+        ({"opt": "lion"}, "optimizer `lion` comes with `onlay-image"),
+        ({"opt": "admw"}, "did you mean `adamw`"),
+    ],
+)
+def test_what_does_not_suit_is_told(host: PluginHost, settings: Any, message: str) -> None:
+    with pytest.raises(OnlayError, match=message):
+        make_optimizer(OneNumber(1.0), TrainConfig(**settings), host)
+
+
+def test_a_plugin_may_decide_the_optimizer(host: PluginHost) -> None:
     import onlay
 
     class Deciding:
@@ -68,8 +148,50 @@ def test_a_plugin_may_decide_the_optimizer(configure: Callable, host: PluginHost
             return torch.optim.SGD(groups, lr=config.lr)
 
     host.add(Deciding(), name="deciding")
-    groups = [{"params": [nn.Parameter(torch.ones(1))]}]
-    assert isinstance(host.make_optimizer(groups, TrainConfig()), torch.optim.SGD)
+    assert isinstance(make_optimizer(OneNumber(1.0), TrainConfig(), host), torch.optim.SGD)
+
+
+def test_rates_by_depth_and_of_the_head(host: PluginHost) -> None:
+    """Two blocks: depth 0 before them, 3 behind them."""
+    built = tiny_backbone(depth=2)
+    shared = nn.Linear(16, 16, bias=False)
+
+    def place_all(place: Placement) -> None:
+        place.rewrite(place.site("tokens.in"), nn.Linear(16, 16, bias=False))
+        for block in place.blocks:
+            place.rewrite(block.site("mlp.in"), nn.Linear(16, 16, bias=False))
+            place.rewrite(block.site("attn.in"), shared)
+        place.thaw(place.blocks[0].module.norm2)
+        place.thaw(built.module.norm)
+        place.thaw(built.module.cls_token)
+
+    model = placed(built, place_all)
+    config = TrainConfig(lr=1.0, layer_decay=0.5, head_lr=3.0)
+    found = learning_rates(model, config)
+    assert {name.replace("adapter.", ""): rate for name, rate in found.items()} == {
+        "tokens_in.rewrites.0.weight": 0.125,
+        "blocks.0.mlp_in.rewrites.0.weight": 0.25,
+        "blocks.0.attn_in.rewrites.0.weight": 0.5,  # the last block has it, too
+        "blocks.1.mlp_in.rewrites.0.weight": 0.5,
+        "thawed.cls_token": 0.125,
+        "thawed.blocks.0.norm2.weight": 0.25,
+        "thawed.blocks.0.norm2.bias": 0.25,
+        "thawed.norm.weight": 1.0,
+        "thawed.norm.bias": 1.0,
+        "head.weight": 3.0,
+        "head.bias": 3.0,
+    }
+    groups = host.make_param_groups(model, config)
+    assert [(g["lr"], g["weight_decay"]) for g in groups] == [
+        (0.125, 0.01), (0.25, 0.01), (0.5, 0.01), (3.0, 0.01), (0.25, 0), (1.0, 0), (3.0, 0),
+    ]  # fmt: skip
+
+
+def placed(built: BuiltBackbone, place_all: Callable[[Placement], None]) -> AdaptedModel:
+    place, config = Placement(built.anatomy), cast("Any", SimpleNamespace(name="test"))
+    place_all(place)
+    Attachments.of(built.module).add("default", place.adapter)
+    return AdaptedModel(built, place.adapter, nn.Linear(16, 3), method=config, task=config)
 
 
 def test_the_average_by_hand() -> None:

@@ -18,6 +18,7 @@ from click.testing import Result
 from rich.console import Console
 from safetensors.torch import load_file
 
+from onlay.config.files import read, write
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
 from onlay.host import PluginHost
@@ -216,3 +217,25 @@ def test_a_plugin_of_another_version_is_told(
     assert (
         f"warning: `onlay` was {old} when this run was last started and is 99.0" in told.getvalue()
     )
+
+
+def test_a_run_of_an_earlier_version_goes_on(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder knows neither the fields that have come since nor an id."""
+    undisturbed, stopped = configure(out="a"), configure(out="b")
+    train(undisturbed, host, console=quiet)
+    monkeypatch.setenv("STRIPES_KILL_AT", "30")
+    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
+    with pytest.raises(Stopped):
+        train(stopped, host, console=quiet)
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    written = read(stopped.out / "config.yaml")
+    for key in ("opt", "opt_kwargs", "sched", "layer_decay", "head_lr", "momentum", "poly_power"):
+        del written["train"][key]
+    write(stopped.out / "config.yaml", written)
+    (stopped.out / "run.json").unlink()
+    train(stopped, host, console=quiet)
+    assert weights(stopped) == weights(undisturbed)
+    with pytest.raises(RunError, match=r"`train.opt` is adamw there and sgd here"):
+        train(configure("train.opt=sgd", out="b"), host, console=quiet)

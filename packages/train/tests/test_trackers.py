@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,3 +132,18 @@ def test_the_command_line_names_trackers(tmp_path: Path, small_run: list[str]) -
     done = run("--tracker", "noting", "--tracker", "tensorboard")
     assert done.exit_code == 0, done.output
     assert {"noted.jsonl", "tensorboard"} <= {file.name for file in (tmp_path / "run").iterdir()}
+
+
+def test_the_tracker_of_the_documentation(configure: Configure) -> None:
+    example = Path(__file__).parents[3] / "docs" / "examples" / "sqlite_tracker.py"
+    host = PluginHost.discover(only="train", files=[FILES[0], example])
+    config = configure("train.epochs=1", "train.log_every=4")
+    config = config.model_copy(
+        update={"train": config.train.model_copy(update={"trackers": ("sqlite",)})}
+    )
+    train(config, host, console=Console(quiet=True))
+    table = sqlite3.connect(config.out / "metrics.sqlite")
+    found = table.execute("select step from metrics where name = 'train/loss'").fetchall()
+    assert found == [(4,), (8,)]
+    own = json.loads((config.out / "run.json").read_text())["id"]
+    assert table.execute("select distinct run from metrics").fetchall() == [(own,)]

@@ -256,6 +256,26 @@ class Exporter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """A way to step, by its name in `train.opt`.
+
+    `build` names `build(groups, config: TrainConfig, settings) -> torch.optim.Optimizer`. `groups`
+    are torch's parameter groups, each with its `weight_decay` and, where it is not `config.lr`,
+    its `lr`. Its `state_dict` must hold all that the next step depends on: a run that goes on is
+    equal bit for bit. A class with `needs_closure = True` is given a closure in `step`: the step's
+    forward and backward passes with the weights as they are then (see `onlay_train.replay`).
+    """
+
+    name: str
+    build: str
+    summary: str
+    settings: str | None = None
+    """Import path of a `onlay.config.base.Config` class of what it takes in `train.opt_kwargs`,
+    without a `name`; checked before anything is loaded, and what `build` is given. Without it
+    `build` is given the mapping."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tracker:
     """Where a run reports to, by its name in `train.trackers` and behind `--tracker`.
 

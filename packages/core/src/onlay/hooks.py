@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Exporter,
         Method,
         Modality,
+        Optimizer,
         Task,
         Tracker,
     )
@@ -128,6 +129,19 @@ def register_exporters() -> Iterable[Exporter]:
 
 
 @hookspec
+def register_optimizers() -> Iterable[Optimizer]:
+    """Ask: which ways to step does the plugin bring?
+
+    >>> @hookimpl
+    ... def register_optimizers():
+    ...     yield Optimizer(
+    ...         name="sam", build="my_sam:build", settings="my_sam:SamConfig", summary="flat minima"
+    ...     )
+    """
+    return ()
+
+
+@hookspec
 def register_trackers() -> Iterable[Tracker]:
     """Ask: where can the plugin report a run to?
 
@@ -170,9 +184,9 @@ def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str
 def make_optimizer(
     groups: list[dict[str, Any]], config: TrainConfig
 ) -> torch.optim.Optimizer | None:
-    """Decide: the optimizer over the parameter `groups`, by the settings of `config`.
+    """Decide: the optimizer over the parameter `groups`, whatever `config` names.
 
-    `None` leaves it to the next plugin; the one that trains answers last.
+    `None` leaves it to the next plugin, and in the end to the one that `config.opt` names.
 
     >>> @hookimpl
     ... def make_optimizer(groups, config):

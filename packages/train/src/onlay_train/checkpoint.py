@@ -163,7 +163,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> N
         }
         for index, slots in state["state"].items()
     }
-    optimizer.load_state_dict({"state": moments, "param_groups": state["param_groups"]})
+    optimizer.load_state_dict({**state, "state": moments})  # some keep more
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch.optim import Optimizer
+
 from onlay.config.run import RunConfig
 from onlay.host import PluginHost
 from onlay_train.folder import RunFolder
@@ -28,7 +30,20 @@ def describe(config: RunConfig, host: PluginHost) -> str:
             f"sites ({len(sites)}):" + ("" if sites else " none"),
             *(f"  {site}" for site in sites),
             opening(trainer.plain, splits, config),
+            *groups(trainer.state.optimizer.optimizer, config.train.sched),
             f"{config.train.epochs} epochs of {plan.steps():,} steps on {processes};"
             " nothing was trained",
         ]
     )
+
+
+def groups(optimizer: Optimizer, sched: str) -> list[str]:
+    """The optimizer, and how many parameters step at which peak rate and decay."""
+    return [
+        f"{type(optimizer).__name__}, {sched} schedule:",
+        *(
+            f"  {sum(p.numel() for p in group['params']):,} parameters at lr"
+            f" {group['initial_lr']:g}, weight decay {group.get('weight_decay', 0):g}"
+            for group in optimizer.param_groups
+        ),
+    ]

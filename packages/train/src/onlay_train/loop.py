@@ -24,6 +24,7 @@ from onlay_train.folder import RunFolder
 from onlay_train.loaders import collate_of
 from onlay_train.mixing import mixing_of
 from onlay_train.parts import Parts
+from onlay_train.replay import Replay
 from onlay_train.selection import judged_split
 from onlay_train.shares import Share, shared
 from onlay_train.signals import Agreement, Stopped, StopRequests
@@ -68,6 +69,7 @@ class Trainer:
             host=host,
             steps_per_epoch=self.parts.plan.steps(),
         )
+        self.replay = Replay(self.state.model, self.state.optimizer, accelerator, self.clip)
         self.stop = StopRequests()
         self.agreement = Agreement() if accelerator.num_processes > 1 else None
         self.checked = False
@@ -82,12 +84,17 @@ class Trainer:
             self.accelerator.backward(loss)
             if not self.checked:
                 self.require_gradients()
-            if self.accelerator.sync_gradients and self.config.clip_grad:
-                self.accelerator.clip_grad_norm_(state.parameters.values(), self.config.clip_grad)
-            state.optimizer.step()
+            if self.accelerator.sync_gradients:
+                self.clip()
+            self.replay.step(batch, share)
             self.after_step()
             state.optimizer.zero_grad()
         return loss.detach()
+
+    def clip(self) -> None:
+        """Shorten the gradient of a step."""
+        if self.config.clip_grad:
+            self.accelerator.clip_grad_norm_(self.state.parameters.values(), self.config.clip_grad)
 
     def after_step(self) -> None:
         """Tell the method's modules of a step, if there was one: not of a batch that is only
@@ -223,8 +230,8 @@ class Trainer:
         return loss
 
     def learning_rate(self) -> float:
-        """That of the next step, of the first group."""
-        return float(self.state.schedule.get_last_lr()[0])
+        """That of `train.lr` at the next step; groups with rates of their own move as it does."""
+        return self.state.rates.at(self.state.schedule.last_epoch)
 
     def report(self) -> None:
         """Tell display, trackers and plugins how it goes.

@@ -1,39 +1,92 @@
-"""The answers to `make_param_groups` and `make_optimizer` when no plugin decides otherwise."""
+"""The optimizer of a run: torch's by name, or whatever a plugin registers or decides."""
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import ValidationError
 
+from onlay.config.sentences import as_one_sentence
 from onlay.config.train import TrainConfig
+from onlay.errors import ConfigError, PluginError
+from onlay.host import PluginHost
+from onlay.machine.guard import in_words
 
 if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
-
-def param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:
-    """Two groups: tensors that decay, and biases and one-dimensional tensors, which do not.
-
-    With `filter_bias_and_bn` off, everything decays. Shared tensors come once.
-    """
-    decayed, plain = [], []
-    for name, parameter in model.trained_parameters().items():
-        vector = parameter.ndim <= 1 or name.endswith(".bias")
-        (plain if vector and config.filter_bias_and_bn else decayed).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
-
-
-def adamw(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019), one fused call per step."""
-    return torch.optim.AdamW(
-        groups,
-        lr=config.lr,
-        betas=config.opt_betas,
-        weight_decay=config.weight_decay,
-        fused=True,
+CLASSES = {
+    name.lower(): name
+    for name in (
+        *("AdamW", "SGD", "Adam", "NAdam", "RAdam", "Adamax"),
+        *("Adagrad", "Adadelta", "Adafactor", "RMSprop", "ASGD"),
     )
+}
+"""Names of `torch.optim`; LBFGS, SparseAdam and Muon are not for any tensor, Rprop not for
+batches."""
+
+_FUSED = frozenset({"adamw", "adam", "sgd"})
+"""One call a step on every device."""
+_WAYS = frozenset({"fused", "foreach", "differentiable"})
+"""Of which only one can be on."""
+_BETAS = (0.9, 0.999)
+
+
+def make_optimizer(
+    model: AdaptedModel, config: TrainConfig, host: PluginHost
+) -> torch.optim.Optimizer:
+    """The optimizer of a run: what a plugin decides, else what `config.opt` names.
+
+    Raises:
+        ConfigError: `train.opt_kwargs` does not suit it.
+        PluginError: its plugin fails, or gives something else.
+    """
+    groups = host.make_param_groups(model, config)
+    optimizer = host.make_optimizer(groups, config)
+    if optimizer is None:
+        given = groups, config, settings_of(config, host)
+        optimizer = host.call("optimizer", config.opt, "build", *given)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise PluginError(
+                f"optimizer `{config.opt}` of the plugin `{host.owner('optimizer', config.opt)}`"
+                f" is a `{type(optimizer).__name__}` and no `torch.optim.Optimizer`"
+            )
+    return optimizer
+
+
+def settings_of(config: TrainConfig, host: PluginHost) -> Any:
+    """`train.opt_kwargs`, as the optimizer's own class of settings if it has one."""
+    if not host.find("optimizer", config.opt).settings:
+        return config.opt_kwargs
+    try:
+        return host.load("optimizer", config.opt, "settings").model_validate(config.opt_kwargs)
+    except ValidationError as error:
+        raise as_one_sentence(error, within="train.opt_kwargs") from error
+
+
+def torchs(groups: list[dict[str, Any]], config: TrainConfig, own: Any) -> torch.optim.Optimizer:
+    """An optimizer of torch by its lower-case name."""
+    kind = getattr(torch.optim, CLASSES[config.opt])
+    takes = inspect.signature(kind).parameters
+    given = {"lr": config.lr, "weight_decay": config.weight_decay}
+    given |= {"betas": config.opt_betas} if "betas" in takes else {}
+    given |= {"momentum": config.momentum} if "momentum" in takes else {}
+    given |= {"nesterov": True} if config.opt == "sgd" and config.momentum else {}
+    given |= {"fused": True} if config.opt in _FUSED and not own.keys() & _WAYS else {}
+    return built(kind, groups, given | own, takes)
+
+
+def built(make: Any, groups: Any, given: dict[str, Any], takes: Any) -> torch.optim.Optimizer:
+    """`make(groups, **given)`, with a refusal in words."""
+    unknown = sorted(given.keys() - takes)
+    if unknown:
+        have = ", ".join(f"`{name}`" for name in takes if name not in ("params", "lr"))
+        raise ConfigError(
+            f"`train.opt_kwargs.{unknown[0]}`: the optimizer has no such setting (have: {have})"
+        )
+    try:
+        return make(groups, **given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"`train.opt_kwargs` does not suit it: {in_words(error)}") from error

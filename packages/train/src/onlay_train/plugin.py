@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from onlay.descriptors import Command, Tracker
+from onlay.descriptors import Command, Optimizer, Tracker
 from onlay.hooks import hookimpl
 
 if TYPE_CHECKING:
-    import torch
-
     from onlay.config.train import TrainConfig
     from onlay.model.adapted import AdaptedModel
 
@@ -41,6 +39,25 @@ def register_commands() -> Iterable[Command]:
 
 
 @hookimpl
+def register_optimizers() -> Iterable[Optimizer]:
+    """Torch's."""
+    for name, summary in (
+        ("adamw", "Adam with decoupled weight decay (Loshchilov and Hutter 2019)"),
+        ("sgd", "stochastic gradient descent with Nesterov momentum"),
+        ("adam", "Adam (Kingma and Ba 2015)"),
+        ("nadam", "Adam with Nesterov momentum"),
+        ("radam", "rectified Adam"),
+        ("adamax", "Adam by the largest gradient"),
+        ("adagrad", "a rate for each number by all its gradients so far"),
+        ("adadelta", "the same by recent ones"),
+        ("adafactor", "second moments by rows and columns, to save memory"),
+        ("rmsprop", "gradients by their recent size"),
+        ("asgd", "averaged stochastic gradient descent"),
+    ):
+        yield Optimizer(name=name, build="onlay_train.optimizer:torchs", summary=summary)
+
+
+@hookimpl
 def register_trackers() -> Iterable[Tracker]:
     """Accelerate's own."""
     for name, summary in (
@@ -60,14 +77,6 @@ def register_trackers() -> Iterable[Tracker]:
 @hookimpl(trylast=True)
 def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:
     """Tensors with weight decay, and those without."""
-    from onlay_train.optimizer import param_groups
+    from onlay_train.groups import param_groups
 
     return param_groups(model, config)
-
-
-@hookimpl(trylast=True)
-def make_optimizer(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW."""
-    from onlay_train.optimizer import adamw
-
-    return adamw(groups, config)

@@ -14,8 +14,10 @@ from onlay.config.train import TrainConfig
 from onlay.host import PluginHost
 from onlay_train.checkpoint import gathered, load_optimizer, placed_like
 from onlay_train.ema import Average
+from onlay_train.optimizer import make_optimizer
 from onlay_train.progress import Progress
-from onlay_train.schedule import make_schedule
+from onlay_train.replay import check_closure
+from onlay_train.schedule import Rates, make_schedule
 from onlay_train.seeding import generator_states, restore_generators
 
 if TYPE_CHECKING:
@@ -35,10 +37,12 @@ class TrainingState:
         steps_per_epoch: int,
     ) -> None:
         self.plain, self.accelerator = plain, accelerator
-        optimizer = host.make_optimizer(host.make_param_groups(plain, config), config)
+        optimizer = make_optimizer(plain, config, host)
+        check_closure(optimizer, accelerator)
         self.model, self.optimizer = accelerator.prepare(plain, optimizer)
         self.parameters = plain.trained_parameters()
-        self.schedule = make_schedule(self.optimizer.optimizer, config, steps_per_epoch)
+        self.rates = Rates(config, steps_per_epoch)
+        self.schedule = make_schedule(self.optimizer.optimizer, self.rates)
         decay = config.model_ema_decay
         self.average = Average(plain.trained_state(), decay) if decay else None
         self.total = config.epochs * steps_per_epoch

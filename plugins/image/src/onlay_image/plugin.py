@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onlay.descriptors import Backbone, Dataset, Exporter, Modality
+from onlay.descriptors import Backbone, Dataset, Exporter, Modality, Optimizer
 from onlay.hooks import hookimpl
 
 _PLAIN = {"embed_dim": 24, "num_heads": 2, "depth": 2}
@@ -109,3 +109,28 @@ def register_exporters() -> Iterable[Exporter]:
         summary="a state dict and config that `timm.create_model` loads",
         suffixes=frozenset({".safetensors"}),
     )
+
+
+@hookimpl
+def register_optimizers() -> Iterable[Optimizer]:
+    """Timm's, as far as torch has none of the name."""
+    for name, summary in (
+        ("lion", "steps by the sign of momentum"),
+        ("lamb", "Adam with rates by layer, for large batches"),
+        ("lars", "SGD with rates by layer, for large batches"),
+        ("adan", "Adam with Nesterov momentum in all moments"),
+        ("adopt", "Adam that converges with any second beta"),
+        ("laprop", "Adam with momentum after normalisation"),
+        ("madgrad", "dual averaging with momentum"),
+        ("adabelief", "Adam by the belief in gradients"),
+        ("adamp", "Adam that leaves the length of scale-invariant weights"),
+        ("novograd", "second moments by layer"),
+        ("nadamw", "NAdam with decoupled weight decay"),
+        ("cadamw", "AdamW that waits where momentum and gradient disagree"),
+        ("muon", "orthogonalised momentum for matrices, AdamW for the rest"),
+        ("mars", "Adam with reduced variance"),
+        ("sgdw", "SGD with decoupled weight decay"),
+        ("sgdp", "SGD that leaves the length of scale-invariant weights"),
+        ("rmsproptf", "RMSprop as TensorFlow has it"),
+    ):
+        yield Optimizer(name=name, build="onlay_image.optimizers:build", summary=summary)

@@ -23,8 +23,8 @@ EXPLAINED = ("method", "backbone", "task", "dataset")
 @click.option("--preset", help="Show what one of the method's presets sets.")
 @click.pass_obj
 def explain(host: PluginHost, name: str, preset: str | None) -> None:
-    """Explain a method, backbone, task, data set, or `train`: every field, its default, what it
-    does."""
+    """Explain a method, backbone, task, data set, optimizer, or `train`: every field, its default,
+    what it does."""
     if preset:
         recipe = dict(preset_of(host.find("method", name), preset))
         if "modality" in recipe:
@@ -53,6 +53,11 @@ def _found(host: PluginHost, name: str) -> Iterator[tuple[str, type[Config], lis
             found, owner = host.find(kind, name), host.owner(kind, name)
             heading = f"{kind} {name} ({owner}): {_docstring(found.config)}"
             yield heading, found.config, list(_notes(kind, found))
+
+    if name in host.optimizers and host.optimizers[name].settings:
+        config, owner = host.load("optimizer", name, "settings"), host.owner("optimizer", name)
+        note = f"in a run: train.opt={name} train.opt_kwargs.NAME=VALUE"
+        yield f"optimizer {name} ({owner}): {_docstring(config)}", config, [note]
 
 
 def _docstring(config: type[Config]) -> str:

@@ -99,4 +99,6 @@ def _used(config: RunConfig, host: PluginHost) -> dict[str, str]:
     from onlay.config.run import BLOCKS
 
     owners = [host.owner(block.kind, getattr(config, key).name) for key, block in BLOCKS.items()]
+    if config.train.opt in host.optimizers:
+        owners.append(host.owner("optimizer", config.train.opt))
     return {owner.distribution: owner.version for owner in sorted(owners, key=str)}

@@ -10,12 +10,14 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from onlay.config.base import Config
 from onlay.config.oneof import NameOf
+from onlay.descriptors import resolve
 
 
 class TrainConfig(Config):
@@ -30,20 +32,47 @@ class TrainConfig(Config):
     """Forward and backward passes that make up one optimizer step."""
     eval_batch_size: PositiveInt = 128
     """Samples in one forward pass of one process in evaluation."""
+    opt: Annotated[str, NameOf("optimizer")] = "adamw"
+    """Optimizer: torch's (`adamw sgd adam nadam radam adamax adagrad adadelta adafactor rmsprop
+    asgd`), timm's with `onlay-image` (`lion lamb adan ...`), or one that a plugin registers;
+    `onlay plugins` lists them."""
+    opt_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Settings of its own by the optimizer's names, such as `{amsgrad: true}`; they win over the
+    fields here."""
     lr: PositiveFloat = 1e-3
     """Peak learning rate, reached after warm-up; not rescaled with the batch size."""
+    head_lr: PositiveFloat | None = None
+    """Peak learning rate of the task's head, which moves as `lr` does; null: `lr`."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Factor of the learning rate from each block to the one before it: what acts in the last block
+    has `lr` times this, the block before times its square, what acts before the blocks least; the
+    last norm and the head have all of it. A tensor that blocks share counts to the last of them."""
+    sched: Literal["cosine", "constant", "step", "poly"] = "cosine"
+    """How the learning rate falls after warm-up: half a `cosine` to `min_lr`, not at all
+    (`constant`), times `decay_rate` every `decay_epochs` (`step`), or as `poly`, to `min_lr` by
+    the power `poly_power` of what is left."""
     min_lr: NonNegativeFloat = 0.0
-    """Learning rate at the end of the cosine."""
+    """Learning rate at the end of `cosine` and `poly`, and the least of `step`."""
+    decay_epochs: PositiveFloat | None = None
+    """Epochs between two decays of `step`; left out, a third of `epochs`."""
+    decay_rate: float = Field(default=0.1, gt=0, le=1)
+    """What `step` multiplies the learning rate by."""
+    poly_power: PositiveFloat = 0.9
+    """Power of `poly`; 1 is a straight line."""
     warmup_lr: NonNegativeFloat = 0.0
     """Learning rate from which the linear warm-up starts."""
     warmup_epochs: NonNegativeFloat | None = None
     """Epochs (or a fraction of one) of linear warm-up; left out, a tenth of `epochs`."""
     weight_decay: NonNegativeFloat = 0.01
-    """AdamW's decoupled weight decay."""
+    """Weight decay, as the optimizer has it: decoupled from the gradient in AdamW."""
     filter_bias_and_bn: bool = True
     """Leave biases and one-dimensional tensors without weight decay."""
     opt_betas: tuple[float, float] = (0.9, 0.999)
-    """AdamW's decay rates of the gradient's first and second moment."""
+    """Decay rates of the gradient's first and second moment; as they are here, an optimizer that
+    has others of its own (Lion) keeps these."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Momentum of the optimizers that take one (`sgd`, where it is Nesterov's, `rmsprop`,
+    `lars`)."""
     mixup: NonNegativeFloat = 0.0
     """Alpha of mixup: whole batches are blended with themselves in another order, with shares from
     Beta(alpha, alpha), and so are their targets; 0: off."""
@@ -96,6 +125,16 @@ class TrainConfig(Config):
         return (
             [n.strip() for n in value.split(",") if n.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("opt_kwargs")
+    @classmethod
+    def _of_the_optimizer(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        """By the optimizer's own class of settings, if it has one."""
+        host, name = (info.context or {}).get("host"), info.data.get("opt")
+        found = host.optimizers.get(name) if host else None
+        if found is not None and found.settings:
+            resolve(found.settings).model_validate(given)
+        return given
 
     @model_validator(mode="after")
     def _fits(self) -> TrainConfig:

@@ -18,6 +18,10 @@ BROUGHT_BY = {
         "modality": ("image",),
         "dataset": ("image_folder", "image_csv", "shards", "parquet", "vtab", "fgvc", "digits"),
         "exporter": ("timm",),
+        "optimizer": (
+            *("lion", "lamb", "lars", "adan", "adopt", "laprop", "madgrad", "adabelief", "adamp"),
+            *("novograd", "nadamw", "cadamw", "muon", "mars", "sgdw", "sgdp", "rmsproptf"),
+        ),
     },
     "onlay-pointcloud": {
         "backbone": ("point_mae", "act", "point_bert", "recon", "recon_as_mae", "onlay_points"),
@@ -31,6 +35,10 @@ BROUGHT_BY = {
     },
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),
+        "optimizer": (
+            *("adamw", "sgd", "adam", "nadam", "radam", "adamax"),
+            *("adagrad", "adadelta", "adafactor", "rmsprop", "asgd"),
+        ),
         "tracker": (
             *("tensorboard", "wandb", "trackio", "mlflow", "comet_ml", "aim"),
             *("clearml", "dvclive", "swanlab"),

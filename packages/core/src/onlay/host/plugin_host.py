@@ -13,7 +13,7 @@ from onlay.errors import OnlayError, PluginError
 from onlay.host.discovery import Candidate, PluginRecord, from_file, installed
 from onlay.host.firstparty import install
 from onlay.host.registry import KINDS, Registry
-from onlay.host.telling import decided, told
+from onlay.host.telling import decided, may_decide, told
 from onlay.machine.guard import guarded, in_words
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Exporter,
         Method,
         Modality,
+        Optimizer,
         Task,
         Tracker,
     )
@@ -110,6 +111,11 @@ class PluginHost:
         return self.registered("exporter")
 
     @property
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """Ways to step, by name."""
+        return self.registered("optimizer")
+
+    @property
     def trackers(self) -> Mapping[str, Tracker]:
         """Where runs report to, by name."""
         return self.registered("tracker")
@@ -134,6 +140,12 @@ class PluginHost:
         path = getattr(claim.descriptor, part)
         with _charged_to(claim.record, path):
             return imported(path)
+
+    def call(self, kind: str, name: str, part: str, *given: Any) -> Any:
+        """What `load` leads to, called; a failure is charged to its plugin."""
+        function, record = self.load(kind, name, part), self.owner(kind, name)
+        with _charged_to(record, f"{kind} `{name}`"):
+            return function(*given)
 
     def owner(self, kind: str, name: str) -> PluginRecord:
         """The plugin that brings the name; fails as `find` does."""
@@ -168,8 +180,9 @@ class PluginHost:
     """Tell every plugin that a run ended by an error."""
     make_param_groups = decided(hooks.make_param_groups)
     """The optimizer's parameter groups, by the first plugin that decides."""
-    make_optimizer = decided(hooks.make_optimizer)
-    """The optimizer, by the first plugin that decides."""
+    make_optimizer = may_decide(hooks.make_optimizer)
+    """The optimizer, by the first plugin that decides; none where it is the one that `config.opt`
+    names."""
 
     def _tell(self, hook: str, **facts: Any) -> None:
         for record, impl in self._registry.implementations(hook):
@@ -177,12 +190,19 @@ class PluginHost:
                 impl.function(*(facts[name] for name in impl.argnames))
 
     def _decide(self, hook: str, **facts: Any) -> Any:
+        answer = self._decided(hook, **facts)
+        if answer is None:
+            raise PluginError(f"no plugin answers `{hook}`: {install('onlay-train')}")
+        return answer
+
+    def _decided(self, hook: str, **facts: Any) -> Any:
+        """The first answer, if any."""
         for record, impl in self._registry.implementations(hook):
             with _charged_to(record, hook):
                 answer = impl.function(*(facts[name] for name in impl.argnames))
             if answer is not None:
                 return answer
-        raise PluginError(f"no plugin answers `{hook}`: {install('onlay-train')}")
+        return None
 
 
 def _charged_to(record: PluginRecord, what: str) -> guarded:

@@ -22,7 +22,17 @@ from onlay.host.wellformed import check_config, check_descriptor
 from onlay.machine.guard import guarded
 from onlay.machine.streams import named_while_waiting, stdout_to_stderr
 
-KINDS = ("method", "backbone", "modality", "task", "dataset", "exporter", "tracker", "command")
+KINDS = (
+    "method",
+    "backbone",
+    "modality",
+    "task",
+    "dataset",
+    "exporter",
+    "optimizer",
+    "tracker",
+    "command",
+)
 
 
 @dataclass(frozen=True)

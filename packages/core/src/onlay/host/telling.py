@@ -35,3 +35,8 @@ def told(spec: Callable[_Asked, None]) -> HookMethod[_Asked, None]:
 def decided(spec: Callable[_Asked, _Answer | None]) -> HookMethod[_Asked, _Answer]:
     """Gives the answer of the first plugin that has one."""
     return HookMethod(spec, "_decide")
+
+
+def may_decide(spec: Callable[_Asked, _Answer | None]) -> HookMethod[_Asked, _Answer | None]:
+    """Likewise, or `None` where no plugin has one."""
+    return HookMethod(spec, "_decided")

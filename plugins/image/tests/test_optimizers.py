@@ -1,0 +1,60 @@
+"""Optimizers of timm, by name, with their own defaults, and exact over a checkpoint."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from onlay.config.train import TrainConfig
+from onlay.errors import ConfigError
+from onlay_image.optimizers import build
+from onlay_image.plugin import register_optimizers
+
+NAMES = [each.name for each in register_optimizers()]
+
+
+def made(name: str, weight: nn.Parameter, **settings: Any) -> torch.optim.Optimizer:
+    config = TrainConfig(opt=name, lr=0.1, **settings)
+    return build([{"params": [weight], "weight_decay": 0.5}], config, config.opt_kwargs)
+
+
+def stepped(optimizer: torch.optim.Optimizer, weight: nn.Parameter, *seeds: int) -> None:
+    for seed in seeds:
+        weight.grad = torch.randn(2, 3, generator=torch.Generator().manual_seed(seed))
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_one_steps_and_goes_on_exactly(name: str) -> None:
+    one = nn.Parameter(torch.ones(2, 3))
+    first = made(name, one)
+    stepped(first, one, 0, 1)
+    assert not torch.equal(one, torch.ones(2, 3))
+    two = nn.Parameter(one.detach().clone())
+    second = made(name, two)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    stepped(first, one, 2, 3)
+    stepped(second, two, 2, 3)
+    assert torch.equal(one, two)
+
+
+def test_a_step_of_lion_by_hand() -> None:
+    # the sign of the gradient, and lr * weight_decay of the weight
+    weight = nn.Parameter(torch.full((2, 3), 2.0))
+    lion = made("lion", weight)
+    assert lion.param_groups[0]["betas"] == (0.9, 0.99)  # its own, not Adam's
+    weight.grad = torch.full((2, 3), -3.0)
+    lion.step()
+    assert weight[0, 0].item() == pytest.approx(2 * (1 - 0.1 * 0.5) + 0.1)
+    assert made("lion", weight, opt_betas=(0.8, 0.9)).param_groups[0]["betas"] == (0.8, 0.9)
+
+
+def test_settings_that_it_has_not() -> None:
+    with pytest.raises(
+        ConfigError, match=r"`train.opt_kwargs` does not suit `lion`: TypeError: .*rho"
+    ):
+        made("lion", nn.Parameter(torch.ones(2, 3)), opt_kwargs={"rho": 1})
