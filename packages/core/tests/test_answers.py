@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -189,6 +189,8 @@ class _Model:
 
     class task:
         name = "ruler"
+
+    packages: ClassVar = {}
 
 
 def test_a_length_is_no_percentage(onlay: Any) -> None:

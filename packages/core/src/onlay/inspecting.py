@@ -32,6 +32,7 @@ from onlay.errors import AnatomyError
 
 if TYPE_CHECKING:
     from onlay.features import Features, Layout
+    from onlay.task import Answer
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,16 @@ class Observation:
     inputs: Tensor
     """As the backbone got it, a batch of one."""
     features: Features
-    prediction: Any
-    """What the task's head says, such as `onlay.task.Prediction`."""
+    prediction: Answer
+    """What the task's head says."""
     signals: tuple[Signal, ...]
     preprocessing: Mapping[str, Any]
     """How `inputs` was made from the file, in the words of the modality (mean, deviation)."""
     pictures: tuple[Picture, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     """What the page says of the model: `method`, `backbone` and what the caller knows of it."""
+    task: str = "the task"
+    """Whose answer it is, in words, for an error that names it."""
 
 
 def titles(same: Sequence[Signal] | Sequence[Picture]) -> list[str]:

@@ -260,7 +260,7 @@ DEFECTS: Mapping[str, Defect] = {
             ("numbers_in_cells", NumbersInCells, "answers_fill_a_table", "`probability` a `float`"),
             ("not_a_number", NotANumber, "answers_are_json", "not JSON compliant"),
             ("written_elsewhere", WrittenElsewhere, "answers_are_written", "begins with"),
-            ("without_label", WithoutLabel, "answers_can_be_drawn", "has 0 to 3 of 2 labels"),
+            ("without_label", WithoutLabel, "answers_can_be_drawn", "indices 0 to 3 of 2 labels"),
         )
     },
     "forgetting": Defect(Forgetting, "metrics_add_up", "in halves"),

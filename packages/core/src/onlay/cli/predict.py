@@ -90,7 +90,7 @@ def predict(
     found = found_in(paths, host.find("modality", model.built.modality))
     skipped: list[Unreadable] | None = [] if skip_unreadable else None
     given = answers_of(model, found.files, host, batch_size=batch_size, unreadable=skipped)
-    answers, rows = Answers.of(model, host), []
+    answers, rows = Answers.of(model), []
     say = answers.record if as_json else answers.row if as_csv else answers.cells
     with outputs_in(out, found.files, answers) if out else nullcontext() as outputs:
         for path, answer in given:

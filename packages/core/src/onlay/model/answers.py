@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from onlay.errors import OnlayError, PluginError
 from onlay.machine.guard import guarded, in_words
+from onlay.task import Bars, Raster
 
 if TYPE_CHECKING:
-    from onlay.host import PluginHost
     from onlay.model.adapted import AdaptedModel
     from onlay.task import Answer, Input
 
@@ -27,13 +27,11 @@ class Answers:
     """Whose they are, in words: ``task `tags` of plugin `onlay-tags` ``."""
 
     @classmethod
-    def of(cls, model: AdaptedModel, host: PluginHost) -> Answers:
-        """Those of a model's head; without its plugin where another host than `host` made it."""
-        name = model.task.name
-        owner = (
-            f" of plugin `{host.owner('task', name).distribution}`" if name in host.tasks else ""
-        )
-        return cls(f"task `{name}`{owner}")
+    def of(cls, model: AdaptedModel) -> Answers:
+        """Those of a model's head."""
+        made = model.packages.get("task", {}).get("distribution")
+        owner = f" of plugin `{made}`" if made else ""
+        return cls(f"task `{model.task.name}`{owner}")
 
     def about(self, answer: Answer, given: Input) -> Answer:
         """The answer once it has seen its input, if it wants to."""
@@ -63,10 +61,26 @@ class Answers:
         row = self._plain(self._mapping(self._asked(own, "row", top), "row"), "row")
         return flat(row)
 
-    def drawn(self, answer: Answer) -> Sequence[Any]:
+    def drawn(self, answer: Answer) -> Sequence[Bars | Raster]:
         """What a page shows of it; may be empty."""
         draw = getattr(answer, "drawn", None)
-        return () if draw is None else tuple(self._asked(draw, "drawn"))
+        pieces = () if draw is None else tuple(self._asked(draw, "drawn"))
+        for piece in pieces:
+            if not isinstance(piece, Bars | Raster):
+                raise self._broken("drawn", f"has a `{type(piece).__name__}`, no `Bars`, `Raster`")
+            if isinstance(piece, Raster):
+                self._is_a_map(piece)
+        return pieces
+
+    def _is_a_map(self, piece: Raster) -> None:
+        """Of two axes, and every index has a label."""
+        if len(shape := tuple(piece.values_HW.shape)) != 2:
+            raise self._broken("drawn", f"has under `{piece.title}` the shape {shape}, no map")
+        if piece.labels and piece.values_HW.numel():
+            least, most = int(piece.values_HW.min()), int(piece.values_HW.max())
+            if least < 0 or most >= len(piece.labels):
+                told = f"indices {least} to {most} of {len(piece.labels)} labels"
+                raise self._broken("drawn", f"has under `{piece.title}` {told}")
 
     def files(self, answer: Answer, folder: Path, stem: str, source: Path) -> list[str]:
         """Written into an empty folder: the answer's own files, else its record; their names."""

@@ -53,7 +53,7 @@ def predict(
     read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     model.eval()
-    answers = Answers.of(model, host)
+    answers = Answers.of(model)
     inputs = readable(files_of(paths, modality), read, unreadable)
     while pairs := list(islice(inputs, batch_size)):
         batch = [file for file, _ in pairs]

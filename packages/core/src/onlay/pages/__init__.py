@@ -19,11 +19,13 @@ from typing import Any
 
 from onlay.inspecting import Observation
 from onlay.machine.disk import write_text
+from onlay.model.answers import Answers
+from onlay.pages.drawn import drawn
 from onlay.pages.records import Record, differences, pictures, signals
 
 __all__ = ["COLOURS", "Record", "differences", "pictures", "signals", "write"]
 
-SCRIPTS = ("page.js", "legend.js", "pictures.js")
+SCRIPTS = ("page.js", "legend.js", "pictures.js", "answers.js")
 COLOURS = (
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#871e3c",
     "#3c5a00", "#ffc3b4", "#78f0e1", "#871e96", "#005a5a", "#f0d2ff", "#4be187", "#f04b69",
@@ -68,11 +70,12 @@ def write(
 
 
 def _record(observations: Sequence[Observation], index: int) -> Record:
-    seen = observations[index]
+    seen, asked = observations[index], Answers(observations[index].task)
     others = [other for other in observations if other is not seen]
     return {
         "name": seen.source.name,
-        "prediction": seen.prediction.line(),
+        "prediction": asked.line(seen.prediction),
+        "answer": drawn(asked.drawn(seen.prediction)),
         "signals": signals(seen.signals, [s for other in others for s in other.signals]),
         "pictures": pictures(seen.pictures),
     }

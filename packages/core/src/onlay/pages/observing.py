@@ -21,9 +21,11 @@ from onlay.errors import AnatomyError, ConfigError
 from onlay.inspecting import Observation, Picture, Signal
 from onlay.machine.disk import writing
 from onlay.machine.notes import note_all
+from onlay.model.answers import Answers
 from onlay.model.predict import files_of, modality_of
 from onlay.model.preprocessing import reader
 from onlay.pages.changes import CHANGE, MEANING, Outputs, block_outputs, changes
+from onlay.task import Input
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost
@@ -42,23 +44,25 @@ def observe(
     found: list[_Seen] = []
     levels = getattr(model.head, "levels", ())
     inserted = model.adapter.tokens
-    bare, given = _bare(model.eval(), inputs), model.anatomy.prepared(inputs)
+    bare, prepared = _bare(model.eval(), inputs), model.anatomy.prepared(inputs)
     kept = block_outputs(model.anatomy)
     turn = model.attachments.turn(model.name, model.adapter)
     with turn, torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
-        features = model.anatomy.encode(given, inserted=inserted, levels=levels)
+        features = model.anatomy.encode(prepared, inserted=inserted, levels=levels)
         output = model.answer(features)
     signals = [_signal(seen, model) for seen in found if seen.shown is not None]
     signals += [_change(block, values, model) for block, values in changes(adapted, bare)]
+    answers, given = Answers.of(model), Input(source, inputs[0].cpu(), model.preprocessing)
     return Observation(
         source,
         inputs,
         features,
-        prediction=model.head.predict(output)[0],
+        prediction=answers.about(model.head.predict(output)[0], given),
         signals=tuple(signals),
         preprocessing=model.preprocessing,
         pictures=tuple(_picture(seen) for seen in found if seen.pictured is not None),
         about={**_known(model), **(about or {})},
+        task=answers.task,
     )
 
 

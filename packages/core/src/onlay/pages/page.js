@@ -120,7 +120,7 @@ function column(input) {
   const name = make("h3", {}, `${input.name} `, make("span",
     { textContent: input.prediction }));
   return make("article", { className: "input" }, ...(inputs.length > 1 ? [name] : []),
-    make("div", { className: "seen" }, large, facts), pictures);
+    make("div", { className: "seen" }, large, facts), pictures, ...answered(input));
 }
 
 function drawInput(input) {

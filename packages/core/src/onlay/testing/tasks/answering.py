@@ -12,7 +12,8 @@ import torch
 
 from onlay.batches import row
 from onlay.model.answers import Answers
-from onlay.task import Bars, Input, Prediction, Raster
+from onlay.pages.drawn import drawn
+from onlay.task import Input, Prediction
 from onlay.testing.checking import require
 from onlay.testing.states import listed
 from onlay.testing.tasks.case import BATCH, TaskCase
@@ -90,16 +91,4 @@ def _with_folders(case: TaskCase) -> Iterator[tuple[Any, Path]]:
 def check_answers_can_be_drawn(case: TaskCase) -> None:
     """`drawn`, if there is one, gives `Bars` and `Raster`s whose indices have a label."""
     for answer in _answers(case):
-        for piece in ASKED.drawn(answer):
-            require(isinstance(piece, Bars | Raster), f"`drawn` has a `{type(piece).__name__}`")
-            if isinstance(piece, Raster):
-                _is_a_map(piece)
-
-
-def _is_a_map(piece: Raster) -> None:
-    values = torch.as_tensor(piece.values_HW)
-    require(values.ndim == 2, f"`{piece.title}` has the shape {tuple(values.shape)}")
-    if piece.labels and len(values):
-        low, high = int(values.min()), int(values.max())
-        inside = low >= 0 and high < len(piece.labels)
-        require(inside, f"`{piece.title}` has {low} to {high} of {len(piece.labels)} labels")
+        drawn(ASKED.drawn(answer))
