@@ -5,8 +5,10 @@ And small networks of the two modalities, for the tests of methods.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,6 +72,63 @@ def points() -> Callable[..., BuiltBackbone]:
         return built
 
     return make
+
+
+@pytest.fixture(scope="session")
+def randomize() -> Callable[[nn.Module], Any]:
+    """Put every parameter of a module, or of a model's adapter, away from where it starts."""
+    import torch
+
+    def change(module: Any, size: float = 0.3) -> Any:
+        g = torch.Generator().manual_seed(3)
+        with torch.no_grad():
+            for p in getattr(module, "adapter", module).parameters():
+                p.add_(size * torch.randn(p.shape, generator=g, dtype=p.dtype))
+        return module
+
+    return change
+
+
+@pytest.fixture
+def timm_model() -> Callable[..., nn.Module]:
+    """`timm_model(name, img_size=32)`: a model of timm, no tensor at its start."""
+    pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
+    timm = pytest.importorskip("timm", reason="comes with onlay-image")
+    import torch
+
+    def make(name: str, **changes: Any) -> nn.Module:
+        torch.manual_seed(0)
+        model = timm.create_model(name, **changes).eval()
+        g = torch.Generator().manual_seed(4)
+        with torch.no_grad():
+            for p in model.parameters():  # LayerScale and position biases matter, too
+                p.add_(0.1 * torch.randn(p.shape, generator=g))
+        return model
+
+    return make
+
+
+@pytest.fixture
+def refused_run(tmp_path: Path) -> Callable[[str], Callable[..., str]]:
+    """`refused_run("arc")("method.rank=0")`: what `onlay train` says of a run that cannot be,
+    before anything is written."""
+    pytest.importorskip("onlay_train", reason="`onlay train` comes with onlay-train")
+    pytest.importorskip("onlay_image", reason="the backbone is in onlay-image")
+    pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
+    from onlay.testing.said import onlay, refusal
+
+    def of(method: str) -> Callable[..., str]:
+        def run(*overrides: str, backbone: Any = "onlay_vit_64", data: Any = "digits") -> str:
+            out = tmp_path / "out"
+            run = {"backbone": backbone, "method": method, "data": data, "out": str(out)}
+            (tmp_path / "run.yaml").write_text(json.dumps(run))
+            said = refusal(onlay("train", tmp_path / "run.yaml", *overrides, "--dry-run"))
+            assert not out.exists()
+            return said
+
+        return run
+
+    return of
 
 
 def shaken(model: nn.Module) -> None:

@@ -18,6 +18,7 @@ from onlay.config.base import Config
 from onlay.descriptors import Command, Method
 from onlay.errors import RunError
 from onlay.host import builtin
+from onlay.testing.said import refusal
 
 
 class TwistConfig(Config):
@@ -102,13 +103,6 @@ def onlay(host):
         return CliRunner().invoke(main, args, prog_name="onlay", obj=host)
 
     return run
-
-
-def refusal(result):
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    (sentence,) = result.stderr.strip().splitlines()
-    return sentence.removeprefix("Error: ")
 
 
 def test_help_lists_commands_from_their_descriptors(onlay):

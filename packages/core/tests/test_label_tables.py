@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from onlay.config.data import TableConfig
-from onlay.errors import DataError
 from onlay.reading.label_tables import LabelTable
 from onlay.reading.layouts import Layout
+from onlay.testing.said import fails
 
 Read = Callable[..., Layout]
 
@@ -63,14 +63,6 @@ def test_columns_of_other_names(read: Read) -> None:
     assert pairs(read(text, {"label": "species"})) == {"whole": [("1.jpg", "robin")]}
     fails(lambda: read(text, {"label": "kind"}), "no column `kind`", "`img`, `species`, `class`")
     fails(lambda: read("image,file,label\n1,2,3\n"), "several columns `path`", "`data.columns")
-
-
-def fails(call: Callable[[], object], *texts: str) -> None:
-    with pytest.raises(DataError) as error:
-        call()
-    assert "\n" not in str(error.value)
-    for text in texts:
-        assert text in str(error.value)
 
 
 def test_splits_in_many_spellings(read: Read) -> None:

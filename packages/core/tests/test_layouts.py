@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from onlay.config.data import FilesConfig
-from onlay.errors import DataError
 from onlay.reading.class_folders import ClassFolders
 from onlay.reading.duplicates import settled
 from onlay.reading.finding import find
@@ -21,14 +20,7 @@ from onlay.reading.layouts import Layout
 from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing, digest
 from onlay.reading.part_names import assigned
-
-
-def fails(call: Callable[[], object], *texts: str) -> None:
-    with pytest.raises(DataError) as error:
-        call()
-    assert "\n" not in str(error.value)
-    for text in texts:
-        assert text in str(error.value)
+from onlay.testing.said import fails
 
 
 @pytest.fixture

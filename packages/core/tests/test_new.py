@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from onlay import PluginHost, scaffold
 from onlay.cli import main
 from onlay.scaffold import KINDS, Names
+from onlay.testing.said import refusal
 
 MADE = {
     "method": ("MySway", "my_sway"),
@@ -34,13 +35,6 @@ SHOWN = Path(__file__).parents[3] / "docs" / "how-to" / "output" / "new.txt"
 
 def new(*args: Any) -> Result:
     return CliRunner().invoke(main, ["new", *map(str, args)], prog_name="onlay")
-
-
-def refusal(result: Result) -> str:
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    (sentence,) = result.stderr.strip().splitlines()
-    return sentence.removeprefix("Error: ")
 
 
 @pytest.fixture(scope="module")

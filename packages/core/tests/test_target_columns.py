@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from onlay.config.data import TableConfig
-from onlay.errors import DataError
 from onlay.reading.judging import whole
 from onlay.reading.label_tables import LabelTable
 from onlay.reading.layouts import Layout, divided
 from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing, Tags, targets
 from onlay.reading.spreading import spread, traits
+from onlay.testing.said import fails
 
 Read = Callable[..., Layout]
 TAGS = "path,label\n1,cat|red\n2,red | cat\n3,\n4,dog\n"
@@ -40,14 +40,6 @@ def read(tmp_path: Path) -> Read:
 
 def rows(listing: Listing, labels: tuple[str, ...]) -> list[list[float]]:
     return targets(listing.train, labels).tolist()
-
-
-def fails(call: Callable[[], object], *texts: str) -> None:
-    with pytest.raises(DataError) as error:
-        call()
-    assert "\n" not in str(error.value)
-    for text in texts:
-        assert text in str(error.value)
 
 
 def test_several_labels_in_one_cell(read: Read) -> None:

@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
-from onlay.cli import main
+from onlay.testing.said import onlay
 
 pytest.importorskip("onlay_image", reason="the backbone is timm's, which comes with onlay-image")
-
-
-def onlay(*args: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="onlay")
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import onlay
-from onlay.cli import main
+from onlay.testing.said import onlay as command
 
 pytest.importorskip("onlay_pointcloud", reason="the backbone is in onlay-pointcloud")
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: object) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay")
+    result = command(*words)
     assert result.exit_code == 0, result.output
     return result
 

@@ -32,10 +32,8 @@ def images() -> Tensor:
 
 
 @pytest.fixture
-def timm_model() -> Callable[..., nn.Module]:
+def timm_model(timm_model: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
     """`timm_model(name, img_size=32)`: a small form of a model of timm, no tensor at its start."""
-    pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
-    timm = pytest.importorskip("timm", reason="comes with onlay-image")
     swin = {
         "embed_dim": 24,
         "depths": (1, 2),
@@ -46,14 +44,8 @@ def timm_model() -> Callable[..., nn.Module]:
     sequence = {"embed_dim": 48, "num_heads": 3, "depth": 2}
 
     def make(name: str, **changes: Any) -> nn.Module:
-        torch.manual_seed(0)
         own = (swin if name.startswith("swin") else sequence) | {"img_size": 32, "num_classes": 0}
-        model = timm.create_model(name, **(own | changes)).eval()
-        g = torch.Generator().manual_seed(4)
-        with torch.no_grad():
-            for p in model.parameters():  # LayerScale and position biases matter, too
-                p.add_(0.1 * torch.randn(p.shape, generator=g))
-        return model
+        return timm_model(name, **(own | changes))
 
     return make
 
@@ -78,20 +70,6 @@ def adapt(host: onlay.PluginHost) -> Callable[..., AdaptedModel]:
 def adapters() -> Callable[[AdaptedModel], list[InputConditioned]]:
     """`adapters(model)`: one for each block."""
     return lambda model: [m for m in model.adapter.modules() if isinstance(m, InputConditioned)]
-
-
-@pytest.fixture(scope="session")
-def randomize() -> Callable[[nn.Module], Any]:
-    """Put every parameter of a module, or of a model's adapter, away from where it starts."""
-
-    def change(module: Any, size: float = 0.3) -> Any:
-        g = torch.Generator().manual_seed(3)
-        with torch.no_grad():
-            for p in getattr(module, "adapter", module).parameters():
-                p.add_(size * torch.randn(p.shape, generator=g, dtype=p.dtype))
-        return module
-
-    return change
 
 
 @pytest.fixture

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from onlay.cli import main
+from onlay.testing.said import onlay
 
 CLOUDS = {"name": "shapes", "train_size": 40, "val_size": 0, "test_size": 20}
 
 
-def onlay(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay")
-
-
 @pytest.fixture
-def train(tmp_path: Path) -> Any:
+def train(refused_run: Any) -> Any:
     """`train("method.rank=0", ...)`: what is said, and nothing else."""
-    pytest.importorskip("onlay_train", reason="`onlay train` comes with onlay-train")
-    pytest.importorskip("onlay_image", reason="the backbone is in onlay-image")
-    pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
-    file = tmp_path / "run.yaml"
-
-    def run(*overrides: str, backbone: Any = "onlay_vit_64", data: Any = "digits") -> str:
-        method, out = {"name": "iconformer"}, str(tmp_path / "out")
-        run = {"backbone": backbone, "method": method, "data": data, "out": out}
-        file.write_text(json.dumps(run))
-        result = onlay("train", file, *overrides, "--dry-run")
-        assert result.exit_code == 2, result.output
-        assert "Traceback" not in result.output
-        assert not (tmp_path / "out").exists()
-        (line,) = result.stderr.splitlines()
-        return line.removeprefix("Error: ")
-
-    return run
+    return refused_run("iconformer")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import timm
 import torch
+from small_vit import config, vit
 from torch import nn
 
 import onlay
@@ -20,20 +20,6 @@ from onlay_image.backbones.config import BundledConfig, TimmConfig
 from onlay_image.backbones.traits import provides
 
 Make = Callable[..., nn.Module]
-
-VIT = {"embed_dim": 48, "num_heads": 3, "depth": 2, "num_classes": 5}
-
-
-def vit(**kwargs: Any) -> nn.Module:
-    return timm.create_model("vit_tiny_patch16_224", **(VIT | {"img_size": 32} | kwargs)).eval()
-
-
-def config(
-    path: Path | None = None, model: str = "vit_tiny_patch16_224", **kwargs: Any
-) -> TimmConfig:
-    sizes = {name: VIT[name] for name in ("embed_dim", "num_heads", "depth")}
-    own = {"pretrained": False, "img_size": 32, "model_kwargs": sizes}
-    return TimmConfig(model=model, weights=path, **(own | kwargs))
 
 
 def test_no_weights_are_the_same_weights_every_time() -> None:

@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-from PIL import Image
+from small_pictures import GREYS, SPEC, class_folders, draw
 
 from onlay.data import Splits
-from onlay.errors import DataError
+from onlay.testing.said import fails
 from onlay_image.data import csv_file, folder
 from onlay_image.data.config import (
     ImageCsvConfig,
     ImageFolderConfig,
     ImagePreprocess,
 )
-
-SPEC = {
-    "img_size": [8, 8],
-    "dynamic_img_size": False,
-    "resize": "crop",
-    "crop_pct": 1.0,
-    "interpolation": "bicubic",
-    "mean": [0.0, 0.0, 0.0],
-    "std": [1.0, 1.0, 1.0],
-}
-GREYS = {"ant": 10, "bee": 120, "cat": 240}
-
-
-def draw(path: Path, grey: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (12, 10), (grey, grey, grey)).save(path)
-
-
-def class_folders(root: Path, counts: Mapping[str, int]) -> None:
-    for label, count in counts.items():
-        for number in range(count):
-            draw(root / label / f"{number}.png", GREYS[label])
 
 
 def greys(splits: Splits, part: str) -> Counter[str]:
@@ -57,15 +33,6 @@ def greys(splits: Splits, part: str) -> Counter[str]:
 
 def in_folder(path: Path, **kwargs: Any) -> Splits:
     return folder.build(ImageFolderConfig(path=path, **kwargs), SPEC, 0)
-
-
-def fails(build: Callable[[], object], *parts: str) -> None:
-    with pytest.raises(DataError) as error:
-        build()
-    text = str(error.value)
-    assert "\n" not in text
-    for part in parts:
-        assert part in text
 
 
 def test_a_stratified_split(tmp_path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
+from small_pictures import SPEC, class_folders
 from torch.utils.data import DataLoader
 
 from onlay.data import Splits
@@ -16,28 +15,6 @@ from onlay_image.data import folder, images
 from onlay_image.data.config import (
     ImageFolderConfig,
 )
-
-SPEC = {
-    "img_size": [8, 8],
-    "dynamic_img_size": False,
-    "resize": "crop",
-    "crop_pct": 1.0,
-    "interpolation": "bicubic",
-    "mean": [0.0, 0.0, 0.0],
-    "std": [1.0, 1.0, 1.0],
-}
-GREYS = {"ant": 10, "bee": 120, "cat": 240}
-
-
-def draw(path: Path, grey: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (12, 10), (grey, grey, grey)).save(path)
-
-
-def class_folders(root: Path, counts: Mapping[str, int]) -> None:
-    for label, count in counts.items():
-        for number in range(count):
-            draw(root / label / f"{number}.png", GREYS[label])
 
 
 def in_folder(path: Path, **kwargs: Any) -> Splits:

@@ -12,34 +12,14 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from small_vit import VIT, config, one_sentence, vit
 from torch import Tensor, nn
 
 from onlay.anatomy import BuiltBackbone
-from onlay.errors import BundleError, ConfigError, OnlayError
+from onlay.errors import BundleError, ConfigError
 from onlay_image.backbones.build import build
-from onlay_image.backbones.config import TimmConfig
 
 Make = Callable[..., nn.Module]
-
-VIT = {"embed_dim": 48, "num_heads": 3, "depth": 2, "num_classes": 5}
-
-
-def vit(**kwargs: Any) -> nn.Module:
-    return timm.create_model("vit_tiny_patch16_224", **(VIT | {"img_size": 32} | kwargs)).eval()
-
-
-def config(
-    path: Path | None = None, model: str = "vit_tiny_patch16_224", **kwargs: Any
-) -> TimmConfig:
-    sizes = {name: VIT[name] for name in ("embed_dim", "num_heads", "depth")}
-    own = {"pretrained": False, "img_size": 32, "model_kwargs": sizes}
-    return TimmConfig(model=model, weights=path, **(own | kwargs))
-
-
-def one_sentence(error: pytest.ExceptionInfo[OnlayError]) -> str:
-    text = str(error.value)
-    assert "\n" not in text
-    return text
 
 
 def trunk(built: BuiltBackbone | nn.Module) -> Mapping[str, Tensor]:

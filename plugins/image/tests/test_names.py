@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from small_vit import config, one_sentence
 from torch import nn
 
-from onlay.errors import AnatomyError, ConfigError, OnlayError, UnknownName
+from onlay.errors import AnatomyError, ConfigError, UnknownName
 from onlay_image.backbones.build import build
 from onlay_image.backbones.config import TimmConfig
 from onlay_image.backbones.traits import provides
 
 Make = Callable[..., nn.Module]
-
-VIT = {"embed_dim": 48, "num_heads": 3, "depth": 2, "num_classes": 5}
-
-
-def config(
-    path: Path | None = None, model: str = "vit_tiny_patch16_224", **kwargs: Any
-) -> TimmConfig:
-    sizes = {name: VIT[name] for name in ("embed_dim", "num_heads", "depth")}
-    own = {"pretrained": False, "img_size": 32, "model_kwargs": sizes}
-    return TimmConfig(model=model, weights=path, **(own | kwargs))
-
-
-def one_sentence(error: pytest.ExceptionInfo[OnlayError]) -> str:
-    text = str(error.value)
-    assert "\n" not in text
-    return text
 
 
 def test_an_untagged_name_lists_the_tags() -> None:

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from small_pictures import SPEC, draw
 
 from onlay.data import Splits
-from onlay.errors import DataError
+from onlay.testing.said import fails
 from onlay_image.data import digits, fgvc, vtab
 from onlay_image.data.config import (
     DigitsConfig,
     FgvcConfig,
     VtabConfig,
 )
-
-SPEC = {
-    "img_size": [8, 8],
-    "dynamic_img_size": False,
-    "resize": "crop",
-    "crop_pct": 1.0,
-    "interpolation": "bicubic",
-    "mean": [0.0, 0.0, 0.0],
-    "std": [1.0, 1.0, 1.0],
-}
-
-
-def draw(path: Path, grey: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (12, 10), (grey, grey, grey)).save(path)
-
-
-def fails(build: Callable[[], object], *parts: str) -> None:
-    with pytest.raises(DataError) as error:
-        build()
-    text = str(error.value)
-    assert "\n" not in text
-    for part in parts:
-        assert part in text
-
 
 # --- VTAB-1k --------------------------------------------------------------------------------------
 

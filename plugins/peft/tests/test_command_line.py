@@ -7,17 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner
 
 import onlay
-from onlay.cli import main
 from onlay.testing import tiny_backbone
+from onlay.testing.said import onlay as call
 
 NAME = "onlay_vit_64"
-
-
-def call(*args: Any) -> Any:
-    return CliRunner().invoke(main, [str(a) for a in args], prog_name="onlay")
 
 
 def test_there_and_back(host: Any, move: Any, tmp_path: Any) -> None:

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from onlay.errors import OnlayError
 from onlay.host import PluginHost
+from onlay.testing import said
 from onlay_pointcloud.network.point_mae import PointMae, ReCon
 
 DATA = Path(__file__).parent / "data"
@@ -126,15 +126,7 @@ def write_h5() -> Callable[..., Path]:
 def fails() -> Callable[..., None]:
     """`fails(call, *parts)`: the call ends in one sentence that has these parts."""
 
-    def check(call: Callable[[], object], *parts: str) -> None:
-        with pytest.raises(OnlayError) as error:
-            call()
-        text = str(error.value)
-        assert "\n" not in text
-        for part in parts:
-            assert part in text
-
-    return check
+    return said.fails
 
 
 def _trimesh(path: Path, points: np.ndarray) -> None:

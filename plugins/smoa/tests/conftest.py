@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import onlay
 from onlay.model.adapted import AdaptedModel
@@ -47,20 +47,6 @@ def adapt(host: onlay.PluginHost) -> Callable[..., AdaptedModel]:
         return onlay.adapt(built, config, task=task, num_classes=3, name=name, host=host).eval()
 
     return make
-
-
-@pytest.fixture
-def randomize() -> Callable[[nn.Module], Any]:
-    """Put every parameter of a module, or of a model's adapter, away from where it starts."""
-
-    def change(module: Any, size: float = 0.3) -> Any:
-        g = torch.Generator().manual_seed(3)
-        with torch.no_grad():
-            for p in getattr(module, "adapter", module).parameters():
-                p.add_(size * torch.randn(p.shape, generator=g, dtype=p.dtype))
-        return module
-
-    return change
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,23 +33,6 @@ SEQUENCES: dict[str, tuple[str, dict[str, Any], int]] = {
 """timm's name, a small form of it, patches."""
 
 
-@pytest.fixture
-def timm_model() -> Callable[..., nn.Module]:
-    pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
-    timm = pytest.importorskip("timm", reason="comes with onlay-image")
-
-    def make(name: str, changes: dict[str, Any]) -> nn.Module:
-        torch.manual_seed(0)
-        model = timm.create_model(name, **changes).eval()
-        g = torch.Generator().manual_seed(4)
-        with torch.no_grad():
-            for p in model.parameters():  # LayerScale and position biases matter, too
-                p.add_(0.1 * torch.randn(p.shape, generator=g))
-        return model
-
-    return make
-
-
 def pictures(size: int) -> Tensor:
     return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(5))
 
@@ -75,7 +57,7 @@ def same_state(model: nn.Module, before: dict[str, Tensor]) -> bool:
 @pytest.mark.parametrize("case", SEQUENCES)
 def test_sequences(case: str, timm_model: Any, adapt: Any, randomize: Any) -> None:
     name, changes, patches = SEQUENCES[case]
-    backbone, images = timm_model(name, changes), pictures(changes["img_size"])
+    backbone, images = timm_model(name, **changes), pictures(changes["img_size"])
     state = {n: t.clone() for n, t in backbone.state_dict().items()}
     with torch.no_grad():
         plain = backbone.forward_features(images)
@@ -105,7 +87,7 @@ def test_sequences(case: str, timm_model: Any, adapt: Any, randomize: Any) -> No
 @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
 def test_swin_shares_within_a_stage(name: str, timm_model: Any, adapt: Any, randomize: Any) -> None:
     """Widths of 24 and 48 in heads of 12; no prompts."""
-    backbone, images = timm_model(name, SWIN), pictures(32)
+    backbone, images = timm_model(name, **SWIN), pictures(32)
     with torch.no_grad():
         plain = backbone.forward_features(images)
         model = adapt(backbone, pool="mean")
@@ -131,7 +113,7 @@ def test_swin_shares_within_a_stage(name: str, timm_model: Any, adapt: Any, rand
 
 def test_what_is_shown_of_swin(timm_model: Any, adapt: Any) -> None:
     """(B, H W, h): eight by eight patches and four by four, in two and four sub-tokens."""
-    model = adapt(timm_model("swin_tiny_patch4_window7_224", SWIN), pool="mean")
+    model = adapt(timm_model("swin_tiny_patch4_window7_224", **SWIN), pool="mean")
     shapes: list[Any] = []
     for user in kinds(model, RoutedAdapter):
         user.choice.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape)))
@@ -141,7 +123,7 @@ def test_what_is_shown_of_swin(timm_model: Any, adapt: Any) -> None:
 
 
 def test_prompts_have_no_room_on_swin(timm_model: Any, adapt: Any, host: Any) -> None:
-    backbone = timm_model("swin_tiny_patch4_window7_224", SWIN)
+    backbone = timm_model("swin_tiny_patch4_window7_224", **SWIN)
     reason = "tokens cannot be inserted .* attention works in windows of a fixed number of tokens"
     with pytest.raises(AnatomyError, match=reason):
         adapt(backbone, pool="mean", prompts=True)
@@ -151,7 +133,7 @@ def test_prompts_have_no_room_on_swin(timm_model: Any, adapt: Any, host: Any) ->
 
 def test_swin_without_sharing(timm_model: Any, adapt: Any) -> None:
     """Each of the three blocks has its own library."""
-    model = adapt(timm_model("swin_tiny_patch4_window7_224", SWIN), pool="mean", sharing="none")
+    model = adapt(timm_model("swin_tiny_patch4_window7_224", **SWIN), pool="mean", sharing="none")
     mixtures = [user.mixture for user in kinds(model, RoutedAdapter)]
     assert len({id(m) for m in mixtures}) == 3
     library = 5 * (2 * 12 * 3 + 3 + 12) + 12 * 2 + 5 * 2 + 1

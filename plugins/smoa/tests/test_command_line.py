@@ -9,38 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
 import onlay as library
-from onlay.cli import main
+from onlay.testing.said import onlay
 
 SWIN = {"name": "timm", "model": "swin_tiny_patch4_window7_224", "pretrained": False}
 
 
-def onlay(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay")
-
-
 @pytest.fixture
-def train(tmp_path: Path) -> Any:
+def train(refused_run: Any) -> Any:
     """`train("method.rank=0", ...)`: what is said, and nothing else."""
-    pytest.importorskip("onlay_train", reason="`onlay train` comes with onlay-train")
-    pytest.importorskip("onlay_image", reason="the backbone is in onlay-image")
-    pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
-    file = tmp_path / "run.yaml"
-
-    def run(*overrides: str, backbone: Any = "onlay_vit_64", data: Any = "digits") -> str:
-        method, out = {"name": "smoa"}, str(tmp_path / "out")
-        run = {"backbone": backbone, "method": method, "data": {"name": data}, "out": out}
-        file.write_text(json.dumps(run))
-        result = onlay("train", file, *overrides, "--dry-run")
-        assert result.exit_code == 2, result.output
-        assert "Traceback" not in result.output
-        assert not (tmp_path / "out").exists()
-        (line,) = result.stderr.splitlines()
-        return line.removeprefix("Error: ")
-
-    return run
+    return refused_run("smoa")
 
 
 @pytest.mark.parametrize(
