@@ -1,0 +1,1 @@
+"""Token dispatch in miniature for Onlay."""

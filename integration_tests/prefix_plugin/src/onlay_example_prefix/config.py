@@ -1,0 +1,17 @@
+"""Settings of prefix tuning; imports no torch."""
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from onlay.config.base import Config
+
+
+class PrefixConfig(Config):
+    """Learned keys and values for the attention of every block."""
+
+    name: Literal["prefix"] = "prefix"
+    """This method."""
+
+    rows: PositiveInt = 10
+    """Keys, and as many values, that every block gets."""
