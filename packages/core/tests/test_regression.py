@@ -12,6 +12,7 @@ from torch import Tensor
 from onlay.data import Splits
 from onlay.errors import ConfigError, DataError
 from onlay.features import Features, Grid
+from onlay.measures import Measure
 from onlay.tasks.config import RegressionConfig
 from onlay.tasks.regression import RegressionHead
 from onlay.testing import task_checks
@@ -112,6 +113,20 @@ def test_scaling_needs_the_numbers() -> None:
 def test_targets_that_are_no_numbers(targets: Any, text: str) -> None:
     with pytest.raises(DataError, match=text):
         prepared().loss(torch.zeros(1, 2), targets)
+
+
+def test_mixed_inputs_have_mixed_numbers() -> None:
+    own = prepared(loss="l1")
+    one, other = own.soft_targets(torch.tensor([[10, 1], [30, 5]]))
+    mixed = (0.25 * one + 0.75 * other).unsqueeze(0)  # 25 and 4, so errors of 2 and 1
+    assert own.loss(torch.tensor([[27.0, 5.0]]), mixed).item() == pytest.approx((0.2 + 0.5) / 2)
+    assert head(("age",)).soft_targets(torch.tensor([3, 4])).tolist() == [[3], [4]]
+
+
+def test_a_run_is_judged_by_the_metric_that_is_asked_for() -> None:
+    assert head().main_metric == "r2"
+    own = head(metric="mae", unit="cm")
+    assert own.measures[own.main_metric] == Measure("cm", better="lower")
 
 
 def test_what_cannot_be_learnt_or_named() -> None:

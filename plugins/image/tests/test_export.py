@@ -90,6 +90,27 @@ def test_the_heads_batch_norm_is_folded(tmp_path: Path) -> None:
     assert_same_logits(model, loaded)
 
 
+def test_numbers_come_in_their_own_unit(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    model = onlay.adapt("onlay_vit_64", "linear", task="regression", labels=["age", "height"])
+    model.head.scale_to(torch.tensor([[1000.0, 1.5], [3000.0, 2.5]]))
+    model = model.eval().merge()
+    export(model, tmp_path / "out")
+    other = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()
+    images = model.anatomy.example(2)
+    with torch.no_grad():
+        torch.testing.assert_close(other(images), model(images), rtol=1e-4, atol=1e-4)
+        assert (other(images)[:, 0] > 100).all()
+
+
+def test_a_head_that_is_no_linear_layer_is_refused_in_words(tmp_path: Path) -> None:
+    model = merged("onlay_vit_64")
+    model.head = nn.Linear(192, 3)
+    model.head.labels = LABELS
+    with pytest.raises(CannotFold, match="the head of task `classification` is none"):
+        export(model, tmp_path / "out")
+
+
 def test_a_single_file(tmp_path: Path) -> None:
     model = merged("onlay_vit_64")
     export(model, tmp_path / "pets.safetensors")

@@ -39,10 +39,14 @@ def test_numbers_are_learnt_and_told_in_their_unit(tmp_path: Path) -> None:
         "train", "backbone=onlay_vit_64", "method=linear", "task.name=regression", "task.unit=g",
         "data=image_csv", f"data.path={pictures(tmp_path)}", "data.target_columns=[weight]",
         "data.val_size=0.25", "data.test_size=0.25", "task.pool=mean", "train.epochs=15",
+        "task.metric=mae", "train.selection=best_val", "train.mixup=0.1", "train.mixup_prob=0.25",
         "train.batch_size=9", "train.lr=3e-2", "train.trackers=[]", f"out={run}",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "; 1 number\n" in done.output
+    errors = [json.loads(line)["validation_mae"] for line in (run / "metrics.jsonl").open()]
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["chosen_epoch"] == errors.index(min(errors)) + 1
     report = tmp_path / "report"
     found = json.loads(command("eval", str(run), "--json", "--report", str(report)).stdout)
     assert found["r2"] > 0.9

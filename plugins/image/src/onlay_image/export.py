@@ -94,11 +94,21 @@ _NORM_FLAG = {"VisionTransformer": "fc_norm", "Beit": "use_fc_norm", "Eva": "use
 def _state(model: AdaptedModel) -> dict[str, Tensor]:
     head = "head.fc." if "hierarchical" in model.anatomy.provides else "head."
     state = dict(model.anatomy.trunk())
-    weight, bias = model.head.linear()
+    weight, bias = _classifier(model)
     state |= {f"{head}weight": weight, f"{head}bias": bias}
     if hasattr(model.backbone, "head_dist"):  # timm takes the mean of two heads: both are this one
         state |= {"head_dist.weight": weight.clone(), "head_dist.bias": bias.clone()}
     return state
+
+
+def _classifier(model: AdaptedModel) -> tuple[Tensor, Tensor]:
+    linear = getattr(model.head, "linear", None)
+    if linear is None:
+        raise CannotFold(
+            f"timm's models end in one linear layer, and the head of task `{model.task.name}` is"
+            " none (it has no method `linear`)"
+        )
+    return linear()
 
 
 def _fill(twin: TimmModule, state: dict[str, Tensor]) -> None:

@@ -130,6 +130,9 @@ class RegressionConfig(PooledConfig):
     """What the layers learn: numbers of mean 0 and deviation 1 (`standard`), from 0 to 1
     (`minmax`), or as they are; by the training part, and kept in the bundle. Answers, outputs and
     metrics are in the numbers' own unit."""
+    metric: Literal["r2", "mae", "rmse"] = "r2"
+    """By which a run is judged: its best epoch, early stopping, tables over seeds. `r2` is 1 where
+    all is met and 0 for the mean of what is judged; of `mae` and `rmse` lower is better."""
     unit: str | dict[str, str] = ""
     """What stands behind the numbers, `cm`; of several ones by name, `{height: cm, weight: kg}`.
     `%` is written as `percent`: 45 of them stay 45."""

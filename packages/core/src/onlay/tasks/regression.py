@@ -36,13 +36,13 @@ class RegressionHead(PooledHead):
     """One output for each number, in its own unit: `scale` times what the layers give, plus
     `offset`, both (C,)."""
 
-    main_metric = "r2"
     offset: Tensor
     scale: Tensor
 
     def __init__(self, config: RegressionConfig, size: int, labels: Sequence[str]) -> None:
         super().__init__(config, size, labels)
         self.config, self.units = config, _units(config, self.labels)
+        self.main_metric = config.metric
         self.scaled = config.scaling == "none"
         self.register_buffer("offset", torch.zeros(len(self.labels)))
         self.register_buffer("scale", torch.full((len(self.labels),), float(self.scaled)))
@@ -101,6 +101,10 @@ class RegressionHead(PooledHead):
         if self.config.loss == "l2":
             return error_BC.square().mean()
         return functional.huber_loss(error_BC, torch.zeros_like(error_BC), delta=self.config.delta)
+
+    def soft_targets(self, targets: Tensor) -> Tensor:
+        """Numbers (B, C) as floats: those of mixed inputs are mixed as they are."""
+        return targets.float().reshape(len(targets), -1)
 
     def _check_scale(self) -> None:
         """Until the scaling has come from data or from a bundle."""
