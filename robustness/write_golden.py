@@ -67,6 +67,16 @@ WORDS = {
         "data.name=image_csv",
         "data.path=data/labels_of_pictures.csv",
     ),
+    "picture_numbers": (
+        *PICTURES,
+        "method.name=peft",
+        "method.options={r: 1}",
+        "method.sites=[blocks.5.qkv.out]",
+        "task=regression",
+        "data.name=image_csv",
+        "data.path=data/numbers_of_pictures.csv",
+        "data.target_columns=[size, age]",
+    ),
     "cloud_classes": (
         *CLOUDS,
         "method=linear",
@@ -82,6 +92,17 @@ WORDS = {
         "data.name=cloud_csv",
         "data.path=data/labels_of_clouds.csv",
     ),
+    "cloud_numbers": (
+        *CLOUDS,
+        "method.name=smoa",
+        "method.experts=2",
+        "method.rank=1",
+        "method.heads=6",
+        "task=regression",
+        "data.name=cloud_csv",
+        "data.path=data/numbers_of_clouds.csv",
+        "data.target_columns=[size, age]",
+    ),
     "cloud_parts": (
         *CLOUDS,
         "method=linear",
@@ -91,9 +112,7 @@ WORDS = {
     ),
 }
 ASKED = {
-    **dict.fromkeys(WORDS, "data/clouds/test"),
-    "picture_classes": "data/pictures/test",
-    "picture_labels": "data/pictures/test",
+    **{name: f"data/{name.partition('_')[0]}s/test" for name in WORDS},
     "cloud_parts": "data/parts/03642806/4.txt",
 }
 """What `onlay predict` is asked about."""
