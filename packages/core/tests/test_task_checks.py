@@ -56,6 +56,13 @@ def test_no_alarm_on_a_healthy_data_set(check: Callable[[], None]) -> None:
     check()
 
 
+def test_no_alarm_on_a_stream_that_seeks() -> None:
+    found = list(outcomes(DATASET_CHECKS, dataset_cases("flowing", HOST), {}))
+    assert not [outcome.reason for outcome in found if not outcome.good]
+    names = [outcome.check.name for outcome in found if outcome.verdict == "kept"]
+    assert "check_streams_go_on_from_any_place" in names
+
+
 def test_a_data_set_without_example_is_told_in_a_sentence() -> None:
     with pytest.raises(OnlayError, match=r"declares no `example`.* need `path`"):
         dataset_cases("without_example", HOST)

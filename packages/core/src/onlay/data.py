@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from onlay.errors import DataError
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -67,10 +70,69 @@ class Whole:
     """Sentences for people."""
 
 
+@runtime_checkable
+class Stream(Protocol):
+    """A training part that is read in its own order alone, a torch `IterableDataset`. A run can go
+    on with it, and so be trained on it, because it can seek."""
+
+    def __len__(self) -> int:
+        """Items of an epoch."""
+        ...
+
+    def seek(self, epoch: int, position: int) -> None:
+        """From here on `iter()` gives the items of that epoch (0, 1, ...) from the one at
+        `position` on, always the same ones in the same order; chance may change an item through
+        the generators of python, numpy and torch."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+def is_stream(part: Any) -> bool:
+    """Can its items only be had one after the other?"""
+    from torch.utils.data import IterableDataset
+
+    return isinstance(part, IterableDataset) or not hasattr(type(part), "__getitem__")
+
+
+def require_seekable(splits: Splits, name: str) -> None:
+    """Raise a `DataError` unless the parts of the data set `name` can be used: items by their
+    index, or, to train on alone, a `Stream`."""
+    for part in ("train", "validation", "test"):
+        found = getattr(splits, part)
+        if found is None or not is_stream(found):
+            continue
+        if part != "train":
+            raise DataError(
+                f"the {part} part of `{name}` can only be read in its own order, and every item of"
+                " it is judged once, on several processes too: give it `__getitem__` and `__len__`"
+            )
+        if not isinstance(found, Stream):
+            raise DataError(
+                f"the training part of `{name}` can only be read in its own order, and a run that"
+                " stopped could not go on with it: give it `seek(epoch, position)` and `__len__`"
+                " (`onlay.data.Stream`), or items by their index"
+            )
+
+
+def items_of(part: Any) -> Iterator[Any]:
+    """Every item, in order; of a stream those of epoch 0."""
+    if is_stream(part):
+        part.seek(0, 0)
+        return islice(iter(part), len(part))
+    return (part[index] for index in range(len(part)))
+
+
+def item_at(part: Any, index: int) -> Any:
+    """One item; of a stream one of epoch 0."""
+    if is_stream(part):
+        part.seek(0, index)
+        return next(iter(part))
+    return part[index]
+
+
 def targets_of(part: Dataset[Any]) -> Sequence[Any]:
     """Every target of a part, in order: its attribute `targets`, as torchvision's data sets have
     it; else every item is read."""
     found = getattr(part, "targets", None)
-    if found is not None:
-        return found
-    return [part[index][1] for index in range(len(part))]  # type: ignore[arg-type]
+    return [target for _, target in items_of(part)] if found is None else found

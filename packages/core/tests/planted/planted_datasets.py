@@ -5,7 +5,7 @@ All read noise and labels from one file of numpy, with one thing wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time_ns
@@ -17,6 +17,7 @@ import torch
 from pydantic import create_model
 from torch import Tensor
 from torch.utils.data import Dataset as Items
+from torch.utils.data import IterableDataset
 
 from onlay import hookimpl
 from onlay.config.data import SplitConfig
@@ -182,6 +183,32 @@ def silent(config: Any, spec: Spec, seed: int) -> Splits:
         return split(Listing([Item(0, "red", "0")], [Item(1, "red", "1")], []), spec)
 
 
+class Flow(IterableDataset[Any]):
+    """The items of `Noise` in an order of each epoch; `lag` is how far behind it begins."""
+
+    def __init__(self, noise: Noise, lag: int) -> None:
+        self.noise, self.lag, self.epoch, self.place = noise, lag, 0, 0
+
+    def __len__(self) -> int:
+        return len(self.noise)
+
+    def seek(self, epoch: int, position: int) -> None:
+        self.epoch, self.place = epoch, max(0, position - self.lag)
+
+    def __iter__(self) -> Iterator[Any]:
+        order = np.random.default_rng(self.epoch).permutation(len(self.noise))
+        return (self.noise[int(index)] for index in order[self.place :])
+
+
+def flowing(config: Any, spec: Spec, seed: int, lag: int = 0) -> Splits:
+    splits: Any = healthy(config, spec, seed)
+    return replace(splits, train=Flow(splits.train, lag))
+
+
+def lagging(config: Any, spec: Spec, seed: int) -> Splits:
+    return flowing(config, spec, seed, lag=1)
+
+
 def judged(listing: Listing, spec: Spec, labels: Any) -> Whole:
     items = [item for part in listing.parts().values() for item in part]
     everything = Noise(items, tuple(spec["img_size"]), same, tuple(labels))
@@ -245,6 +272,8 @@ DEFECTS: Mapping[str, Defect] = {
     "silent": Defect(silent, "truncated_files_are_named", "nothing is said"),
     "forgetful": Defect(healthy, "whole_has_every_item_once", "those of all parts", forgetful),
     "own_numbers": Defect(healthy, "whole_has_every_item_once", "of `validation` is", own_numbers),
+    "lagging": Defect(lagging, "streams_go_on_from_any_place", "after `seek(0, "),
+    "flowing": Defect(flowing),
     "short": Defect(healthy, "layout_lists_every_item", "it lists 39 items", layout=short),
     "healthy": Defect(healthy, whole=everything),
     "without_example": Defect(healthy),

@@ -9,9 +9,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from onlay.batches import stacked
+from onlay.data import is_stream
 from onlay.errors import OnlayError
 from onlay_train.sampler import PositionedSampler, ShardSampler
 from onlay_train.seeding import SeededItems
+from onlay_train.streamed import StreamBatches
 
 Collate = Callable[[Sequence[Any]], Any]
 """Items `(input, target)` -> a batch `(inputs, targets)`."""
@@ -35,8 +37,13 @@ def train_loader(
     device: torch.device,
     collate: Collate = stacked,
 ) -> DataLoader[Any]:
-    """Batches from the sampler's epoch and offset on."""
+    """Batches from the sampler's epoch and offset on; of a stream those of one process at most."""
     seed = sampler.plan.seed
+    if is_stream(dataset):
+        batches = StreamBatches(dataset, sampler, collate)
+        return _InWords(
+            batches, batch_size=None, num_workers=min(workers, 1), **_common(seed, device)
+        )
     return _loader(SeededItems(dataset, seed), sampler, seed, workers, device, collate)
 
 
@@ -79,7 +86,11 @@ def _loader(
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
-        pin_memory=device.type == "cuda",
-        # a loader draws from the global generator otherwise, and dropout would depend on restarts
-        generator=torch.Generator().manual_seed(seed),
+        **_common(seed, device),
     )
+
+
+def _common(seed: int, device: torch.device) -> dict[str, Any]:
+    """A loader draws from the global generator otherwise, and dropout would depend on restarts."""
+    generator = torch.Generator().manual_seed(seed)
+    return {"pin_memory": device.type == "cuda", "generator": generator}

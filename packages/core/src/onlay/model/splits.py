@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from onlay.config.run import RunConfig
-from onlay.data import Splits
+from onlay.data import Splits, require_seekable
 from onlay.host import PluginHost
 
 
@@ -17,6 +17,7 @@ def read_splits(config: RunConfig, input_spec: Any, host: PluginHost) -> Splits:
     """
     build = host.load("dataset", config.data.name, "build")
     splits: Splits = build(config.data, input_spec, config.train.seed)
+    require_seekable(splits, config.data.name)
     if config.fold is None:
         return splits
     from onlay.reading.folds import one_fold

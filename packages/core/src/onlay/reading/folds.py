@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from onlay.config.fold import FoldConfig
-from onlay.data import Splits, targets_of
+from onlay.data import Splits, is_stream, targets_of
 from onlay.errors import DataError
 from onlay.reading.part_view import PartView, taken
 from onlay.reading.spreading import spread, tenths
@@ -24,9 +24,13 @@ def one_fold(splits: Splits, config: FoldConfig) -> Splits:
     others to train on; a validation part stays, and the data's own test part is not looked at.
 
     Raises:
-        DataError: fewer items than folds, or a class of a single item.
+        DataError: fewer items than folds, a class of a single item, or a stream.
     """
     train: Any = splits.train
+    if is_stream(train):
+        raise DataError(
+            "these data can only be read in their own order, and folds are dealt by index"
+        )
     targets = targets_of(train)
     folds = dealt(targets, splits, config)
     tested = folds.pop(config.fold)

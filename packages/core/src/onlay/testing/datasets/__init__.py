@@ -4,7 +4,7 @@ sentence."""
 from __future__ import annotations
 
 from onlay.testing.checking import Check
-from onlay.testing.datasets import declaring, items, judging, reading
+from onlay.testing.datasets import declaring, items, judging, reading, streaming
 
 DATASET_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_registering_imports_no_torch, declaring.from_a_file),
@@ -16,6 +16,7 @@ DATASET_CHECKS: tuple[Check, ...] = (
     Check(items.check_counts_are_those_of_the_items),
     Check(items.check_evaluation_is_the_same_every_time),
     Check(items.check_training_repeats_under_a_seed),
+    Check(streaming.check_streams_go_on_from_any_place, streaming.no_stream),
     Check(items.check_parts_do_not_overlap),
     Check(items.check_parts_can_be_sent_to_workers),
     Check(reading.check_one_seed_gives_one_split),

@@ -15,7 +15,7 @@ from torch import Tensor
 from onlay.anatomy import BuiltBackbone
 from onlay.config import parse
 from onlay.config.base import Config
-from onlay.data import Splits
+from onlay.data import Splits, item_at, items_of
 from onlay.descriptors import Dataset, resolve
 from onlay.errors import OnlayError
 from onlay.host import PluginHost
@@ -96,7 +96,7 @@ class DatasetCase:
     def targets(self) -> Mapping[str, list[Any]]:
         """Every target of every part."""
         return {
-            name: [part[n][1] for n in range(len(part))] for name, part in parts_of(self.splits)
+            name: [target for _, target in items_of(part)] for name, part in parts_of(self.splits)
         }
 
 
@@ -110,7 +110,7 @@ def some(part: Any, seed: int = 0) -> list[Item]:
     """Items over the whole length of a part, drawn under a seed."""
     torch.manual_seed(seed)
     step = max(1, -(-len(part) // SEEN))
-    return [part[index] for index in range(0, len(part), step)]
+    return [item_at(part, index) for index in range(0, len(part), step)]
 
 
 def alike(one: Item, other: Item) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from onlay.data import items_of
 from onlay.testing.checking import Broken, require
 from onlay.testing.datasets.case import PARTS, DatasetCase, alike, named, parts_of, some
 
@@ -125,8 +126,8 @@ def check_parts_do_not_overlap(case: DatasetCase) -> None:
         part = getattr(case.splits, name)
         if part is None or (name == "train" and _left_to_chance(part)):
             continue
-        for index in range(len(part)):
-            key = _content(part[index])
+        for index, item in enumerate(items_of(part)):
+            key = _content(item)
             other = seen.setdefault(key, name)
             require(other == name, f"item {index} of `{name}` is in `{other}`, too")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from onlay.data import Splits
+from onlay.data import Splits, items_of
 from onlay.descriptors import resolve
 from onlay.errors import OnlayError
 from onlay.testing.checking import Broken, require
@@ -135,8 +135,8 @@ def check_truncated_files_are_named(case: DatasetCase) -> None:
         broken.write_bytes(broken.read_bytes()[:CUT])
         try:
             for _, part in parts_of(case.read(case.parsed(settings))):
-                for index in range(len(part)):
-                    part[index]
+                for _ in items_of(part):
+                    pass
         except OnlayError as error:
             text = str(error)
             require(broken.name in text, f"the error does not name `{broken.name}`: {text}")
@@ -156,4 +156,4 @@ def _contents(part: Any) -> list[bytes]:
     if part is None:
         return []
     torch.manual_seed(0)
-    return [part[index][0].numpy().tobytes() for index in range(len(part))]
+    return [inputs.numpy().tobytes() for inputs, _ in items_of(part)]
