@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,13 @@ import pytest
 from rich.console import Console
 
 import onlay
-from onlay.config import parse
-from onlay.config.run import RunConfig
+from onlay.config import parse, resolve
 from onlay.descriptors import resolve as find
 from onlay.host import PluginHost
 from onlay_train.checkpoint import load_checkpoint
 from onlay_train.run import train
+
+PLUGIN = Path(__file__).parent / "data" / "tiny_plugin.py"
 
 WITNESS = '''
 """Every process writes down the weights it ends with."""
@@ -118,17 +118,23 @@ def stripes(host: PluginHost, *, held_out: int) -> Any:
     return find(host.find("dataset", "stripes").build)(config, {}, 0).test
 
 
-def test_class_weights_are_of_all_processes(
-    configure: Callable[..., RunConfig],
-    host: PluginHost,
+SAM = Path(__file__).parents[3] / "docs" / "examples" / "sharpness_aware.py"
+
+
+def test_class_weights_are_of_all_processes_and_so_are_steps_that_look_twice(
     quiet: Console,
     small_run: list[str],
     tmp_path: Path,
 ) -> None:
     """A step of 8 samples in one process; in two, two batches of two each."""
     changes = ["task.class_weights=[1, 0, 3, 4]", "method.dropout=0", "data.train=24"]
-    train(configure(*changes, "train.batch_size=8", out="one"), host, console=quiet)
-    two = launched(*small_run, *changes, "train.batch_size=2", "train.grad_accum_steps=2")
+    changes += ["train.opt=sam", "train.opt_kwargs.rho=0.2", "train.lr=0.05"]
+    host = PluginHost.discover(only="train", files=[PLUGIN, SAM])
+    given = [*small_run[3:], *changes]
+    one = resolve({}, [*given, "train.batch_size=8", f"out={tmp_path / 'one'}"], host=host)
+    train(one, host, console=quiet)
+    words = ["--plugin", str(SAM), *small_run, *changes]
+    two = launched(*words, "train.batch_size=2", "train.grad_accum_steps=2")
     assert two.returncode == 0, two.stderr
     losses = [
         [json.loads(line)["train_loss"] for line in (tmp_path / out / "metrics.jsonl").open()]

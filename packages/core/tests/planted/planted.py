@@ -31,6 +31,12 @@ def left_behind(place: Placement, config: Config) -> None:
     place.blocks[0].module.register_forward_hook(lambda module, args, output: None)
 
 
+def brightening(place: Placement, config: Config) -> None:
+    """A batch has one loss: the first block's module brings it."""
+    kinds = iter([modules.Brightening, *(modules.LowRank for _ in place.blocks)])
+    beside(place, lambda width, neighbour: next(kinds)(width, neighbour))
+
+
 def left_attribute(place: Placement, config: Config) -> None:
     beside(place, modules.LowRank)
     place.anatomy.model.adapted_by = "planted"
@@ -206,6 +212,16 @@ DEFECTS: dict[str, Defect] = {
         "auxiliary_loss_is_a_finite_scalar",
         "is nan",
         modules.EndlessPenalty,
+    ),
+    "brightening": Defect(
+        "views_and_loss_leave_the_batch",
+        "the inputs of the batch have changed",
+        attach="brightening",
+    ),
+    "forgetting": Defect(
+        "goes_on_from_its_tensors",
+        "differ after another step",
+        modules.Forgetting,
     ),
     "rounding": Defect(
         "is_finite_in_bfloat16",

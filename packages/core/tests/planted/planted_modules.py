@@ -180,6 +180,28 @@ class EndlessPenalty(LowRank):
         return self.up.weight.sum().abs().sub(1e9).log()
 
 
+class Brightening(LowRank):
+    """Its second view is the first one, too."""
+
+    def views(self, inputs: Tensor) -> Tensor:
+        return torch.cat([inputs, inputs.mul_(1.1)])
+
+    def loss(self, output: Tensor, targets: Tensor, head: Any) -> Tensor:
+        return head.loss(output.chunk(2)[0], targets)
+
+
+class Forgetting(LowRank):
+    """What it closes after a step is no buffer."""
+
+    open = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * self.open
+
+    def after_step(self, step: int, total: int) -> None:
+        self.open = 1 - step / total
+
+
 class Rounding(LowRank):
     """An epsilon that bfloat16 rounds away."""
 

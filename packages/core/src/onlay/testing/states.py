@@ -11,6 +11,9 @@ from onlay.anatomy import BuiltBackbone
 from onlay.model.adapted import AdaptedModel
 from onlay.testing.checking import require
 
+OF_ALL = 8
+"""Steps of which the modules of a method hear that there will be so many."""
+
 
 def bits(module: nn.Module) -> dict[str, Tensor]:
     """A copy of every parameter and buffer, the ones that are not saved too."""
@@ -81,16 +84,20 @@ def apart(got: Tensor, expected: Tensor) -> float:
     return ((got - expected).abs().max() / expected.abs().max().clamp(min=1)).item()
 
 
-def step(model: AdaptedModel, batch: tuple[Tensor, Tensor], steps: int = 1) -> None:
-    """Train with plain gradient descent."""
+def step(
+    model: AdaptedModel, batch: tuple[Tensor, Tensor], steps: int = 1, *, done: int = 0
+) -> None:
+    """Train with plain gradient descent, after `done` steps of an earlier call."""
     parameters = list(model.trained_parameters().values())
     model.train()
-    for _ in range(steps):
+    for number in range(done + 1, done + steps + 1):
         loss = model.loss(batch)
         require(bool(loss.isfinite()), f"the loss is {loss.item()}")
         loss.backward()
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.data.sub_(0.1 * parameter.grad)
+        model.after_step(number, OF_ALL)
+        for parameter in parameters:
             parameter.grad = None
     model.eval()

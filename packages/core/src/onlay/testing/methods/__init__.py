@@ -52,6 +52,8 @@ METHOD_CHECKS: tuple[Check, ...] = (
     Check(training.check_every_parameter_gets_a_gradient),
     Check(training.check_auxiliary_loss_is_a_finite_scalar),
     Check(training.check_trains_alike_under_a_seed),
+    Check(training.check_views_and_loss_leave_the_batch, training.of_one_view),
+    Check(training.check_goes_on_from_its_tensors, tried="usual"),
     Check(running.check_evaluation_draws_no_random_number),
     Check(running.check_evaluation_is_the_same_with_gradients),
     Check(running.check_inputs_of_a_batch_do_not_touch),

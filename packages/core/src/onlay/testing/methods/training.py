@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 
 import torch
 
+from onlay.model.losses import asked, task_loss
 from onlay.testing.case import MethodCase
 from onlay.testing.checking import require
 from onlay.testing.states import bits, changed, listed, step
@@ -74,17 +75,18 @@ def check_auxiliary_loss_is_a_finite_scalar(case: MethodCase) -> None:
     """What the method's modules add to the loss is a finite scalar in training, and it is added
     once."""
     model = case.moved().train()
-    inputs, targets = case.batch(model)
+    inputs, targets = batch = case.batch(model)
     torch.manual_seed(0)
+    for views in asked(model.adapter, "views"):
+        inputs = views(inputs)
     output = model(inputs)
-    asked = [getattr(module, "auxiliary_loss", None) for module in model.adapter.modules()]
-    added = [auxiliary() for auxiliary in asked if auxiliary is not None]
+    added = [auxiliary() for auxiliary in asked(model.adapter, "auxiliary_loss")]
     for value in added:
         require(value.ndim == 0, f"an auxiliary loss has the shape {tuple(value.shape)}")
         require(bool(value.isfinite()), f"an auxiliary loss is {value.item()}")
-    expected = sum(added, model.head.loss(output, targets))
+    expected = sum(added, task_loss(model.adapter, model.head, output, targets, training=True))
     torch.manual_seed(0)
-    whole = model.loss((inputs, targets))
+    whole = model.loss(batch)
     require(bool(whole.isclose(expected)), f"the loss is {whole:.4g}, its parts {expected:.4g}")
 
 
@@ -98,3 +100,37 @@ def check_trains_alike_under_a_seed(case: MethodCase) -> None:
         step(model, case.batch(model), 2)
         states.append(bits(model.adapter))
     require(not (names := changed(*states)), f"{names} differ between two equal trainings")
+
+
+def of_one_view(case: MethodCase) -> str:
+    return "" if asked(case.lent().adapter, "loss") else "no module brings a `loss` of its own"
+
+
+def check_views_and_loss_leave_the_batch(case: MethodCase) -> None:
+    """What a module makes of a batch in training, and its own loss of that, leave inputs and
+    targets as they are; the loss is a finite scalar."""
+    model = case.moved().train()
+    batch = case.batch(model)
+    before = [part.clone() for part in batch]
+    loss = model.loss(batch)
+    for name, part, old in zip(("inputs", "targets"), batch, before, strict=True):
+        require(bool((part == old).all()), f"the {name} of the batch have changed")
+    require(loss.ndim == 0, f"the loss has the shape {tuple(loss.shape)}")
+    require(bool(loss.isfinite()), f"the loss is {loss.item()}")
+
+
+def check_goes_on_from_its_tensors(case: MethodCase) -> None:
+    """A step after a step equals, bit for bit, a step of a fresh adapter that was given the tensors
+    in between: what `after_step` and others change lies in buffers, and a stopped run goes on."""
+    model = case.model()
+    batch = case.batch(model)
+    step(model, batch)
+    between = {name: tensor.clone() for name, tensor in model.trained_state().items()}
+    fresh = case.model()
+    fresh.load_trained_state(between)
+    ends = []
+    for each in (model, fresh):
+        torch.manual_seed(7)
+        step(each, batch, done=1)
+        ends.append({name: tensor.clone() for name, tensor in each.trained_state().items()})
+    require(not (names := changed(*ends)), f"{names} differ after another step")
