@@ -177,6 +177,26 @@ def test_compiled_blocks_may_be_recomputed(built, images, adapt_with):
     assert not held(model)
 
 
+@pytest.mark.skipif(torch.__version__ < (2, 10), reason="an older torch says so in its own words")
+def test_one_graph_of_recomputed_blocks_is_refused_in_words(built, images, adapt_with):
+    """And where torch is told that it may, gradients are right."""
+    torch.manual_seed(3)
+    model = adapt_with(built, across)
+    expected = gradients(model, images)
+    model.set_grad_checkpointing()
+    torch.compiler.reset()
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    with pytest.raises(Exception, match="recomputed takes a break of the graph: leave out"):
+        compiled(images)
+    torch.compiler.reset()
+    model.zero_grad()
+    with torch._dynamo.config.patch(skip_fwd_side_effects_in_bwd_under_checkpoint=True):
+        model.loss_of(compiled(images), torch.tensor([0, 1])).backward()
+    for name, p in model.trained_parameters().items():
+        torch.testing.assert_close(p.grad, expected[name], rtol=0, atol=1e-6)
+    assert not held(model)
+
+
 def eight_times(model, images):
     return [gradients(model, images) for _ in range(8)][-1]
 

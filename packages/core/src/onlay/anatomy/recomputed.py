@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from onlay.anatomy.attachments import Attachments
 
 
+ONE_GRAPH = "skip_fwd_side_effects_in_bwd_under_checkpoint"
+NO_GRAPH = (
+    "what is handed on inside a block that is recomputed takes a break of the graph: leave out"
+    " `fullgraph=True` or `set_grad_checkpointing()`, or set"
+    f" `torch._dynamo.config.{ONE_GRAPH} = True`"
+)
+SAYS_WHY = torch.__version__ >= (2, 8)
+
+
 class Recomputed:
     """A block's call, hooks and all, of which only the inputs are kept for the backward pass.
 
@@ -36,6 +45,7 @@ class Recomputed:
         crossing = [(tap, source, target) for tap, source, target in ends if source != target]
         self.entering = [tap for tap, _, target in crossing if target == block.index]
         self.leaving = [tap for tap, source, _ in crossing if source == block.index]
+        self.handed_on = any(block.index in (source, target) for _, source, target in ends)
 
     def install(self) -> Override:
         return Override(self.block, "_call_impl", self.call)
@@ -45,6 +55,8 @@ class Recomputed:
             return self.former(*args, **kwargs)
         if not torch.compiler.is_dynamo_compiling():  # a compiler repeats what it has traced
             kwargs |= {"context_fn": self.contexts}
+        elif self.handed_on:
+            _leave_the_graph()
         given = [tap.let_go() for tap in self.entering]
         output, *handed = checkpoint(self.inside, *given, *args, use_reentrant=False, **kwargs)
         for tap, value in zip(self.leaving, handed, strict=True):
@@ -62,6 +74,14 @@ class Recomputed:
     def contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         """For the forward pass, which has its turn already, and for the repetition."""
         return nullcontext(), _Again(self)
+
+
+def _leave_the_graph() -> None:
+    """torch puts no block that keeps tensors for later places into a graph and its repetition,
+    unless it is told that keeping need not be repeated: it breaks the graph, or refuses to."""
+    dynamo: Any = torch._dynamo
+    if SAYS_WHY and not getattr(dynamo.config, ONE_GRAPH, False):
+        dynamo.graph_break(msg=NO_GRAPH)
 
 
 class _Again:
