@@ -65,12 +65,14 @@ def _block(index: int, block: Any, width: int) -> Block:
         "mlp.res": (width, ResidualInto(block.norm2, block.end), None, ()),
         "mlp.in": (width, InputOf(mlp), norm2, (fc1,)),
         "fc1.out": (4 * width, OutputOf(mlp.fc1), fc1, ()),
+        "fc2.in": (4 * width, InputOf(mlp.fc2), None, (fc2,)),
         "mlp.out": (width, OutputOf(mlp), fc2, ()),
         "block.out": (width, OutputOf(block), None, ()),
     }
+    parts = {"qkv.out": dict.fromkeys(("q", "k", "v"), width)}
     sites = {
-        name: Site(name, f"blocks.{index}.{name}", size, port, writer, readers)
-        for name, (size, port, writer, readers) in table.items()
+        name: Site(name, f"blocks.{index}.{name}", *described, parts=parts.get(name, {}))
+        for name, described in table.items()
     }
     return Block(index, width, sites, block, heads=attn.heads, mlp_norm=block.norm2)
 
