@@ -174,3 +174,16 @@ def test_a_whole_step_recomputed_and_detached(images, adapt_with):
     assert all(g.abs().max() > 0 for g in expected.values())
     hooks = [len(m._forward_hooks) for m in model.detach().modules()]
     assert not any(hooks)
+
+
+def test_a_branch_to_where_fewer_rows_pass_is_refused_in_words(built, images, adapt_with):
+    def attach(place):
+        dispatch(place)
+        block = place.blocks[0]
+        place.branch(block.site("mlp.in"), block.site("fc2.in"), nn.Linear(16, 32))
+
+    model = adapt_with(built, attach).eval()
+    model(images)  # masked: all rows pass
+    told = r"a branch into `blocks\.0\.fc2\.in` gives \(2, 7, 32\) where \(\d+, 32\) passes"
+    with pytest.raises(AnatomyError, match=told), torch.no_grad():
+        model(images)

@@ -276,3 +276,13 @@ def test_insertion_needs_a_backbone_that_can(built, pieces, adapt_with):
     built.anatomy.unfit = {"insertion": "windows hold a fixed number of tokens"}
     with pytest.raises(AnatomyError, match="windows hold a fixed number of tokens"):
         adapt_with(built, lambda p: p.insert(p.blocks[0], pieces["Mean"](16)))
+
+
+def test_a_branch_of_another_width_is_refused_in_words(built, adapt_with, pieces):
+    def attach(place):
+        block = place.blocks[1]
+        place.branch(block.site("attn.in"), block.site("qkv.out.q"), pieces["LowRank"](16, 48))
+
+    told = r"`blocks\.1\.qkv\.out\.q` gives \(1, 5, 48\) where \(1, 5, 16\) passes"
+    with pytest.raises(AnatomyError, match=told):
+        adapt_with(built, attach)

@@ -14,6 +14,7 @@ from onlay.anatomy.parts import Site
 from onlay.anatomy.ports import Pipe
 from onlay.anatomy.tokens import Insertion, without
 from onlay.anatomy.wires import Branch, Tap, Wire
+from onlay.errors import AnatomyError
 
 
 class SitePipe(nn.Module):
@@ -73,9 +74,7 @@ class SitePipe(nn.Module):
     def _added(self, branch: Branch, x: Tensor) -> Tensor:
         if branch.sequential:
             branch.taps[0].hold(x)
-        added = branch.output(x)
-        # On Swin one site of a block is a map and another its rows: (B, H, W, D), (B, H W, D).
-        return x + (added if added.ndim == x.ndim else added.reshape(x.shape))
+        return x + _fitting(branch.output(x), x, branch.target)
 
     def through(self, x: Tensor) -> Tensor:
         """The pipe that a port is given (a bound method, so that deepcopy rebinds it)."""
@@ -96,6 +95,15 @@ class SitePipe(nn.Module):
         """Whether nothing is left to do here."""
         lists = (self.rewrites, self.incoming, self.taps, self.carried, self.insertions)
         return not (any(map(len, lists)) or self.hidden or self.leaving)
+
+
+def _fitting(added: Tensor, x: Tensor, target: Site) -> Tensor:
+    """On Swin one site of a block is a map and another its rows: (B, H, W, D), (B, H W, D)."""
+    alike, width = added.ndim == x.ndim, x.shape[-1:]
+    if added.shape[-1:] not in ((1,), width) or not (alike or added.numel() == x.numel()):
+        found, own = tuple(added.shape), tuple(x.shape)
+        raise AnatomyError(f"a branch into `{target.path}` gives {found} where {own} passes")
+    return added if alike else added.reshape(x.shape)
 
 
 def rounded_once(pipe: Pipe, x: Tensor, dtype: torch.dtype | None) -> Tensor:
