@@ -69,6 +69,13 @@ def test_rows_are_the_images_of_the_same_files(tmp_path: Path) -> None:
     assert torch.equal(*both)
 
 
+def test_a_table_that_is_left_out_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "train-00000-of-00003.parquet", range(4))
+    write(tmp_path / "train-00001-of-00003.parquet", range(4, 8))
+    told = "warning: number 2 of `train` is not there, beside `train-00000-of-00003.parquet` (1 mi"
+    assert any(note.startswith(told) for note in read(tmp_path, val_size=0).facts["notes"])
+
+
 def test_groups_of_rows_are_blocks(tmp_path: Path) -> None:
     write(tmp_path / "train-0.parquet", range(7))
     write(tmp_path / "train-1.parquet", range(10, 14))

@@ -25,6 +25,20 @@ class Blocks:
     """Blocks whose items are mixed."""
 
 
+def blocks_in(part: Any) -> Blocks | None:
+    """Those of a part, if it has any.
+
+    Raises:
+        DataError: they hold other than all of its items.
+    """
+    found: Blocks | None = getattr(part, "blocks", None)
+    if found is not None and sum(found.sizes) != len(part):
+        raise DataError(
+            f"the training part has {len(part)} items, and its `blocks` hold {sum(found.sizes)}"
+        )
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Splits:
     """Map-style data sets whose items are `(input, target)`; for classification the target is an

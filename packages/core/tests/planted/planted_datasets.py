@@ -21,7 +21,7 @@ from torch.utils.data import IterableDataset
 
 from onlay import hookimpl
 from onlay.config.data import SplitConfig
-from onlay.data import Splits, Whole
+from onlay.data import Blocks, Splits, Whole
 from onlay.descriptors import Dataset
 from onlay.errors import DataError
 from onlay.reading.layouts import Layout
@@ -209,6 +209,12 @@ def lagging(config: Any, spec: Spec, seed: int) -> Splits:
     return flowing(config, spec, seed, lag=1)
 
 
+def few_blocks(config: Any, spec: Spec, seed: int) -> Splits:
+    splits: Any = healthy(config, spec, seed)
+    splits.train.blocks = Blocks((1, len(splits.train) - 2))
+    return splits
+
+
 def judged(listing: Listing, spec: Spec, labels: Any) -> Whole:
     items = [item for part in listing.parts().values() for item in part]
     everything = Noise(items, tuple(spec["img_size"]), same, tuple(labels))
@@ -272,6 +278,7 @@ DEFECTS: Mapping[str, Defect] = {
     "silent": Defect(silent, "truncated_files_are_named", "nothing is said"),
     "forgetful": Defect(healthy, "whole_has_every_item_once", "those of all parts", forgetful),
     "own_numbers": Defect(healthy, "whole_has_every_item_once", "of `validation` is", own_numbers),
+    "few_blocks": Defect(few_blocks, "blocks_hold_every_item", "items, and its `blocks` hold"),
     "lagging": Defect(lagging, "streams_go_on_from_any_place", "after `seek(0, "),
     "flowing": Defect(flowing),
     "short": Defect(healthy, "layout_lists_every_item", "it lists 39 items", layout=short),

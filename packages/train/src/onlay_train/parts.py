@@ -9,7 +9,7 @@ from accelerate import Accelerator
 
 from onlay.batches import stacked
 from onlay.config.train import TrainConfig
-from onlay.data import Splits
+from onlay.data import Splits, blocks_in
 from onlay.errors import DataError, RunError
 from onlay_train.balance import classes_of
 from onlay_train.engine import loader_workers
@@ -45,7 +45,7 @@ class Parts:
             world=accelerator.num_processes,
             seed=config.seed,
             classes=classes_of(splits.train) if config.sampler == "balanced" else None,
-            blocks=getattr(splits.train, "blocks", None),
+            blocks=blocks_in(splits.train),
         )
         if not self.plan.steps():
             raise DataError(

@@ -16,6 +16,7 @@ from onlay.reading.part_names import assigned
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_END = re.compile(r"(?P<number>\d+)(-of-(?P<count>\d+)(-[0-9a-f]+)?)?$")
 _NUMBER = re.compile(r"[-_.]?\d+(-of-\d+(-[0-9a-f]+)?)?$")
 
 
@@ -100,20 +101,20 @@ def _named(parts: Mapping[str, Any], groups: Mapping[str, Any], where: Path) -> 
 
 
 def gaps(found: Sequence[tuple[str, Path]]) -> tuple[str, ...]:
-    """Numbers that are left out between the first and the last of a group, in words."""
+    """Numbers of a group that are left out, in words: between its first and last, or of as many as
+    its names tell (`-of-00004`)."""
     told = []
     for group, own in groupby(found, key=lambda one: one[0]):
         paths = [path for _, path in own]
-        ends = [
-            re.search(r"(\d+)(-of-\d+(-[0-9a-f]+)?)?$", path.name.partition(".")[0])
-            for path in paths
-        ]
-        numbers = {int(end[1]) for end in ends if end}
-        if len(numbers) == len(paths):
-            lost = sorted(set(range(min(numbers), max(numbers))) - numbers)
-            if lost:
-                told.append(
-                    f"warning: number {lost[0]} of `{group}` is not there, between"
-                    f" `{paths[0].name}` and `{paths[-1].name}` ({len(lost):,} missing)"
-                )
+        ends = [end for path in paths if (end := _END.search(path.name.partition(".")[0]))]
+        numbers = {int(end["number"]) for end in ends}
+        if len(numbers) < len(paths):
+            continue  # without numbers, or in several folders
+        counts = {int(end["count"]) for end in ends if end["count"]}
+        expected = range(min(numbers), max(numbers)) if len(counts) != 1 else range(counts.pop())
+        if lost := sorted(set(expected) - numbers):
+            told.append(
+                f"warning: number {lost[0]} of `{group}` is not there, beside `{paths[0].name}`"
+                f" ({len(lost):,} missing)"
+            )
     return tuple(told)

@@ -13,6 +13,7 @@ DATASET_CHECKS: tuple[Check, ...] = (
     Check(items.check_there_is_something_to_train_on),
     Check(items.check_items_fit_the_backbones),
     Check(items.check_targets_are_labels),
+    Check(items.check_blocks_hold_every_item),
     Check(items.check_counts_are_those_of_the_items),
     Check(items.check_evaluation_is_the_same_every_time),
     Check(items.check_training_repeats_under_a_seed),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from onlay.data import items_of
+from onlay.data import blocks_in, items_of
 from onlay.testing.checking import Broken, require
 from onlay.testing.datasets.case import PARTS, DatasetCase, alike, named, parts_of, some
 
@@ -38,6 +38,13 @@ def check_items_fit_the_backbones(case: DatasetCase) -> None:
         with torch.no_grad():
             features = case.backbone.anatomy.encode(torch.stack([x for x, _ in items[:2]]))
         require(bool(features.patches.isfinite().all()), f"features of `{name}` are not finite")
+
+
+def check_blocks_hold_every_item(case: DatasetCase) -> None:
+    """`blocks` of the training part, if it has any, hold all of its items, none of them empty."""
+    found = blocks_in(case.splits.train)
+    require(found is None or all(size > 0 for size in found.sizes), f"an empty one is in {found}")
+    require(found is None or found.window > 0, f"a window of {found and found.window} mixes none")
 
 
 def check_targets_are_labels(case: DatasetCase) -> None:
