@@ -93,12 +93,24 @@ def test_a_run_file_says_which_data(photos: Path) -> None:
     assert facts("run.yaml", "data.path=photos")["items"] == 12
 
 
+def test_data_that_list_no_files_are_read_as_a_backbone_gets_them(photos: Path) -> None:
+    found = facts("data=digits", "data.train_size=20", "backbone=onlay_vit_64")
+    assert {part: own["items"] for part, own in found["parts"].items()} == {
+        "train": 20,
+        "validation": 180,
+        "test": 617,
+    }
+    assert found["extents"] == [{"extent": [3, 64, 64], "items": 817}]
+    assert sum(found["parts"]["test"]["classes"].values()) == 617
+    assert (found["good"], found["unreadable"]) == (True, [])
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         ((), "say which data"),
         (("photos",), "`photos` is a folder: say `data=NAME data.path=photos`"),
-        (("data=digits",), "the data set `digits` does not list its items apart from a run"),
+        (("data=digits",), "the data set `digits` lists no files, and is read as a backbone gets"),
         (("data=image_folder", "data.path=nowhere"), "there is no folder `nowhere`"),
         (("train.lr=1",), "`train.lr=1` is no setting of data"),
     ],
@@ -148,5 +160,7 @@ def test_nothing_is_written_over_and_nothing_half_done_stays(photos: Path) -> No
     result = command("pack", *PHOTOS, "--out", "photos")
     assert result.exit_code == 2
     assert "`photos` is there and not empty: name another folder" in result.stderr
+    result = command("pack", "data=digits", "--out", "tars")
+    assert "the data set `digits` lists no files; these do: `" in result.stderr
     result = command("pack", *PHOTOS, "--out", "tars", "--shards", "many")
     assert "`--shards many` is no size: write `512M` or `2G`" in result.stderr

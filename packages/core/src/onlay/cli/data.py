@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 
 from onlay.cli.options import with_host
 from onlay.cli.settings import TakesSettings
+from onlay.cli.surveyed import facts, lines
 from onlay.config import parse
 from onlay.descriptors import Dataset
 from onlay.errors import ConfigError, DataError
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 PROCESSES_FROM = 2000
 """Items from which on more processes are worth their start."""
-SHOWN = 20
-"""Classes, extents and sentences that a terminal is shown of each kind."""
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -48,9 +47,21 @@ def check(host: PluginHost, words: tuple[str, ...], workers: int | None, as_json
     what is there twice. The exit status is 1 if an item cannot be read, is in two parts or has two
     labels, or if two classes are called almost alike.
     """
+    given = _given(words, host)
+    dataset, config = _chosen(given, host)
+    modality = host.modalities.get(dataset.modality)
+    if dataset.layout and modality is not None and modality.measure:
+        found = _listed(dataset, config, host, workers)
+    else:
+        found = _prepared(dataset, config, given, host)
+    click.echo(json.dumps(facts(found), indent=2) if as_json else "\n".join(lines(found)))
+    click.get_current_context().exit(0 if found.good else 1)
+
+
+def _listed(dataset: Dataset, config: Config, host: PluginHost, workers: int | None) -> Survey:
+    """Of files as they lie."""
     from onlay.reading.survey import survey
 
-    dataset, config = _chosen(words, host)
     layout = host.load("dataset", dataset.name, "layout")(config)
     measure = host.load("modality", dataset.modality, "measure")(config)
     count = sum(len(items) for items in layout.parts.values())
@@ -58,9 +69,27 @@ def check(host: PluginHost, words: tuple[str, ...], workers: int | None, as_json
         raise DataError("there is nothing to read in these data")
     if workers is None:
         workers = min(8, os.cpu_count() or 1) if count >= PROCESSES_FROM else 0
-    found = survey(layout, measure, getattr(config, "labels", None), workers)
-    click.echo(json.dumps(_facts(found), indent=2) if as_json else "\n".join(_lines(found)))
-    click.get_current_context().exit(0 if found.good else 1)
+    return survey(layout, measure, getattr(config, "labels", None), workers)
+
+
+def _prepared(
+    dataset: Dataset, config: Config, given: Mapping[str, Any], host: PluginHost
+) -> Survey:
+    """Of items as the backbone gets them, for data that list no files."""
+    backbone = given.get("backbone")
+    if not backbone:
+        raise ConfigError(
+            f"the data set `{dataset.name}` lists no files, and is read as a backbone gets it: name"
+            " one, `backbone=NAME`, or a run file"
+        )
+    from onlay.data import require_seekable
+    from onlay.model.assemble import build_backbone
+    from onlay.reading.survey_parts import survey_parts
+
+    built = build_backbone(parse("backbone", backbone, host), host)
+    splits = host.load("dataset", dataset.name, "build")(config, built.input_spec, 0)
+    require_seekable(splits, dataset.name)
+    return survey_parts(splits)
 
 
 @data.command(cls=TakesSettings)
@@ -78,7 +107,11 @@ def pack(host: PluginHost, words: tuple[str, ...], out: Path, shards: str, seed:
     from onlay.reading.packing import pack as packed
 
     limit = _bytes(shards)
-    dataset, config = _chosen(words, host)
+    dataset, config = _chosen(_given(words, host), host)
+    if dataset.layout is None:
+        listing = sorted(name for name, each in host.datasets.items() if each.layout)
+        have = ", ".join(f"`{name}`" for name in listing) or "none"
+        raise ConfigError(f"the data set `{dataset.name}` lists no files; these do: {have}")
     layout = host.load("dataset", dataset.name, "layout")(config)
     if not any(layout.parts.values()):
         raise DataError("there is nothing to pack in these data")
@@ -96,25 +129,16 @@ def _bytes(text: str) -> int:
     return int(found[1]) * _UNITS[found[2].upper()]
 
 
-def _chosen(words: tuple[str, ...], host: PluginHost) -> tuple[Dataset, Config]:
-    """The data set that is meant, which lists its files, and its settings."""
-    block = _block(words, host)
-    if not block:
+def _chosen(given: Mapping[str, Any], host: PluginHost) -> tuple[Dataset, Config]:
+    """The data set that is meant and its settings."""
+    if not given.get("data"):
         raise ConfigError("say which data: `data=image_folder data.path=FOLDER`, or a run file")
-    config = parse("dataset", block, host)
-    dataset = host.find("dataset", str(getattr(config, "name", "")))
-    if dataset.layout is None:
-        listing = sorted(name for name, each in host.datasets.items() if each.layout)
-        have = ", ".join(f"`{name}`" for name in listing) or "none"
-        raise ConfigError(
-            f"the data set `{dataset.name}` does not list its items apart from a run; these do:"
-            f" {have}"
-        )
-    return dataset, config
+    config = parse("dataset", given["data"], host)
+    return host.find("dataset", str(getattr(config, "name", ""))), config
 
 
-def _block(words: tuple[str, ...], host: PluginHost) -> Any:
-    """`data` of a run file, with overrides; other blocks are not looked at."""
+def _given(words: tuple[str, ...], host: PluginHost) -> Mapping[str, Any]:
+    """A run file with overrides; what is not about data or the backbone is not looked at."""
     from onlay.config.files import read
     from onlay.config.overrides import overridden
     from onlay.config.run import BLOCKS
@@ -126,58 +150,11 @@ def _block(words: tuple[str, ...], host: PluginHost) -> Any:
         raise ConfigError(f"`{files[0]}` is a folder: say `data=NAME data.path={files[0]}`")
     given: Mapping[str, Any] = read(Path(files[0])) if files else {}
     overrides = [word for word in words if "=" in word]
-    strange = next((word for word in overrides if not re.match(r"data[.=]", word)), None)
+    strange = next((w for w in overrides if not re.match(r"(data|backbone)[.=]", w)), None)
     if strange and not files:
         raise ConfigError(f"`{strange}` is no setting of data: those begin with `data.`")
 
     def widen(key: str, value: Any) -> Any:
         return BLOCKS[key].widened(value, host) if key in BLOCKS else value
 
-    return overridden(given, overrides, widen).get("data")
-
-
-def _facts(found: Survey) -> dict[str, Any]:
-    common = found.extents.most_common(SHOWN)
-    return {
-        "items": sum(found.sizes.values()),
-        "parts": {
-            part: {"items": size, "classes": dict(sorted(found.counts[part].items()))}
-            for part, size in found.sizes.items()
-        },
-        "extents": [{"extent": list(extent), "items": n} for extent, n in common],
-        "smallest": list(min(found.extents, default=())),
-        "largest": list(max(found.extents, default=())),
-        "unreadable": list(found.unreadable),
-        "ambiguous": list(found.ambiguous),
-        "repeated": found.repeated,
-        "notes": list(found.notes),
-        "good": found.good,
-    }
-
-
-def _lines(found: Survey) -> Iterator[str]:
-    yield from found.notes
-    for part, size in found.sizes.items():
-        counts = sorted(found.counts[part].items(), key=lambda pair: (-pair[1], pair[0]))
-        classes = f" of {len(counts)} classes: {_few(counts)}" if counts else ""
-        yield f"{part:<12}{size:,} items{classes}"
-    sizes = [(" x ".join(map(str, extent)), n) for extent, n in found.extents.most_common()]
-    if sizes:
-        yield f"{'size':<12}{_few(sizes)}"
-    if found.repeated:
-        yield f"{'repeated':<12}{found.repeated:,} items are there before, in the same class"
-    for name, sentences in (("unreadable", found.unreadable), ("ambiguous", found.ambiguous)):
-        yield from (f"{name:<12}{sentence}" for sentence in sentences[:SHOWN])
-        if len(sentences) > SHOWN:
-            yield f"{name:<12}and {len(sentences) - SHOWN:,} more: `--json` tells all"
-    yield "all is well" if found.good else _count(found)
-
-
-def _few(pairs: list[tuple[str, int]]) -> str:
-    rest = len(pairs) - SHOWN
-    told = ", ".join(f"{n:,} {name}" for name, n in pairs[:SHOWN])
-    return f"{told}, and {rest:,} others" if rest > 0 else told
-
-
-def _count(found: Survey) -> str:
-    return f"{len(found.unreadable):,} unreadable, {len(found.ambiguous):,} ambiguous"
+    return overridden(given, overrides, widen)

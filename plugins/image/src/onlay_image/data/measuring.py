@@ -15,7 +15,7 @@ _OF_READING = {"value_range", "percentile", "background", "frame", "max_pixels"}
 def measure(config: Any) -> partial[tuple[int, int]]:
     """Of the settings of a data set: what gives height and width; channels are three, or as many as
     `preprocess.mean` has."""
-    preprocess: ImagePreprocess = config.preprocess
+    preprocess: ImagePreprocess = getattr(config, "preprocess", ImagePreprocess())
     given: Any = preprocess.model_dump(include=_OF_READING)
     return partial(extent, Reading(in_chans=len(preprocess.mean or (0, 0, 0)), **given))
 

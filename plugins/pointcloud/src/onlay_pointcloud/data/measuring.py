@@ -14,7 +14,7 @@ from onlay_pointcloud.data.readers import Reading, read_measured
 def measure(config: Any) -> partial[tuple[int]]:
     """Of the settings of a data set: what gives the number of points, of a mesh those that are
     sampled on it."""
-    preprocess: CloudPreprocess = config.preprocess
+    preprocess: CloudPreprocess = getattr(config, "preprocess", CloudPreprocess())
     wanted = Wanted(tuple(preprocess.columns or ()), tuple(preprocess.extra))
     return partial(extent, Reading(wanted=wanted, keep=preprocess.unmeasured == "keep"))
 
