@@ -9,10 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from click.testing import CliRunner
 from rich.console import Console
 from safetensors.torch import load_file
 from torch import nn
 
+from onlay.cli import main
 from onlay.config.run import RunConfig
 from onlay.config.train import TrainConfig
 from onlay.errors import ConfigError, PluginError
@@ -117,3 +119,13 @@ def test_what_a_plugin_gives_is_looked_at(host: PluginHost) -> None:
         make_optimizer(Squares(), TrainConfig(opt="failing"), host)
     with pytest.raises(PluginError, match="is a `str` and no"):
         make_optimizer(Squares(), TrainConfig(opt="text"), host)
+
+
+def test_optimizers_are_explained() -> None:
+    words = [word for file in FILES for word in ("--plugin", str(file))]
+    found = CliRunner().invoke(main, [*words, "explain", "sam"])
+    assert "optimizer sam (sharpness_aware.py" in found.output
+    assert "rho: float (default 0.05)" in found.output
+    found = CliRunner().invoke(main, [*words, "explain", "adamw"])
+    assert "Adam with decoupled weight decay" in found.output
+    assert "train.opt=adamw train.opt_kwargs.NAME=VALUE" in found.output

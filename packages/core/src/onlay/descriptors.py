@@ -273,6 +273,8 @@ class Optimizer:
     """Import path of a `onlay.config.base.Config` class of what it takes in `train.opt_kwargs`,
     without a `name`; checked before anything is loaded, and what `build` is given. Without it
     `build` is given the mapping."""
+    examples: Sequence[Mapping[str, Any]] = ({},)
+    """Settings to check the optimizer with, the usual ones first."""
 
 
 @dataclass(frozen=True, kw_only=True)

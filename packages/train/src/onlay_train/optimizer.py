@@ -6,9 +6,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pydantic import ValidationError
 
-from onlay.config.sentences import as_one_sentence
+from onlay.config.optimizing import settings_of
 from onlay.config.train import TrainConfig
 from onlay.errors import ConfigError, PluginError
 from onlay.host import PluginHost
@@ -54,16 +53,6 @@ def make_optimizer(
                 f" is a `{type(optimizer).__name__}` and no `torch.optim.Optimizer`"
             )
     return optimizer
-
-
-def settings_of(config: TrainConfig, host: PluginHost) -> Any:
-    """`train.opt_kwargs`, as the optimizer's own class of settings if it has one."""
-    if not host.find("optimizer", config.opt).settings:
-        return config.opt_kwargs
-    try:
-        return host.load("optimizer", config.opt, "settings").model_validate(config.opt_kwargs)
-    except ValidationError as error:
-        raise as_one_sentence(error, within="train.opt_kwargs") from error
 
 
 def torchs(groups: list[dict[str, Any]], config: TrainConfig, own: Any) -> torch.optim.Optimizer:

@@ -35,13 +35,14 @@ def explain(host: PluginHost, name: str, preset: str | None) -> None:
     if not blocks:
         raise _not_found(host, name)
     for heading, config, notes in blocks:
-        click.echo(heading + "\n")
-        _print_fields(config)
+        click.echo(heading + "\n" * (config is not None))
+        if config is not None:
+            _print_fields(config)
         for note in notes:
             click.echo("\n" + note)
 
 
-def _found(host: PluginHost, name: str) -> Iterator[tuple[str, type[Config], list[str]]]:
+def _found(host: PluginHost, name: str) -> Iterator[tuple[str, type[Config] | None, list[str]]]:
     """A name may be taken in several kinds: all of them are explained."""
     if name in ("train", "run"):
         from onlay.config.run import RunConfig, TrainConfig
@@ -54,10 +55,16 @@ def _found(host: PluginHost, name: str) -> Iterator[tuple[str, type[Config], lis
             heading = f"{kind} {name} ({owner}): {_docstring(found.config)}"
             yield heading, found.config, list(_notes(kind, found))
 
-    if name in host.optimizers and host.optimizers[name].settings:
-        config, owner = host.load("optimizer", name, "settings"), host.owner("optimizer", name)
-        note = f"in a run: train.opt={name} train.opt_kwargs.NAME=VALUE"
-        yield f"optimizer {name} ({owner}): {_docstring(config)}", config, [note]
+    if name in host.optimizers:
+        yield _optimizer(host, name)
+
+
+def _optimizer(host: PluginHost, name: str) -> tuple[str, type[Config] | None, list[str]]:
+    found, owner = host.optimizers[name], host.owner("optimizer", name)
+    settings = host.load("optimizer", name, "settings") if found.settings else None
+    said = found.summary if settings is None else _docstring(settings)
+    note = f"in a run: train.opt={name} train.opt_kwargs.NAME=VALUE"
+    return f"optimizer {name} ({owner}): {said}", settings, [note]
 
 
 def _docstring(config: type[Config]) -> str:
@@ -102,7 +109,7 @@ def _not_found(host: PluginHost, name: str) -> OnlayError:
     """What the host knows of a name that is broken or not installed, else all names there are."""
     from onlay.host.firstparty import distribution_of
 
-    for kind in EXPLAINED:
+    for kind in (*EXPLAINED, "optimizer"):
         try:
             host.find(kind, name)
         except UnknownName as error:
@@ -110,5 +117,5 @@ def _not_found(host: PluginHost, name: str) -> OnlayError:
                 return error
         except OnlayError as error:
             return error
-    known = {n for kind in EXPLAINED for n in host.registered(kind)} | {"train", "run"}
-    return unknown("method, backbone, task or data set", name, known)
+    known = {n for kind in (*EXPLAINED, "optimizer") for n in host.registered(kind)}
+    return unknown("method, backbone, task, data set or optimizer", name, known | {"train", "run"})

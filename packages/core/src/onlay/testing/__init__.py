@@ -4,7 +4,13 @@ The extra `testing` brings pytest. None of this is loaded unless a test asks for
 """
 
 from onlay.testing.checking import Broken, Outcome
-from onlay.testing.marks import backbone_checks, dataset_checks, method_checks, task_checks
+from onlay.testing.marks import (
+    backbone_checks,
+    dataset_checks,
+    method_checks,
+    optimizer_checks,
+    task_checks,
+)
 from onlay.testing.suites import run_checks
 from onlay.testing.tiny import TinyAnatomy, TinyBackbone, tiny_backbone
 from onlay.testing.tiny_points import tiny_points
@@ -18,6 +24,7 @@ __all__ = [
     "backbone_checks",
     "dataset_checks",
     "method_checks",
+    "optimizer_checks",
     "run_checks",
     "task_checks",
     "tiny_backbone",

@@ -62,6 +62,16 @@ def dataset_checks(
     return _marked("dataset", name, expected_failures, host)
 
 
+def optimizer_checks(
+    name: str,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    host: PluginHost | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same for an optimizer, with each of its `examples` on a small problem."""
+    return _marked("optimizer", name, expected_failures, host)
+
+
 def _marked(
     kind: str, name: str, expected: Mapping[str, str] | None, host: PluginHost | None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -29,6 +29,9 @@ for kind in ("method", "backbone", "task", "dataset"):
             if kind == "backbone":
                 resolve(registered.provides)(config)
         registered.config.model_fields
+for registered in host.optimizers.values():
+    for settings in registered.examples if registered.settings else ():
+        resolve(registered.settings).model_validate(settings)
 print(", ".join({"torch", "timm", "peft", "transformers"} & set(sys.modules)))
 """
 
@@ -38,7 +41,11 @@ from onlay import PluginHost
 from onlay.descriptors import resolve
 kind, name, settings = sys.argv[1:]
 registered = PluginHost.discover().find(kind, name)
-config = registered.config.model_validate({"name": name, **json.loads(settings)})
+if kind == "optimizer":
+    if registered.settings:
+        resolve(registered.settings).model_validate(json.loads(settings))
+else:
+    config = registered.config.model_validate({"name": name, **json.loads(settings)})
 if kind == "method":
     registered.promised(config, frozenset())
 if kind == "backbone":

@@ -16,6 +16,8 @@ from onlay.testing.choosing import chosen
 from onlay.testing.datasets import DATASET_CHECKS
 from onlay.testing.datasets.case import dataset_cases
 from onlay.testing.methods import METHOD_CHECKS
+from onlay.testing.optimizers import OPTIMIZER_CHECKS
+from onlay.testing.optimizers.case import optimizer_cases
 from onlay.testing.tasks import TASK_CHECKS
 from onlay.testing.tasks.case import task_cases
 
@@ -33,8 +35,9 @@ SUITES: Mapping[str, Suite] = {
     "backbone": Suite(BACKBONE_CHECKS, backbone_cases),
     "task": Suite(TASK_CHECKS, task_cases),
     "dataset": Suite(DATASET_CHECKS, dataset_cases),
+    "optimizer": Suite(OPTIMIZER_CHECKS, optimizer_cases),
 }
-"""By kind: `method`, `backbone`, `task`, `dataset`."""
+"""By kind: `method`, `backbone`, `task`, `dataset`, `optimizer`."""
 
 
 def suite_of(kind: str) -> Suite:
@@ -55,7 +58,7 @@ def run_checks(
     """Check one registered thing against the contract of its kind; outcomes as they come.
 
     Args:
-        kind: `method`, `backbone`, `task` or `dataset`.
+        kind: `method`, `backbone`, `task`, `dataset` or `optimizer`.
         expected_failures: name of a check -> why it fails; one that passes all the same is broken.
         words: only checks whose names hold them, as pytest's `-k` has it: `"folds and not twice"`.
 
