@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from onlay.errors import AnatomyError, ConfigError
+from onlay_iconformer.adapter import KEPT
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -93,15 +94,15 @@ def test_recon_by_hand(
 def test_neighbours_are_found_once_for_all_blocks(
     points: Any, adapt: Any, adapters: Any, clouds: Tensor
 ) -> None:
+    """And held for as long as the centres are."""
     model = adapt(points(depth=3), neighbours=4)
     (near,) = {adapter.near for adapter in adapters(model)}
     with torch.no_grad():
-        features = model.anatomy.encode(clouds)
-        centres, found = near.last
-        assert centres is features.layout.centres
+        centres: Any = model.anatomy.encode(clouds).layout.centres
+        found = near(centres)
         assert found.shape == (2, 16, 4)
-        model.anatomy.encode(clouds[:1])
-        assert near.last[1].shape == (1, 16, 4)
+        assert near(centres) is found is vars(centres)[KEPT][4]
+        assert near(centres[:1]).shape == (1, 16, 4)
 
 
 def test_all_groups_may_be_neighbours(points: Any, adapt: Any, clouds: Tensor) -> None:

@@ -260,6 +260,32 @@ DEFECTS: dict[str, Defect] = {
         modules.FixedTable,
         declared=IDENTITY,
     ),
+    "remembering": Defect(
+        "nothing_is_kept_after_a_pass",
+        "bytes are alive, in `blocks.0.qkv_out.branches.0.last`",
+        modules.Remembering,
+    ),
+    "trailing": Defect(
+        "nothing_is_kept_after_a_pass",
+        "`blocks.0.qkv_out.branches.0.running`",
+        modules.Trailing,
+    ),
+    "hashed_start": Defect(
+        "another_process_gives_the_same",
+        "in another process",
+        modules.HashedStart,
+    ),
+    "made_on_the_cpu": Defect(
+        "stays_on_the_device_of_its_inputs",
+        "`add` is given a tensor of the CPU",
+        modules.MadeOnTheCpu,
+        declared=IDENTITY,
+    ),
+    "looping": Defect(
+        "exports_for_any_batch",
+        "batch",
+        modules.Looping,
+    ),
     "counting": Defect(
         "recomputes_to_the_same_gradients",
         "recomputed gradient",

@@ -308,3 +308,47 @@ class FixedTable(LowRank):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x + self.table[0])
+
+
+class Remembering(LowRank):
+    """It keeps what it made of its last inputs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last = self.down(x).detach()
+        return self.up(self.down(x))
+
+
+class Trailing(LowRank):
+    """Its running mean hangs on the graphs of all passes."""
+
+    def __init__(self, width: int, neighbour: Any) -> None:
+        super().__init__(width, neighbour)
+        self.running = [torch.zeros(())]
+
+    def forward(self, x: Tensor) -> Tensor:
+        down = self.down(x)
+        if self.training:
+            self.running[0] = 0.9 * self.running[0] + 0.1 * down.mean()
+        return self.up(down)
+
+
+class HashedStart(LowRank):
+    """It starts with the hash of a text."""
+
+    def __init__(self, width: int, neighbour: Any) -> None:
+        super().__init__(width, neighbour)
+        nn.init.constant_(self.down.weight, hash("planted") / 2**63)
+
+
+class MadeOnTheCpu(LowRank):
+    """Its table is made where tensors are made by default."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x + torch.linspace(-1, 1, x.shape[-1]).to(x.dtype))
+
+
+class Looping(LowRank):
+    """A program of it is for as many inputs as it was written with."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.up(self.down(one)) for one in x])

@@ -31,20 +31,24 @@ SITES = {
 """Where the adapter reads and where it adds."""
 
 
+KEPT = "_onlay_iconformer_neighbours"
+"""The attribute of centres that holds their neighbours, by how many."""
+
+
 class Neighbourhood(nn.Module):
     """Which groups are near which, computed once for all blocks of a forward pass."""
 
     def __init__(self, neighbours: int) -> None:
         super().__init__()
         self.neighbours = neighbours
-        self.last: tuple[Tensor, Tensor] | None = None
 
     def forward(self, centres_BG3: Tensor) -> Tensor:
         if torch.compiler.is_compiling():  # a program keeps nothing from one pass to the next
             return self._indices(centres_BG3)
-        if self.last is None or self.last[0] is not centres_BG3:
-            self.last = centres_BG3, self._indices(centres_BG3)
-        return self.last[1]
+        kept = vars(centres_BG3).setdefault(KEPT, {})  # for as long as the centres themselves
+        if self.neighbours not in kept:
+            kept[self.neighbours] = self._indices(centres_BG3)
+        return kept[self.neighbours]
 
     def _indices(self, centres_BG3: Tensor) -> Tensor:
         groups = centres_BG3.shape[1]

@@ -8,7 +8,9 @@ from onlay.testing.case import MethodCase
 from onlay.testing.checking import Check
 from onlay.testing.methods import (
     declaring,
+    elsewhere,
     folding,
+    keeping,
     modules,
     precision,
     running,
@@ -69,6 +71,10 @@ METHOD_CHECKS: tuple[Check, ...] = (
     Check(modules.check_takes_tensors_that_are_not_contiguous),
     Check(modules.check_is_finite_on_large_values),
     Check(modules.check_gates_at_partial_activity),
+    Check(keeping.check_nothing_is_kept_after_a_pass, tried="usual"),
+    Check(elsewhere.check_another_process_gives_the_same, elsewhere.not_found_there, tried="usual"),
+    Check(elsewhere.check_stays_on_the_device_of_its_inputs, tried="usual"),
+    Check(elsewhere.check_exports_for_any_batch, tried="one"),
     Check(sharing.check_copies_are_independent),
     Check(sharing.check_attaching_twice_is_refused),
     Check(sharing.check_two_adapters_do_not_touch),

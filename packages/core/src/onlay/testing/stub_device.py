@@ -1,0 +1,102 @@
+"""A device that is not the CPU, without one: its tensors say that they lie elsewhere.
+
+Their numbers lie on the CPU, so that they can be looked at; but an operation on one of them and on
+a tensor of the CPU is refused, as CUDA refuses it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from onlay.testing.checking import Broken
+
+NAME = "xla"
+"""What such a tensor says of itself: a device that every torch knows, autocast included."""
+
+_OWN = "meta"
+"""What torch's engine sees, which computes on no device of the other name unless there is one."""
+
+_BRIDGES = ("_to_copy", "copy_", "index", "index_put", "index_put_")
+"""What may take a tensor of the CPU, too: copies, and indices."""
+
+
+class Elsewhere(Tensor):
+    """A tensor that says so of itself."""
+
+    inner: Tensor
+
+    @staticmethod
+    def __new__(cls, inner: Tensor) -> Elsewhere:
+        made = Tensor._make_wrapper_subclass(
+            cls,
+            inner.size(),
+            strides=inner.stride(),
+            storage_offset=inner.storage_offset(),
+            dtype=inner.dtype,
+            device=_OWN,
+            requires_grad=inner.requires_grad,
+        )
+        made.inner = inner
+        return made
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        return torch.device(NAME)
+
+    def data_ptr(self) -> int:
+        return self.inner.data_ptr()
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _computed(func, args, kwargs or {})
+
+
+class StubDevice(TorchDispatchMode):
+    """While it is entered, tensors that are made on that device are such tensors."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _computed(func, args, kwargs or {})
+
+    def moved(self, tensor: Tensor) -> Tensor:
+        """There."""
+        return Elsewhere(tensor.detach().clone())
+
+    def brought(self, tensor: Tensor) -> Tensor:
+        """Here."""
+        return tensor.detach().inner if isinstance(tensor, Elsewhere) else tensor.detach()
+
+
+def there(model: nn.Module) -> None:
+    """Move a module."""
+    with torch.no_grad():
+        model._apply(lambda tensor: Elsewhere(tensor.detach().clone()))
+
+
+def _computed(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    elsewhere = any(isinstance(tensor, Elsewhere) for tensor in tensors)
+    _refuse_mixture(func, tensors)
+    asked = kwargs.get("device")
+    stays = elsewhere if asked is None else torch.device(asked).type in (NAME, _OWN)
+    inner_args, inner_kwargs = tree_map_only(Elsewhere, lambda t: t.inner, (args, kwargs))
+    if asked is not None and stays:
+        inner_kwargs["device"] = torch.device("cpu")
+    found = func(*inner_args, **inner_kwargs)
+    if not stays:
+        return found
+    wrapped = tree_map_only(Tensor, Elsewhere, found)
+    return return_and_correct_aliasing(func, args, kwargs, wrapped)
+
+
+def _refuse_mixture(func: Any, tensors: list[Tensor]) -> None:
+    name = func.overloadpacket.__name__
+    apart = {isinstance(t, Elsewhere) for t in tensors if t.ndim}
+    if len(apart) > 1 and name not in _BRIDGES:
+        raise Broken(f"`{name}` is given a tensor of the CPU beside one of another device")
