@@ -170,7 +170,7 @@ def test_marks_turn_into_passing_failing_and_strict_tests(pytester):
             check()
         """
     )
-    result = pytester.runpytest("-q", "-k", "folds_exactly or copies or batch")
+    result = pytester.runpytest("-q", "-k", "folds_exactly or copies or of_a_batch")
     result.assert_outcomes(passed=2, failed=2, xfailed=1)
     result.stdout.fnmatch_lines(
         [

@@ -111,6 +111,9 @@ class Method:
     """Settings to check the method with, the usual ones first; widths are 8 to 32 there."""
     idle: Mapping[str, str] = field(default_factory=dict)
     """Patterns (`*.experts.*`) of parameters that may stay without a gradient -> why."""
+    quiet: Mapping[str, str] = field(default_factory=dict)
+    """Settings of which no small backbone of the checks shows an effect, or that have none -> why;
+    of every other one some value must change parameters, outputs or training."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Named recipes: overrides of a whole run, such as `{"method": {...}, "train": {...}}`, and if
     it is for one `modality` alone, its name."""
@@ -207,6 +210,8 @@ class Task:
     """`example(anatomy, batch) -> (labels, inputs, targets)` for `onlay plugins check`: names, a
     tensor for the backbone and what `loss` takes; behind them the data's `facts`, where the task
     reads them. Without it: three classes, any inputs, class indices (B,)."""
+    quiet: Mapping[str, str] = field(default_factory=dict)
+    """Settings of which the checks see no effect, or that have none -> why."""
     targets: str = ""
     """What it learns from, as `Splits.targets` has it (`class`, `labels`, `numbers`, or a word of
     your own); data that give something else are refused. Empty: whatever there is."""

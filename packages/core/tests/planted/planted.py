@@ -74,6 +74,14 @@ class Undescribed(Config):
     rank: int = 2
 
 
+class Forgotten(Config):
+    """A setting that nothing reads."""
+
+    name: Literal["forgotten"] = "forgotten"
+    scale: float = 1.0
+    """What nothing is multiplied with."""
+
+
 @dataclass(frozen=True)
 class Defect:
     """How a broken method is registered, and the check that has to name it."""
@@ -326,6 +334,12 @@ DEFECTS: dict[str, Defect] = {
         "is read back as",
         modules.LowRank,
         config=Drifting,
+    ),
+    "forgotten": Defect(
+        "every_setting_has_an_effect",
+        "no other value of `scale` changes anything",
+        modules.LowRank,
+        config=Forgotten,
     ),
     "undescribed": Defect(
         "settings_are_described",

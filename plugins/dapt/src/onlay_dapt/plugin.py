@@ -32,6 +32,10 @@ def register_methods() -> Iterable[Method]:
             {"rank": 4, "prompts": False},
             {"rank": 4, "scale_and_shift": False, "prompt_pooling": "max", "dropout": 0.1},
         ),
+        quiet={
+            "position": "only networks for points that have such a setting change with it",
+            "freeze_bn": "only networks with batch norms change with it",
+        },
         importer="onlay_dapt.importer:read",
         presets=PRESETS,
         needs=frozenset({"sequence", "insertion"}),

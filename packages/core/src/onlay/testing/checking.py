@@ -34,8 +34,9 @@ class Check:
     function: Callable[[Any], None]
     not_for: Callable[[Any], str] = lambda case: ""
     """Why the contract asks nothing of a case, in words; empty where it does."""
-    tried: Literal["every", "usual", "one"] = "every"
-    """Which cases: every one, the first settings on each backbone, or a single case."""
+    tried: Literal["every", "usual", "one", "together"] = "every"
+    """Which cases: every one, the first settings on each backbone, or a single case; or all of them
+    in one list, for what need not hold for each."""
 
     @property
     def name(self) -> str:
@@ -48,13 +49,17 @@ class Check:
 
     def run(self, cases: Sequence[Any]) -> None:
         """Check every case that it asks something of; a failure names its case."""
+        if self.tried == "together":
+            self.function(self.asked(cases))
+            return
         for case in self.asked(cases):
             with told_of(case):
                 self.function(case)
 
     def asked(self, cases: Sequence[Any]) -> list[Any]:
         """The cases of which the contract asks something."""
-        tried = cases if self.tried == "every" else [case for case in cases if case.first]
+        few = self.tried in ("usual", "one")
+        tried = [case for case in cases if case.first] if few else cases
         asked = [case for case in tried if not self.not_for(case)]
         return asked[:1] if self.tried == "one" else asked
 

@@ -38,13 +38,13 @@ class Elsewhere(Tensor):
             strides=inner.stride(),
             storage_offset=inner.storage_offset(),
             dtype=inner.dtype,
-            device=_OWN,
+            device=torch.device(_OWN),
             requires_grad=inner.requires_grad,
         )
         made.inner = inner
         return made
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @property
     def device(self) -> torch.device:  # type: ignore[override]
@@ -54,7 +54,9 @@ class Elsewhere(Tensor):
         return self.inner.data_ptr()
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         return _computed(func, args, kwargs or {})
 
 
@@ -70,7 +72,8 @@ class StubDevice(TorchDispatchMode):
 
     def brought(self, tensor: Tensor) -> Tensor:
         """Here."""
-        return tensor.detach().inner if isinstance(tensor, Elsewhere) else tensor.detach()
+        given = tensor.detach()
+        return given.inner if isinstance(given, Elsewhere) else given
 
 
 def there(model: nn.Module) -> None:

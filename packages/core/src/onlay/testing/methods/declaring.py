@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
 from onlay.testing.case import MethodCase
+from onlay.testing.effects import require_effects
 from onlay.testing.registered import (
     listing_imports_no_torch,
     not_installed,
     settings_are_described,
     settings_round_trip,
 )
+from onlay.testing.states import bits, step
 
 
 def from_a_file(case: MethodCase) -> str:
@@ -29,3 +36,23 @@ def check_settings_round_trip(case: MethodCase) -> None:
 def check_settings_are_described(case: MethodCase) -> None:
     """Every setting has a description: the docstring under its field."""
     settings_are_described(case.config)
+
+
+def check_every_setting_has_an_effect(cases: Sequence[MethodCase]) -> None:
+    """Of every setting some value changes what trains, where it starts or what training makes of
+    it, or the method declares it `quiet` with a reason."""
+    require_effects(cases, (_start, _training), cases[0].method.quiet)
+
+
+def _start(case: MethodCase) -> dict[str, Tensor]:
+    return bits(case.model().adapter)
+
+
+def _training(case: MethodCase) -> dict[str, Tensor]:
+    """Parameters and outputs behind two steps."""
+    model = case.model()
+    batch = case.batch(model)
+    torch.manual_seed(7)
+    step(model, batch, 2)
+    with torch.no_grad():
+        return {**bits(model.adapter), "outputs": model(batch[0])}

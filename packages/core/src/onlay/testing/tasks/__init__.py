@@ -10,6 +10,7 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_registering_imports_no_torch, declaring.from_a_file, tried="one"),
     Check(declaring.check_settings_round_trip),
     Check(declaring.check_settings_are_described, tried="one"),
+    Check(declaring.check_every_setting_has_an_effect, tried="together"),
     Check(declaring.check_refuses_what_lacks_its_needs, declaring.needs_nothing, tried="one"),
     Check(heads.check_keeps_its_labels),
     Check(heads.check_parts_are_its_own),

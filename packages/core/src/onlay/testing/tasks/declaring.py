@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from onlay.batches import tensors_of
 from onlay.errors import OnlayError
 from onlay.model.assemble import build_head
 from onlay.testing.checking import Broken, require
+from onlay.testing.effects import require_effects
 from onlay.testing.registered import (
     listing_imports_no_torch,
     not_installed,
@@ -12,6 +21,7 @@ from onlay.testing.registered import (
     settings_round_trip,
 )
 from onlay.testing.small import TINY, fits
+from onlay.testing.states import bits
 from onlay.testing.tasks.case import TaskCase
 
 
@@ -36,6 +46,39 @@ def check_settings_round_trip(case: TaskCase) -> None:
 def check_settings_are_described(case: TaskCase) -> None:
     """Every setting has a description: the docstring under its field."""
     settings_are_described(case.config)
+
+
+def check_every_setting_has_an_effect(cases: Sequence[TaskCase]) -> None:
+    """Of every setting some value changes the head, its loss, its answers or its metrics, or the
+    task declares it `quiet` with a reason."""
+    require_effects(cases, (_start, _work), cases[0].task.quiet)
+
+
+def _start(case: TaskCase) -> dict[str, Tensor]:
+    return bits(case.head())
+
+
+def _work(case: TaskCase) -> dict[str, Tensor]:
+    """What a head that is away from its start makes of the case's data."""
+    head = case.moved()
+    features = case.features(head)
+    with torch.no_grad():
+        torch.manual_seed(0)
+        trained = head.train()(features)
+        found = {"loss": head.loss(trained, case.targets)}
+        output = head.eval()(features)
+        answers = repr(head.predict(output)).encode()
+        found |= {f"output {n}": leaf for n, leaf in enumerate(tensors_of(output))}
+        found |= {"answers": torch.frombuffer(bytearray(answers), dtype=torch.uint8)}
+    return found | _measured(head, output, case.targets)
+
+
+def _measured(head: Any, output: Any, targets: Any) -> dict[str, Tensor]:
+    if not find_spec("torchmetrics"):
+        return {}
+    metrics = head.metrics()
+    metrics.update(output, targets)
+    return {f"metric {name}": value for name, value in metrics.compute().items()}
 
 
 def check_refuses_what_lacks_its_needs(case: TaskCase) -> None:
