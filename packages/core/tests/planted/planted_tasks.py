@@ -34,6 +34,13 @@ class PlainConfig(Config):
     """Its name."""
 
 
+class ForgottenConfig(PlainConfig):
+    """A setting that nothing reads."""
+
+    scale: float = 1.0
+    """What nothing is multiplied with."""
+
+
 class Healthy(nn.Module):
     main_metric = "accuracy"
     measures: ClassVar[Mapping[str, Any]] = {}
@@ -229,6 +236,7 @@ class Defect:
     head: type[Healthy]
     check: str = ""
     clue: str = ""
+    config: type[PlainConfig] = PlainConfig
 
 
 DEFECTS: Mapping[str, Defect] = {
@@ -263,6 +271,9 @@ DEFECTS: Mapping[str, Defect] = {
             ("without_label", WithoutLabel, "answers_can_be_drawn", "indices 0 to 3 of 2 labels"),
         )
     },
+    "forgotten": Defect(
+        Healthy, "every_setting_has_an_effect", "no other value of `scale`", ForgottenConfig
+    ),
     "forgetting": Defect(Forgetting, "metrics_add_up", "in halves"),
     "healthy": Defect(Healthy),
 }
@@ -279,7 +290,7 @@ def register_tasks() -> Iterable[Task]:
         kind = Literal[name]  # type: ignore[valid-type]
         yield Task(
             name=name,
-            config=create_model(name, __base__=PlainConfig, name=(kind, name)),
+            config=create_model(name, __base__=defect.config, name=(kind, name)),
             build="planted_tasks:build",
             summary=defect.check or "nothing is wrong with it",
         )

@@ -61,8 +61,8 @@ def register_tasks() -> Iterable[Task]:
         targets="labels",
         examples=(
             {},
-            {"loss": "focal", "label_smoothing": 0.1},
-            {"loss": "asymmetric", "pos_weight": "balanced"},
+            {"loss": "focal", "label_smoothing": 0.1, "hidden": [8]},
+            {"loss": "asymmetric", "pos_weight": "balanced", "pool": "mean"},
         ),
         example="onlay.tasks.examples:several_labels",
     )
@@ -75,7 +75,7 @@ def register_tasks() -> Iterable[Task]:
         examples=(
             {},
             {"loss": "huber", "scaling": "minmax", "hidden": [8]},
-            {"loss": "l1", "scaling": "none"},
+            {"loss": "l1", "scaling": "none", "pool": "mean", "unit": "cm"},
         ),
         example="onlay.tasks.examples:numbers",
     )
