@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from onlay.errors import OnlayError, PluginError
+from onlay.machine.field_docs import with_fields
 from onlay.machine.guard import in_words
 from onlay.machine.streams import stdout_to_stderr
 
@@ -81,18 +82,19 @@ class Suffixes(ByPath):
         def __set__(self, descriptor: Any, given: frozenset[str] | str) -> None: ...
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A way to adapt a backbone.
-
-    `attach` names `attach(place: Placement, config) -> None`, which makes the adapter with the four
-    verbs.
-    """
+    """A way to adapt a backbone."""
 
     name: str
+    """What runs call it: `method: arc`."""
     config: ConfigClass = ConfigClass()
+    """Its settings: a `Config` class, or the import path of one."""
     attach: str
+    """`attach(place: Placement, config) -> None`, which makes the adapter with the four verbs."""
     summary: str
+    """What it is, in a few words, for lists."""
     needs: frozenset[str] = frozenset()
     """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`,
     `class_token`)."""
@@ -128,6 +130,7 @@ class Method:
     unimportable: str = ""
     """Why there is no checkpoint of the authors to read, in words."""
     citation: str = ""
+    """The paper, for model cards."""
 
     def promised(self, config: Config, provides: frozenset[str]) -> frozenset[str]:
         """The traits with these settings on a backbone that provides this."""
@@ -136,41 +139,46 @@ class Method:
         return self.traits
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A family of frozen pretrained networks.
-
-    `build` names `build(config) -> BuiltBackbone`; `adopt` names `adopt(module) -> BuiltBackbone |
-    None`, which recognises a model object that the user already holds.
-    """
+    """A family of frozen pretrained networks."""
 
     name: str
+    """What runs call it: `backbone: {name: timm, ...}`."""
     config: ConfigClass = ConfigClass()
+    """Its settings: a `Config` class, or the import path of one."""
     build: str
+    """`build(config) -> BuiltBackbone`."""
     modality: str
+    """Of its inputs."""
     summary: str
+    """What it is, in a few words, for lists."""
     provides: str
     """`provides(config) -> frozenset[str]`, answered without importing torch."""
     adopt: str | None = None
+    """`adopt(module) -> BuiltBackbone | None`, which recognises a model object that the user
+    already holds."""
     catch_all: str | None = None
     """The config field that takes a short form which is no registered name."""
     examples: Sequence[Mapping[str, Any]] = ()
     """Settings of small networks without pretrained weights, for `onlay plugins check`."""
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Modality:
-    """A kind of input.
-
-    `reader` names `reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting. What that
-    gives may have an attribute `notes`, sentences about all files that it read, said at the end.
-    """
+    """A kind of input."""
 
     name: str
+    """What backbones and data sets call it."""
     reader: str
+    """`reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting. What that gives may have
+    an attribute `notes`, sentences about all files that it read, said at the end."""
     suffixes: Suffixes = Suffixes()
     """What its files end in, in lower case and with the dot; or an import path of the set."""
     summary: str
+    """What it is, in a few words, for lists."""
     values: Literal["real", "ids"] = "real"
     """What an input's tensor holds: `real` numbers, in the network's own dtype or float32; or
     `ids`, whole numbers (int64) that name things, which nobody scales, rounds or differentiates."""
@@ -193,17 +201,19 @@ class Modality:
     a page to look at, with several inputs side by side."""
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Head, loss and metrics.
-
-    `build` names `build(config, anatomy, labels) -> onlay.task.TaskHead`.
-    """
+    """Head, loss and metrics."""
 
     name: str
+    """What runs call it: `task: classification`."""
     config: ConfigClass = ConfigClass()
+    """Its settings: a `Config` class, or the import path of one."""
     build: str
+    """`build(config, anatomy, labels) -> onlay.task.TaskHead`."""
     summary: str
+    """What it is, in a few words, for lists."""
     examples: Sequence[Mapping[str, Any]] = ({},)
     """Settings to check the task with."""
     example: str | None = None
@@ -219,18 +229,21 @@ class Task:
     """What the backbone must provide."""
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A layout of labelled data on disk.
-
-    `build` names `build(config, input_spec, seed) -> onlay.data.Splits`.
-    """
+    """A layout of labelled data on disk."""
 
     name: str
+    """What runs call it: `data: {name: image_folder, ...}`."""
     config: ConfigClass = ConfigClass()
+    """Its settings: a `Config` class, or the import path of one."""
     build: str
+    """`build(config, input_spec, seed) -> onlay.data.Splits`."""
     modality: str
+    """Of its inputs."""
     summary: str
+    """What it is, in a few words, for lists."""
     whole: str | None = None
     """`whole(config, input_spec, labels) -> onlay.data.Whole`, for `onlay eval` on data that the
     run was not trained on; without it one part of them is judged, as `build` divides them."""
@@ -245,14 +258,19 @@ class Dataset:
     folder and gives the settings that read it, for `onlay plugins check`."""
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Exporter:
-    """A file format for merged models; `export` names `export(model, path) -> None`."""
+    """A file format for merged models."""
 
     name: str
+    """What `onlay merge --format` calls it."""
     modality: str
+    """Of the models that it writes."""
     export: str
+    """`export(model: AdaptedModel, path: Path) -> None`, which writes a file or a folder."""
     summary: str
+    """What it is, in a few words, for lists."""
     partial: bool = False
     """Whether it can also hold what cannot be folded (routing, inserted tokens)."""
     suffixes: frozenset[str] = frozenset()
@@ -260,20 +278,21 @@ class Exporter:
     it; a name that ends otherwise is refused. None: it takes any name."""
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
-    """A way to step, by its name in `train.opt`.
-
-    `build` names `build(groups, config: TrainConfig, settings) -> torch.optim.Optimizer`. `groups`
-    are torch's parameter groups, each with its `weight_decay` and, where it is not `config.lr`,
-    its `lr`. Its `state_dict` must hold all that the next step depends on: a run that goes on is
-    equal bit for bit. A class with `needs_closure = True` is given a closure in `step`: the step's
-    forward and backward passes with the weights as they are then (see `onlay_train.replay`).
-    """
+    """A way to step."""
 
     name: str
+    """What `train.opt` calls it."""
     build: str
+    """`build(groups, config: TrainConfig, settings) -> torch.optim.Optimizer`. `groups` are torch's
+    parameter groups, each with its `weight_decay` and, where it is not `config.lr`, its `lr`. Its
+    `state_dict` must hold all that the next step depends on: a run that goes on is equal bit for
+    bit. A class with `needs_closure = True` is given a closure in `step`: the step's forward and
+    backward passes with the weights as they are then (see `onlay_train.replay`)."""
     summary: str
+    """What it is, in a few words, for lists."""
     settings: str | None = None
     """Import path of a `onlay.config.base.Config` class of what it takes in `train.opt_kwargs`,
     without a `name`; checked before anything is loaded, and what `build` is given. Without it
@@ -282,24 +301,29 @@ class Optimizer:
     """Settings to check the optimizer with, the usual ones first."""
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Tracker:
-    """Where a run reports to, by its name in `train.trackers` and behind `--tracker`.
-
-    `tracker` names `tracker(run: onlay.hooks.Run) -> accelerate.tracking.GeneralTracker`, called in
-    the main process alone, before the first step, at every start of the run. Values come with the
-    optimizer step; steps that were done after the checkpoint from which a run goes on come again.
-    """
+    """Where a run reports to."""
 
     name: str
+    """What `train.trackers` and `--tracker` call it."""
     tracker: str
+    """`tracker(run: onlay.hooks.Run) -> accelerate.tracking.GeneralTracker`, called in the main
+    process alone, before the first step, at every start of the run. Values come with the optimizer
+    step; steps that were done after the checkpoint from which a run goes on come again."""
     summary: str
+    """What it is, in a few words, for lists."""
 
 
+@with_fields
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command of `onlay`; `command` names a `click.Command`, imported when it is called."""
+    """A command of `onlay`."""
 
     name: str
+    """What is typed behind `onlay`."""
     command: str
+    """A `click.Command`, imported when it is called."""
     summary: str
+    """What it is, in a few words, for lists."""

@@ -53,7 +53,9 @@ class Attachments:
             )
 
     def refuse_detached(self, name: str, adapter: Adapter) -> None:
-        if self.adapters.get(name) is not adapter:
+        own = self.adapters.get(name)
+        # Not `is`: who writes a program is handed a proxy of the module, with its dictionary.
+        if own is None or vars(own) is not vars(adapter):
             raise AnatomyError(
                 f"the adapter `{name}` is attached to nothing any more: `detach` has taken it off;"
                 " call the backbone itself, or adapt it again"
