@@ -107,6 +107,18 @@ def test_a_wrong_answer_names_its_plugin(asked: Any, told: str) -> None:
     assert "\n" not in str(failure.value)
 
 
+class Lost:
+    def predict(self, output: Any) -> list[Any]:
+        return [Length(1.0)] * (len(output) - 1)
+
+
+def test_a_head_that_loses_an_answer_names_its_plugin() -> None:
+    with pytest.raises(PluginError, match="plugin `onlay-ruler` gives 1 answers to 2 inputs"):
+        ASKED.given(Lost(), torch.zeros(2), 2)
+    with pytest.raises(PluginError, match="`onlay-ruler` fails in `predict`: TypeError"):
+        ASKED.given(Lost(), None, 2)
+
+
 # --- files
 
 

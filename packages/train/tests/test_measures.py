@@ -64,6 +64,8 @@ def test_the_lowest_error_is_the_best(run: Any, tmp_path: Path) -> None:
 
     shown = run([19.5], "eval", f"{tmp_path}/a", "--report", f"{tmp_path}/report")
     assert "19.50 cm" in shown
+    found = json.loads(run([float("nan")], "eval", f"{tmp_path}/a", "--json"))
+    assert (found["error"], found["measures"]["error"]) == (None, {"unit": "cm", "better": "lower"})
     page = (tmp_path / "report" / "index.html").read_text()
     assert "<dt>error</dt><dd>19.50 cm</dd>" in page
     assert json.loads((tmp_path / "report" / "metrics.json").read_text())["error"] == 19.5

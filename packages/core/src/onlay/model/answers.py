@@ -33,6 +33,13 @@ class Answers:
         owner = f" of plugin `{made}`" if made else ""
         return cls(f"task `{model.task.name}`{owner}")
 
+    def given(self, head: Any, output: Any, count: int) -> list[Answer]:
+        """What a head says of its output for `count` inputs."""
+        found = list(self._asked(head.predict, "predict", output))
+        if len(found) != count:
+            raise PluginError(f"{self.task} gives {len(found)} answers to {count} inputs")
+        return found
+
     def about(self, answer: Answer, given: Input) -> Answer:
         """The answer once it has seen its input, if it wants to."""
         see = getattr(answer, "with_input", None)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -56,12 +56,12 @@ def predict(
     answers = Answers.of(model)
     inputs = readable(files_of(paths, modality), read, unreadable)
     while pairs := list(islice(inputs, batch_size)):
-        batch = [file for file, _ in pairs]
         inputs_B = torch.stack([tensor for _, tensor in pairs]).to(device)
         with torch.inference_mode():
-            output: Tensor = model(inputs_B)
-        for answer, *asked in zip(model.head.predict(output), batch, inputs_B.cpu(), strict=True):
-            yield asked[0], answers.about(answer, Input(*asked, model.preprocessing))
+            output: Any = model(inputs_B)
+        given = answers.given(model.head, output, len(pairs))
+        for answer, (file, _), tensor in zip(given, pairs, inputs_B.cpu(), strict=True):
+            yield file, answers.about(answer, Input(file, tensor, model.preprocessing))
     note_all(read)
 
 

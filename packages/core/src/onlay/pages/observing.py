@@ -53,11 +53,12 @@ def observe(
     signals = [_signal(seen, model) for seen in found if seen.shown is not None]
     signals += [_change(block, values, model) for block, values in changes(adapted, bare)]
     answers, given = Answers.of(model), Input(source, inputs[0].cpu(), model.preprocessing)
+    (answer,) = answers.given(model.head, output, 1)
     return Observation(
         source,
         inputs,
         features,
-        prediction=answers.about(model.head.predict(output)[0], given),
+        prediction=answers.about(answer, given),
         signals=tuple(signals),
         preprocessing=model.preprocessing,
         pictures=tuple(_picture(seen) for seen in found if seen.pictured is not None),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +16,9 @@ from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.measures import measure_named
 from onlay_train.commands.train import silent_elsewhere
+
+if TYPE_CHECKING:
+    from onlay_train.evaluate_run import Judgement
 
 
 @click.command(cls=TakesSettings)
@@ -75,8 +81,7 @@ def evaluate(
         )
     if as_json:
         voted = {"votes": votes} if votes else {}
-        facts = {"run": str(run), "split": found.split, "samples": found.samples}
-        click.echo(json.dumps(facts | voted | {"notes": list(found.notes)} | {**found.metrics}))
+        click.echo(json.dumps({"run": str(run)} | voted | _record(found), allow_nan=False))
         return
     for note in found.notes:
         click.echo(note)
@@ -88,6 +93,15 @@ def evaluate(
         click.echo(f"  {name:<{width}} {shown:>10}")
     if report is not None:
         click.echo(f"report {report}/index.html")
+
+
+def _record(found: Judgement) -> dict[str, Any]:
+    """A metric that is no number is None."""
+    facts: dict[str, Any] = {"split": found.split, "samples": found.samples}
+    facts["notes"] = list(found.notes)
+    if found.measures:
+        facts["measures"] = {name: asdict(measure) for name, measure in found.measures.items()}
+    return facts | {n: v if math.isfinite(v) else None for n, v in found.metrics.items()}
 
 
 def _refuse_both(votes: int | None, knn: int | None, split: str | None) -> None:
