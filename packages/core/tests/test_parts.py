@@ -257,6 +257,31 @@ def test_rows_of_a_layer_can_be_replaced(either, images, adapt_with):
     assert model.detach() is either.module
 
 
+def test_what_stands_in_for_rows_gives_as_many(built, adapt_with):
+    class Wide(Weighted):
+        def forward(self, x):
+            return torch.cat([super().forward(x)] * 3, dim=-1)
+
+    def attach(place):
+        (map,) = place.maps(place.blocks[0].site("qkv.out.q"))
+        place.replace(map, Wide(map))
+
+    told = r"`blocks\.0\.attn\.qkv\.q` gives \(1, 5, 48\) and should give \(1, 5, 16\)"
+    with pytest.raises(AnatomyError, match=told):
+        adapt_with(built, attach)
+
+
+@torch.no_grad()
+def test_rows_are_replaced_in_the_dtype_of_the_others(images, adapt_with):
+    built = tiny_backbone()
+    expected = adapt_with(tiny_backbone(), in_place("v")).eval().backbone(images)
+    built.module.bfloat16()
+    model = adapt_with(built, in_place("v"), name="half").eval()
+    found = model.backbone(images.bfloat16())
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), expected, atol=0.1, rtol=0.1)
+
+
 def test_a_layer_is_replaced_as_a_whole_or_in_parts(built, adapt_with):
     def attach(place):
         in_place("k")(place)

@@ -17,6 +17,7 @@ from onlay.anatomy.parts import Site
 from onlay.anatomy.ports import Override, Undo
 from onlay.anatomy.slices import LayerRows, spliced
 from onlay.anatomy.targets import CalledTarget
+from onlay.errors import AnatomyError
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,16 @@ class Replacement:
             self.met = True
         if self.map.rows is None or self.all_rows is None:
             return self.module(x)
-        return spliced(self.all_rows(x), self.module(x), self.map.rows.start)
+        return self._beside(self.all_rows(x), self.module(x), self.map.rows)
+
+    def _beside(self, others: Tensor, own: Tensor, rows: LayerRows) -> Tensor:
+        shape = (*others.shape[:-1], rows.stop - rows.start)
+        if own.shape != shape:
+            raise AnatomyError(
+                f"what stands in for `{self.map.path}` gives {tuple(own.shape)} and should give"
+                f" {shape}"
+            )
+        return spliced(others, own.to(others.dtype), rows.start)
 
 
 def twin_of(module: nn.Module) -> Any:
