@@ -16,7 +16,15 @@ from onlay.host import PluginHost
 from onlay.host.firstparty import BROUGHT_BY, distribution_of
 from onlay.machine.disk import writing
 
-KINDS = {"method": "method", "backbone": "backbone", "task": "task", "dataset": "data set"}
+KINDS = {
+    "method": "method",
+    "backbone": "backbone",
+    "task": "task",
+    "dataset": "data set",
+    "modality": "modality",
+    "exporter": "exporter",
+    "optimizer": "optimizer",
+}
 """Each with the words for it; the names are those of the folders in `templates`."""
 
 WORD_ENDS = re.compile(r"[-_]+|(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -1,0 +1,1 @@
+"""The exporter my_exporter for Onlay."""

@@ -1,0 +1,1 @@
+"""The kind of input my_modality for Onlay."""

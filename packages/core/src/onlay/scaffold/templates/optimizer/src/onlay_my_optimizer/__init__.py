@@ -1,0 +1,1 @@
+"""The optimizer my_optimizer for Onlay."""
