@@ -80,7 +80,7 @@ class TableFile:
     """What a file says of itself."""
 
     path: Path
-    columns: Mapping[str, str]
+    columns: Mapping[Any, str]
     """What `image` and `label` are called, where a user says it."""
 
     @cached_property

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -186,7 +186,8 @@ def _members(file: BinaryIO, path: Path) -> Iterator[Place]:
     """Files, and links to them as what they lead to."""
     found: dict[str, Place] = {}
     links: list[tuple[str, str]] = []
-    with tarfile.open(fileobj=file, mode="r:") as tar:
+    with tarfile.open(fileobj=file, mode="r:") as opened_tar:
+        tar: Any = opened_tar  # whose list of members no type tells
         while (info := tar.next()) is not None:
             tar.members.clear()  # which would hold a kilobyte of each
             _refuse_strange(info, path)
