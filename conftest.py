@@ -115,7 +115,8 @@ def refused_run(tmp_path: Path) -> Callable[[str], Callable[..., str]]:
     pytest.importorskip("onlay_train", reason="`onlay train` comes with onlay-train")
     pytest.importorskip("onlay_image", reason="the backbone is in onlay-image")
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
-    from onlay.testing.said import onlay, refusal
+    from onlay.cli.in_process import onlay
+    from onlay.testing.said import refusal
 
     def of(method: str) -> Callable[..., str]:
         def run(*overrides: str, backbone: Any = "onlay_vit_64", data: Any = "digits") -> str:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from onlay.testing.said import onlay
+from onlay.cli.in_process import onlay
 
 pytest.importorskip("onlay_image", reason="the backbone is timm's, which comes with onlay-image")
 

@@ -11,7 +11,7 @@ import torch
 from click.testing import Result
 
 import onlay
-from onlay.testing.said import onlay as command
+from onlay.cli.in_process import onlay as command
 
 pytest.importorskip("onlay_pointcloud", reason="the backbone is in onlay-pointcloud")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onlay.testing.said import onlay
+from onlay.cli.in_process import onlay
 
 CLOUDS = {"name": "shapes", "train_size": 40, "val_size": 0, "test_size": 20}
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import onlay
+from onlay.cli.in_process import onlay as call
 from onlay.testing import tiny_backbone
-from onlay.testing.said import onlay as call
 
 NAME = "onlay_vit_64"
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import onlay as library
-from onlay.testing.said import onlay
+from onlay.cli.in_process import onlay
 
 SWIN = {"name": "timm", "model": "swin_tiny_patch4_window7_224", "pretrained": False}
 

@@ -1,9 +1,9 @@
-"""What is said to a user: of a call that must fail, and of a command that is run in process."""
+"""What is said to a user, of a call or by a command that must fail."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onlay.errors import OnlayError
 
@@ -22,15 +22,6 @@ def fails(call: Callable[[], object], *parts: str) -> None:
     assert "\n" not in text, text
     for part in parts:
         assert part in text, text
-
-
-def onlay(*words: object, **given: Any) -> Result:
-    """`onlay WORDS...`; `given` goes to click's runner (`obj=host`, `env=...`)."""
-    from click.testing import CliRunner
-
-    from onlay.cli import main
-
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="onlay", **given)
 
 
 def refusal(result: Result) -> str:
