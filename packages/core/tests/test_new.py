@@ -1,4 +1,4 @@
-"""`onlay new`: what it writes is installed, discovered, and passes its own tests."""
+"""None"""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from new_package import new
 from packaging.requirements import Requirement
 
-from onlay import PluginHost, scaffold
+from onlay import PluginHost
 from onlay.cli import main
 from onlay.scaffold import KINDS, Names
 from onlay.testing.said import refusal
@@ -34,10 +34,6 @@ MADE = {
 }
 """The name given, in each spelling that is taken, and the name that is registered."""
 SHOWN = Path(__file__).parents[3] / "docs" / "how-to" / "output" / "new.txt"
-
-
-def new(*args: Any) -> Result:
-    return CliRunner().invoke(main, ["new", *map(str, args)], prog_name="onlay")
 
 
 @pytest.fixture(scope="module")
@@ -225,53 +221,3 @@ def test_a_name_that_is_installed(
     assert again.startswith("there is a method `my_sway` already, in `onlay-my-sway 0.1.0`")
     other = refusal(new("dataset", "my-sway", "--into", tmp_path))
     assert other.startswith("there is a plugin `my_sway` already, `onlay-my-sway 0.1.0`")
-
-
-# --- places
-
-
-def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "onlay-sway"
-    folder.mkdir()
-    (folder / "thesis.tex").write_text("years of work")
-    sentence = refusal(new("method", "sway", "--into", tmp_path))
-    assert sentence == f"`{folder}` is there already: give another name or remove it"
-    assert [path.name for path in tmp_path.rglob("*")] == ["onlay-sway", "thesis.tex"]
-
-
-def test_a_file_of_that_name_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "onlay-sway").write_text("mine")
-    assert "is there already" in refusal(new("method", "sway", "--into", tmp_path))
-    assert (tmp_path / "onlay-sway").read_text() == "mine"
-
-
-def test_a_place_that_is_not_there(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    assert refusal(new("task", "tags", "--into", gone)).startswith(f"there is no folder `{gone}`")
-    assert not gone.exists()
-
-
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    """No system takes a file name of so many letters."""
-    sentence = refusal(new("method", "x" * 300, "--into", tmp_path))
-    assert re.search(r"onlay-x+` cannot be written: ", sentence)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_nothing_half_written_is_left(
-    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written = []
-
-    def filled(names: Names, text: str, kind: str) -> str:
-        written.append(text)
-        if len(written) > 6:
-            raise error
-        return text
-
-    monkeypatch.setattr(scaffold.Names, "filled", filled)
-    result = new("method", "sway", "--into", tmp_path)
-    assert result.exit_code == (2 if isinstance(error, OSError) else 130)
-    assert len(written) == 7
-    assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""What leads from one block to a later one, and a network beside the backbone."""
+"""None"""
 
 from __future__ import annotations
 
@@ -7,39 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from rungs import Rung, Up, ladder
 from torch import nn
 
 from onlay.errors import AnatomyError
-from onlay.testing import tiny_backbone
-
-
-class Rung(nn.Module):
-    """h + gelu(x A): one step of a side network; without h it is the first."""
-
-    def __init__(self, width: int = 16, side: int = 4, seed: int = 0) -> None:
-        super().__init__()
-        g = torch.Generator().manual_seed(seed)
-        self.down = nn.Parameter(0.3 * torch.randn(width, side, generator=g))
-
-    def forward(self, x, h=0):
-        return h + nn.functional.gelu(x @ self.down)
-
-
-class Up(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.up = nn.Parameter(0.3 * torch.randn(4, 16, generator=torch.Generator().manual_seed(9)))
-
-    def forward(self, h):
-        return h @ self.up
-
-
-def ladder(place):
-    h = None
-    for block in place.blocks:
-        own = block.site("block.out")
-        h = place.carry([own] if h is None else [own, h], Rung(seed=block.index))
-    place.branch(h, place.site("norm.out"), Up())
 
 
 def across(place):
@@ -214,78 +185,3 @@ def test_threads_of_one_backbone_hold_apart(built, images, adapt_with):
         assert not held(model)
         for name, gradient in expected.items():
             torch.testing.assert_close(found[name], gradient, rtol=0, atol=1e-6)
-
-
-def saved_bytes(model, images):
-    """What autograd keeps of a loss for the backward pass, each storage once, beside weights."""
-    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    kept = {}
-
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        loss = model.loss((images, torch.tensor([0, 1])))
-    return sum(kept.values()), loss
-
-
-def test_a_side_network_needs_no_gradient_in_the_backbone(images, adapt_with):
-    built = tiny_backbone(depth=6)
-    seen = []
-    for block in built.module.blocks:
-        block.mlp.register_forward_hook(lambda m, a, out: seen.append(out.requires_grad))
-    beside = adapt_with(built, ladder, name="beside")
-    seen.clear()
-    little, _ = saved_bytes(beside, images)
-    assert seen == [False] * 6
-    beside.detach()
-    inside = adapt_with(built, inside_blocks, name="inside")
-    seen.clear()
-    much, _ = saved_bytes(inside, images)
-    assert seen == [False] + [True] * 5
-    assert little < much / 3
-
-
-def inside_blocks(place):
-    for block in place.blocks:
-        place.branch(block.site("mlp.in"), block.site("block.out"), nn.Linear(16, 16))
-
-
-def test_what_comes_later_is_refused_and_leaves_nothing(built, adapt_with):
-    def attach(place):
-        first, last = place.blocks
-        for call in (
-            lambda: place.branch(last.site("block.in"), first.site("block.out"), Rung()),
-            lambda: place.branch(
-                [first.site("attn.in"), last.site("mlp.in")], last.site("attn.in"), Rung()
-            ),
-            lambda: place.branch(place.site("norm.out"), first.site("block.in"), Rung()),
-        ):
-            with pytest.raises(AnatomyError, match="does not come before"):
-                call()
-        with pytest.raises(AnatomyError, match=r"wants a `torch.nn.Module`, not a `function`"):
-            place.carry(first.site("block.out"), lambda x: x)
-        assert not list(place.adapter.parameters())
-        assert not place.adapter.pipes
-        place.rewrite(first.site("block.out"), nn.Linear(16, 16))
-
-    adapt_with(built, attach)
-
-
-def test_a_side_network_stays_when_the_rest_is_folded(built, images, adapt_with, pieces):
-    from onlay.anatomy.folding import fold
-
-    def attach(place):
-        ladder(place)
-        place.rewrite(place.blocks[0].site("attn.in"), pieces["ScaleShift"](16))
-
-    model = adapt_with(built, attach)
-    expected = model(images)
-    model.attachments.activate(None)
-    refusals = fold(model.adapter)
-    model.adapter.prune()
-    torch.testing.assert_close(model(images), expected)
-    assert [str(r) for r in refusals] == ["`norm.out`: `Up` is not affine"]

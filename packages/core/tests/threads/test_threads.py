@@ -1,15 +1,14 @@
-"""Several adapters on one backbone, called from several threads: each call has its own adapter."""
+"""None"""
 
 from __future__ import annotations
 
 import copy
-import pickle
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import torch
+from at_once import at_once, batch, gradients, same
 from torch import nn
 
 import onlay
@@ -17,66 +16,6 @@ from onlay.errors import AnatomyError
 from onlay.features import Grid
 from onlay.host import PluginHost
 from onlay.testing import tiny_backbone
-
-NAMES = ("one", "two", "three")
-
-
-@pytest.fixture
-def three(pieces, adapt_with, built):
-    """Adapters of one shape, whose saved tensors could be taken for one another's."""
-
-    def attach(seed):
-        def place_all(place):
-            for block in place.blocks:
-                for name in ("block.in", "attn.in", "mlp.res"):
-                    place.rewrite(block.site(name), pieces["ScaleShift"](16, seed))
-                side = pieces["LowRank"](16, 16, seed=seed)
-                place.branch(block.site("block.in"), block.site("mlp.out"), side)
-                place.thaw(block.module.norm2)
-
-        return place_all
-
-    models = [adapt_with(built, attach(seed), name=name) for seed, name in enumerate(NAMES)]
-    for seed, model in enumerate(models):
-        with torch.no_grad():
-            for copied in model.adapter.thawed.parameters():
-                copied.add_(0.3 * seed)
-    return models
-
-
-@pytest.fixture(autouse=True)
-def often():
-    """Threads change after nearly every line."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def batch(images):
-    return images, torch.tensor([0, 2])
-
-
-def gradients(model, images):
-    model.zero_grad()
-    model.loss(batch(images)).backward()
-    return [p.grad.clone() for p in model.trained_parameters().values()]
-
-
-def same(got, expected):
-    return all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
-
-
-def at_once(jobs, calls=25):
-    """How often each job was right, all in threads of their own that start together."""
-    start = threading.Barrier(len(jobs))
-
-    def run(job):
-        start.wait()
-        return sum(job() for _ in range(calls))
-
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return list(pool.map(run, jobs))
 
 
 def test_evaluation_in_threads_gives_every_adapter_its_own_outputs(three, images):
@@ -264,70 +203,3 @@ def test_what_was_detached_says_so(three, images, use, adapt_with, built):
 def test_spreading_over_devices_by_threads_is_refused(three):
     with pytest.raises(AnatomyError, match="DistributedDataParallel"):
         three[0]._replicate_for_data_parallel()
-
-
-@pytest.mark.parametrize("recomputed", [False, True])
-def test_compiled_models_keep_their_values(three, images, recomputed):
-    model = three[1]
-    model.set_grad_checkpointing(recomputed)
-    expected, gradient = model(images), gradients(model, images)
-    torch.compiler.reset()
-    compiled = torch.compile(model, backend="aot_eager", fullgraph=not recomputed)
-    model.zero_grad()
-    output = compiled(images)
-    torch.testing.assert_close(output, expected)
-    model.loss_of(output, batch(images)[1]).backward()
-    for p, g in zip(model.trained_parameters().values(), gradient, strict=True):
-        torch.testing.assert_close(p.grad, g)
-
-
-def test_compiled_models_take_turns(three, images):
-    expected = [model(images) for model in three]
-    torch.compiler.reset()
-    models = [compiled(model) for model in three[:2]] + [three[2]]
-    pairs = zip(models, expected, strict=True)
-    jobs = [lambda m=m, e=e: torch.equal(m(images), e) for m, e in pairs]
-    with torch._dynamo.config.patch(recompile_limit=2):  # each change of adapters compiles anew
-        assert at_once(jobs) == [25, 25, 25]
-
-
-def test_a_turn_breaks_no_graph(three, images):
-    expected = [model(images) for model in three[:2]]
-    torch.compiler.reset()
-    assert same([compiled(model, fullgraph=True)(images) for model in three[:2]], expected)
-
-
-def compiled(model, in_place=False, fullgraph=False):
-    if not in_place:
-        return torch.compile(model, backend="eager", fullgraph=fullgraph)
-    model.compile(backend="eager", fullgraph=fullgraph)
-    return model
-
-
-def test_a_model_that_is_compiled_in_place_waits_for_its_turn(three, images):
-    expected = three[1](images)
-    model = compiled(three[1], in_place=True)
-    with ThreadPoolExecutor(1) as pool:
-        with model.attachments.lock:
-            call = pool.submit(model, images)
-            wait([call], timeout=0.5)
-            assert not call.done()
-        assert torch.equal(call.result(), expected)
-
-
-def test_a_copy_of_a_compiled_model_is_not_compiled(three, images):
-    expected = three[1](images)
-    model = compiled(three[1], in_place=True)
-    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert twin._compiled_call_impl is None
-        assert twin.__call__.__self__ is twin
-        assert torch.equal(twin(images), expected)
-
-
-def test_a_compiled_model_that_was_detached_says_so(three, images):
-    torch.compiler.reset()
-    model = compiled(three[0])
-    model(images)
-    three[0].detach()
-    with pytest.raises(AnatomyError, match="`detach` has taken it off"):
-        model(images)
