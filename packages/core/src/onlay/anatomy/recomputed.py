@@ -27,7 +27,7 @@ NO_GRAPH = (
     " `fullgraph=True` or `set_grad_checkpointing()`, or set"
     f" `torch._dynamo.config.{ONE_GRAPH} = True`"
 )
-SAYS_WHY = torch.__version__ >= (2, 8)
+SAYS_WHY = torch.__version__ >= "2.8"  # compared as versions are
 
 
 class Recomputed:
