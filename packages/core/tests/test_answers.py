@@ -98,6 +98,7 @@ def test_a_row_is_the_flattened_record_unless_the_answer_has_its_own() -> None:
         ),
         (lambda a: ASKED.record(a), "whose `record` has under `length.mean` a `Tensor`"),
         (lambda a: ASKED.line(a), "fails in `line`: KeyError: 'metre'"),
+        (lambda a: ASKED.line(object()), "in `line`: AttributeError: 'object' object has no"),
     ],
 )
 def test_a_wrong_answer_names_its_plugin(asked: Any, told: str) -> None:

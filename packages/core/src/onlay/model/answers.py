@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -35,43 +35,42 @@ class Answers:
 
     def given(self, head: Any, output: Any, count: int) -> list[Answer]:
         """What a head says of its output for `count` inputs."""
-        found = list(self._asked(head.predict, "predict", output))
+        found = list(self._asked(head, "predict", output))
         if len(found) != count:
             raise PluginError(f"{self.task} gives {len(found)} answers to {count} inputs")
         return found
 
     def about(self, answer: Answer, given: Input) -> Answer:
         """The answer once it has seen its input, if it wants to."""
-        see = getattr(answer, "with_input", None)
-        return answer if see is None else self._asked(see, "with_input", given)
+        if not hasattr(answer, "with_input"):
+            return answer
+        return self._asked(answer, "with_input", given)
 
     def line(self, answer: Answer) -> str:
         """All of it in a few words."""
-        text = self._asked(answer.line, "line")
+        text = self._asked(answer, "line")
         return self._text(text, "line", "gives")
 
     def cells(self, answer: Answer, top: int | None = None) -> dict[str, str]:
         """A row of a table, by column."""
-        cells = self._mapping(self._asked(answer.cells, "cells", top), "cells")
+        cells = self._mapping(self._asked(answer, "cells", top), "cells")
         return {k: self._text(v, "cells", f"has under `{k}`") for k, v in cells.items()}
 
     def record(self, answer: Answer, top: int | None = None) -> dict[str, Any]:
         """What JSON can hold; a number that is not finite is None."""
-        record = self._mapping(self._asked(answer.record, "record", top), "record")
+        record = self._mapping(self._asked(answer, "record", top), "record")
         return self._plain(record, "record")
 
     def row(self, answer: Answer, top: int | None = None) -> dict[str, str | float | None]:
         """A row of a table for programs: the answer's own, else its record, flattened."""
-        own = getattr(answer, "row", None)
-        if own is None:
+        if not hasattr(answer, "row"):
             return flat(self.record(answer, top))
-        row = self._plain(self._mapping(self._asked(own, "row", top), "row"), "row")
+        row = self._plain(self._mapping(self._asked(answer, "row", top), "row"), "row")
         return flat(row)
 
     def drawn(self, answer: Answer) -> Sequence[Bars | Raster]:
         """What a page shows of it; may be empty."""
-        draw = getattr(answer, "drawn", None)
-        pieces = () if draw is None else tuple(self._asked(draw, "drawn"))
+        pieces = tuple(self._asked(answer, "drawn")) if hasattr(answer, "drawn") else ()
         for piece in pieces:
             if not isinstance(piece, Bars | Raster):
                 raise self._broken("drawn", f"has a `{type(piece).__name__}`, no `Bars`, `Raster`")
@@ -91,13 +90,12 @@ class Answers:
 
     def files(self, answer: Answer, folder: Path, stem: str, source: Path) -> list[str]:
         """Written into an empty folder: the answer's own files, else its record; their names."""
-        write = getattr(answer, "write", None)
-        if write is None:
+        if not hasattr(answer, "write"):
             record = {"path": str(source), **self.record(answer)}
             text = json.dumps(record, indent=2, allow_nan=False) + "\n"
             (folder / f"{stem}.json").write_text(text, encoding="utf-8")
             return [f"{stem}.json"]
-        told = sorted(Path(path) for path in self._asked(write, "write", folder, stem))
+        told = sorted(Path(path) for path in self._asked(answer, "write", folder, stem))
         if told != (there := sorted(folder.iterdir())) or not told:
             names = [
                 ", ".join(f"`{path.name}`" for path in paths) or "none" for paths in (told, there)
@@ -112,14 +110,14 @@ class Answers:
                 )
         return [path.name for path in told]
 
-    def _asked(self, method: Callable[..., Any], name: str, *facts: Any) -> Any:
+    def _asked(self, whom: Any, name: str, *facts: Any) -> Any:
         def fail(error: BaseException) -> NoReturn:
             if isinstance(error, OnlayError | OSError):
                 raise error
             raise PluginError(f"{self.task} fails in `{name}`: {in_words(error)}") from error
 
         with guarded(fail):
-            return method(*facts)
+            return getattr(whom, name)(*facts)
         raise AssertionError("whatever is raised inside is raised again")
 
     def _mapping(self, found: Any, name: str) -> Mapping[str, Any]:
