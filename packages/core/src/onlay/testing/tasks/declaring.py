@@ -49,8 +49,8 @@ def check_settings_are_described(case: TaskCase) -> None:
 
 
 def check_every_setting_has_an_effect(cases: Sequence[TaskCase]) -> None:
-    """Of every setting some value changes the head, its loss, its answers or its metrics, or the
-    task declares it `quiet` with a reason."""
+    """Of every setting some value changes the head, its loss, its answers, its metrics or which is
+    the main one, or the task declares it `quiet` with a reason."""
     require_effects(cases, (_start, _work), cases[0].task.quiet)
 
 
@@ -67,10 +67,13 @@ def _work(case: TaskCase) -> dict[str, Tensor]:
         trained = head.train()(features)
         found = {"loss": head.loss(trained, case.targets)}
         output = head.eval()(features)
-        answers = repr(head.predict(output)).encode()
         found |= {f"output {n}": leaf for n, leaf in enumerate(tensors_of(output))}
-        found |= {"answers": torch.frombuffer(bytearray(answers), dtype=torch.uint8)}
+        found |= {"answers": _bytes(head.predict(output)), "judged by": _bytes(head.main_metric)}
     return found | _measured(head, output, case.targets)
+
+
+def _bytes(said: Any) -> Tensor:
+    return torch.frombuffer(bytearray(repr(said).encode()), dtype=torch.uint8)
 
 
 def _measured(head: Any, output: Any, targets: Any) -> dict[str, Tensor]:
