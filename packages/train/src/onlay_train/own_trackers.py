@@ -32,7 +32,7 @@ class OfAccelerate:
 
     def __call__(self, run: Run) -> GeneralTracker:
         self.check()
-        kind = LOGGER_TYPE_TO_CLASS[self.name]
+        kind: Any = LOGGER_TYPE_TO_CLASS[self.name]
         if self.name == "tensorboard":
             return kind("tensorboard", str(run.folder))
         place = (str(run.folder),) if kind.requires_logging_directory else ()

@@ -30,7 +30,7 @@ class Charged(GeneralTracker):
 
     requires_logging_directory = False
 
-    def __init__(self, inner: GeneralTracker, name: str, owner: str, folder: Path) -> None:
+    def __init__(self, inner: Any, name: str, owner: str, folder: Path) -> None:
         super().__init__(_blank=True)
         self.inner, self.name, self.owner, self.folder = inner, name, owner, folder
         self.main_process_only = inner.main_process_only

@@ -16,12 +16,14 @@ _ADAMS = (0.9, 0.999)
 
 def build(groups: list[dict[str, Any]], config: TrainConfig, own: Any) -> torch.optim.Optimizer:
     """An optimizer of timm by its name there, with its own defaults but for what the run says."""
-    info, given = get_optimizer_info(config.opt), dict(own)
+    info = get_optimizer_info(config.opt)
+    given: dict[str, Any] = dict(own)
     if info.has_betas and info.num_betas == 2 and config.opt_betas != _ADAMS:
         given = {"betas": config.opt_betas, **given}
     given = {"momentum": config.momentum, "weight_decay": config.weight_decay, **given}
+    given = {"lr": config.lr, **given}
     try:
-        return create_optimizer_v2(groups, opt=config.opt, **{"lr": config.lr, **given})
+        return create_optimizer_v2(groups, opt=config.opt, **given)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(
             f"`train.opt_kwargs` does not suit `{config.opt}`: {in_words(error)}"
