@@ -58,7 +58,7 @@ class Dispatched(nn.Module):
         if not self.back:
             all_rows = torch.is_grad_enabled() or torch.compiler.is_compiling()
             return layer(x if all_rows else x[gates > 0])
-        self.router.gates, rows = gates.detach(), layer(x)  # no graph is kept behind the pass
+        self.router.gates, rows = torch.empty(0), layer(x)  # nothing is kept behind the pass
         if x.ndim == 3:
             return gates[..., None].to(rows.dtype) * rows
         out = rows.new_zeros(*gates.shape, rows.shape[-1])
