@@ -21,7 +21,7 @@ from onlay import hookimpl
 from onlay.anatomy import Anatomy
 from onlay.config.base import Config
 from onlay.data import Splits
-from onlay.descriptors import Task
+from onlay.descriptors import Exporter, Task
 from onlay.features import Features
 from onlay.measures import Measure
 from onlay.task import Prediction, Raster
@@ -198,6 +198,18 @@ class MeasureOfNothing(Healthy):
     measures = MappingProxyType({"mae": Measure("cm", better="lower")})
 
 
+class OtherLayer(Healthy):
+    """Its layer has another name than the planted format knows, which does not say so."""
+
+    def __init__(self, width: int, labels: Sequence[str]) -> None:
+        super().__init__(width, labels)
+        self.layer = self.fc
+        del self.fc
+
+    def forward(self, features: Features) -> Tensor:
+        return self.layer(features.patches.mean(1))
+
+
 class Forgetting(Healthy):
     def metrics(self) -> nn.Module:
         return OfTheLastBatch()
@@ -216,6 +228,11 @@ class NumbersInCells(Prediction):
 class NotANumber(Prediction):
     def record(self, top: int | None = None) -> dict[str, Any]:
         return {"class": self.label, "distance": float("nan")}
+
+
+class OfAnotherPath(Prediction):
+    def record(self, top: int | None = None) -> dict[str, Any]:
+        return {"path": f"the class {self.label}"}
 
 
 class WrittenElsewhere(Prediction):
@@ -267,10 +284,12 @@ DEFECTS: Mapping[str, Defect] = {
             ("on_two_lines", OnTwoLines, "answers_are_told_in_a_line", "`line` is"),
             ("numbers_in_cells", NumbersInCells, "answers_fill_a_table", "`probability` a `float`"),
             ("not_a_number", NotANumber, "answers_are_json", "not JSON compliant"),
+            ("of_another_path", OfAnotherPath, "answers_go_through_predict", "in JSON the files"),
             ("written_elsewhere", WrittenElsewhere, "answers_are_written", "begins with"),
             ("without_label", WithoutLabel, "answers_can_be_drawn", "indices 0 to 3 of 2 labels"),
         )
     },
+    "other_layer": Defect(OtherLayer, "exporters_write_it_or_say_why", "has no attribute 'fc'"),
     "forgotten": Defect(
         Healthy, "every_setting_has_an_effect", "no other value of `scale`", ForgottenConfig
     ),
@@ -282,6 +301,16 @@ DEFECTS: Mapping[str, Defect] = {
 def build(config: Any, anatomy: Anatomy, labels: Sequence[str]) -> nn.Module:
     """The head, with the defect of that name."""
     return DEFECTS[config.name].head(anatomy.sites["norm.out"].width, labels)
+
+
+def write(model: Any, path: Path) -> None:
+    """A format of the weights alone."""
+    path.write_text(str(model.head.fc.weight.tolist()))
+
+
+@hookimpl
+def register_exporters() -> Iterable[Exporter]:
+    yield Exporter(name="plain", modality="image", export="planted_tasks:write", summary="text")
 
 
 @hookimpl

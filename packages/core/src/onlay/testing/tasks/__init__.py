@@ -4,7 +4,7 @@ sentence."""
 from __future__ import annotations
 
 from onlay.testing.checking import Check
-from onlay.testing.tasks import answering, declaring, heads, measuring
+from onlay.testing.tasks import answering, declaring, handing_on, heads, measuring
 
 TASK_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_registering_imports_no_torch, declaring.from_a_file, tried="one"),
@@ -28,6 +28,8 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(answering.check_answers_are_json),
     Check(answering.check_answers_are_written),
     Check(answering.check_answers_can_be_drawn),
+    Check(handing_on.check_answers_go_through_predict),
+    Check(handing_on.check_exporters_write_it_or_say_why, handing_on.no_exporter, tried="one"),
     Check(measuring.check_metrics_hold_the_main_one, measuring.no_metrics),
     Check(measuring.check_main_metric_tells_good_from_bad, measuring.no_metrics),
     Check(measuring.check_measures_are_of_metrics, measuring.no_metrics),

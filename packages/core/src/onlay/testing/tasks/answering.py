@@ -22,7 +22,7 @@ ASKED = Answers("the task")
 
 
 @torch.no_grad()
-def _answers(case: TaskCase) -> list[Any]:
+def answers_of(case: TaskCase) -> list[Any]:
     """Of a head that is away from its start, once they have seen their inputs."""
     head, inputs = case.moved(), case.data[1]
     answers = head.predict(head(case.features(head)))
@@ -34,7 +34,7 @@ def _answers(case: TaskCase) -> list[Any]:
 def check_predicts_an_answer_for_each_input(case: TaskCase) -> None:
     """`predict` gives one answer for each input, and a `Prediction` ranks labels by plain numbers
     from 0 to 1, the largest first."""
-    for answer in _answers(case):
+    for answer in answers_of(case):
         if isinstance(answer, Prediction):
             _is_ranked(answer.probabilities, case.data[0])
 
@@ -51,7 +51,7 @@ def _is_ranked(ranked: dict[Any, Any], labels: tuple[str, ...]) -> None:
 
 def check_answers_are_told_in_a_line(case: TaskCase) -> None:
     """`line` tells an answer in a text on one line."""
-    for answer in _answers(case):
+    for answer in answers_of(case):
         text = ASKED.line(answer)
         require(text.strip() and "\n" not in text, f"`line` is {text!r}")
 
@@ -59,7 +59,7 @@ def check_answers_are_told_in_a_line(case: TaskCase) -> None:
 def check_answers_fill_a_table(case: TaskCase) -> None:
     """`cells` are texts under the titles of columns, and `row`, if there is one, is flat, both
     also for a single item of a ranking."""
-    for answer in _answers(case):
+    for answer in answers_of(case):
         for top in (None, 1):
             require(ASKED.cells(answer, top), "`cells` is empty")
             require(ASKED.row(answer, top), "`row` is empty")
@@ -68,7 +68,7 @@ def check_answers_fill_a_table(case: TaskCase) -> None:
 def check_answers_are_json(case: TaskCase) -> None:
     """`record` holds what JSON can hold, and every number of it is finite, also for a single item
     of a ranking."""
-    for answer in _answers(case):
+    for answer in answers_of(case):
         for top in (None, 1):
             require(ASKED.record(answer, top), "`record` is empty")
             json.dumps(answer.record(top), allow_nan=False, default=dict)
@@ -83,12 +83,12 @@ def check_answers_are_written(case: TaskCase) -> None:
 
 
 def _with_folders(case: TaskCase) -> Iterator[tuple[Any, Path]]:
-    for answer in _answers(case):
+    for answer in answers_of(case):
         with TemporaryDirectory() as folder:
             yield answer, Path(folder)
 
 
 def check_answers_can_be_drawn(case: TaskCase) -> None:
     """`drawn`, if there is one, gives `Bars` and `Raster`s whose indices have a label."""
-    for answer in _answers(case):
+    for answer in answers_of(case):
         drawn(ASKED.drawn(answer))
