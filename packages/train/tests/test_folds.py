@@ -53,7 +53,7 @@ def test_every_fold_is_trained_and_summed_up(onlay_command: Command, tmp_path: P
 
 def test_data_without_folds_are_dealt(onlay_command: Command, tmp_path: Path) -> None:
     """Three runs, each of a third of the training part; `eval` judges that third again."""
-    words = ("train.epochs=2", "--folds", "3", "--seed", "4")
+    words = ("train.epochs=1", "--folds", "3", "--seed", "4")
     result = onlay_command("folds", *words)
     assert result.exit_code == 0, result.output
     assert "stripes: 20 training, 10 validation, 10 test; 4 classes" in result.stdout

@@ -26,7 +26,7 @@ def train(out: str, *words: str) -> Result:
         "data.preprocess.augment=random_resized_crop",
         "task.pool=mean",
     )
-    short = ("train.epochs=1", "train.batch_size=4", "train.trackers=[]", f"out={out}")
+    short = ("train.epochs=1", "train.batch_size=2", "train.trackers=[]", f"out={out}")
     return CliRunner().invoke(main, [*given, *how, *short, *words])
 
 
@@ -36,7 +36,7 @@ def test_a_stopped_run_goes_on_with_the_image_that_was_next(
     """From one process to one with a loader's two; `blocks` mixes the images of two tars."""
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
-    for number in range(24):
+    for number in range(12):
         draw(tmp_path / "photos" / "train" / "ab"[number % 2] / f"{number}.png", number)
     pack = ["data", "pack", "data=image_folder", "data.path=photos", "--out=tars", "--shards=20K"]
     assert CliRunner().invoke(main, pack).exit_code == 0
@@ -45,11 +45,11 @@ def test_a_stopped_run_goes_on_with_the_image_that_was_next(
 
     def read(shard: Shard, number: int) -> bytes:
         reads.append(number)
-        if len(reads) == seen + 10:  # in the third step of the epoch
+        if len(reads) == seen + 6:  # in the third step of the epoch
             os.kill(os.getpid(), signal.SIGTERM)
         return own(shard, number)
 
-    seen = 3 * 24  # labels are read, files are looked at, and compared where they are as large
+    seen = 3 * 12  # labels are read, files are looked at, and compared where they are as large
     with monkeypatch.context() as patched:
         patched.setattr(Shard, "read", read)
         stopped = train("stopped")
