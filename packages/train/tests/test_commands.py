@@ -1,15 +1,14 @@
-"""The command line, in process."""
+"""`onlay train` and `onlay demo`, in process."""
 
 from __future__ import annotations
 
 import json
 import re
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from refused import Command, refusal
 
 from onlay import PluginHost
 from onlay.config import resolve
@@ -17,15 +16,6 @@ from onlay.config.overrides import merged
 from onlay.host.firstparty import BROUGHT_BY
 from onlay_train.commands.demo import DEMOS
 from onlay_train.signals import Stopped
-
-Command = Callable[..., Result]
-
-
-def refusal(result: Result) -> str:
-    """The one sentence of a user's mistake."""
-    assert result.exit_code == 2, result.output
-    (line,) = result.stderr.strip().splitlines()
-    return line.removeprefix("Error: ")
 
 
 def test_train_prints_lines_and_a_table(onlay_command: Command, tmp_path: Path) -> None:
@@ -54,19 +44,6 @@ def test_train_refuses_another_runs_folder(onlay_command: Command) -> None:
     onlay_command("train", "train.epochs=1")
     text = refusal(onlay_command("train", "train.epochs=1", "train.seed=7"))
     assert "already holds another run (`train.seed` is 0 there and 7 here)" in text
-
-
-def test_a_dry_run_shows_everything_and_writes_nothing(
-    onlay_command: Command, tmp_path: Path
-) -> None:
-    result = onlay_command("train", "--dry-run")
-    assert result.exit_code == 0, result.output
-    assert "rank: 2" in result.stdout
-    assert "sites (2):\n  blocks.0.mlp.in\n  blocks.1.mlp.in\n" in result.stdout
-    assert "method 164, head 68, other 0" in result.stdout
-    assert "30 training, 10 validation, 10 test; 4 classes" in result.stdout
-    assert "3 epochs of 8 steps on one process; nothing was trained" in result.stdout
-    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_file_and_a_plugin_file(
@@ -179,77 +156,8 @@ def test_a_run_that_had_trained_all_says_so(
     assert "resumed after the last epoch, at step 8: only the end is left" in result.stdout
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["train.trackers=wandb"], "tracker `wandb` is not installed"),
-        (["train.grad_accum_steps=99"], "the training part has 30 samples, too few for the 99"),
-        (["train.selection=best_val", "data.held_out=0"], "needs a validation part"),
-        (["data.classes=1"], "the data has one class only, `rows`"),
-        (["method=noisi"], "did you mean `noisy`?"),
-    ],
-)
-def test_a_dry_run_refuses_what_training_refuses(
-    onlay_command: Command, tmp_path: Path, words: list[str], message: str
-) -> None:
-    for mode in ([], ["--dry-run"]):
-        result = onlay_command("train", *words, *mode)
-        assert message in refusal(result)
-        assert not result.stdout  # no configuration before what is wrong
-        assert not (tmp_path / "run").exists()
-
-
-def test_a_dry_run_refuses_a_folder_that_cannot_be_written(
-    onlay_command: Command, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("")
-    text = refusal(onlay_command("train", "--dry-run", f"out={tmp_path / 'file' / 'run'}"))
-    assert "cannot be written: a part of its path is a file" in text
-
-
-def test_a_dry_run_refuses_another_runs_folder(onlay_command: Command) -> None:
-    onlay_command("train", "train.epochs=1")
-    text = refusal(onlay_command("train", "--dry-run", "train.epochs=1", "train.seed=7"))
-    assert "already holds another run" in text
-
-
 def test_train_without_words_says_what_to_type(onlay_command: Command) -> None:
     assert "onlay train run.yaml" in refusal(onlay_command("train", small=False))
-
-
-def test_eval_prints_the_metrics_of_a_split(onlay_command: Command, tmp_path: Path) -> None:
-    onlay_command("train", "train.epochs=1")
-    run = str(tmp_path / "run")
-    shown = onlay_command("eval", run, "--split", "validation", small=False)
-    assert shown.exit_code == 0, shown.output
-    assert "validation part, 10 samples" in shown.stdout
-    result = onlay_command("eval", run, "--json", small=False)
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    found = json.loads(result.stdout)
-    assert (found["split"], found["samples"]) == ("test", 10)
-    assert found["top1"] == pytest.approx(summary["metrics"]["test_top1"])
-
-
-def test_eval_of_other_data(onlay_command: Command, tmp_path: Path) -> None:
-    onlay_command("train", "train.epochs=1")
-    result = onlay_command("eval", str(tmp_path / "run"), "data.held_out=21", "--json", small=False)
-    assert json.loads(result.stdout)["samples"] == 21
-
-
-def test_eval_refuses_what_is_no_finished_run(onlay_command: Command, tmp_path: Path) -> None:
-    text = refusal(onlay_command("eval", str(tmp_path), small=False))
-    assert text == f"`{tmp_path}` is no finished run: it needs `config.yaml` and `bundle/`"
-
-
-def test_eval_refuses_a_part_that_is_not_there(onlay_command: Command, tmp_path: Path) -> None:
-    onlay_command("train", "train.epochs=1", "data.held_out=0")
-    text = refusal(onlay_command("eval", str(tmp_path / "run"), small=False))
-    assert text == "`stripes` has no test part (have: train)"
-
-
-def test_a_choice_on_the_test_part_is_said_loudly(onlay_command: Command) -> None:
-    result = onlay_command("train", "train.selection=best_test_as_published", "train.epochs=1")
-    assert "Note: the epoch was chosen on the test part" in result.stdout
 
 
 def test_a_misbehaving_plugin_is_named(onlay_command: Command, tmp_path: Path) -> None:
