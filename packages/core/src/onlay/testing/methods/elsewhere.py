@@ -10,12 +10,15 @@ from onlay.testing.checking import require
 from onlay.testing.methods.running import CLOSE, close
 from onlay.testing.other_process import asked, facts_of
 from onlay.testing.registered import not_installed
+from onlay.testing.small import TINY, small_backbones
 from onlay.testing.states import listed
 from onlay.testing.stub_device import StubDevice, there
 
 
 def not_found_there(case: MethodCase) -> str:
-    """Another process finds what is installed, and plugin files."""
+    """Another process finds what is installed, plugin files, and the backbones of the checks."""
+    if case.label not in TINY and case.label not in dict(small_backbones(case.method, case.host)):
+        return f"another process cannot make {case.label}"
     source = case.host.owner("method", case.method.name).source
     is_file = source.endswith(".py")
     return "" if is_file else not_installed("method", case.method.name, case.host)
