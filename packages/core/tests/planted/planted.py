@@ -301,7 +301,7 @@ DEFECTS: dict[str, Defect] = {
     ),
     "compiled": Defect(
         "compiles",
-        "compiled and plain outputs",
+        "compiled",
         modules.OtherWhenCompiled,
     ),
     "closed": Defect(

@@ -18,7 +18,7 @@ from onlay.testing.states import listed
 def check_is_finite_in_bfloat16(case: MethodCase) -> None:
     """Under autocast to bfloat16 outputs and gradients are finite, and outputs near those in
     float32."""
-    model = case.moved()
+    model = case.lent()
     inputs, targets = case.batch(model)
     exact = model(inputs)
     with torch.autocast(inputs.device.type, torch.bfloat16):
@@ -77,7 +77,7 @@ def check_runs_in_bfloat16(case: MethodCase) -> None:
 
 def check_steps_without_float64(case: MethodCase) -> None:
     """A training step on float32 inputs makes no tensor in float64, which Apple's GPUs have not."""
-    model = case.moved().train()
+    model = case.lent().train()
     batch = case.batch(model)
     with _Wide() as wide:
         model.loss(batch).backward()

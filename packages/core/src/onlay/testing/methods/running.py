@@ -25,7 +25,7 @@ def no_fork(case: MethodCase) -> str:
 def check_evaluation_draws_no_random_number(case: MethodCase) -> None:
     """In evaluation two passes agree bit for bit and leave torch's generator where it was: dropout
     and noise belong to training."""
-    model = case.moved()
+    model = case.lent()
     inputs, _ = case.batch(model)
     with torch.no_grad():
         state = torch.get_rng_state()
@@ -51,7 +51,7 @@ def check_evaluation_is_the_same_with_gradients(case: MethodCase) -> None:
 
 def check_inputs_of_a_batch_do_not_touch(case: MethodCase) -> None:
     """In evaluation an input alone gives the output that it gives in a batch."""
-    model = case.moved()
+    model = case.lent()
     inputs, _ = case.batch(model)
     if inputs.is_floating_point():
         inputs = inputs * torch.linspace(0.5, 1.5, len(inputs)).view(-1, *[1] * (inputs.ndim - 1))
@@ -64,7 +64,7 @@ def check_inputs_of_a_batch_do_not_touch(case: MethodCase) -> None:
 def check_takes_inputs_that_are_not_square(case: MethodCase) -> None:
     """Where tokens lie is asked of the layout: inputs twice as wide as high pass, where the bare
     backbone takes them."""
-    model = case.moved()
+    model = case.lent()
     inputs, targets = case.batch(model, 2)
     wide = torch.cat([inputs, inputs], dim=-1)
     try:
@@ -76,17 +76,19 @@ def check_takes_inputs_that_are_not_square(case: MethodCase) -> None:
 
 
 def check_compiles(case: MethodCase) -> None:
-    """`torch.compile` of the model gives the outputs and gradients of the model itself."""
+    """`torch.compile` of the model gives the loss and gradients of the model itself."""
     model = case.moved()
     batch = case.batch(model)
-    expected = model(batch[0]), gradients(model, batch)
+    expected = gradients(model, batch)
+    torch.manual_seed(3)
+    plain = model(*batch).detach()
     torch.compiler.reset()
     model.zero_grad()
-    compiled = torch.compile(model, backend="eager")
-    close(compiled(batch[0]), expected[0], "compiled and plain outputs")
     torch.manual_seed(3)
-    compiled(*batch).backward()
-    all_close(_collected(model), expected[1], "compiled")
+    loss = torch.compile(model, backend="eager")(*batch)
+    close(loss, plain, "compiled and plain losses")
+    loss.backward()
+    all_close(_collected(model), expected, "compiled")
 
 
 def check_recomputes_to_the_same_gradients(case: MethodCase) -> None:
