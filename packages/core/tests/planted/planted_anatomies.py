@@ -130,3 +130,19 @@ class Hasty(TinyBackbone):
     def forward(self, inputs: Tensor) -> Tensor:
         x = super().forward(inputs)
         return x.detach() + 2 * (x - x.detach()) if self.grad_checkpointing else x
+
+
+class Reread(TinyAnatomy):
+    """It reads memory in its order, whatever the strides say."""
+
+    def encode(self, inputs: Tensor, **given: Any) -> Features:
+        own = inputs.as_strided(inputs.shape, torch.empty(inputs.shape).stride())
+        return super().encode(own, **given)
+
+
+class NoisyWithGradients(Encoding):
+    """It takes gradients for training."""
+
+    def given(self, features: Features) -> Features:
+        noisy = F.dropout(features.patches, 0.5, torch.is_grad_enabled())
+        return replace(features, patches=noisy)

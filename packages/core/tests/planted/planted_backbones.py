@@ -207,6 +207,10 @@ DEFECTS: Mapping[str, Defect] = {
     "batch_centred": Defect(
         kinds.BatchCentred, "inputs_of_a_batch_do_not_touch", "of input 0 moves"
     ),
+    "reread": Defect(kinds.Reread, "takes_inputs_that_are_not_contiguous", "for such inputs"),
+    "noisy_with_gradients": Defect(
+        kinds.NoisyWithGradients, "encodes_alike_with_gradients", "random number was drawn"
+    ),
     "thawed": Defect(kinds.ThawedEncoding, "lends_itself_to_an_adapter", "`norm.weight`"),
     "counting": Defect(counting, "encoding_leaves_no_trace", "`seen` changed"),
     "hasty": Defect(hasty, "recomputes_to_the_same_gradients", "when blocks are recomputed"),

@@ -101,3 +101,10 @@ def step(
         for parameter in parameters:
             parameter.grad = None
     model.eval()
+
+
+def strided(x: Tensor) -> Tensor:
+    """The same values, the last two axes in the other order in memory."""
+    if x.ndim < 2:
+        return x
+    return x.transpose(-1, -2).contiguous().transpose(-1, -2)

@@ -46,6 +46,8 @@ BACKBONE_CHECKS: tuple[Check, ...] = (
     Check(encoding.check_levels_are_what_blocks_put_out),
     Check(encoding.check_encodes_in_bfloat16),
     Check(encoding.check_encoding_leaves_no_trace),
+    Check(encoding.check_encodes_alike_with_gradients),
+    Check(encoding.check_takes_inputs_that_are_not_contiguous),
     Check(encoding.check_inputs_of_a_batch_do_not_touch),
     Check(inserting.check_inserted_tokens_come_out_as_prompts, inserting.no_insertion),
     Check(inserting.check_later_blocks_see_inserted_tokens, inserting.no_insertion),

@@ -10,7 +10,7 @@ from onlay.features import Features, map_of
 from onlay.testing.backbones.case import BackboneCase
 from onlay.testing.backbones.watching import encoded, first_of, outputs_of, trace, undone
 from onlay.testing.checking import require
-from onlay.testing.states import apart, bits, changed
+from onlay.testing.states import apart, bits, changed, strided
 
 CLOSE = 1e-5
 ROUNDED = 0.2
@@ -152,6 +152,28 @@ def check_encoding_leaves_no_trace(case: BackboneCase) -> None:
         require(torch.equal(tensor, second[name]), f"`{name}` differs from pass to pass")
     require(not (names := changed(before, bits(module))), f"{names} changed")
     require(torch.equal(torch.get_rng_state(), drawn), "a random number was drawn")
+
+
+def check_takes_inputs_that_are_not_contiguous(case: BackboneCase) -> None:
+    """Inputs whose axes lie in memory in another order give the same features."""
+    inputs = case.inputs()
+    expected = encoded(case.anatomy, inputs)
+    for name, tensor in encoded(case.anatomy, strided(inputs)).items():
+        worst = apart(tensor, expected[name])
+        require(worst <= 10 * CLOSE, f"`{name}` is off by {worst:.2g} for such inputs")
+
+
+def check_encodes_alike_with_gradients(case: BackboneCase) -> None:
+    """In evaluation with gradients switched on, two passes agree bit for bit, draw no random number
+    and give what they give without."""
+    inputs, drawn = case.inputs(), torch.get_rng_state()
+    expected = encoded(case.anatomy, inputs)
+    first, second = (outputs_of(case.anatomy.encode(inputs)) for _ in range(2))
+    require(torch.equal(torch.get_rng_state(), drawn), "a random number was drawn")
+    for name, tensor in first.items():
+        require(torch.equal(tensor, second[name]), f"`{name}` differs from pass to pass")
+        off = apart(tensor.detach(), expected[name])
+        require(off <= CLOSE, f"`{name}` is off by {off:.2g} with gradients on")
 
 
 def check_inputs_of_a_batch_do_not_touch(case: BackboneCase) -> None:

@@ -14,6 +14,7 @@ from onlay.testing.case import MethodCase
 from onlay.testing.checking import require
 from onlay.testing.methods.precision import require_finite_gradients
 from onlay.testing.methods.running import all_close, close, gradients
+from onlay.testing.states import strided
 
 LARGE = 100.0
 """How much larger than usual the activations of a pretrained network may be, as some channels of
@@ -94,13 +95,6 @@ def check_takes_tensors_that_are_not_contiguous(case: MethodCase) -> None:
     with _given(model, strided):
         close(model(turned), expected, "outputs of inputs that are not contiguous and that are")
         all_close(gradients(model, (turned, targets)), plain, "not contiguous")
-
-
-def strided(x: Tensor) -> Tensor:
-    """The same values, the last two axes in the other order in memory."""
-    if x.ndim < 2:
-        return x
-    return x.transpose(-1, -2).contiguous().transpose(-1, -2)
 
 
 def check_is_finite_on_large_values(case: MethodCase) -> None:
