@@ -75,7 +75,7 @@ class MethodCase:
     ) -> AdaptedModel:
         """A freshly attached adapter, in evaluation mode."""
         built, pool = built or self.bare(), self.pool  # which draw random numbers of their own
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return self._attached(built, pool, name).eval()
 
     def moved(self, built: BuiltBackbone | None = None, **given: Any) -> AdaptedModel:

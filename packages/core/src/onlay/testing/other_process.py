@@ -41,7 +41,7 @@ def facts_of(case: MethodCase) -> Facts:
     """Those of this process."""
     model = case.model()
     batch = case.batch(model)
-    torch.manual_seed(7)
+    torch.default_generator.manual_seed(7)
     step(model, batch)
     with torch.no_grad():
         outputs = model(batch[0]).flatten().tolist()

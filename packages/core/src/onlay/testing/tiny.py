@@ -151,7 +151,7 @@ class TinyAnatomy(Anatomy):
 def tiny_backbone(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
     """A seeded `TinyBackbone` (keyword arguments are its own), ready to be adapted."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         model = TinyBackbone(**kwargs)
     spec = {"img_size": [8, 8], "mean": [0.5] * 3, "std": [0.5] * 3}
     return built(model, TinyAnatomy, "tiny", "image", "grid", spec)

@@ -72,6 +72,6 @@ class TinyPointsAnatomy(TinyAnatomy):
 def tiny_points(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
     """A seeded `TinyPoints` (keyword arguments are its own), ready to be adapted."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         model = TinyPoints(**kwargs)
     return built(model, TinyPointsAnatomy, "tiny_points", "points", "points", {})

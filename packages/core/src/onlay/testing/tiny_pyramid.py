@@ -86,7 +86,7 @@ class TinyPyramidAnatomy(TinyAnatomy):
 def tiny_pyramid(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
     """A seeded `TinyPyramid` (keyword arguments are its own), ready to be adapted."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         model = TinyPyramid(**kwargs)
     blocks = [described(i, block) for i, block in enumerate(model.blocks)]
     cut = model.depths[0]
