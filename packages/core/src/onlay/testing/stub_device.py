@@ -28,20 +28,20 @@ _BRIDGES = ("_to_copy", "copy_", "index", "index_put", "index_put_")
 class Elsewhere(Tensor):
     """A tensor that says so of itself."""
 
-    inner: Tensor
+    held: Tensor
 
     @staticmethod
-    def __new__(cls, inner: Tensor) -> Elsewhere:
+    def __new__(cls, held: Tensor) -> Elsewhere:
         made = Tensor._make_wrapper_subclass(
             cls,
-            inner.size(),
-            strides=inner.stride(),
-            storage_offset=inner.storage_offset(),
-            dtype=inner.dtype,
+            held.size(),
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
             device=torch.device(_OWN),
-            requires_grad=inner.requires_grad,
+            requires_grad=held.requires_grad,
         )
-        made.inner = inner
+        made.held = held
         return made
 
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
@@ -51,7 +51,7 @@ class Elsewhere(Tensor):
         return torch.device(NAME)
 
     def data_ptr(self) -> int:
-        return self.inner.data_ptr()
+        return self.held.data_ptr()
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
@@ -73,7 +73,7 @@ class StubDevice(TorchDispatchMode):
     def brought(self, tensor: Tensor) -> Tensor:
         """Here."""
         given = tensor.detach()
-        return given.inner if isinstance(given, Elsewhere) else given
+        return given.held if isinstance(given, Elsewhere) else given
 
 
 def there(model: nn.Module) -> None:
@@ -88,7 +88,7 @@ def _computed(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     _refuse_mixture(func, tensors)
     asked = kwargs.get("device")
     stays = elsewhere if asked is None else torch.device(asked).type in (NAME, _OWN)
-    inner_args, inner_kwargs = tree_map_only(Elsewhere, lambda t: t.inner, (args, kwargs))
+    inner_args, inner_kwargs = tree_map_only(Elsewhere, lambda t: t.held, (args, kwargs))
     if asked is not None and stays:
         inner_kwargs["device"] = torch.device("cpu")
     found = func(*inner_args, **inner_kwargs)
