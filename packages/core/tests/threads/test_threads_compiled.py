@@ -35,7 +35,7 @@ def test_compiled_models_take_turns(three, images):
     pairs = zip(models, expected, strict=True)
     jobs = [lambda m=m, e=e: torch.equal(m(images), e) for m, e in pairs]
     with torch._dynamo.config.patch(recompile_limit=2):  # each change of adapters compiles anew
-        assert at_once(jobs) == [25, 25, 25]
+        assert at_once(jobs, calls=8) == [8, 8, 8]
 
 
 def test_a_turn_breaks_no_graph(three, images):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from onlay.errors import BundleError
+
 if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
@@ -19,9 +21,18 @@ def export(model: AdaptedModel, path: Path) -> None:
 
     `torch.export.load(path).module()` gives the model back. Sampling and grouping are part of it,
     as torch operations; what could not be folded stays in it as it was trained.
+
+    Raises:
+        BundleError: torch cannot make one program of it for every B.
     """
     example = model.anatomy.example(2).to(next(model.parameters()).device)
     batch = torch.export.Dim("batch", min=1, max=4096)
-    with torch.no_grad():
-        program = torch.export.export(model.eval(), (example,), dynamic_shapes=({0: batch},))
+    try:
+        with torch.no_grad():
+            program = torch.export.export(model.eval(), (example,), dynamic_shapes=({0: batch},))
+    except RuntimeError as error:  # whatever a head does that cannot be traced
+        reason = str(error).strip().split("\n")[0]
+        raise BundleError(
+            f"torch cannot make one program of this model for batches of any size: {reason}"
+        ) from error
     torch.export.save(program, path)
