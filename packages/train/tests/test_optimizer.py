@@ -128,7 +128,7 @@ def test_a_checkpoint_lets_it_go_on_exactly_with_what_it_keeps_beside(host: Plug
             r"opt_kwargs.amsgard`.*no such setting \(have: `betas`",
         ),
         ({"opt_kwargs": {"eps": -1}}, "does not suit it: ValueError: Invalid epsilon value: -1"),
-        ({"opt": "lion"}, "optimizer `lion` comes with `onlay-image"),
+        ({"opt": "lion"}, "optimizer `lion`.* comes with `onlay-image"),
         ({"opt": "admw"}, "did you mean `adamw`"),
     ],
 )

@@ -98,7 +98,9 @@ class AdaptedModel(nn.Module):
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """As always, in place; calls take turns as ever."""
         super().compile(*args, **kwargs)
-        self._compiled_call_impl = InTurn(self, self._compiled_call_impl)
+        call = self._compiled_call_impl
+        assert call is not None
+        self._compiled_call_impl = InTurn(self, call)
 
     def __getstate__(self) -> dict[str, Any]:
         own = {"__call__", "_compiled_call_impl"}  # what is compiled is no part of a copy

@@ -26,7 +26,7 @@ def export(model: AdaptedModel, path: Path) -> None:
     arrays = {f"backbone.{name}": array(t) for name, t in model.anatomy.trunk().items()}
     arrays |= {f"head.{name}": array(t) for name, t in model.head.state_dict().items()}
     with path.open("wb") as file:  # a file, for NumPy adds its suffix to other names
-        np.savez(file, labels=np.array(model.head.labels), **arrays)
+        np.savez(file, labels=np.array(model.head.labels), **arrays)  # type: ignore
 
 
 def array(tensor: Tensor) -> np.ndarray:
