@@ -44,6 +44,13 @@ def test_a_turn_breaks_no_graph(three, images):
     assert same([compiled(model, fullgraph=True)(images) for model in three[:2]], expected)
 
 
+def test_compiled_features_are_the_models_own_whichever_acts(three, images):
+    expected = [model.features(images).patches for model in three[:2]]
+    torch.compiler.reset()
+    asked = [torch.compile(model.features, backend="eager") for model in three[:2]]
+    assert same([features(images).patches for features in asked], expected)
+
+
 def compiled(model, in_place=False, fullgraph=False):
     if not in_place:
         return torch.compile(model, backend="eager", fullgraph=fullgraph)

@@ -79,12 +79,17 @@ class AdaptedModel(nn.Module):
 
         Threads that call models of one backbone take turns.
         """
-        if torch.compiler.is_dynamo_compiling():  # no lock can be traced
-            if self.attachments.active != self.name:
-                self.attachments.activate(self.name)
+        if torch.compiler.is_dynamo_compiling():
+            self._act_while_traced()
             return self._passed(inputs, targets, share)
         with self._turn():  # also while modules hold what their losses are made of
             return self._passed(inputs, targets, share)
+
+    def _act_while_traced(self) -> None:
+        """No lock can be traced: whoever compiles more than `model` sees to it that one thread
+        calls it."""
+        if self.attachments.active != self.name:
+            self.attachments.activate(self.name)
 
     def _passed(self, inputs: Tensor, targets: Any, share: float | Tensor) -> Any:
         if targets is None:
@@ -156,6 +161,7 @@ class AdaptedModel(nn.Module):
         `torch.inference_mode()` where neither dropout nor gradients are wanted.
         """
         if torch.compiler.is_dynamo_compiling():
+            self._act_while_traced()
             return self._features(inputs, levels)
         with self._turn():
             return self._features(inputs, levels)
