@@ -211,7 +211,8 @@ class Task:
     config: ConfigClass = ConfigClass()
     """Its settings: a `Config` class, or the import path of one."""
     build: str
-    """`build(config, anatomy, labels) -> onlay.task.TaskHead`."""
+    """`build(config, anatomy, labels) -> onlay.task.TaskHead`; a function that has a parameter
+    `host`, too, is given the plugin host by that name, to find what other plugins brought."""
     summary: str
     """What it is, in a few words, for lists."""
     examples: Sequence[Mapping[str, Any]] = ({},)
@@ -227,6 +228,32 @@ class Task:
     your own); data that give something else are refused. Empty: whatever there is."""
     needs: frozenset[str] = frozenset()
     """What the backbone must provide."""
+
+
+@with_fields
+@dataclass(frozen=True, kw_only=True)
+class Decoder:
+    """From maps of a backbone's blocks to one map, for dense tasks."""
+
+    name: str
+    """What tasks call it: `decoder: dpt`."""
+    config: ConfigClass = ConfigClass()
+    """Its settings: a `Config` class, or the import path of one."""
+    build: str
+    """`build(config, channels, strides) -> nn.Module`, whose attribute `width` is how many channels
+    D it gives, and which makes of maps [(B, channels[i], H / strides[i], W / strides[i])] one map
+    (B, D, h, w) on any grid."""
+    takes: frozenset[str]
+    """Which maps it can read: `one_stride`, as a plain transformer has them, and `pyramid`, each of
+    half the size of the one before."""
+    levels: int = 4
+    """How many maps it reads; of one it is the last."""
+    summary: str
+    """What it is, in a few words, for lists."""
+    examples: Sequence[Mapping[str, Any]] = ({},)
+    """Settings to check the decoder with, the usual ones first."""
+    citation: str = ""
+    """The paper, for model cards."""
 
 
 @with_fields

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Backbone,
         Command,
         Dataset,
+        Decoder,
         Exporter,
         Method,
         Modality,
@@ -99,6 +100,20 @@ def register_tasks() -> Iterable[Task]:
     >>> @hookimpl
     ... def register_tasks():
     ...     yield Task(name="count", config=CountConfig, build="my_count:build", summary="a number")
+    """
+    return ()
+
+
+@hookspec
+def register_decoders() -> Iterable[Decoder]:
+    """Ask: which decoders for dense tasks does the plugin bring?
+
+    >>> @hookimpl
+    ... def register_decoders():
+    ...     yield Decoder(
+    ...         name="sum", config=SumConfig, build="my_sum:build", takes=frozenset({"pyramid"}),
+    ...         summary="adds the maps up",
+    ...     )
     """
     return ()
 

@@ -157,6 +157,9 @@ class Stage:
     index: int
     width: int
     blocks: Sequence[Block]
+    stride: tuple[int, int] | None = None
+    """Height and width in pixels of one place on the maps of its blocks, where these are maps of a
+    picture."""
 
 
 @dataclass(eq=False)

@@ -33,6 +33,7 @@ BROUGHT_BY = {
         "task": ("part_segmentation",),
         "exporter": ("pt2",),
     },
+    "onlay-dense": {"decoder": ("linear",)},
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),
         "optimizer": (

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Backbone,
         Command,
         Dataset,
+        Decoder,
         Exporter,
         Method,
         Modality,
@@ -99,6 +100,11 @@ class PluginHost:
     def tasks(self) -> Mapping[str, Task]:
         """Heads with loss and metrics, by name."""
         return self.registered("task")
+
+    @property
+    def decoders(self) -> Mapping[str, Decoder]:
+        """From maps to a map, by name."""
+        return self.registered("decoder")
 
     @property
     def datasets(self) -> Mapping[str, Dataset]:

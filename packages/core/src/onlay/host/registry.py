@@ -27,6 +27,7 @@ KINDS = (
     "backbone",
     "modality",
     "task",
+    "decoder",
     "dataset",
     "exporter",
     "optimizer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -154,7 +155,9 @@ def build_head(
     """A task's fresh head (`onlay.task.TaskHead`), if the backbone provides what the task needs."""
     task = host.find("task", config.name)
     check_fit(task, built.anatomy.provides, built.anatomy.unfit, built.label)
-    return host.load("task", task.name, "build")(config, built.anatomy, labels)
+    build = host.load("task", task.name, "build")
+    wanted = {"host": host} if "host" in signature(build).parameters else {}
+    return build(config, built.anatomy, labels, **wanted)
 
 
 def assemble(

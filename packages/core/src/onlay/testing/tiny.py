@@ -168,9 +168,10 @@ def built(
     """What a plugin's `build` gives: sites, traits, and how inputs are prepared."""
     width = model.norm.normalized_shape[0]
     norm = ModuleTarget(model.norm, diagonal=True)
+    blocks = [described(i, block) for i, block in enumerate(model.blocks)]
     described_whole = anatomy(
         model=model,
-        stages=[Stage(0, width, [described(i, block) for i, block in enumerate(model.blocks)])],
+        stages=[Stage(0, width, blocks, (4, 4) if layout == "grid" else None)],
         sites={
             "input": given(model.embed, *anatomy.given),
             "tokens.in": Site("tokens.in", "tokens.in", width, InputOf(model.blocks[0])),

@@ -95,7 +95,8 @@ def tiny_pyramid(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
     anatomy = TinyPyramidAnatomy(
         model=model,
         stages=[
-            Stage(i, part[0].width, part) for i, part in enumerate((blocks[:cut], blocks[cut:]))
+            Stage(i, part[0].width, part, (4 << i, 4 << i))
+            for i, part in enumerate((blocks[:cut], blocks[cut:]))
         ],
         sites={
             "input": given(model.embed, 3, -3),

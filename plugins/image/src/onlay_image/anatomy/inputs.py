@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from onlay.anatomy.inputs import refuse_other_inputs
 from onlay.errors import DataError
+from onlay_image.timm_types import TimmModule
 
 
 def refuse_other_images(images: Tensor, embed: nn.Module) -> None:
@@ -30,6 +31,12 @@ def refuse_other_images(images: Tensor, embed: nn.Module) -> None:
     if isinstance(embed, PatchEmbed):
         _refuse_channels(images, embed)
         _refuse_size(images, embed)
+
+
+def patch_of(model: TimmModule) -> tuple[int, int]:
+    """Height and width in pixels of a place on the first map."""
+    height, width = model.patch_embed.feat_ratio(as_scalar=False)
+    return height, width
 
 
 def _refuse_channels(images: Tensor, embed: PatchEmbed) -> None:

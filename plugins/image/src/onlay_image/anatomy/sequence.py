@@ -21,7 +21,7 @@ from onlay.anatomy.levels import recorded
 from onlay.errors import AnatomyError
 from onlay.features import Features, Grid
 from onlay_image.anatomy.building import embed_target, norm_target, pixels
-from onlay_image.anatomy.inputs import refuse_other_images
+from onlay_image.anatomy.inputs import patch_of, refuse_other_images
 from onlay_image.anatomy.prenorm import prenorm_block
 from onlay_image.anatomy.room import BiasRoom, MaskRoom, RopeRoom
 from onlay_image.timm_types import TimmModule
@@ -57,7 +57,7 @@ def dissect_sequence(model: TimmModule) -> Anatomy:
         provides.add("class_token")
     return SequenceAnatomy(
         model,
-        stages=[Stage(0, width, blocks)],
+        stages=[Stage(0, width, blocks, patch_of(model))],
         sites={site.name: site for site in _whole(model, width)},
         provides=frozenset(provides),
         prefix=model.num_prefix_tokens,

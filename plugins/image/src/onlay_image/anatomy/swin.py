@@ -20,7 +20,7 @@ from onlay.anatomy.levels import recorded
 from onlay.errors import AnatomyError
 from onlay.features import Features, Grid
 from onlay_image.anatomy.building import embed_target, norm_target, pixels
-from onlay_image.anatomy.inputs import refuse_other_images
+from onlay_image.anatomy.inputs import patch_of, refuse_other_images
 from onlay_image.anatomy.swin_blocks import swin_block, swin_v2_block
 from onlay_image.timm_types import TimmModule
 
@@ -59,7 +59,8 @@ def _stages(model: TimmModule) -> Iterator[Stage]:
                 raise AnatomyError(f"a Swin with blocks of kind `{name}` cannot be adapted")
             blocks.append(make_block(block, index))
             index += 1
-        yield Stage(number, blocks[0].width, blocks)
+        height, width = patch_of(model)
+        yield Stage(number, blocks[0].width, blocks, (height << number, width << number))
 
 
 def _whole(model: TimmModule, stages: Sequence[Stage]) -> list[Site]:

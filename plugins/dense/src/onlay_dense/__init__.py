@@ -1,0 +1,1 @@
+"""Dense tasks on images: classes and depths of pixels, objects and their masks."""

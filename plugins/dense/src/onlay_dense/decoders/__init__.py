@@ -1,0 +1,1 @@
+"""Decoders: from maps of a backbone's blocks to one map."""
