@@ -8,7 +8,7 @@ from pydantic import NonNegativeInt
 
 from onlay.config.base import Config
 from onlay.config.oneof import OneOf
-from onlay_dense.decoders.config import LinearConfig
+from onlay_dense.decoders.config import AutoConfig
 
 
 class DenseConfig(Config):
@@ -16,8 +16,9 @@ class DenseConfig(Config):
 
     name: str
     """The task."""
-    decoder: Annotated[Config, OneOf("decoder")] = LinearConfig()
-    """What makes one map of the backbone's: the name of a decoder, or a block of its settings."""
+    decoder: Annotated[Config, OneOf("decoder", default="auto")] = AutoConfig()
+    """What makes one map of the backbone's: the name of a decoder, or a block of its settings; by
+    default `dpt` on a plain transformer and `upernet` on a hierarchical backbone."""
     levels: tuple[NonNegativeInt, ...] | None = None
     """Blocks, from 0, whose maps the decoder reads; default: as many as it wants, the last block of
     each stage, or of each part of the depth of a backbone without stages (2, 5, 8, 11 of 12)."""

@@ -7,17 +7,64 @@ from collections.abc import Iterable
 from onlay.descriptors import Decoder
 from onlay.hooks import hookimpl
 
-BOTH = frozenset({"one_stride", "pyramid"})
+ONE_STRIDE, PYRAMID = frozenset({"one_stride"}), frozenset({"pyramid"})
 
 
 @hookimpl
 def register_decoders() -> Iterable[Decoder]:
     """From maps of blocks to one map."""
     yield Decoder(
+        name="auto",
+        config="onlay_dense.decoders.config:AutoConfig",
+        build="onlay_dense.decoders.auto:build",
+        takes=ONE_STRIDE | PYRAMID,
+        summary="`dpt` on a plain transformer, `upernet` on a hierarchical backbone",
+        examples=({}, {"width": 16}),
+    )
+    yield Decoder(
         name="linear",
         config="onlay_dense.decoders.config:LinearConfig",
         build="onlay_dense.decoders.linear:build",
-        takes=BOTH,
+        takes=ONE_STRIDE | PYRAMID,
         levels=1,
         summary="the last map as it is, for the field's linear probe",
+    )
+    yield Decoder(
+        name="dpt",
+        config="onlay_dense.decoders.config:DptConfig",
+        build="onlay_dense.decoders.dpt:build",
+        takes=ONE_STRIDE,
+        summary="DPT: four maps of a plain transformer, joined from coarse to fine",
+        examples=({}, {"width": 16, "channels": [8, 16, 24, 24]}),
+        citation="Ranftl et al., Vision Transformers for Dense Prediction, ICCV 2021,"
+        " arXiv 2103.13413",
+    )
+    yield Decoder(
+        name="upernet",
+        config="onlay_dense.decoders.config:UperNetConfig",
+        build="onlay_dense.decoders.pyramids:build_upernet",
+        takes=PYRAMID,
+        summary="UPerNet: a pooled and a joined pyramid",
+        examples=({}, {"width": 16}),
+        citation="Xiao et al., Unified Perceptual Parsing for Scene Understanding, ECCV 2018,"
+        " arXiv 1807.10221",
+    )
+    yield Decoder(
+        name="fpn",
+        config="onlay_dense.decoders.config:FpnConfig",
+        build="onlay_dense.decoders.pyramids:build_fpn",
+        takes=PYRAMID,
+        summary="FPN: a pyramid whose maps are added",
+        examples=({}, {"width": 16}),
+        citation="Kirillov et al., Panoptic Feature Pyramid Networks, CVPR 2019, arXiv 1901.02446",
+    )
+    yield Decoder(
+        name="segformer",
+        config="onlay_dense.decoders.config:SegformerConfig",
+        build="onlay_dense.decoders.pyramids:build_segformer",
+        takes=PYRAMID,
+        summary="SegFormer: a linear layer on each map, and one on all",
+        examples=({}, {"width": 16}),
+        citation="Xie et al., SegFormer: Simple and Efficient Design for Semantic Segmentation"
+        " with Transformers, NeurIPS 2021, arXiv 2105.15203",
     )

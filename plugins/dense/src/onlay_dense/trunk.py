@@ -12,30 +12,45 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onlay.errors import AnatomyError, ConfigError
+from onlay.errors import ConfigError
+from onlay_dense.decoders.auto import chosen
+from onlay_dense.decoders.config import AutoConfig
+from onlay_dense.levels import kind_of, refuse_levels, strides, taps
+from onlay_dense.neck import Coarser, SimplePyramid
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.config.base import Config
+    from onlay.descriptors import Decoder
     from onlay.features import Features
     from onlay.host import PluginHost
+    from onlay_dense.config import DenseConfig
+
+NECK = 64
+"""Channels of the pyramid that is made of a plain transformer's maps."""
 
 
 class Trunk(nn.Module):
     """One map (B, D, h, w) from a backbone's features; `width` is D."""
 
     def __init__(
-        self, levels: Sequence[int], neck: nn.Module | None, decoder: nn.Module, width: int
+        self, levels: Sequence[int], neck: nn.Module | None, decoder: nn.Module, config: Config
     ) -> None:
         super().__init__()
-        self.levels, self.width = tuple(levels), width
+        self.levels, self.config = tuple(levels), config
+        self.width: int = decoder.width
         self.neck = nn.Identity() if neck is None else neck
         self.decoder = decoder
 
     @property
     def parts(self) -> dict[str, nn.Module]:
-        """What reports tell apart."""
-        return {"neck": self.neck, "decoder": self.decoder}
+        """What reports tell apart: `neck` and `decoder`, as far as they have parameters."""
+        both = {"neck": self.neck, "decoder": self.decoder}
+        return {name: part for name, part in both.items() if any(True for _ in part.parameters())}
+
+    def resolved(self, task: DenseConfig) -> DenseConfig:
+        """The task's settings with the decoder and the blocks that were chosen."""
+        return task.model_copy(update={"decoder": self.config, "levels": self.levels})
 
     def forward(self, features: Features) -> Tensor:
         return self.decoder(self.neck(list(features.levels)))
@@ -44,42 +59,51 @@ class Trunk(nn.Module):
 def build_trunk(
     decoder: Config, levels: Sequence[int] | None, anatomy: Anatomy, host: PluginHost
 ) -> Trunk:
-    """A decoder on a backbone of any family.
-
-    Raises:
-        ConfigError: a level that the backbone does not have; a decoder that it cannot feed.
-    """
-    registered = host.find("decoder", decoder.name)
-    levels = taps(anatomy, registered.levels) if levels is None else levels
-    depth = len(anatomy.blocks)
-    if max(levels) >= depth:
-        raise ConfigError(
-            f"`task.levels` asks for block {max(levels)}, and the backbone has 0 to {depth - 1}"
-        )
-    channels = [anatomy.blocks[level].width for level in levels]
-    made = host.call("decoder", decoder.name, "build", decoder, channels, strides(anatomy, levels))
-    return Trunk(levels, None, made, made.width)
-
-
-def taps(anatomy: Anatomy, count: int) -> tuple[int, ...]:
-    """The last blocks of the stages, or of equal parts of the depth; the last `count` of them."""
-    if len(anatomy.stages) > 1:
-        return tuple(stage.blocks[-1].index for stage in anatomy.stages)[-count:]
-    depth = len(anatomy.blocks)
-    return tuple(sorted({-(-depth * part // count) - 1 for part in range(1, count + 1)}))
-
-
-def strides(anatomy: Anatomy, levels: Sequence[int]) -> list[int]:
-    """Pixels of the picture's height for one place of each map.
+    """A decoder on a backbone of any family; a pyramid is made for it where it needs one.
 
     Raises:
         AnatomyError: the backbone makes no maps of a picture.
+        ConfigError: blocks that the backbone does not have, or too few or many of them; a decoder
+            that it cannot feed.
     """
-    found = {b.index: stage.stride for stage in anatomy.stages for b in stage.blocks}
-    known = [stride for level in levels if (stride := found[level]) is not None]
-    if len(known) < len(levels):
-        raise AnatomyError("the backbone does not say which pixels its maps are of")
-    return [height for height, _ in known]
+    registered = host.find("decoder", decoder.name)
+    if levels is None:
+        levels = taps(anatomy, registered.levels)
+    else:
+        refuse_levels(levels, anatomy, registered)
+    channels = [anatomy.blocks[level].width for level in levels]
+    found = strides(anatomy, levels)
+    kind = kind_of(found)
+    if isinstance(decoder, AutoConfig):
+        decoder = chosen(decoder, found)
+        registered = host.find("decoder", decoder.name)
+    neck, channels, found = _neck(registered, kind, channels, found, host)
+    made = host.call("decoder", decoder.name, "build", decoder, channels, found)
+    return Trunk(levels, neck, made, decoder)
+
+
+Made = tuple[nn.Module | None, list[int], list[float]]
+
+
+def _neck(
+    decoder: Decoder, kind: str, channels: list[int], found: list[float], host: PluginHost
+) -> Made:
+    """What is between backbone and decoder, and the channels and strides that it gives."""
+    if kind == "one_stride" and kind not in decoder.takes:
+        pyramid = SimplePyramid(channels, NECK)
+        return pyramid, [NECK] * 4, [found[0] / scale for scale in pyramid.scales]
+    if kind not in decoder.takes:
+        able = [f"`{name}`" for name, other in host.decoders.items() if kind in other.takes]
+        raise ConfigError(
+            f"decoder `{decoder.name}` reads maps of one size, and those of this backbone shrink"
+            f" from stage to stage: take {' or '.join(able)}, which it can feed, or name"
+            f" {decoder.levels} blocks of one stage in `task.levels`"
+        )
+    missing = decoder.levels - len(channels)
+    if missing <= 0:
+        return None, channels, found
+    further = [found[-1] * 2**n for n in range(1, missing + 1)]
+    return Coarser(missing), channels + missing * channels[-1:], found + further
 
 
 def to_pixels(map_BDhw: Tensor, inputs: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ BROUGHT_BY = {
         "task": ("part_segmentation",),
         "exporter": ("pt2",),
     },
-    "onlay-dense": {"decoder": ("linear",)},
+    "onlay-dense": {"decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer")},
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),
         "optimizer": (
