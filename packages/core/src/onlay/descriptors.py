@@ -241,8 +241,8 @@ class Decoder:
     """Its settings: a `Config` class, or the import path of one."""
     build: str
     """`build(config, channels, strides) -> nn.Module`, whose attribute `width` is how many channels
-    D it gives, and which makes of maps [(B, channels[i], H / strides[i], W / strides[i])] one map
-    (B, D, h, w) on any grid."""
+    D it gives, and which makes of maps [(B, channels[i], H / strides[i], W / strides[i])], rounded
+    up, one map (B, D, h, w) on any grid, which reaches as far as the first of them."""
     takes: frozenset[str]
     """Which maps it can read: `one_stride`, as a plain transformer has them, and `pyramid`, each of
     half the size of the one before."""

@@ -115,8 +115,10 @@ class Features:
     """(B, D), pooled in the way in which the backbone was pretrained (class token, average,
     attention pool)."""
     levels: Sequence[Tensor] = ()
-    """What the blocks that were asked for put out, for dense tasks: maps (B, D, H, W), or the
-    groups of a cloud or tokens of a sequence (B, D, G) after the last norm."""
+    """What the blocks that were asked for put out, for dense tasks: maps (B, D, H, W) as they leave
+    the block, before any norm behind it, also in the last; or the groups of a cloud or tokens of a
+    sequence (B, D, G) after the last norm. Maps of pictures that are no multiple of the patch are
+    those of the picture padded at the bottom and right."""
     inputs: Any = field(kw_only=True)
     """What the backbone was given: images (B, C, H, W), clouds (B, N, 3 + further columns), ids
     (B, T)."""

@@ -49,16 +49,20 @@ def _blocks(count: int) -> str:
 
 
 def strides(anatomy: Anatomy, levels: Sequence[int]) -> list[float]:
-    """Pixels of the picture's height for one place of each map.
+    """Pixels of the picture's height for one place of each map; fails as `stride_at` does."""
+    return [stride_at(anatomy, level)[0] for level in levels]
+
+
+def stride_at(anatomy: Anatomy, level: int) -> tuple[int, int]:
+    """Height and width in pixels of one place on a block's map.
 
     Raises:
         AnatomyError: the backbone makes no maps of a picture.
     """
-    found = {b.index: stage.stride for stage in anatomy.stages for b in stage.blocks}
-    known = [stride for level in levels if (stride := found[level]) is not None]
-    if len(known) < len(levels):
+    found = {b.index: stage.stride for stage in anatomy.stages for b in stage.blocks}[level]
+    if found is None:
         raise AnatomyError("the backbone does not say which pixels its maps are of")
-    return [height for height, _ in known]
+    return found
 
 
 def kind_of(strides: Sequence[float]) -> str:

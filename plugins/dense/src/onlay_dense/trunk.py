@@ -1,6 +1,8 @@
 """What dense heads share: which maps are read, what makes one map of them, and the way back to the
 picture's size.
 
+Maps may reach beyond the picture, as its last patches are padded to whole ones.
+
 Shapes: B batch, D width, H and W pixels, h and w a map's.
 """
 
@@ -15,7 +17,7 @@ from torch.nn import functional as F
 from onlay.errors import ConfigError
 from onlay_dense.decoders.auto import chosen
 from onlay_dense.decoders.config import AutoConfig
-from onlay_dense.levels import kind_of, refuse_levels, strides, taps
+from onlay_dense.levels import kind_of, refuse_levels, stride_at, strides, taps
 from onlay_dense.neck import Coarser, SimplePyramid
 
 if TYPE_CHECKING:
@@ -31,13 +33,22 @@ NECK = 64
 
 
 class Trunk(nn.Module):
-    """One map (B, D, h, w) from a backbone's features; `width` is D."""
+    """One map (B, D, h, w) from a backbone's features; `width` is D.
+
+    Args:
+        stride: height and width in pixels of one place on the first of the maps.
+    """
 
     def __init__(
-        self, levels: Sequence[int], neck: nn.Module | None, decoder: nn.Module, config: Config
+        self,
+        levels: Sequence[int],
+        neck: nn.Module | None,
+        decoder: nn.Module,
+        config: Config,
+        stride: tuple[int, int],
     ) -> None:
         super().__init__()
-        self.levels, self.config = tuple(levels), config
+        self.levels, self.config, self.stride = tuple(levels), config, stride
         self.width: int = decoder.width
         self.neck = nn.Identity() if neck is None else neck
         self.decoder = decoder
@@ -54,6 +65,14 @@ class Trunk(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         return self.decoder(self.neck(list(features.levels)))
+
+    def to_pixels(self, map_BDhw: Tensor, inputs: Tensor) -> Tensor:
+        """What was made of the trunk's map, on the size (H, W) of the inputs: bilinear on as many
+        whole places as the picture has begun, and then cut."""
+        (high, wide), (height, width) = inputs.shape[-2:], self.stride
+        reach = -(-high // height) * height, -(-wide // width) * width
+        whole = F.interpolate(map_BDhw, reach, mode="bilinear", align_corners=False)
+        return whole[..., :high, :wide]
 
 
 def build_trunk(
@@ -79,7 +98,7 @@ def build_trunk(
         registered = host.find("decoder", decoder.name)
     neck, channels, found = _neck(registered, kind, channels, found, host)
     made = host.call("decoder", decoder.name, "build", decoder, channels, found)
-    return Trunk(levels, neck, made, decoder)
+    return Trunk(levels, neck, made, decoder, stride_at(anatomy, levels[0]))
 
 
 Made = tuple[nn.Module | None, list[int], list[float]]
@@ -104,8 +123,3 @@ def _neck(
         return None, channels, found
     further = [found[-1] * 2**n for n in range(1, missing + 1)]
     return Coarser(missing), channels + missing * channels[-1:], found + further
-
-
-def to_pixels(map_BDhw: Tensor, inputs: Tensor) -> Tensor:
-    """A map on the size (H, W) of the inputs: bilinear."""
-    return F.interpolate(map_BDhw, inputs.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""Batches of images that a network of timm cannot take."""
+"""Batches of images that a network of timm cannot take, and those that it takes once padded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from timm.layers import PatchEmbed
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from onlay.anatomy.inputs import refuse_other_inputs
 from onlay.errors import DataError
@@ -17,7 +18,7 @@ def refuse_other_images(images: Tensor, embed: nn.Module) -> None:
     """Whoever compiles or exports a network has called it before.
 
     Raises:
-        DataError: whole numbers, or a shape that the patch embedding does not fit.
+        DataError: whole numbers, or channels that the patch embedding does not fit.
     """
     if torch.compiler.is_compiling():
         return
@@ -30,7 +31,22 @@ def refuse_other_images(images: Tensor, embed: nn.Module) -> None:
         )
     if isinstance(embed, PatchEmbed):
         _refuse_channels(images, embed)
+
+
+def refuse_other_sizes(images: Tensor, embed: nn.Module) -> None:
+    """Raise a `DataError` for a height or width that the patch embedding does not fit; while a
+    network is compiled or exported it has been called before."""
+    if isinstance(embed, PatchEmbed) and not torch.compiler.is_compiling():
         _refuse_size(images, embed)
+
+
+def in_whole_patches(images: Tensor, model: TimmModule) -> Tensor:
+    """Zeros, the mean colour, at the bottom and right, as timm's `dynamic_img_pad` puts them there;
+    images of whole patches as they are."""
+    height, width = (
+        -size % patch for size, patch in zip(images.shape[-2:], patch_of(model), strict=True)
+    )
+    return F.pad(images, (0, width, 0, height)) if height or width else images
 
 
 def patch_of(model: TimmModule) -> tuple[int, int]:

@@ -21,7 +21,12 @@ from onlay.anatomy.levels import recorded
 from onlay.errors import AnatomyError
 from onlay.features import Features, Grid
 from onlay_image.anatomy.building import embed_target, norm_target, pixels
-from onlay_image.anatomy.inputs import patch_of, refuse_other_images
+from onlay_image.anatomy.inputs import (
+    in_whole_patches,
+    patch_of,
+    refuse_other_images,
+    refuse_other_sizes,
+)
 from onlay_image.anatomy.prenorm import prenorm_block
 from onlay_image.anatomy.room import BiasRoom, MaskRoom, RopeRoom
 from onlay_image.timm_types import TimmModule
@@ -110,18 +115,22 @@ class SequenceAnatomy(Anatomy):
     """Height and width of the patch grid of the current (or last) input."""
 
     def prepared(self, inputs: Tensor) -> Tensor:
-        """As always, of images that the network can take."""
+        """As always, of images; whether their size fits, `encode` sees."""
         refuse_other_images(inputs, self.model.patch_embed)
         return super().prepared(inputs)
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
-        self.grid = self.model.patch_embed.dynamic_feat_size(inputs.shape[-2:])
         if not levels:
-            return self._features(self.model.forward_features(inputs), inserted, inputs)
+            return self._features(self._run(inputs), inserted, inputs)
         with recorded(self.blocks, levels) as outputs:
-            x_BTD = self.model.forward_features(inputs)
+            x_BTD = self._run(in_whole_patches(inputs, self.model))
         maps = [self._map(outputs[level]) for level in levels]
         return self._features(x_BTD, inserted, inputs, maps)
+
+    def _run(self, images: Tensor) -> Tensor:
+        refuse_other_sizes(images, self.model.patch_embed)
+        self.grid = self.model.patch_embed.dynamic_feat_size(images.shape[-2:])
+        return self.model.forward_features(images)
 
     def follow(self) -> list[Undo]:
         return [self.model.patch_embed.register_forward_pre_hook(self._see)]

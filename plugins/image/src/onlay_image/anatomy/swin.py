@@ -20,7 +20,12 @@ from onlay.anatomy.levels import recorded
 from onlay.errors import AnatomyError
 from onlay.features import Features, Grid
 from onlay_image.anatomy.building import embed_target, norm_target, pixels
-from onlay_image.anatomy.inputs import patch_of, refuse_other_images
+from onlay_image.anatomy.inputs import (
+    in_whole_patches,
+    patch_of,
+    refuse_other_images,
+    refuse_other_sizes,
+)
 from onlay_image.anatomy.swin_blocks import swin_block, swin_v2_block
 from onlay_image.timm_types import TimmModule
 
@@ -82,19 +87,23 @@ class SwinAnatomy(Anatomy):
     """Height and width of the first stage's grid for the current (or last) input."""
 
     def prepared(self, inputs: Tensor) -> Tensor:
-        """As always, of images that the network can take."""
+        """As always, of images; whether their size fits, `encode` sees."""
         refuse_other_images(inputs, self.model.patch_embed)
         return super().prepared(inputs)
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         assert not inserted, "no token can be inserted into windows"
-        self.grid = self.model.patch_embed.dynamic_feat_size(inputs.shape[-2:])
         if not levels:
-            return self._features(self.model.forward_features(inputs), inputs)
+            return self._features(self._run(inputs), inputs)
         with recorded(self.blocks, levels) as outputs:
-            x_BHWC = self.model.forward_features(inputs)
+            x_BHWC = self._run(in_whole_patches(inputs, self.model))
         maps = [outputs[level].permute(0, 3, 1, 2).contiguous() for level in levels]
         return self._features(x_BHWC, inputs, maps)
+
+    def _run(self, images: Tensor) -> Tensor:
+        refuse_other_sizes(images, self.model.patch_embed)
+        self.grid = self.model.patch_embed.dynamic_feat_size(images.shape[-2:])
+        return self.model.forward_features(images)
 
     def follow(self) -> list[Undo]:
         return [self.model.patch_embed.register_forward_pre_hook(self._see)]

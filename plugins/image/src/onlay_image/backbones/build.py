@@ -16,9 +16,11 @@ from onlay.anatomy import Anatomy, BuiltBackbone
 from onlay.errors import ConfigError
 from onlay.machine.fetching import quiet_hub, why
 from onlay_image.anatomy import dissect
+from onlay_image.anatomy.inputs import patch_of
 from onlay_image.backbones.channels import COLOURS, channels_of, spread
 from onlay_image.backbones.config import TimmConfig
 from onlay_image.backbones.names import check_name
+from onlay_image.backbones.sizes import Size, pair, rounded_up
 from onlay_image.backbones.weights import load_weights
 from onlay_image.timm_types import TimmModule
 
@@ -32,11 +34,21 @@ def build(config: TimmConfig) -> BuiltBackbone:
         BundleError: a local file that cannot be read, or that belongs to another architecture.
     """
     check_name(config)
-    model = _create(config, pretrained=config.pretrained and config.weights is None)
+    model = _fitting(config, pretrained=config.pretrained and config.weights is None)
     if config.weights is not None:
         load_weights(model, config.weights)
     model.reset_classifier(0)
-    return _built(dissect(model), source=config.model_dump(mode="json"), label=config.model)
+    source = config.model_dump(mode="json")
+    return _built(dissect(model), source=source, label=config.model, size=config.img_size)
+
+
+def _fitting(config: TimmConfig, *, pretrained: bool) -> TimmModule:
+    """Of whole patches: what lacks in images is padded where somebody reads maps of them."""
+    model = _create(config, pretrained=pretrained)
+    whole = None if config.img_size is None else rounded_up(pair(config.img_size), patch_of(model))
+    if whole is None or whole == pair(config.img_size):
+        return model
+    return _create(config.model_copy(update={"img_size": whole}), pretrained=pretrained)
 
 
 def adopt(module: nn.Module) -> BuiltBackbone | None:
@@ -52,13 +64,15 @@ def adopt(module: nn.Module) -> BuiltBackbone | None:
     return _built(anatomy, source=source, label=source.get("model", type(module).__name__))
 
 
-def _built(anatomy: Anatomy, *, source: Mapping[str, Any], label: str) -> BuiltBackbone:
+def _built(
+    anatomy: Anatomy, *, source: Mapping[str, Any], label: str, size: Size | None = None
+) -> BuiltBackbone:
     model = anatomy.model
     return BuiltBackbone(
         module=model,
         anatomy=anatomy,
         modality="image",
-        input_spec=input_spec(model),
+        input_spec=input_spec(model) | ({"img_size": list(pair(size))} if size else {}),
         source=source,
         label=label,
     )

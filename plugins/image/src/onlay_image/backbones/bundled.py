@@ -7,6 +7,7 @@ from pathlib import Path
 
 import timm
 from safetensors.torch import load_file
+from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import nn
 
 from onlay.anatomy import BuiltBackbone
@@ -15,6 +16,7 @@ from onlay_image import bundled
 from onlay_image.anatomy import dissect
 from onlay_image.backbones.channels import fit_channels, spread
 from onlay_image.backbones.config import BundledConfig
+from onlay_image.backbones.sizes import pair, rounded_up
 
 TIMM_NAME = "vit_tiny_patch16_224"
 """What timm calls the network of which this is a smaller one."""
@@ -31,15 +33,14 @@ def build(config: BundledConfig) -> BuiltBackbone:
     model = _empty(config)
     state = {name: half.float() for name, half in load_file(path).items()}
     fit_channels(state, config.in_chans)
-    model.load_state_dict(state)
-    size = bundled.ARCHITECTURE["img_size"]
+    model.load_state_dict(checkpoint_filter_fn(state, model))
     return BuiltBackbone(
         module=model,
         anatomy=dissect(model),
         modality="image",
         input_spec={
-            "img_size": [size, size],
-            "dynamic_img_size": False,
+            "img_size": list(_asked(config)),
+            "dynamic_img_size": config.dynamic_img_size,
             "resize": "crop",
             "crop_pct": 1.0,
             "interpolation": bundled.INTERPOLATION,
@@ -53,12 +54,19 @@ def build(config: BundledConfig) -> BuiltBackbone:
 
 
 def _empty(config: BundledConfig) -> nn.Module:
+    patch = bundled.ARCHITECTURE["patch_size"]
+    own = bundled.ARCHITECTURE | {"img_size": rounded_up(_asked(config), (patch, patch))}
     return timm.create_model(
         TIMM_NAME,
         drop_path_rate=config.drop_path,
         in_chans=config.in_chans,
-        **bundled.ARCHITECTURE,
+        dynamic_img_size=config.dynamic_img_size,
+        **own,
     )
+
+
+def _asked(config: BundledConfig) -> tuple[int, int]:
+    return pair(config.img_size or bundled.ARCHITECTURE["img_size"])
 
 
 def _check(path: Path) -> None:

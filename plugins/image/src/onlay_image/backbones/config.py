@@ -32,8 +32,8 @@ class TimmConfig(Config):
 
     img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width of the input, one number for a square; position embeddings are interpolated
-    by timm.
-    Default: the model's own."""
+    by timm. What is no multiple of the patch is padded at the bottom and right by tasks that read
+    maps, such as segmentation, and refused by others. Default: the model's own."""
 
     in_chans: PositiveInt | None = None
     """Channels of a picture: 1 for grey, more than 3 for pictures of many bands; timm makes the
@@ -45,7 +45,8 @@ class TimmConfig(Config):
     """
 
     dynamic_img_size: bool = False
-    """Take inputs of any size that the patches divide, not `img_size` alone."""
+    """Take inputs of any size, not `img_size` alone: any at all for tasks that read maps, any that
+    the patches divide for others."""
 
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of `timm.create_model` (`{"global_pool": "avg"}`)."""
@@ -58,9 +59,16 @@ class BundledConfig(Config):
 
     name: Literal["onlay_vit_64"] = "onlay_vit_64"
 
+    img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width of the input, one number for a square; position embeddings are interpolated.
+    Default: 64. As for `timm`, tasks that read maps take any, others multiples of 8."""
+
     in_chans: PositiveInt = 3
     """Channels of a picture: 1 for grey, more than 3 for pictures of many bands; the first layer's
     weights are made to fit, as timm does it."""
+
+    dynamic_img_size: bool = False
+    """Take inputs of any size, as for `timm`, not `img_size` alone."""
 
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     """Stochastic depth while training, timm's `drop_path_rate`."""
