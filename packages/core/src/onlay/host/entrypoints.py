@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -42,7 +43,8 @@ def name_and_version(dist: metadata.Distribution) -> tuple[str, str]:
     """
     problem = "has no `Name`"
     try:
-        name, version = dist.name, dist.version
+        said = dist.metadata  # parsed anew whenever it is asked for
+        name, version = said["Name"], said["Version"]
     except Exception as error:
         name, version, problem = None, None, f"cannot be read: {in_words(error)}"
     if not isinstance(name, str) or not name.strip():
@@ -50,6 +52,7 @@ def name_and_version(dist: metadata.Distribution) -> tuple[str, str]:
     return shown(name), shown(str(version or ""))
 
 
+@cache
 def core_version() -> str:
     """The version of `onlay` itself, whatever another finder does."""
     found: list[str] = []

@@ -64,8 +64,7 @@ class Registry:
             plugin = candidate.load()
             if other := self._manager.get_name(plugin):
                 raise ValueError(f"its module is already the plugin `{self._records[other].name}`")
-            _check_hooks(plugin)
-            self._manager.register(plugin, key)
+            _register(self._manager, plugin, key)
 
     def records(self) -> list[PluginRecord]:
         """All plugins by name, after everything was asked of them."""
@@ -147,16 +146,25 @@ def _manager() -> pluggy.PluginManager:
     return manager
 
 
-def _check_hooks(plugin: Any) -> None:
-    """Raise for a wrong signature (pluggy does), a wrapper or an unknown hook; registers
-    nothing."""
-    manager = _manager()
-    known = [name for name in vars(manager.hook) if not name.startswith("_")]
-    manager.register(plugin)
-    for caller in manager.get_hookcallers(plugin) or ():
-        if not caller.has_spec():
-            near = get_close_matches(caller.name, known, n=1)
-            hint = f"; did you mean `{near[0]}`?" if near else ""
-            raise TypeError(f"unknown hook `{caller.name}`{hint}")
-        if any(impl.wrapper or impl.hookwrapper for impl in caller.get_hookimpls()):
-            raise TypeError(f"hook `{caller.name}` is wrapped: onlay's hooks take no wrappers")
+def _register(manager: pluggy.PluginManager, plugin: Any, key: str) -> None:
+    """All hooks of a plugin, or none of them: raises for a wrong signature (pluggy does), a wrapper
+    or an unknown hook."""
+    try:
+        manager.register(plugin, key)
+        for caller in manager.get_hookcallers(plugin) or ():
+            _check_hook(caller, plugin)
+    except BaseException:
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)
+        raise
+
+
+def _check_hook(caller: pluggy.HookCaller, plugin: Any) -> None:
+    if not caller.has_spec():
+        known = [n for n, what in vars(hooks).items() if hasattr(what, f"{hooks.PROJECT}_spec")]
+        near = get_close_matches(caller.name, known, n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        raise TypeError(f"unknown hook `{caller.name}`{hint}")
+    own = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
+    if any(impl.wrapper or impl.hookwrapper for impl in own):
+        raise TypeError(f"hook `{caller.name}` is wrapped: onlay's hooks take no wrappers")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Set
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -65,7 +66,7 @@ def _check_name(kind: str, name: object) -> None:
 
 
 def _check_fields(kind: str, descriptor: Any, expected: type) -> None:
-    for name, hint in get_type_hints(expected).items():
+    for name, hint in _hints(expected).items():
         value = vars(descriptor).get(name)
         if hint in BY_PATH and (hint is descriptors.ConfigClass or isinstance(value, str)):
             continue  # `check_config` looks at the one, and a path is followed when it is used
@@ -75,6 +76,11 @@ def _check_fields(kind: str, descriptor: Any, expected: type) -> None:
             raise TypeError(
                 f"`{name}` of the {kind} `{descriptor.name}` must be `{wanted}`, not `{given}`"
             )
+
+
+@cache
+def _hints(expected: type) -> dict[str, Any]:
+    return get_type_hints(expected)
 
 
 def _fits(value: object, hint: Any) -> bool:
