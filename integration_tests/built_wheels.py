@@ -16,6 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
+PARALLEL = ["--numprocesses=logical", "--dist=loadgroup"]
 EXAMPLES = sorted((ROOT / "integration_tests").glob("*_plugin"))
 SETS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("sets.toml").read_text())
 PROJECTS = [
@@ -69,7 +70,7 @@ def test(
     run(*install, *chosen)
     env = os.environ | {"ONLAY_EXPECT": name, "ONLAY_VERSIONS": versions}
     env["ONLAY_WHEELS"] = str(wheels["onlay"].parent)
-    tests = [python, "-m", "pytest", "integration_tests", *pytest_args]
+    tests = [python, "-m", "pytest", *PARALLEL, "integration_tests", *pytest_args]
     return subprocess.run(tests, cwd=ROOT, env=env, check=False).returncode
 
 

@@ -15,9 +15,11 @@ from torch import nn
 
 import onlay
 
+HOST = onlay.PluginHost.discover()
+
 
 def logits(folder: Path, backbone: dict[str, Any] | None) -> list[list[float]]:
-    model = onlay.load(folder, backbone=backbone and made(backbone))
+    model = onlay.load(folder, backbone=backbone and made(backbone), host=HOST)
     inputs = torch.load(folder.with_name("inputs.pt"), weights_only=True)
     with torch.no_grad():
         return model(inputs).tolist()

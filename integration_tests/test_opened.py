@@ -47,7 +47,9 @@ def step_finished(step):
 pytestmark = pytest.mark.skipif(
     not find_spec("onlay_example_ladder"), reason="others' methods are in the set third-party"
 )
-each = pytest.mark.parametrize("name", LIVES)
+own = {name: pytest.mark.xdist_group(f"opened-{name}") for name in LIVES}
+"""One process has all tests of a plugin, and so makes its runs once."""
+each = pytest.mark.parametrize("name", [pytest.param(n, marks=mark) for n, mark in own.items()])
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +162,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(name, runs, resumed):
     assert all(torch.equal(plain[key], again[key]) for key in plain)
 
 
+@own["sqlite"]
 def test_the_tracker_has_every_step_of_a_killed_run_once(resumed):
     base = sqlite3.connect(resumed("sqlite") / "metrics.sqlite")
     steps = base.execute("select step from metrics where name = 'train/loss' order by step")
