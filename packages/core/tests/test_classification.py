@@ -8,7 +8,8 @@ import torch
 
 from onlay.errors import AnatomyError, ConfigError, DataError
 from onlay.features import Features, Grid
-from onlay.tasks.classification import ClassificationHead, balanced_weights
+from onlay.tasks.class_weights import balanced_weights
+from onlay.tasks.classification import ClassificationHead
 from onlay.tasks.config import ClassificationConfig
 
 LABELS = ("cat", "dog", "owl")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onlay.descriptors import Decoder
+from onlay.descriptors import Decoder, Task
 from onlay.hooks import hookimpl
 
 ONE_STRIDE, PYRAMID = frozenset({"one_stride"}), frozenset({"pyramid"})
@@ -67,4 +67,24 @@ def register_decoders() -> Iterable[Decoder]:
         examples=({}, {"width": 16}),
         citation="Xie et al., SegFormer: Simple and Efficient Design for Semantic Segmentation"
         " with Transformers, NeurIPS 2021, arXiv 2105.15203",
+    )
+
+
+@hookimpl
+def register_tasks() -> Iterable[Task]:
+    """An answer for each pixel, or for each object."""
+    yield Task(
+        name="segmentation",
+        config="onlay_dense.segmentation.config:SegmentationConfig",
+        build="onlay_dense.segmentation.head:build",
+        summary="a class for each pixel",
+        examples=(
+            {},
+            {"decoder": "linear", "loss": "ce_dice", "class_weights": [1.0, 2.0, 0.5]},
+            {"decoder": "linear", "loss": "focal", "class_weights": "balanced", "dropout": 0.25},
+            {"decoder": "linear", "loss": "dice"},
+        ),
+        example="onlay_dense.segmentation.example:example",
+        targets="mask",
+        needs=frozenset({"grid"}),
     )

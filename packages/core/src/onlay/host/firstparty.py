@@ -33,7 +33,10 @@ BROUGHT_BY = {
         "task": ("part_segmentation",),
         "exporter": ("pt2",),
     },
-    "onlay-dense": {"decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer")},
+    "onlay-dense": {
+        "decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer"),
+        "task": ("segmentation",),
+    },
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),
         "optimizer": (

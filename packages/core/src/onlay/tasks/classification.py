@@ -5,7 +5,7 @@ Shapes: B batch, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
 from onlay.measures import PERCENT
 from onlay.task import Prediction
+from onlay.tasks.class_weights import balanced_weights, starting_weights
 from onlay.tasks.pooled import PooledHead, pooled_size
 from onlay.tasks.targets import checked_targets, one_hot
 
@@ -45,7 +46,8 @@ class ClassificationHead(PooledHead):
         super().__init__(config, size, labels)
         self.config = config
         balanced = config.class_weights == "balanced"
-        self.register_buffer("class_weights", _start(config, self.labels), persistent=balanced)
+        weights_C = starting_weights(config.class_weights, self.labels)
+        self.register_buffer("class_weights", weights_C, persistent=balanced)
         self.weighed = not balanced
 
     def prepare(self, splits: Splits) -> None:
@@ -155,25 +157,3 @@ class ClassificationHead(PooledHead):
         ranked = {self.labels[i]: float(probabilities_C[i]) for i in order}
         label = self.labels[order[0]]
         return Prediction(label, ranked[label], ranked)
-
-
-def balanced_weights(counts: Mapping[str, int], labels: Sequence[str]) -> Tensor:
-    """n / (C · n_c) for each class c (scikit-learn's `balanced`), (C,); 0 for a class without
-    items.
-
-    >>> balanced_weights({"cat": 1, "dog": 3}, ["cat", "dog"])
-    tensor([2.0000, 0.6667])
-    """
-    items = [counts.get(label, 0) for label in labels]
-    return torch.tensor([sum(items) / (len(items) * n) if n else 0.0 for n in items])
-
-
-def _start(config: ClassificationConfig, labels: Sequence[str]) -> Tensor | None:
-    if config.class_weights == "none":
-        return None
-    if config.class_weights == "balanced":
-        return torch.full((len(labels),), float("nan"))
-    if len(config.class_weights) != len(labels):
-        given = len(config.class_weights)
-        raise ConfigError(f"`class_weights` has {given} values and there are {len(labels)} classes")
-    return torch.tensor(config.class_weights)

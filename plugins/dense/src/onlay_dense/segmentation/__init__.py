@@ -1,0 +1,1 @@
+"""The task `segmentation`: a class for each pixel."""

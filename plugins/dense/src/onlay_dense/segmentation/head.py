@@ -1,0 +1,149 @@
+"""Semantic segmentation: a trunk, one 1 x 1 convolution, bilinear to the picture's size.
+
+Shapes: B batch, C classes, D width, H and W pixels, h and w a map's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from onlay.errors import ConfigError, DataError, OnlayError
+from onlay.host.firstparty import install
+from onlay.measures import PERCENT, Measure
+from onlay.tasks.class_maps import confusion
+from onlay.tasks.class_weights import balanced_weights, starting_weights
+from onlay_dense.segmentation.answer import SegmentationAnswer
+from onlay_dense.segmentation.losses import checked_masks, dice_loss, pixel_loss, pixel_weights
+from onlay_dense.trunk import Trunk, build_trunk, to_pixels
+
+if TYPE_CHECKING:
+    from onlay.anatomy import Anatomy
+    from onlay.data import Splits
+    from onlay.features import Features
+    from onlay.host import PluginHost
+    from onlay.reports import Report
+    from onlay_dense.segmentation.config import SegmentationConfig
+
+
+def build(
+    config: SegmentationConfig, anatomy: Anatomy, labels: Sequence[str], host: PluginHost
+) -> SegmentationHead:
+    """A head on maps of any backbone that has some."""
+    return SegmentationHead(
+        config, build_trunk(config.decoder, config.levels, anatomy, host), labels
+    )
+
+
+class SegmentationHead(nn.Module):
+    """Logits (B, C, H, W)."""
+
+    main_metric = "miou"
+    target_kinds = "mask"
+    measures: Mapping[str, Measure] = MappingProxyType(
+        dict.fromkeys(("miou", "accuracy", "mean_class", "fw_iou"), PERCENT)
+    )
+    class_weights: Tensor | None
+
+    def __init__(self, config: SegmentationConfig, trunk: Trunk, labels: Sequence[str]) -> None:
+        super().__init__()
+        self.config, self.labels = trunk.resolved(config), tuple(labels)
+        self.levels = trunk.levels
+        self.trunk, self.dropout = trunk, nn.Dropout2d(config.dropout)
+        self.classifier = nn.Conv2d(trunk.width, len(self.labels), 1)
+        weights_C = starting_weights(config.class_weights, self.labels)
+        balanced = config.class_weights == "balanced"
+        self.register_buffer("class_weights", weights_C, persistent=balanced)
+        self.weighed = not balanced
+
+    @property
+    def parts(self) -> Mapping[str, nn.Module]:
+        """Neck and decoder, which reports tell apart."""
+        return self.trunk.parts
+
+    def prepare(self, splits: Splits) -> None:
+        """Balance the class weights, if asked for, by the pixels of the training part,
+        `facts["counts"]`.
+
+        Raises:
+            DataError: a single class, of which nothing can be learnt.
+        """
+        if len(self.labels) < 2:
+            raise DataError(
+                f"the data has one class only, `{self.labels[0]}`: segmentation needs two or more"
+            )
+        if self.config.class_weights == "balanced":
+            counts = splits.facts.get("counts", {}).get("train")
+            if counts is None:
+                raise ConfigError("`class_weights: balanced` needs a data set that counts pixels")
+            assert self.class_weights is not None
+            self.class_weights.copy_(balanced_weights(counts, self.labels))
+
+    def forward(self, features: Features) -> Tensor:
+        """Logits (B, C, H, W), on the size of the inputs."""
+        map_BDhw = self.dropout(self.trunk(features))
+        return to_pixels(self.classifier(map_BDhw), features.inputs)
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Of logits (B, C, H, W) and class numbers (B, H, W), -1 for void, scalar; 0 where no pixel
+        has a class.
+
+        Raises:
+            DataError: targets that are no such masks.
+        """
+        masks_BHW = checked_masks(output, targets)
+        if self.config.loss == "dice":
+            return dice_loss(output, masks_BHW)
+        gamma = self.config.gamma if self.config.loss == "focal" else 0.0
+        found = pixel_loss(output, masks_BHW, self._weights(), gamma)
+        return found + dice_loss(output, masks_BHW) if self.config.loss == "ce_dice" else found
+
+    def weight_of(self, targets: Tensor) -> Tensor:
+        """What a batch counts beside others: its labelled pixels, each as much as its class
+        weighs."""
+        return pixel_weights(targets, self._weights()).sum()
+
+    def metrics(self) -> nn.Module:
+        """`miou`, `accuracy`, `mean_class`, `fw_iou`, and `iou_NAME` of each class that is there or
+        found; see `onlay.tasks.class_maps.scores`."""
+        try:
+            from torchmetrics import MetricCollection
+
+            from onlay.tasks.class_map_metrics import ClassMaps
+        except ImportError as error:
+            raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
+        return MetricCollection({"maps": ClassMaps(self.labels)})
+
+    def predict(self, output: Tensor) -> list[SegmentationAnswer]:
+        """The likeliest class of each pixel."""
+        maps_BHW = output.detach().argmax(1).cpu()
+        return [SegmentationAnswer(classes_HW, self.labels) for classes_HW in maps_BHW]
+
+    def condense(self, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """What a report needs of a batch: the confusion matrix of each picture (B, C, C), and how
+        many of its pixels have a class (B,)."""
+        found_BHW, classes = output.argmax(1), len(self.labels)
+        pairs = zip(found_BHW, targets, strict=True)
+        counts_BCC = torch.stack([confusion(*pair, classes) for pair in pairs])
+        return counts_BCC, counts_BCC.sum((1, 2))
+
+    def report(self, outputs: Tensor, targets: Tensor) -> Report:
+        """Of what `condense` made of all pictures; see `onlay_dense.segmentation.report`."""
+        from onlay_dense.segmentation.report import segmentation_report
+
+        return segmentation_report(outputs, self.labels)
+
+    def _weights(self) -> Tensor | None:
+        """Balanced ones have come from data or from a bundle."""
+        if self.weighed or self.class_weights is None:
+            return self.class_weights
+        if self.class_weights.isnan().any():
+            raise ConfigError(
+                "`class_weights: balanced` needs the data: call `model.prepare(splits)`"
+            )
+        self.weighed = True
+        return self.class_weights
