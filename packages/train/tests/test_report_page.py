@@ -117,6 +117,22 @@ def test_processes_take_items_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nothing.report() == Report()
 
 
+def test_a_head_may_condense_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Head:
+        def condense(
+            self, output: dict[str, torch.Tensor], targets: None
+        ) -> tuple[torch.Tensor, ...]:
+            return output["maps"].sum((1, 2)), torch.zeros(len(output["maps"]))
+
+        def report(self, outputs: torch.Tensor, targets: torch.Tensor) -> Report:
+            return Report(facts={"sums": str(outputs.tolist())})
+
+    kept = Collected(Head())
+    kept({"maps": torch.ones(2, 3, 3)}, None)
+    monkeypatch.setattr(collected, "gather_object", lambda own: own)
+    assert kept.report().facts["sums"] == "[9.0, 9.0]"
+
+
 def test_the_command_writes_what_it_prints(onlay_command: Command, tmp_path: Path) -> None:
     trained = onlay_command("train", "train.epochs=1")
     run = tmp_path / "run"

@@ -2,7 +2,8 @@
 
 A head may have `report(outputs, targets) -> Report`. It is given all outputs of the part that was
 judged and all targets, on the CPU, in the order of the items. Without it a report has the metrics
-alone.
+alone. Where all outputs are too much to keep, as maps are, it has `condense(output, targets)`, too:
+what is kept of a batch in their place, two tensors with the batch first.
 """
 
 from __future__ import annotations

@@ -19,17 +19,19 @@ class Collected:
 
     def __init__(self, head: Any) -> None:
         self.told = getattr(head, "report", None)
+        self.condense = getattr(head, "condense", lambda output, targets: (output, targets))
         self.outputs: list[Tensor] = []
         self.targets: list[Tensor] = []
 
     def __call__(self, output: Any, targets: Any) -> None:
-        """Keep a batch, on the CPU.
+        """Keep a batch, or what the head condenses it to, on the CPU.
 
         Raises:
             ConfigError: outputs or targets are no tensors.
         """
         if self.told is None:
             return
+        output, targets = self.condense(output, targets)
         if not isinstance(output, Tensor) or not isinstance(targets, Tensor):
             raise ConfigError("a task with a `report` needs outputs and targets that are tensors")
         self.outputs += output.detach().cpu().unbind(0)

@@ -51,7 +51,7 @@ def _resized(size: Size, facts: Mapping[str, Any]) -> Size:
 def _uncropped(values_hw: Tensor, size: Size, nothing: float) -> Tensor:
     """The crop in the middle of the resized picture; what was padded is cut off."""
     around = torch.full(size, nothing, dtype=values_hw.dtype)
-    own, whole = zip(*map(_places, values_hw.shape, size, strict=True), strict=True)
+    own, whole = zip(*map(_places, values_hw.shape, size), strict=True)
     around[whole] = values_hw[own]
     return around
 
