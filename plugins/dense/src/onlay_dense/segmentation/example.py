@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LABELS = ("dark", "middle", "light")
 
 
-def example(anatomy: Anatomy, batch: int) -> tuple[tuple[str, ...], Tensor, Tensor, dict[str, Any]]:
+def example(anatomy: Anatomy, batch: int) -> tuple[tuple[str, ...], Tensor, Tensor]:
     """Pictures (B, C, H, W) in cells of one brightness, which classes (B, H, W) tell apart; the
     upper row of pixels is void."""
     inputs_BCHW = anatomy.example(batch)
@@ -25,6 +25,4 @@ def example(anatomy: Anatomy, batch: int) -> tuple[tuple[str, ...], Tensor, Tens
     masks_BHW = (number_B11 + down[:, None] + 2 * across).remainder(len(LABELS))
     shades_BHW = (masks_BHW - 1).to(inputs_BCHW)
     masks_BHW[:, 0] = VOID
-    shares = {label: 1 + place for place, label in enumerate(LABELS)}
-    facts = {"counts": {"train": shares}}
-    return LABELS, 0.1 * inputs_BCHW + shades_BHW.unsqueeze(1), masks_BHW, facts
+    return LABELS, 0.1 * inputs_BCHW + shades_BHW.unsqueeze(1), masks_BHW

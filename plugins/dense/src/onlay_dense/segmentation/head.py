@@ -19,7 +19,8 @@ from onlay.tasks.class_maps import confusion
 from onlay.tasks.class_weights import balanced_weights, starting_weights
 from onlay_dense.segmentation.answer import SegmentationAnswer
 from onlay_dense.segmentation.losses import checked_masks, dice_loss, pixel_loss, pixel_weights
-from onlay_dense.trunk import Trunk, build_trunk, to_pixels
+from onlay_dense.segmentation.pixels import pixels_of
+from onlay_dense.trunk import Trunk, build_trunk
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
@@ -66,8 +67,8 @@ class SegmentationHead(nn.Module):
         return self.trunk.parts
 
     def prepare(self, splits: Splits) -> None:
-        """Balance the class weights, if asked for, by the pixels of the training part,
-        `facts["counts"]`.
+        """Balance the class weights, if asked for, by the pixels of the training part's masks as
+        they are stored, each of which is read once for it.
 
         Raises:
             DataError: a single class, of which nothing can be learnt.
@@ -77,16 +78,15 @@ class SegmentationHead(nn.Module):
                 f"the data has one class only, `{self.labels[0]}`: segmentation needs two or more"
             )
         if self.config.class_weights == "balanced":
-            counts = splits.facts.get("counts", {}).get("train")
-            if counts is None:
-                raise ConfigError("`class_weights: balanced` needs a data set that counts pixels")
+            counts = pixels_of(splits.train, len(self.labels)).tolist()
+            named = dict(zip(self.labels, counts, strict=True))
             assert self.class_weights is not None
-            self.class_weights.copy_(balanced_weights(counts, self.labels))
+            self.class_weights.copy_(balanced_weights(named, self.labels))
 
     def forward(self, features: Features) -> Tensor:
         """Logits (B, C, H, W), on the size of the inputs."""
         map_BDhw = self.dropout(self.trunk(features))
-        return to_pixels(self.classifier(map_BDhw), features.inputs)
+        return self.trunk.to_pixels(self.classifier(map_BDhw), features.inputs)
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """Of logits (B, C, H, W) and class numbers (B, H, W), -1 for void, scalar; 0 where no pixel

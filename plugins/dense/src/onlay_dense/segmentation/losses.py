@@ -35,7 +35,7 @@ def pixel_weights(targets_BHW: Tensor, weights_C: Tensor | None) -> Tensor:
     told_BHW = (targets_BHW != VOID).float()
     if weights_C is None:
         return told_BHW
-    return told_BHW * weights_C.float().to(targets_BHW.device)[targets_BHW.clamp(min=0)]
+    return told_BHW * weights_C.float().to(targets_BHW.device)[targets_BHW.clamp(min=0).long()]
 
 
 def dice_loss(logits_BCHW: Tensor, targets_BHW: Tensor) -> Tensor:
