@@ -142,6 +142,15 @@ class TaskHead(Protocol):
         """Output of the task, a tensor or a tree of them; classification: logits (B, classes)."""
         ...
 
+    def views(self, inputs: Any) -> Sequence[Any]:
+        """In evaluation: the inputs first, and what else the model is to see of them, such as their
+        mirror images. May be left out; then there is one view."""
+        ...
+
+    def joined(self, outputs: Sequence[Any]) -> Any:
+        """The output of a batch from those of its `views`, in their order."""
+        ...
+
     def loss(self, output: Any, targets: Any) -> Tensor:
         """Scalar loss, mean over the batch. May be left out where there is a `forward_loss`; then
         an evaluation tells no loss."""

@@ -171,6 +171,14 @@ class BatchNormal(Healthy):
         return self.fc(x - x.mean(0))
 
 
+class AnotherView(Healthy):
+    def views(self, inputs: Tensor) -> list[Tensor]:
+        return [inputs.flip(-1)]
+
+    def joined(self, outputs: Sequence[Tensor]) -> Tensor:
+        return outputs[0]
+
+
 class OneAnswer(Healthy):
     def predict(self, output: Tensor) -> list[Prediction]:
         return super().predict(output.mean(0, keepdim=True))
@@ -268,6 +276,7 @@ DEFECTS: Mapping[str, Defect] = {
     "halved": Defect(Halved, "is_finite_in_bfloat16", "the loss is inf"),
     "always_dropping": Defect(AlwaysDropping, "evaluation_draws_no_random_number", "differ"),
     "batch_normal": Defect(BatchNormal, "inputs_of_a_batch_do_not_touch", "of input 0 moves"),
+    "another_view": Defect(AnotherView, "views_become_one_output", "do not begin with the inputs"),
     "one_answer": Defect(OneAnswer, "predicts_an_answer_for_each_input", "get 1 answers"),
     "unranked": Defect(Unranked, "predicts_an_answer_for_each_input", "not sorted"),
     "nameless_metric": Defect(NamelessMetric, "metrics_hold_the_main_one", "`top1` is not among"),

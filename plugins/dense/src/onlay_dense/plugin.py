@@ -88,3 +88,18 @@ def register_tasks() -> Iterable[Task]:
         targets="mask",
         needs=frozenset({"grid"}),
     )
+    yield Task(
+        name="depth",
+        config="onlay_dense.depth.config:DepthConfig",
+        build="onlay_dense.depth.head:build",
+        summary="a distance for every pixel",
+        targets="depth",
+        needs=frozenset({"grid"}),
+        examples=(
+            {},
+            {"decoder": "linear", "output": "softplus", "min": 0.1, "max": 20.0, "unit": "cm"},
+            {"decoder": "linear", "silog_lambda": 0.85, "crop": "garg", "metric": "rmse"},
+        ),
+        example="onlay_dense.depth.example:example",
+        quiet={"flip_test": "a second view is the model's to see, not the head's"},
+    )

@@ -35,7 +35,7 @@ BROUGHT_BY = {
     },
     "onlay-dense": {
         "decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer"),
-        "task": ("segmentation",),
+        "task": ("segmentation", "depth"),
     },
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),

@@ -171,6 +171,12 @@ class AdaptedModel(nn.Module):
         return self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels)
 
     def _output(self, inputs: Tensor) -> Any:
+        views = None if self.training else getattr(self.head, "views", None)
+        if views is None:
+            return self._seen(inputs)
+        return self.head.joined([self._seen(view) for view in views(inputs)])
+
+    def _seen(self, inputs: Tensor) -> Any:
         return self.answer(self._features(inputs, getattr(self.head, "levels", ())))
 
     def answer(self, features: Features) -> Any:

@@ -127,6 +127,22 @@ def check_inputs_of_a_batch_do_not_touch(case: TaskCase) -> None:
 
 
 @torch.no_grad()
+def check_views_become_one_output(case: TaskCase) -> None:
+    """`views`, if there are any, begin with the inputs as they are, and `joined` makes one output
+    of theirs, which has the shapes of a single view's."""
+    head, inputs = case.moved(), case.data[1]
+    if not hasattr(head, "views"):
+        return
+    views = list(head.views(inputs))
+    require(views and torch.equal(views[0], inputs), "`views` do not begin with the inputs")
+    outputs = [head(case.features(head, view)) for view in views]
+    joined, alone = (
+        [tuple(t.shape) for t in tensors_of(x)] for x in (head.joined(outputs), outputs[0])
+    )
+    require(joined == alone, f"`joined` has the shapes {joined}, and a single view {alone}")
+
+
+@torch.no_grad()
 def check_state_round_trips(case: TaskCase) -> None:
     """A fresh head that loads the state of another gives its outputs, bit for bit; a copy, too,
     and nothing is shared with it."""

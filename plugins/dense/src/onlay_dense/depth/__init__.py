@@ -1,0 +1,1 @@
+"""The task `depth`: a distance for every pixel."""

@@ -1,0 +1,80 @@
+"""What a head says that tells depths.
+
+Shapes: H and W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from onlay.measures import Measure
+from onlay.task import Raster
+
+MOST = 65_534
+"""The largest number of a written map: 65535 means a hole for many readers, and 0 for all."""
+SCALES = (1000, 256, 100, 10, 1)
+"""How many numbers are one unit, the first by which the farthest depth can be written: thousandths
+where that can be, else what KITTI has."""
+
+
+@dataclass(frozen=True)
+class DepthAnswer:
+    """A depth for each pixel that the network saw."""
+
+    depth_HW: Tensor
+    """Float, on the CPU."""
+    unit: str
+    most: float
+    """The greatest depth that the task tells."""
+
+    @cached_property
+    def summary(self) -> dict[str, float]:
+        """`median`, `min` and `max` of all pixels."""
+        values = self.depth_HW.double()
+        found = {"median": values.median(), "min": values.min(), "max": values.max()}
+        return {name: float(value) for name, value in found.items()}
+
+    @property
+    def scale(self) -> int:
+        """What the numbers of the written map are divided by to have depths in `unit`."""
+        return next((scale for scale in SCALES if scale * self.most <= MOST), SCALES[-1])
+
+    def line(self) -> str:
+        """`2.31 m (0.84 to 6.2)`: the median, and from where to where."""
+        low, high = (f"{self.summary[name]:.3g}" for name in ("min", "max"))
+        return f"{Measure(self.unit).text(self.summary['median'])} ({low} to {high})"
+
+    def cells(self, top: int | None = None) -> dict[str, str]:
+        """`median`, `min` and `max` with their unit."""
+        return {name: Measure(self.unit).text(value) for name, value in self.summary.items()}
+
+    def row(self, top: int | None = None) -> dict[str, float]:
+        """The same as numbers."""
+        return dict(self.summary)
+
+    def record(self, top: int | None = None) -> dict[str, Any]:
+        """The same, with `unit`, and of the map that `write` writes its size and its `scale`."""
+        height, width = self.depth_HW.shape
+        size = {"height": height, "width": width, "scale": self.scale}
+        return {**self.summary, "unit": self.unit, "map": size}
+
+    def write(self, folder: Path, stem: str) -> Sequence[Path]:
+        """`STEM-depth.png`, 16 bits of grey, each number `scale` times a depth, which stands in the
+        file, too (`scale`, `unit`); and `STEM-depth-colours.png` to look at, near yellow, far
+        blue."""
+        from onlay_dense.depth.pictures import coloured, written
+
+        paths = folder / f"{stem}-depth.png", folder / f"{stem}-depth-colours.png"
+        written(self.depth_HW, paths[0], self.scale, self.unit)
+        coloured(self.depth_HW).save(paths[1])
+        return paths
+
+    def drawn(self) -> list[Raster]:
+        """The map."""
+        return [Raster("depth", self.depth_HW, unit=self.unit)]
