@@ -96,7 +96,8 @@ def register_tasks() -> Iterable[Task]:
         targets="depth",
         needs=frozenset({"grid"}),
         examples=(
-            {},
+            {"decoder": "linear"},
+            {"decoder": {"name": "segformer", "width": 8}, "crop": "eigen"},
             {"decoder": "linear", "output": "softplus", "min": 0.1, "max": 20.0, "unit": "cm"},
             {"decoder": "linear", "silog_lambda": 0.85, "crop": "garg", "metric": "rmse"},
         ),

@@ -23,7 +23,8 @@ host = PluginHost.discover()
 for kind in ("method", "backbone", "task", "dataset"):
     for name, registered in host.registered(kind).items():
         for settings in getattr(registered, "examples", ()):
-            config = registered.config.model_validate({"name": name, **settings})
+            given = {"name": name, **settings}
+            config = registered.config.model_validate(given, context={"host": host})
             if kind == "method":
                 registered.promised(config, frozenset())
             if kind == "backbone":
@@ -40,12 +41,14 @@ import json, sys
 from onlay import PluginHost
 from onlay.descriptors import resolve
 kind, name, settings = sys.argv[1:]
-registered = PluginHost.discover().find(kind, name)
+host = PluginHost.discover()
+registered = host.find(kind, name)
 if kind == "optimizer":
     if registered.settings:
         resolve(registered.settings).model_validate(json.loads(settings))
 else:
-    config = registered.config.model_validate({"name": name, **json.loads(settings)})
+    given = {"name": name, **json.loads(settings)}
+    config = registered.config.model_validate(given, context={"host": host})
 if kind == "method":
     registered.promised(config, frozenset())
 if kind == "backbone":
