@@ -241,8 +241,9 @@ class Decoder:
     """Its settings: a `Config` class, or the import path of one."""
     build: str
     """`build(config, channels, strides) -> nn.Module`, whose attribute `width` is how many channels
-    D it gives, and which makes of maps [(B, channels[i], H / strides[i], W / strides[i])], rounded
-    up, one map (B, D, h, w) on any grid, which reaches as far as the first of them."""
+    D it gives, and which makes of a list of maps (B, channels[i], H / strides[i], W / strides[i]),
+    rounded up, one map (B, D, h, w), on any grid, which reaches as far as the first of them; a
+    stride may be 3.5."""
     takes: frozenset[str]
     """Which maps it can read: `one_stride`, as a plain transformer has them, and `pyramid`, each of
     half the size of the one before."""
@@ -252,6 +253,8 @@ class Decoder:
     """What it is, in a few words, for lists."""
     examples: Sequence[Mapping[str, Any]] = ({},)
     """Settings to check the decoder with, the usual ones first."""
+    quiet: Mapping[str, str] = field(default_factory=dict)
+    """Settings of which the checks see no effect, or that have none -> why."""
     citation: str = ""
     """The paper, for model cards."""
 

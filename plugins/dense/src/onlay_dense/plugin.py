@@ -55,7 +55,7 @@ def register_decoders() -> Iterable[Decoder]:
         build="onlay_dense.decoders.pyramids:build_fpn",
         takes=PYRAMID,
         summary="FPN: a pyramid whose maps are added",
-        examples=({}, {"width": 16}),
+        examples=({}, {"width": 32}),
         citation="Kirillov et al., Panoptic Feature Pyramid Networks, CVPR 2019, arXiv 1901.02446",
     )
     yield Decoder(

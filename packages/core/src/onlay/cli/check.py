@@ -17,7 +17,9 @@ from onlay.host.firstparty import distribution_of
 if TYPE_CHECKING:
     from onlay.testing import Outcome
 
-KINDS = ("method", "backbone", "task", "dataset", "optimizer")
+KINDS = ("method", "backbone", "task", "dataset", "optimizer", "decoder")
+THINGS = "method, backbone, task, data set, optimizer or decoder"
+"""The same in words."""
 
 
 @click.command()
@@ -33,7 +35,7 @@ KINDS = ("method", "backbone", "task", "dataset", "optimizer")
 @click.option("--verbose", is_flag=True, help="Print each contract, and tracebacks.")
 @click.pass_context
 def check(ctx: click.Context, name: str, words: str, as_json: bool, verbose: bool) -> None:
-    """Check a method, backbone, task, data set or optimizer, or all that a plugin brings.
+    """Check a method, backbone, task, data set, optimizer or decoder, or all that a plugin brings.
 
     The exit status is 1 if a contract is broken.
     """
@@ -65,14 +67,14 @@ def _named(host: PluginHost, name: str) -> list[tuple[str, str]]:
     if found:
         return found
     if records:
-        why = records[0].reason or "it registers no method, backbone, task, data set or optimizer"
+        why = records[0].reason or f"it registers no {THINGS}"
         raise PluginError(f"the plugin `{name}` brings nothing to check: {why}")
     for kind in KINDS:
         if distribution_of(kind, name):
             host.find(kind, name)  # says what to install
     names = {each for kind in KINDS for each in host.registered(kind)}
     names |= {record.name for record in host.plugins}
-    raise unknown("plugin, method, backbone, task, data set or optimizer", name, names)
+    raise unknown(f"plugin, {THINGS}", name, names)
 
 
 def _outcomes(kind: str, name: str, host: PluginHost, words: str) -> Iterator[Outcome]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onlay.cli.check import THINGS
 from onlay.config.presets import preset_of
 from onlay.errors import OnlayError, UnknownName, unknown
 from onlay.host import PluginHost
@@ -15,7 +16,7 @@ from onlay.host import PluginHost
 if TYPE_CHECKING:
     from onlay.config.base import Config
 
-EXPLAINED = ("method", "backbone", "task", "dataset")
+EXPLAINED = ("method", "backbone", "task", "dataset", "decoder")
 
 
 @click.command()
@@ -23,8 +24,8 @@ EXPLAINED = ("method", "backbone", "task", "dataset")
 @click.option("--preset", help="Show what one of the method's presets sets.")
 @click.pass_obj
 def explain(host: PluginHost, name: str, preset: str | None) -> None:
-    """Explain a method, backbone, task, data set, optimizer, or `train`: every field, its default,
-    what it does."""
+    """Explain a method, backbone, task, data set, optimizer, decoder, or `train`: every field, its
+    default, what it does."""
     if preset:
         recipe = dict(preset_of(host.find("method", name), preset))
         if "modality" in recipe:
@@ -81,8 +82,18 @@ def _notes(kind: str, found: Any) -> Iterator[str]:
             yield f"not for a backbone with {trait}: {reason}"
         if found.presets:
             yield click.wrap_text(f"presets: {', '.join(found.presets)}", 98)
-        if found.citation:
-            yield found.citation
+    if kind == "decoder":
+        yield f"reads {_maps(found)}"
+    if kind in ("method", "decoder") and found.citation:
+        yield found.citation
+
+
+def _maps(decoder: Any) -> str:
+    """Which ones, as a run may have to choose a decoder by it."""
+    words = {"one_stride": "maps of one size", "pyramid": "a pyramid"}
+    kinds = " or ".join(words.get(kind, kind) for kind in sorted(decoder.takes))
+    count = "the last map" if decoder.levels == 1 else f"{decoder.levels} maps"
+    return f"{count}: {kinds}"
 
 
 def _lines(values: Any, prefix: str = "") -> Iterator[str]:
@@ -118,4 +129,4 @@ def _not_found(host: PluginHost, name: str) -> OnlayError:
         except OnlayError as error:
             return error
     known = {n for kind in (*EXPLAINED, "optimizer") for n in host.registered(kind)}
-    return unknown("method, backbone, task, data set or optimizer", name, known | {"train", "run"})
+    return unknown(THINGS, name, known | {"train", "run"})

@@ -7,6 +7,7 @@ from onlay.testing.checking import Broken, Outcome
 from onlay.testing.marks import (
     backbone_checks,
     dataset_checks,
+    decoder_checks,
     method_checks,
     optimizer_checks,
     task_checks,
@@ -23,6 +24,7 @@ __all__ = [
     "TinyBackbone",
     "backbone_checks",
     "dataset_checks",
+    "decoder_checks",
     "method_checks",
     "optimizer_checks",
     "run_checks",

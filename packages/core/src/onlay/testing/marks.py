@@ -72,6 +72,16 @@ def optimizer_checks(
     return _marked("optimizer", name, expected_failures, host)
 
 
+def decoder_checks(
+    name: str,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    host: PluginHost | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same for a decoder, with each of its `examples` on maps of every kind that it takes."""
+    return _marked("decoder", name, expected_failures, host)
+
+
 def _marked(
     kind: str, name: str, expected: Mapping[str, str] | None, host: PluginHost | None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -15,6 +15,8 @@ from onlay.testing.checking import Check, Outcome, known_names, outcomes
 from onlay.testing.choosing import chosen
 from onlay.testing.datasets import DATASET_CHECKS
 from onlay.testing.datasets.case import dataset_cases
+from onlay.testing.decoders import DECODER_CHECKS
+from onlay.testing.decoders.case import decoder_cases
 from onlay.testing.methods import METHOD_CHECKS
 from onlay.testing.optimizers import OPTIMIZER_CHECKS
 from onlay.testing.optimizers.case import optimizer_cases
@@ -36,8 +38,9 @@ SUITES: Mapping[str, Suite] = {
     "task": Suite(TASK_CHECKS, task_cases),
     "dataset": Suite(DATASET_CHECKS, dataset_cases),
     "optimizer": Suite(OPTIMIZER_CHECKS, optimizer_cases),
+    "decoder": Suite(DECODER_CHECKS, decoder_cases),
 }
-"""By kind: `method`, `backbone`, `task`, `dataset`, `optimizer`."""
+"""By kind: `method`, `backbone`, `task`, `dataset`, `optimizer`, `decoder`."""
 
 
 def suite_of(kind: str) -> Suite:
@@ -58,7 +61,7 @@ def run_checks(
     """Check one registered thing against the contract of its kind; outcomes as they come.
 
     Args:
-        kind: `method`, `backbone`, `task`, `dataset` or `optimizer`.
+        kind: `method`, `backbone`, `task`, `dataset`, `optimizer` or `decoder`.
         expected_failures: name of a check -> why it fails; one that passes all the same is broken.
         words: only checks whose names hold them, as pytest's `-k` has it: `"folds and not twice"`.
 

@@ -56,7 +56,7 @@ class FpnConfig(Config):
 
     name: Literal["fpn"] = "fpn"
     """This decoder."""
-    width: PositiveInt = 64
+    width: Annotated[int, Field(gt=0, multiple_of=32)] = 64
     """Channels of the pyramid and of what its maps become; 256 and 128 in the paper."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of channels of the sum that are left out while training."""

@@ -60,6 +60,6 @@ class PyramidDecoder(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         even = halving(maps)
         h, w = even[0].shape[-2:]
-        picture = even[0].new_empty(len(even[0]), 0, 4 * h, 4 * w)  # read for its size alone
+        picture = even[0].new_empty(1, 0, 4 * h, 4 * w)  # read for its size alone
         found = self.decoder([picture, picture, *even])
         return found[..., : maps[0].shape[-2], : maps[0].shape[-1]]
