@@ -280,6 +280,9 @@ class Dataset:
     layout: str | None = None
     """`layout(config) -> onlay.reading.layouts.Layout`, everything as it lies, for `onlay data
     check` and `onlay data pack`: nothing is opened but lists, and nothing split off."""
+    measure: str | None = None
+    """`measure(config)`, as a modality's, where a target is a file of its own that is to be read,
+    too; default: the modality's."""
     targets: frozenset[str] = frozenset()
     """What its targets can be, as `Splits.targets` has it. Where there is a choice, the settings
     have a field `targets`, which the task fills in. Empty: not told."""

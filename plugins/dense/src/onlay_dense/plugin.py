@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onlay.descriptors import Decoder, Task
+from onlay.descriptors import Dataset, Decoder, Task
 from onlay.hooks import hookimpl
 
 ONE_STRIDE, PYRAMID = frozenset({"one_stride"}), frozenset({"pyramid"})
@@ -103,4 +103,21 @@ def register_tasks() -> Iterable[Task]:
         ),
         example="onlay_dense.depth.example:example",
         quiet={"flip_test": "a second view is the model's to see, not the head's"},
+    )
+
+
+@hookimpl
+def register_datasets() -> Iterable[Dataset]:
+    """Layouts of images with targets that lie on them."""
+    yield Dataset(
+        name="mask_folder",
+        config="onlay_dense.data.config:MaskFolderConfig",
+        build="onlay_dense.data.mask_folder:build",
+        whole="onlay_dense.data.mask_folder:whole",
+        layout="onlay_dense.data.mask_folder:layout",
+        measure="onlay_dense.data.mask_folder:measure",
+        modality="image",
+        summary="images and masks in two folders",
+        targets=frozenset({"mask"}),
+        example="onlay_dense.data.samples:mask_folder",
     )

@@ -50,7 +50,8 @@ def check(host: PluginHost, words: tuple[str, ...], workers: int | None, as_json
     given = _given(words, host)
     dataset, config = _chosen(given, host)
     modality = host.modalities.get(dataset.modality)
-    if dataset.layout and modality is not None and modality.measure:
+    measured = dataset.measure or (modality is not None and modality.measure)
+    if dataset.layout and measured:
         found = _listed(dataset, config, host, workers)
     else:
         found = _prepared(dataset, config, given, host)
@@ -63,7 +64,8 @@ def _listed(dataset: Dataset, config: Config, host: PluginHost, workers: int | N
     from onlay.reading.survey import survey
 
     layout = host.load("dataset", dataset.name, "layout")(config)
-    measure = host.load("modality", dataset.modality, "measure")(config)
+    whose = ("dataset", dataset.name) if dataset.measure else ("modality", dataset.modality)
+    measure = host.load(*whose, "measure")(config)
     count = sum(len(items) for items in layout.parts.values())
     if not count:
         raise DataError("there is nothing to read in these data")

@@ -36,6 +36,7 @@ BROUGHT_BY = {
     "onlay-dense": {
         "decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer"),
         "task": ("segmentation", "depth"),
+        "dataset": ("mask_folder",),
     },
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),

@@ -13,7 +13,7 @@ from onlay.reading.duplicates import settled
 from onlay.reading.labels import same
 from onlay.reading.layouts import Layout, divided
 from onlay.reading.listed import listed
-from onlay.reading.listing import PARTS, Item, Listing, Tags, occurring, some
+from onlay.reading.listing import COUNTED, PARTS, Item, Listing, Tags, occurring, some
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -45,7 +45,7 @@ def whole(
     return Whole(
         everything=make(every.test),
         parts={name: make(items) for name, items in parts.items() if items},
-        occurring=len(occurring(every)) if layout.targets != "numbers" else len(labels),
+        occurring=len(occurring(every)) if layout.targets in COUNTED else len(labels),
         digest=_as_split(layout, config, noun),
         notes=(*layout.notes, *every.notes),
     )

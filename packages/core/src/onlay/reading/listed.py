@@ -9,7 +9,15 @@ from typing import Any
 from onlay.config.data import ListedConfig
 from onlay.reading.duplicates import settled
 from onlay.reading.labels import check_distinct
-from onlay.reading.listing import Listing, classes_of, counts, digest, occurring, some
+from onlay.reading.listing import (
+    COUNTED,
+    Listing,
+    classes_of,
+    counts,
+    digest,
+    occurring,
+    some,
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ def listed(
     listing = settled(listing, config.duplicates, noun)
     classes = classes_of(listing, labels, noun)
     facts: dict[str, Any] = {}
-    if listing.targets != "numbers":
+    if listing.targets in COUNTED:
         facts["counts"] = counts(listing, classes)
     notes = listing.notes
     if listing.targets == "labels":

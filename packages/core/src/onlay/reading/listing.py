@@ -23,6 +23,11 @@ PARTS = {"train": "train", "val": "validation", "test": "test"}
 """Parts by the names that files and folders give them, and what `Splits` calls them."""
 
 
+COUNTED = ("class", "labels")
+"""What targets can be of which every item's classes are told; what else there is (numbers, masks)
+is known by reading alone."""
+
+
 class Tags(NamedTuple):
     """The labels that a thing has, and those of which nobody knows whether it has them."""
 
@@ -59,7 +64,8 @@ class Listing:
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     """What a user should know of how it was read."""
     targets: str = field(default="class", kw_only=True)
-    """What the items tell: one `class`, any number of `labels`, or `numbers`."""
+    """What the items tell: one `class`, any number of `labels`, `numbers`, or a word of the data
+    set's own."""
     names: tuple[str, ...] = field(default=(), kw_only=True)
     """Of the numbers; of the labels, where their order is told."""
 

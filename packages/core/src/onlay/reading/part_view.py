@@ -57,7 +57,10 @@ class PartView(Dataset[Any]):
 
 
 def taken(whole: Any, indices: Sequence[int]) -> Any:
-    """Those of a sequence, or the rows of a tensor."""
+    """Those of a sequence, or the rows of a tensor; of a sequence that reads them when they are
+    asked for, what its `taken(indices)` gives, if it has one."""
+    if callable(own := getattr(whole, "taken", None)):
+        return own(indices)
     if isinstance(whole, Tensor | np.ndarray):
         return whole[list(indices)]
     return [whole[index] for index in indices]

@@ -12,7 +12,7 @@ from torchvision import tv_tensors
 from onlay.batches import Tree
 from onlay.errors import ConfigError, DataError
 from onlay_image.data.chance import changes, erasing
-from onlay_image.data.moving import fitted, lying, plain, refuse_other_kinds, words
+from onlay_image.data.moving import fitted, lying, plainly, refuse_other_kinds, words
 from onlay_image.data.pictures import Source, read_picture
 from onlay_image.data.preparing import ImagePreprocess
 from onlay_image.data.preprocess import Fit, Normalize, geometry, training_steps
@@ -48,6 +48,8 @@ class Located(Dataset[tuple[Tensor, Tree]]):
         self.colours = [] if config is None else changes(config, facts["in_chans"])
         self.erase = None if config is None else erasing(config)
         self.steps = _steps(fit)
+        self.plain: Located | None = None
+        """The same pictures as in evaluation, where these are changed by chance."""
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -66,6 +68,8 @@ class Located(Dataset[tuple[Tensor, Tree]]):
                 " has no boxes: take `random_resized_crop` or a square `preprocess.img_size`"
             )
         self.kinds = kinds
+        if self.plain is not None:
+            self.plain.move_targets(kinds)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tree]:
         layers = read_picture(self.sources[index], self.reading)
@@ -82,7 +86,7 @@ class Located(Dataset[tuple[Tensor, Tree]]):
         for colour in self.colours:
             pixels = colour(pixels)
         picture = self.normalize(pixels)
-        return picture if self.erase is None else self.erase(picture), plain(target)
+        return picture if self.erase is None else self.erase(picture), plainly(target)
 
 
 def _refuse_turning(config: ImagePreprocess) -> None:

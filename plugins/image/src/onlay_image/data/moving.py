@@ -110,15 +110,19 @@ def lying(target: Tree, kinds: Any, size: Size) -> Tree:
     return KINDS[kinds](target, size)
 
 
-def plain(target: Tree) -> Tree:
-    """The target with tensors of torch's own kind; boxes end at the picture's edges."""
+def plainly(target: Tree) -> Tree:
+    """The target with tensors of torch's own kind; boxes end at the picture's edges, and
+    class numbers that were kept in 16 bits are int64."""
     return mapped(_plain, target)
 
 
 def _plain(leaf: Any) -> Any:
     if isinstance(leaf, tv_tensors.BoundingBoxes):
         leaf = functional.clamp_bounding_boxes(leaf)
-    return leaf.as_subclass(Tensor) if isinstance(leaf, tv_tensors.TVTensor) else leaf
+    if not isinstance(leaf, tv_tensors.TVTensor):
+        return leaf
+    bare = leaf.as_subclass(Tensor)
+    return bare.long() if bare.dtype == torch.int16 else bare
 
 
 def fitted(

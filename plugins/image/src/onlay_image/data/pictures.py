@@ -7,7 +7,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 from typing import BinaryIO
@@ -60,13 +61,20 @@ def read_picture(source: Source, reading: Reading | None = None) -> Layers:
             it.
     """
     reading = reading or Reading()
-    try:
+    with in_words(source):
         if isinstance(source, np.ndarray):
             return array.from_array(source, reading)
         with noted(source):
             layers = _layers(source, reading)
         reading.refuse_large(*layers[0].size)  # which a torn file may promise otherwise
         return layers
+
+
+@contextmanager
+def in_words(source: Source) -> Iterator[None]:
+    """Whatever goes wrong while a source is read is a `DataError` that names it."""
+    try:
+        yield
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -76,7 +84,7 @@ def read_picture(source: Source, reading: Reading | None = None) -> Layers:
 
 
 def _layers(source: Path | Packed, reading: Reading) -> Layers:
-    with _open(source) as file:
+    with open_source(source) as file:
         head = file.read(_HEAD)
         file.seek(0)
         place = source if isinstance(source, Path) else file
@@ -89,7 +97,8 @@ def _layers(source: Path | Packed, reading: Reading) -> Layers:
         return layers or read_file(file, reading)
 
 
-def _open(source: Path | Packed) -> BinaryIO:
+def open_source(source: Path | Packed) -> BinaryIO:
+    """Its bytes."""
     return source.open("rb") if isinstance(source, Path) else io.BytesIO(source.read())
 
 
@@ -130,7 +139,7 @@ def check_pictures(sources: Iterable[Path | Packed], reading: Reading | None = N
 def _is_whole(source: Path | Packed, reading: Reading) -> bool:
     """Whether it begins and ends as a JPEG or PNG, with a header that may be."""
     try:
-        file = _open(source)
+        file = open_source(source)
     except OSError:
         return False
     with file:

@@ -29,7 +29,7 @@ _DEFLATE = 1032
 _REDUCED = ("RGB;16B", "RGBA;16B", "LA;16B")
 """What of PNG has 16 bits, of which Pillow keeps 8."""
 
-_SCALED = {"1": 255, "L;2": 85, "L;4": 17}
+SCALED = {"1": 255, "L;2": 85, "L;4": 17}
 """How Pillow stretches the greys of a PNG of few bits; not its transparent grey."""
 
 
@@ -41,15 +41,15 @@ def read_file(file: BinaryIO, reading: Reading) -> Layers:
     """
     with opened(file, reading) as picture:
         if picture.format == "PNG":
-            _refuse_changed(file)
+            refuse_changed(file)
         _seek(picture, reading.frame)
         _mend_transparency(picture)
-        upright = _upright(picture)
-        raster = _deep(picture, upright)
-        return to_layers(raster, reading) if raster else from_bytes(upright, reading)
+        turned = upright(picture)
+        raster = _deep(picture, turned)
+        return to_layers(raster, reading) if raster else from_bytes(turned, reading)
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def upright(picture: Image.Image) -> Image.Image:
     """Turned as EXIF says; the same one where that is as it is stored."""
     picture.load()
     if picture.getexif().get(_ORIENTATION, 1) == 1:
@@ -101,7 +101,7 @@ def _kept_place(file: BinaryIO) -> Iterator[None]:
         file.seek(place)
 
 
-def _refuse_changed(file: BinaryIO) -> None:
+def refuse_changed(file: BinaryIO) -> None:
     """A PNG whose pixels are not those that were written: each piece has a checksum, at which
     Pillow does not look."""
     with _kept_place(file):
@@ -117,14 +117,14 @@ def _refuse_changed(file: BinaryIO) -> None:
 
 def _refuse_reduced(picture: Image.Image, reading: Reading) -> None:
     """A window of values of which Pillow has cut off the lower half."""
-    if reading.windowed and picture.format == "PNG" and _raw_mode(picture) in _REDUCED:
+    if reading.windowed and picture.format == "PNG" and raw_mode(picture) in _REDUCED:
         raise UnfitError(
             "Pillow reads 8 of the 16 bits of a PNG in colour, too few for a `value_range` or"
             " `percentile`; save it as TIFF or npy"
         )
 
 
-def _raw_mode(picture: Image.Image) -> str:
+def raw_mode(picture: Image.Image) -> str:
     """How Pillow unpacks the pixels of a PNG that is not decoded yet."""
     tiles: Any = getattr(picture, "tile", ())
     return str(tiles[0][3]) if tiles else ""
@@ -141,11 +141,11 @@ def _seek(picture: Image.Image, frame: int) -> None:
 def _mend_transparency(picture: Image.Image) -> None:
     """The transparent grey or colour of a PNG on the scale of the pixels."""
     given = picture.info.get("transparency")
-    raw = _raw_mode(picture) if picture.format == "PNG" else ""
+    raw = raw_mode(picture) if picture.format == "PNG" else ""
     if isinstance(given, tuple) and raw in _REDUCED:
         picture.info["transparency"] = tuple(value >> 8 for value in given)
-    elif isinstance(given, int) and raw in _SCALED:
-        picture.info["transparency"] = given * _SCALED[raw]
+    elif isinstance(given, int) and raw in SCALED:
+        picture.info["transparency"] = given * SCALED[raw]
 
 
 def _deep(opened: Image.Image, upright: Image.Image) -> Raster | None:

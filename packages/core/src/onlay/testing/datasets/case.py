@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,12 +121,23 @@ def alike(one: Item, other: Item) -> bool:
 
 
 def named(target: Any, splits: Splits) -> list[str]:
-    """What a target says, in words: its class, its labels, its numbers."""
+    """What a target says, in words: its class, its labels, its numbers; of a map of classes how
+    many pixels each has, and of other words of a data set's own nothing."""
+    if splits.targets not in ("", "class", "labels", "numbers"):
+        return _mapped(target, splits.labels)
     if splits.targets == "numbers":
         return [f"{name} {x:g}" for name, x in zip(splits.labels, target.tolist(), strict=True)]
     if splits.targets == "labels":
         return [name for name, own in zip(splits.labels, target.tolist(), strict=True) if own == 1]
     return [splits.labels[int(target)]]
+
+
+def _mapped(target: Any, labels: Sequence[str]) -> list[str]:
+    if not isinstance(target, Tensor) or target.is_floating_point() or target.is_complex():
+        return []
+    values, counts = target[target >= 0].unique(return_counts=True)
+    pairs = zip(values.tolist(), counts.tolist(), strict=True)
+    return [f"{count} {labels[value]}" for value, count in pairs]
 
 
 def dataset_cases(name: str, host: PluginHost) -> list[DatasetCase]:

@@ -50,19 +50,28 @@ def check_blocks_hold_every_item(case: DatasetCase) -> None:
 def check_targets_are_labels(case: DatasetCase) -> None:
     """Labels are texts, each once; every target is what `Splits.targets` says: a place among them,
     or a tensor of such; 1, 0 or -1 for each of them (`labels`); or a finite float for each of them
-    (`numbers`)."""
+    (`numbers`). Of a word of the data set's own, integers are places too, or -1 for void."""
     labels = case.splits.labels
     require(labels, "there are no labels")
     require(all(isinstance(label, str) for label in labels), "a label is no text")
     twice = [label for label, times in Counter(labels).items() if times > 1]
     require(not twice, f"`{twice[0] if twice else ''}` is a label twice")
+    known = case.splits.targets in ("", "class", "labels", "numbers")
     for name, targets in case.targets.items():
-        for target in map(torch.as_tensor, targets):
-            _is_target(target, case.splits.targets, len(labels), f"a target of `{name}` is")
+        for target in targets:
+            if not known and (not isinstance(target, Tensor) or target.is_floating_point()):
+                continue
+            _is_target(
+                torch.as_tensor(target),
+                case.splits.targets,
+                len(labels),
+                f"a target of `{name}` is",
+            )
 
 
 def _is_target(target: Tensor, kind: str, labels: int, told: str) -> None:
     low, high = (-1, 2) if kind == "labels" else (0, labels)
+    low = low if kind in ("", "class") else -1
     if kind in ("labels", "numbers"):
         require(target.shape == (labels,), f"{told} of the shape {tuple(target.shape)}")
     if kind == "numbers":

@@ -41,8 +41,8 @@ def no_layout(case: DatasetCase) -> str:
 
 
 def check_layout_lists_every_item(case: DatasetCase) -> None:
-    """`layout`, where there is one, lists the items of all parts once, under their labels, and the
-    modality's `measure`, where it is installed, reads each and says how large it is."""
+    """`layout`, where there is one, lists the items of all parts once, under their labels, and its
+    `measure`, or the modality's where that is installed, reads each and says how large it is."""
     layout: Any = case.host.load("dataset", case.dataset.name, "layout")(case.config)
     items = [item for own in layout.parts.values() for item in own]
     total = sum(map(len, case.targets.values()))
@@ -52,8 +52,11 @@ def check_layout_lists_every_item(case: DatasetCase) -> None:
         told = Counter(_words(x, case.splits) for own in case.targets.values() for x in own)
         require(listed == told, f"it lists {dict(listed)}, and all parts have {dict(told)}")
     modality = case.host.modalities.get(case.dataset.modality)
-    if modality is not None and modality.measure:
-        measure = case.host.load("modality", modality.name, "measure")(case.config)
+    whose = ("dataset", case.dataset.name) if case.dataset.measure else None
+    if whose is None and modality is not None and modality.measure:
+        whose = ("modality", modality.name)
+    if whose is not None:
+        measure = case.host.load(*whose, "measure")(case.config)
         extents = [tuple(measure(item.source)) for item in items[:SEEN]]
         require(all(map(_positive, extents)), f"extents are {extents}")
 

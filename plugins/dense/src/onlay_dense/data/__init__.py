@@ -1,0 +1,1 @@
+"""Images with targets that lie on them, on disk; `config` imports no torch."""

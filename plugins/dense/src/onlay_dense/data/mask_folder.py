@@ -1,0 +1,64 @@
+"""Images and masks in two folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from onlay.data import Splits, Whole
+from onlay.reading.layouts import Layout
+from onlay_dense.data.config import MaskFolderConfig
+from onlay_dense.data.masks import Masks
+from onlay_dense.data.meaning import table_of
+from onlay_dense.data.pairs import Paired, TwoFolders
+from onlay_dense.data.splits import Measure, make_splits, make_whole
+from onlay_dense.data.table import ClassTable
+
+USUAL = ("masks", "mask", "labels", "label", "annotations", "SegmentationClass", "segmentation")
+
+
+def build(config: MaskFolderConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
+    """Parts from folders, else by `data.split_seed`; a target is the class of each pixel.
+
+    Raises:
+        DataError: what `TwoFolders.paired`, `table_of` and `make_splits` raise.
+    """
+    table = table_of(config)
+    return make_splits(_paired(config), config, input_spec, table.labels, _reader(table))
+
+
+def whole(config: MaskFolderConfig, input_spec: Mapping[str, Any], labels: Sequence[str]) -> Whole:
+    """All pairs, for a model of these classes.
+
+    Raises:
+        DataError: as `build`; a class that the model does not know.
+    """
+    table = table_of(config).renumbered(labels)
+    return make_whole(_paired(config), config, input_spec, labels, _reader(table))
+
+
+def layout(config: MaskFolderConfig) -> Layout:
+    """Everything in the folders, as it lies."""
+    return _paired(config).layout
+
+
+def measure(config: MaskFolderConfig) -> Measure:
+    """For `onlay data check`: every mask is read, too."""
+    return Measure(config, _paired(config), _reader(table_of(config)))
+
+
+def _paired(config: MaskFolderConfig) -> Paired:
+    return TwoFolders(
+        root=config.path,
+        noun="mask",
+        usual=USUAL,
+        own=config.masks,
+        images=config.images,
+        endings=(config.image_ending, config.mask_ending),
+        drop=config.unpaired == "drop",
+    ).paired(config.parts)
+
+
+def _reader(table: ClassTable) -> partial[Masks]:
+    return partial(Masks, table=table)

@@ -1,0 +1,134 @@
+"""From images and what belongs to them to the parts of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onlay.data import Splits, Whole
+from onlay.errors import DataError
+from onlay.reading.judging import whole
+from onlay.reading.layouts import divided
+from onlay.reading.listed import listed
+from onlay.reading.listing import Item
+from onlay_dense.data.config import PairsConfig
+from onlay_dense.data.pairs import Paired
+from onlay_image.data.located import Located
+from onlay_image.data.measuring import measure as measure_image
+from onlay_image.data.pictures import check_pictures
+from onlay_image.data.preprocess import resolve
+from onlay_image.data.reading import Reading
+from onlay_image.data.values import extent_of
+
+NOUN = "image"
+READ_UP_TO = 500
+"""Of more pairs some are read whole before training, over all of the length."""
+
+Targets = Callable[[Sequence[Path]], Sequence[Any]]
+"""From files to targets, each read when it is asked for, its last two axes those of the image."""
+
+
+def make_splits(
+    paired: Paired,
+    config: PairsConfig,
+    input_spec: Mapping[str, Any],
+    labels: Sequence[str],
+    targets: Targets,
+) -> Splits:
+    """The parts that there are, else some pairs split off by `data.split_seed`.
+
+    Raises:
+        DataError: nothing to train on; an image or its own that cannot be read, or of other sizes.
+    """
+    facts = resolve(config.preprocess, input_spec)
+    found = listed(divided(paired.layout, config, NOUN), config, NOUN, labels)
+    listing = found.listing
+    check_pairs([i for items in listing.parts().values() for i in items], paired, facts, targets)
+
+    def make(items: Sequence[Item], *chance: Any) -> Located | None:
+        return part_of(items, paired, facts, targets, *chance) if items else None
+
+    train = part_of(listing.train, paired, facts, targets, config.preprocess)
+    train.plain = make(listing.train)
+    return Splits(
+        train=train,
+        validation=make(listing.val),
+        test=make(listing.test),
+        labels=found.labels,
+        targets=listing.targets,
+        preprocessing=facts,
+        digest=found.digest,
+        facts=found.facts,
+    )
+
+
+def make_whole(
+    paired: Paired,
+    config: PairsConfig,
+    input_spec: Mapping[str, Any],
+    labels: Sequence[str],
+    targets: Targets,
+) -> Whole:
+    """All pairs, for a model of these classes.
+
+    Raises:
+        DataError: nothing there, or as `make_splits`.
+    """
+    facts = resolve(config.preprocess, input_spec)
+    items = [item for own in paired.layout.parts.values() for item in own]
+    check_pairs(items, paired, facts, targets)
+    known = config.model_copy(update={"labels": tuple(labels)})
+    return whole(
+        paired.layout, known, labels, NOUN, lambda own: part_of(own, paired, facts, targets)
+    )
+
+
+def part_of(
+    items: Sequence[Item],
+    paired: Paired,
+    facts: Mapping[str, Any],
+    targets: Targets,
+    chance: Any = None,
+) -> Located:
+    """One part; `chance` are the settings by which its pictures change."""
+    files = [paired.files[item.source] for item in items]
+    return Located([item.source for item in items], targets(files), facts, chance)
+
+
+def check_pairs(
+    items: Sequence[Item], paired: Paired, facts: Mapping[str, Any], targets: Targets
+) -> None:
+    """Every image is one, and of each pair, or of some of many, both are of one size.
+
+    Raises:
+        DataError: names the first file that is not, and what is in it.
+    """
+    reading = Reading.of(facts)
+    check_pictures([item.source for item in items], reading)
+    some = items[:: max(1, -(-len(items) // READ_UP_TO))]
+    files = [paired.files[item.source] for item in some]
+    for item, file, target in zip(some, files, targets(files), strict=True):
+        refuse_sizes(item.source, file, tuple(target.shape[-2:]), extent_of(item.source, reading))
+
+
+class Measure:
+    """Height and width of an image that can be read, as can what belongs to it; a class, so that it
+    can be sent to another process."""
+
+    def __init__(self, config: PairsConfig, paired: Paired, targets: Targets) -> None:
+        self.image, self.files, self.targets = measure_image(config), paired.files, targets
+
+    def __call__(self, source: Path) -> tuple[int, int]:
+        size, own = self.image(source), self.files[source]
+        refuse_sizes(source, own, tuple(self.targets([own])[0].shape[-2:]), size)
+        return size
+
+
+def refuse_sizes(image: Path, own: Path, size: tuple[int, ...], wanted: tuple[int, int]) -> None:
+    """Raise a `DataError` where what belongs to an image is of another height and width."""
+    if size != wanted:
+        raise DataError(
+            f"`{own}` has {size[0]} rows and {size[1]} columns, and its image `{image}` has"
+            f" {wanted[0]} and {wanted[1]}: both must be of one size"
+        )
