@@ -49,7 +49,8 @@ def splits(**given: Any) -> Splits:
         ({"loss": "focal"}, (log(4 / 3) / 16 + log(2) / 4) / 2),
         ({"loss": "focal", "gamma": 0.0}, (log(4 / 3) + log(2)) / 2),
         # overlaps 2 · 0.75 / (1.25 + 1) and 2 · 0.5 / (0.75 + 1)
-        ({"loss": "dice"}, (log(4 / 3) + log(2)) / 2 + 1 - (1.5 / 2.25 + 1 / 1.75) / 2),
+        ({"loss": "dice"}, 1 - (1.5 / 2.25 + 1 / 1.75) / 2),
+        ({"loss": "ce_dice"}, (log(4 / 3) + log(2)) / 2 + 1 - (1.5 / 2.25 + 1 / 1.75) / 2),
     ],
 )
 def test_losses_by_hand(small: Small, settings: dict[str, Any], expected: float) -> None:
@@ -81,6 +82,8 @@ def test_other_targets_are_refused(small: Small) -> None:
         head.loss(LOGITS, CLASSES[:, :2])
     with pytest.raises(DataError, match="whole-number kind"):
         head.loss(LOGITS, CLASSES.float())
+    with pytest.raises(ValueError, match="`gamma` belongs to `loss: focal`"):
+        PointSegmentationConfig(gamma=1.0)
     with pytest.raises(ConfigError, match="`class_weights` has 3 values and there are 2 classes"):
         head_of(small(), class_weights=(1, 1, 1))
 

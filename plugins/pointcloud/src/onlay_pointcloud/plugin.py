@@ -78,7 +78,7 @@ def register_tasks() -> Iterable[Task]:
         summary="a class for each point of a cloud or a scene, with Point-MAE's decoder",
         targets="point_classes",
         needs=frozenset({"points"}),
-        examples=({}, {"loss": "focal", "class_weights": "balanced"}, {"loss": "dice"}),
+        examples=({}, {"loss": "focal", "class_weights": "balanced"}, {"loss": "ce_dice"}),
         example="onlay_pointcloud.tasks.example:classes_example",
     )
 

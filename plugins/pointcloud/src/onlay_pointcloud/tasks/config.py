@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, field_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, field_validator, model_validator
 
 from onlay.config.base import Config
 
@@ -69,16 +69,25 @@ class PointSegmentationConfig(DecoderConfig):
     reads beside the coordinates, each normalised over the batch. The backbones of this package
     look at coordinates alone."""
 
-    loss: Literal["cross_entropy", "focal", "dice"] = "cross_entropy"
-    """Of all points that have a class: `cross_entropy`; `focal` (Lin et al. 2017), which looks at
-    points that are found hard; `dice`, cross-entropy plus one minus the mean over the classes of
-    Dice's overlap (Milletari et al. 2016) in the batch."""
+    loss: Literal["ce", "ce_dice", "dice", "focal"] = "ce"
+    """Of all points that have a class: `ce`, cross-entropy; `dice`, 1 minus the mean, over the
+    classes that a batch has, of the soft Dice coefficient (Milletari et al. 2016); `ce_dice`, the
+    sum of both; `focal`, cross-entropy that looks at points which are found hard (Lin et al. 2017;
+    of the softmax)."""
 
     gamma: NonNegativeFloat = 2.0
-    """Of `focal`: a point that is found with probability p counts (1 - p)^gamma."""
+    """Of `focal`: a point whose class is found with probability p counts (1 - p)^gamma."""
 
     class_weights: Literal["none", "balanced"] | tuple[NonNegativeFloat, ...] = "none"
-    """Weight of each class's points in cross-entropy and `focal`: `balanced` is
-    n / (classes · n_class) over the points of the training part, a list gives one weight for each
-    class in the order of the labels. The loss of a step is the weighted mean over all of its
+    """Weight of each class's points in `ce`, in that part of `ce_dice`, and in `focal`: `balanced`
+    is n / (classes · n_class) over the points of the training part, a list gives one weight for
+    each class in the order of the labels. The loss of a step is the weighted mean over all of its
     points, over accumulated batches and processes."""
+
+    @model_validator(mode="after")
+    def _of_the_loss(self) -> Self:
+        if self.loss != "focal" and self.gamma != type(self).model_fields["gamma"].default:
+            raise ValueError(f"`gamma` belongs to `loss: focal`, and the loss is `{self.loss}`")
+        if self.loss == "dice" and self.class_weights != "none":
+            raise ValueError("`class_weights` belong to `ce`, `ce_dice` and `focal`, not to `dice`")
+        return self

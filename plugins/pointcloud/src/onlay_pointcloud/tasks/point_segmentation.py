@@ -109,10 +109,12 @@ class PointSegmentationHead(nn.Module):
         logits_MC, classes_M = told(output, classes_of(targets))
         if not len(classes_M):
             return 0 * output.float().sum()
+        if self.config.loss == "dice":
+            return dice(logits_MC, classes_M)
         total = summed(self.config, logits_MC, classes_M, self.weights)
         weight = self.weights[classes_M].sum()
         mean = total * (weight > 0) / torch.where(weight > 0, weight, 1)
-        return mean + dice(logits_MC, classes_M) if self.config.loss == "dice" else mean
+        return mean + dice(logits_MC, classes_M) if self.config.loss == "ce_dice" else mean
 
     def weight_of(self, targets: Any) -> Tensor:
         """The class weights of all points that have a class, summed."""
