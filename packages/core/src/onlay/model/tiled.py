@@ -38,6 +38,9 @@ class Piece(Protocol):
 class Tiles(Protocol):
     """How a modality cuts its inputs."""
 
+    preprocessing: Mapping[str, Any]
+    """How inputs in full are made of files, for answers (`onlay.task.Input`)."""
+
     def read(self, source: Path) -> Tensor:
         """An input in full."""
         ...
@@ -72,7 +75,7 @@ def predict_in_tiles(
     for file, inputs in readable(files_of(paths, modality), tiles.read, unreadable):
         output = blended(model, tiles.cut(inputs), batch_size)
         (answer,) = answers.given(model.head, output, 1)
-        yield file, answers.about(answer, Input(file, inputs, model.preprocessing))
+        yield file, answers.about(answer, Input(file, inputs, tiles.preprocessing))
 
 
 def tiles_of(model: AdaptedModel, modality: Modality, size: tuple[int, int], overlap: int) -> Tiles:

@@ -20,6 +20,9 @@ from onlay_image.data.pictures import read_picture
 from onlay_image.data.preprocess import Fit, Normalize
 from onlay_image.data.reading import Reading
 
+WHOLE = "none"
+"""In the place of the word for how a picture is resized: it is not."""
+
 
 class Tiles:
     """Reads pictures in their own size and cuts them.
@@ -41,6 +44,7 @@ class Tiles:
         size: tuple[int, int],
         overlap: int,
     ) -> None:
+        self.preprocessing = {**preprocessing, "resize": WHOLE}
         self.reading, self.normalize = Reading.of(preprocessing), Normalize(preprocessing)
         self.size, self.overlap = size, overlap
         self.fixed = not input_spec["dynamic_img_size"]
