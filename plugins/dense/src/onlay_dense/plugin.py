@@ -121,3 +121,29 @@ def register_datasets() -> Iterable[Dataset]:
         targets=frozenset({"mask"}),
         example="onlay_dense.data.samples:mask_folder",
     )
+    for name, config, module, summary in (
+        ("depth_folder", "DepthFolderConfig", "depth_folder", "images and depth maps in folders"),
+        ("nyu", "NyuConfig", "depth_lists", "NYU Depth V2: rooms and their depths"),
+        ("kitti", "KittiConfig", "depth_lists", "KITTI with Eigen's lists: streets and depths"),
+    ):
+        yield Dataset(
+            name=name,
+            config=f"onlay_dense.data.depth_config:{config}",
+            build=f"onlay_dense.data.{module}:build",
+            whole="onlay_dense.data.depth_folder:whole" if name == "depth_folder" else None,
+            layout=f"onlay_dense.data.{module}:layout",
+            measure=f"onlay_dense.data.{module}:measure",
+            modality="image",
+            summary=summary,
+            targets=frozenset({"depth"}),
+            example=f"onlay_dense.data.depth_samples:{name}",
+        )
+    yield Dataset(
+        name="rooms",
+        config="onlay_dense.rooms.config:RoomsConfig",
+        build="onlay_dense.rooms.data:build",
+        modality="image",
+        summary="rendered rooms with classes and depths of pixels, without download",
+        targets=frozenset({"mask", "depth", "several"}),
+        example="onlay_dense.data.depth_samples:rooms",
+    )

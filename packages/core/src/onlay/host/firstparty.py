@@ -30,13 +30,13 @@ BROUGHT_BY = {
             *("cloud_folder", "cloud_csv", "shapes", "scanobjectnn", "modelnet40"),
             *("modelnet_fewshot", "shapenet_part"),
         ),
-        "task": ("part_segmentation", "point_segmentation"),
+        "task": ("part_segmentation",),
         "exporter": ("pt2",),
     },
     "onlay-dense": {
         "decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer"),
         "task": ("segmentation", "depth"),
-        "dataset": ("mask_folder",),
+        "dataset": ("mask_folder", "depth_folder", "nyu", "kitti", "rooms"),
     },
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),

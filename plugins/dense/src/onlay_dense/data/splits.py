@@ -11,9 +11,10 @@ from onlay.errors import DataError
 from onlay.reading.judging import whole
 from onlay.reading.layouts import divided
 from onlay.reading.listed import listed
-from onlay.reading.listing import Item
+from onlay.reading.listing import Item, Listing
 from onlay_dense.data.config import PairsConfig
 from onlay_dense.data.pairs import Paired
+from onlay_image.data.config import ImageData
 from onlay_image.data.located import Located
 from onlay_image.data.measuring import measure as measure_image
 from onlay_image.data.pictures import check_pictures
@@ -41,8 +42,25 @@ def make_splits(
     Raises:
         DataError: nothing to train on; an image or its own that cannot be read, or of other sizes.
     """
+    listing = divided(paired.layout, config, NOUN)
+    return splits_of(listing, paired, config, input_spec, labels, targets)
+
+
+def splits_of(
+    listing: Listing,
+    paired: Paired,
+    config: ImageData,
+    input_spec: Mapping[str, Any],
+    labels: Sequence[str],
+    targets: Targets,
+) -> Splits:
+    """Parts that are divided already.
+
+    Raises:
+        DataError: as `make_splits`.
+    """
     facts = resolve(config.preprocess, input_spec)
-    found = listed(divided(paired.layout, config, NOUN), config, NOUN, labels)
+    found = listed(listing, config, NOUN, labels)
     listing = found.listing
     check_pairs([i for items in listing.parts().values() for i in items], paired, facts, targets)
 

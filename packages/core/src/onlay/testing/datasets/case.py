@@ -115,9 +115,16 @@ def some(part: Any, seed: int = 0) -> list[Item]:
 
 def alike(one: Item, other: Item) -> bool:
     """Whether two items are the same, bit for bit."""
-    return torch.equal(one[0], other[0]) and bool(
-        torch.equal(torch.as_tensor(one[1]), torch.as_tensor(other[1]))
-    )
+    return torch.equal(one[0], other[0]) and _same(one[1], other[1])
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Of two targets."""
+    if isinstance(one, Mapping):
+        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return torch.equal(torch.as_tensor(one), torch.as_tensor(other))
 
 
 def named(target: Any, splits: Splits) -> list[str]:

@@ -1,0 +1,1 @@
+"""Rooms with objects in them, rendered here, whose classes and depths are known exactly."""
