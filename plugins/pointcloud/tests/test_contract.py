@@ -57,3 +57,8 @@ def test_modelnet_fewshot(check: Check) -> None:
 @dataset_checks("shapenet_part")
 def test_shapenet_part(check: Check) -> None:
     check()
+
+
+@task_checks("point_segmentation")
+def test_point_segmentation(check: Check) -> None:
+    check()

@@ -20,7 +20,8 @@ from onlay_pointcloud.backbones.config import PointMaeConfig
 from onlay_pointcloud.network.point_mae import PointMae
 from onlay_pointcloud.tasks.config import PartSegmentationConfig
 from onlay_pointcloud.tasks.decoder import pooled_prompts
-from onlay_pointcloud.tasks.segmentation import PartSegmentationHead, thirds
+from onlay_pointcloud.tasks.levels import thirds
+from onlay_pointcloud.tasks.segmentation import PartSegmentationHead
 from onlay_pointcloud.tasks.segmentation import build as build_head
 
 

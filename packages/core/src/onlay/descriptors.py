@@ -196,6 +196,10 @@ class Modality:
     """`measure(config) -> Callable[[source], Sequence[int]]`, for `onlay data check`: for a data
     set's settings what reads all of a file, or of an array or a `Packed`, as training does, and
     gives its extent (height and width; points). It is sent to other processes."""
+    tiles: str | None = None
+    """`tiles(preprocessing, input_spec, size, overlap) -> onlay.model.tiled.Tiles`, which reads an
+    input in full and cuts it into pieces of that (height, width) which overlap, for `onlay predict
+    --tile`; raises a `ConfigError` for pieces that the backbone does not take."""
     viewer: str | None = None
     """`view(observations: Sequence[onlay.inspecting.Observation], out: Path) -> None`, which writes
     a page to look at, with several inputs side by side."""

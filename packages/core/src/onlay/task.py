@@ -185,6 +185,12 @@ class TaskHead(Protocol):
     (n, H, W), and `boxes` (n, 4), from corner to corner in pixels, x before y. Parts of a data set
     that have `move_targets(kinds)` are told of it. May be left out."""
 
+    output_kinds: Any = None
+    """What of the output lies on the input, as `target_kinds` has it for targets: `map`, numbers
+    (B, ..., H, W) for the pixels of the input that may be averaged, such as logits and depths.
+    Where every leaf is one, large inputs are answered in tiles that overlap (`onlay predict
+    --tile`). May be left out."""
+
     parts: Mapping[str, nn.Module]
     """Modules of the head whose parameters reports tell apart, such as `neck` and `decoder`; may be
     left out."""

@@ -17,6 +17,7 @@ from onlay.task import Input
 from onlay_image.data.pictures import read_picture
 from onlay_image.data.preprocess import geometry
 from onlay_image.data.reading import Reading
+from onlay_image.data.tiles import WHOLE
 
 Size = tuple[int, int]
 """Height and width."""
@@ -26,11 +27,13 @@ def onto_picture(values_hw: Tensor, given: Input, nothing: float = -1) -> Tensor
     """Each of the picture's pixels (H, W) has the value of the model's pixel that it lies in, or
     `nothing` where the centre crop has cut it off.
 
-    Values of something that is no picture file, or that was not prepared as pictures are, come back
-    as they are.
+    Values of something that is no picture file, or that was not prepared as pictures are, or of a
+    whole picture in its own size, come back as they are.
     """
     facts = given.preprocessing
     if "img_size" not in facts or "resize" not in facts or not given.source.is_file():
+        return values_hw
+    if facts["resize"] == WHOLE:
         return values_hw
     width, height = read_picture(given.source, Reading.of(facts))[0].size
     if tuple(values_hw.shape) == tuple(facts["img_size"]):

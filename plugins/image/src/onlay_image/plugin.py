@@ -45,6 +45,7 @@ def register_modalities() -> Iterable[Modality]:
         },
         thumbnail="onlay_image.viewer:thumbnail",
         measure="onlay_image.data.measuring:measure",
+        tiles="onlay_image.data.tiles:Tiles",
         viewer="onlay_image.viewer:view",
     )
 

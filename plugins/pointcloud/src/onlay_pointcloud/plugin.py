@@ -71,6 +71,16 @@ def register_tasks() -> Iterable[Task]:
         examples=({"categories": 2}, {"categories": 0}),
         example="onlay_pointcloud.tasks.example:example",
     )
+    yield Task(
+        name="point_segmentation",
+        config="onlay_pointcloud.tasks.config:PointSegmentationConfig",
+        build="onlay_pointcloud.tasks.point_segmentation:build",
+        summary="a class for each point of a cloud or a scene, with Point-MAE's decoder",
+        targets="point_classes",
+        needs=frozenset({"points"}),
+        examples=({}, {"loss": "focal", "class_weights": "balanced"}, {"loss": "ce_dice"}),
+        example="onlay_pointcloud.tasks.example:classes_example",
+    )
 
 
 @hookimpl

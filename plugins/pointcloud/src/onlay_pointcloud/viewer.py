@@ -56,8 +56,9 @@ def _parts(observation: Observation) -> Sequence[str]:
 def _more(observation: Observation, labels: Sequence[str]) -> Iterator[Record]:
     if parts := _parts(observation):
         values = [labels.index(part) for part in parts]
-        record = _record("predicted part", values, len(labels))
-        meaning = "The part that the head says each point belongs to."
+        noun = getattr(observation.prediction, "noun", "part")
+        record = _record(f"predicted {noun}", values, len(labels))
+        meaning = f"The {noun} that the head says each point belongs to."
         yield record | {"labels": labels, "points": True, "meaning": meaning}
     yield _groups(observation.features.layout.count)
 

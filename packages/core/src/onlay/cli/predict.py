@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from onlay.cli.options import (
     say_skipped,
     with_host,
 )
+from onlay.cli.tiles import TileSize, refuse_alone
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
 
@@ -52,6 +54,18 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Answer for the files that can be read, and name the others.",
 )
+@click.option(
+    "--tile",
+    type=TileSize(),
+    help="Answer for every input in full and in its own size, in tiles of so many pixels, such as"
+    " 512 or 384x512 (height x width), where a task answers pixel by pixel.",
+)
+@click.option(
+    "--overlap",
+    type=click.IntRange(min=0),
+    help="Pixels that neighbouring tiles share and over which they are blended; default: a quarter"
+    " of the tile.",
+)
 @device_option
 @backbone_option
 @with_host
@@ -66,6 +80,8 @@ def predict(
     batch_size: int,
     pages: Path | None,
     skip_unreadable: bool,
+    tile: tuple[int, int] | None,
+    overlap: int | None,
     device: str | None,
     backbone: str | None,
 ) -> None:
@@ -78,6 +94,7 @@ def predict(
     A file that cannot be read is named, and nothing is printed or written; or only that file is
     left out, with --skip-unreadable.
     """
+    refuse_alone(tile, overlap, pages)
     if as_json and as_csv:
         raise ConfigError("the answers are printed in one form: give `--json` or `--csv`, not both")
     from onlay.bundle import load
@@ -85,10 +102,14 @@ def predict(
     from onlay.model.outputs import outputs_in
     from onlay.model.predict import found_in
     from onlay.model.predict import predict as answers_of
+    from onlay.model.tiled import predict_in_tiles
 
     model = load(bundle, backbone=backbone, host=host, device=device_or_default(device))
     found = found_in(paths, host.find("modality", model.built.modality))
     skipped: list[Unreadable] | None = [] if skip_unreadable else None
+    if tile is not None:
+        overlap = min(tile) // 4 if overlap is None else overlap
+        answers_of = partial(predict_in_tiles, size=tile, overlap=overlap)
     given = answers_of(model, found.files, host, batch_size=batch_size, unreadable=skipped)
     answers, rows = Answers.of(model), []
     say = answers.record if as_json else answers.row if as_csv else answers.cells

@@ -30,7 +30,7 @@ BROUGHT_BY = {
             *("cloud_folder", "cloud_csv", "shapes", "scanobjectnn", "modelnet40"),
             *("modelnet_fewshot", "shapenet_part"),
         ),
-        "task": ("part_segmentation",),
+        "task": ("part_segmentation", "point_segmentation"),
         "exporter": ("pt2",),
     },
     "onlay-dense": {

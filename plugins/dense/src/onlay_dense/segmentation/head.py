@@ -44,7 +44,7 @@ class SegmentationHead(nn.Module):
     """Logits (B, C, H, W)."""
 
     main_metric = "miou"
-    target_kinds = "mask"
+    target_kinds, output_kinds = "mask", "map"
     measures: Mapping[str, Measure] = MappingProxyType(
         dict.fromkeys(("miou", "accuracy", "mean_class", "fw_iou"), PERCENT)
     )

@@ -132,9 +132,12 @@ class Loader:
         Raises:
             DataError: see `read_measured`; fewer points than are needed.
         """
-        points = self._points(source, which)
+        named = f"`{source}`" if isinstance(source, Path) else which
+        return self.prepared(self._points(source, which), named)
+
+    def prepared(self, points: np.ndarray, which: str) -> Tensor:
+        """The same of points (N, 3 + E) that were read; `which` names them in messages."""
         if len(points) < self.least:
-            which = f"`{source}`" if isinstance(source, Path) else which
             raise DataError(
                 f"{which} has {len(points)} points, and {self.least} are needed; set a smaller"
                 " `preprocess.npoints`, or `preprocess.pad: repeat` where it still has as many"
@@ -143,12 +146,18 @@ class Loader:
         points = np.hstack([normalized(points[:, :3], self.normalize), points[:, 3:]])
         return torch.from_numpy(points.astype(np.float32))
 
+    def measured(self, path: Path) -> np.ndarray:
+        """All points (N, 3 + E) of a file that were measured, in its own unit.
+
+        Raises:
+            DataError: see `read_measured`.
+        """
+        points, counts = read_measured(path, self.reading)
+        self.left_out.add(path, counts)
+        return points
+
     def _points(self, source: Source, which: str) -> np.ndarray:
-        if isinstance(source, Path):
-            points, counts = read_measured(source, self.reading)
-            self.left_out.add(source, counts)
-            return points
-        return checked(source, which)
+        return self.measured(source) if isinstance(source, Path) else checked(source, which)
 
 
 def normalized(points: np.ndarray, how: str) -> np.ndarray:

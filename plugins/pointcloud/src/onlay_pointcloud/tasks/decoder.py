@@ -2,7 +2,8 @@
 
 Its convolutions are one point wide, so they are linear layers on rows.
 
-Shapes: B batch, N points, G groups, J joined levels of groups, W description of a whole cloud.
+Shapes: B batch, N points, E further columns of points, G groups, J joined levels of groups, W
+description of a whole cloud.
 """
 
 from __future__ import annotations
@@ -19,21 +20,32 @@ POINT_WIDTH = 1024
 
 
 class Propagation(nn.Module):
-    """From groups to points: interpolated, joined with coordinates, two layers."""
+    """From groups to points: interpolated, joined with coordinates and further columns, two
+    layers."""
 
-    def __init__(self, joined: int, hidden: int) -> None:
+    def __init__(self, joined: int, hidden: int, columns: int = 0) -> None:
         super().__init__()
-        self.enter, self.enter_norm = nn.Linear(3 + joined, hidden), RowNorm(hidden)
+        self.columns = RowNorm(columns) if columns else None
+        self.enter, self.enter_norm = nn.Linear(3 + columns + joined, hidden), RowNorm(hidden)
         self.leave, self.leave_norm = nn.Linear(hidden, POINT_WIDTH), RowNorm(POINT_WIDTH)
 
-    def forward(self, points_BN3: Tensor, centres_BG3: Tensor, levels_BGJ: Tensor) -> Tensor:
-        """(B, N, 1024)."""
-        joined = levels_BGJ.shape[-1]
-        of_place, of_groups = self.enter.weight.split([3, joined], dim=1)
+    def forward(self, points_BNE: Tensor, centres_BG3: Tensor, levels_BGJ: Tensor) -> Tensor:
+        """(B, N, 1024) of points (B, N, 3 + E)."""
+        points_BN3, joined = points_BNE[..., :3], levels_BGJ.shape[-1]
+        own = self.enter.weight.shape[1] - joined
+        of_place, of_groups = self.enter.weight.split([own, joined], dim=1)
         # the layer before interpolation, which is linear too: there are fewer groups than points
         from_groups = interpolate(points_BN3, centres_BG3, F.linear(levels_BGJ, of_groups))
-        x_BNC = F.linear(points_BN3, of_place, self.enter.bias) + from_groups
+        x_BNC = F.linear(self._own(points_BNE), of_place, self.enter.bias) + from_groups
         return _normed(self.leave_norm, self.leave(_normed(self.enter_norm, x_BNC)))
+
+    def _own(self, points_BNE: Tensor) -> Tensor:
+        """Coordinates, and columns of any unit, normalised over a batch."""
+        if self.columns is None:
+            return points_BNE[..., :3]
+        rows_ME = points_BNE[..., 3:].flatten(0, 1)
+        columns_BNE = self.columns(rows_ME).unflatten(0, points_BNE.shape[:2])
+        return torch.cat([points_BNE[..., :3], columns_BNE], dim=-1)
 
 
 class Classifier(nn.Module):

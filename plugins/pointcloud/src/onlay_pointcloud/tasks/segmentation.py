@@ -13,19 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onlay.errors import AnatomyError, ConfigError, DataError, OnlayError
+from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
 from onlay.measures import PERCENT
-from onlay_pointcloud.tasks.answer import PartsAnswer
+from onlay_pointcloud.tasks.answer import PartsAnswer, shares_of
 from onlay_pointcloud.tasks.decoder import (
     CATEGORY_WIDTH,
     CategoryCode,
     Classifier,
     Propagation,
-    pooled,
-    pooled_prompts,
 )
+from onlay_pointcloud.tasks.levels import described, joined, levels_of
 from onlay_pointcloud.tasks.restricted import in_category
 
 if TYPE_CHECKING:
@@ -46,18 +45,8 @@ def build(
     Raises:
         ConfigError: a level that the backbone does not have.
     """
-    depth = len(anatomy.blocks)
-    levels = config.levels or thirds(depth)
-    if max(levels) >= depth:
-        raise ConfigError(
-            f"`task.levels` asks for block {max(levels)}, and the backbone has 0 to {depth - 1}"
-        )
+    levels = levels_of(config, anatomy)
     return PartSegmentationHead(config, anatomy.sites["norm.out"].width, levels, labels)
-
-
-def thirds(depth: int) -> tuple[int, ...]:
-    """The last block of each third: 3, 7, 11 of 12; fewer where there are fewer than three."""
-    return tuple(sorted({-(-depth * third // 3) - 1 for third in (1, 2, 3)}))
 
 
 class PartSegmentationHead(nn.Module):
@@ -81,10 +70,10 @@ class PartSegmentationHead(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.levels, self.labels = config, tuple(levels), tuple(labels)
-        joined = width * len(self.levels)
-        self.propagation = Propagation(joined, hidden=4 * width)
+        levels_width = width * len(self.levels)
+        self.propagation = Propagation(levels_width, hidden=4 * width)
         self.category = CategoryCode(config.categories) if config.categories else None
-        whole = 2 * joined + (CATEGORY_WIDTH if config.categories else 0)
+        whole = 2 * levels_width + (CATEGORY_WIDTH if config.categories else 0)
         self.classifier = Classifier(whole, len(self.labels), config.dropout)
         start = UNKNOWN if config.categories else 0
         self.register_buffer("category_of_part", torch.full((len(self.labels),), start))
@@ -115,9 +104,9 @@ class PartSegmentationHead(nn.Module):
         """Logits (B, N, C) over all parts, before a category restricts them."""
         inputs, centres_BG3 = features.inputs, centres_of(features.layout)
         assert centres_BG3 is not None, "the task needs `points`"
-        points_BN3, levels_BGJ = inputs[..., :3], torch.cat([*features.levels], 1).transpose(1, 2)
+        points_BN3, levels_BGJ = inputs[..., :3], joined(features)
         each_BNC = self.propagation(points_BN3, centres_BG3, levels_BGJ)
-        whole_BW = self._whole(features, levels_BGJ)
+        whole_BW = described(self.config, features, levels_BGJ)
         if self.category is None:
             return self.classifier(each_BNC, whole_BW)
         if inputs.shape[-1] > 3:
@@ -167,10 +156,8 @@ class PartSegmentationHead(nn.Module):
         return [self._prediction(parts_N) for parts_N in parts_BN.cpu()]
 
     def _prediction(self, parts_N: Tensor) -> PartsAnswer:
-        counts = parts_N.bincount(minlength=len(self.labels))
-        order = [i for i in counts.argsort(descending=True, stable=True).tolist() if counts[i]]
-        shares = {self.labels[i]: counts[i].item() / len(parts_N) for i in order}
-        return PartsAnswer(tuple(self.labels[i] for i in parts_N.tolist()), shares)
+        parts = tuple(self.labels[i] for i in parts_N.tolist())
+        return PartsAnswer(parts, shares_of(parts_N, self.labels))
 
     def _likeliest_part(self, logits_BNC: Tensor) -> Tensor:
         """A part (B,) of the category whose parts have most of the probability."""
@@ -186,14 +173,3 @@ class PartSegmentationHead(nn.Module):
         assert self.category is not None
         described_BW = torch.cat([whole_BW, self.category(weights_BK)], dim=-1)
         return self.classifier(each_BNC, described_BW)
-
-    def _whole(self, features: Features, levels_BGJ: Tensor) -> Tensor:
-        if self.config.global_features == "pool":
-            return pooled(levels_BGJ)
-        count = features.prompts.shape[1]
-        if count < len(self.levels):
-            raise AnatomyError(
-                f"`task.global_features: prompts` needs at least {len(self.levels)} inserted"
-                f" tokens, one for each level, and the method inserts {count}"
-            )
-        return pooled_prompts(features.prompts, len(self.levels))

@@ -1,0 +1,91 @@
+"""A cloud with the class of each of its points, as a `.ply` file.
+
+Shapes: N points of the answer, P points of the file that was asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from onlay.task import Input
+
+NEAREST_AT_ONCE = 100_000
+
+_PALETTE = (
+    (78, 121, 167), (242, 142, 43), (89, 161, 79), (225, 87, 89), (118, 183, 178), (237, 201, 72),
+    (176, 122, 161), (255, 157, 167), (156, 117, 95), (186, 176, 172), (31, 119, 180),
+    (188, 189, 34), (23, 190, 207), (148, 103, 189), (140, 86, 75), (227, 119, 194),
+)  # fmt: skip
+"""Colours of the classes, which begin anew after the last one."""
+
+
+def write_classes(
+    path: Path, labels: Sequence[str], found_N: np.ndarray, given: Input | None
+) -> None:
+    """Binary `.ply` as CloudCompare, MeshLab and Open3D read it: `x y z` (double, in the file's own
+    unit), `red green blue` of the class, and `label`, its number in the data that the model learnt
+    from; comments tell the names.
+
+    Every point of the file that was measured gets the class of the nearest point that the model was
+    shown. Without an input there are classes alone.
+    """
+    points, found = _of_file(found_N, given) if given else (np.zeros((len(found_N), 3)), found_N)
+    values = _values(labels, given.preprocessing if given else {})
+    rows = np.zeros(len(found), _row())
+    for axis, name in enumerate("xyz"):
+        rows[name] = points[:, axis]
+    for channel, name in enumerate(("red", "green", "blue")):
+        rows[name] = np.array(_PALETTE, np.uint8)[found % len(_PALETTE), channel]
+    rows["label"] = np.array(values, np.int32)[found]
+    comments = [
+        f"comment label {value} {label}" for value, label in zip(values, labels, strict=True)
+    ]
+    path.write_bytes(_header(len(rows), comments).encode() + rows.tobytes())
+
+
+def _row() -> np.dtype:
+    colours = [(name, "u1") for name in ("red", "green", "blue")]
+    return np.dtype([(name, "<f8") for name in "xyz"] + colours + [("label", "<i4")])
+
+
+def _header(count: int, comments: Sequence[str]) -> str:
+    kinds = {"<f8": "double", "u1": "uchar", "|u1": "uchar", "<i4": "int"}
+    fields = _row().fields or {}
+    properties = [f"property {kinds[kind.str]} {name}" for name, (kind, *_) in fields.items()]
+    lines = ["ply", "format binary_little_endian 1.0", *comments, f"element vertex {count}"]
+    return "\n".join([*lines, *properties, "end_header"]) + "\n"
+
+
+def _values(labels: Sequence[str], preprocessing: Mapping[str, Any]) -> list[int]:
+    """The number of each class in the data; its place among the classes where they had none."""
+    told = preprocessing.get("class_values", {})
+    return [int(told.get(label, index)) for index, label in enumerate(labels)]
+
+
+def _of_file(found_N: np.ndarray, given: Input) -> tuple[np.ndarray, np.ndarray]:
+    """All points (P, 3) of the file in its unit, and the class of each; those that were shown where
+    there is no file."""
+    from onlay_pointcloud.data.preprocess import Loader
+
+    shown = given.tensor[:, :3].double().numpy()
+    if not given.source.is_file() or "normalize" not in given.preprocessing:
+        return shown, found_N
+    loader = Loader(given.preprocessing)
+    loader.left_out.held = True  # it was said when the file was read
+    points = loader.measured(given.source)
+    own = loader.prepared(points, f"`{given.source}`")[:, :3].double().numpy()
+    return points[:, :3], found_N[_nearest(shown, own)]
+
+
+def _nearest(shown: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Of each point (P, 3) the index of the nearest that was shown."""
+    from sklearn.neighbors import KDTree
+
+    tree = KDTree(shown)
+    parts = np.array_split(points, max(1, len(points) // NEAREST_AT_ONCE))
+    return np.concatenate([tree.query(part, return_distance=False)[:, 0] for part in parts])
