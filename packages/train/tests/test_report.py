@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -63,8 +64,12 @@ def test_the_table_has_every_figure() -> None:
 
 def test_parts_of_a_head_are_told_apart_and_count_as_head() -> None:
     counts = {"method": 100, "head": 5, "neck": 7, "decoder": 8, "other": 5, "backbone": 10_000}
-    summary = replace(SUMMARY, parameters=counts)
-    assert "125 = method 100 + head 5 + neck 7 + decoder 8 + other 5" in printed(summary)
+    summary = replace(SUMMARY, parameters=counts, chosen={"decoder": "dpt"})
+    assert "task.decoder" in printed(summary)
+    lines = [re.findall(r"[\w.]+", line) for line in printed(summary).splitlines()]
+    told = {"method": "100", "head": "5", "neck": "7", "decoder": "8", "other": "5"}
+    assert [line for line in lines if line and line[0] in told] == [list(x) for x in told.items()]
+    assert ["trained", "parameters", "125"] in lines
     assert (summary.trained, summary.head, summary.share) == (125, 20, 1.25)
 
 

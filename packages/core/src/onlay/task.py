@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from onlay.config.base import Config
     from onlay.data import Splits
     from onlay.features import Features
 
@@ -190,6 +191,10 @@ class TaskHead(Protocol):
     (B, ..., H, W) for the pixels of the input that may be averaged, such as logits and depths.
     Where every leaf is one, large inputs are answered in tiles that overlap (`onlay predict
     --tile`). May be left out."""
+
+    config: Config
+    """The task's settings with every choice made that they left open, such as which decoder `auto`
+    is on this backbone: what bundles hold and runs tell. May be left out."""
 
     parts: Mapping[str, nn.Module]
     """Modules of the head whose parameters reports tell apart, such as `neck` and `decoder`; may be

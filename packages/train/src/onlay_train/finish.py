@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from onlay.config.chosen import choices
 from onlay.config.run import RunConfig
 from onlay_train.loop import Trainer
 from onlay_train.memory import peak_bytes
@@ -82,6 +83,7 @@ def summarize(
         device=device.type,
         bundle_bytes=folder_bytes(trainer.folder.bundle),
         measures={name: asdict(measure) for name, measure in trainer.measures.items()},
+        chosen=choices(config.task, model.task),
     )
 
 

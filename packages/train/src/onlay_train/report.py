@@ -57,14 +57,24 @@ def rows(summary: Summary) -> dict[str, str]:
     for name, value in sorted(summary.metrics.items(), key=lambda item: _order(item[0], summary)):
         split, _, metric = name.partition("_")
         found[f"{split} {metric}"] = summary.measure(metric).text(value)
-    told = " + ".join(f"{part} {count:,}" for part, count in summary.counts.items())
-    found["trained parameters"] = f"{summary.trained:,} = {told}"
+    found |= {f"task.{name}": str(value) for name, value in summary.chosen.items()}
+    found |= _parameters(summary)
     found["share of the backbone"] = f"{summary.share:.2f} % of {summary.parameters['backbone']:,}"
     found["weights of epoch"] = f"{summary.chosen_epoch} of {summary.epochs} ({summary.selection})"
     found["training time"] = f"{summary.seconds:.1f} s on {summary.device}"
     found["peak memory"] = megabytes(summary.peak_bytes)
     found["bundle"] = kilobytes(summary.bundle_bytes)
     return found
+
+
+def _parameters(summary: Summary) -> dict[str, str]:
+    """In a row; where the head tells parts apart, one below the other."""
+    counts = summary.counts
+    if counts.keys() <= {"method", "head", "other"}:
+        told = " + ".join(f"{part} {count:,}" for part, count in counts.items())
+        return {"trained parameters": f"{summary.trained:,} = {told}"}
+    rows = {f"  {part}": f"{count:,}" for part, count in counts.items()}
+    return {"trained parameters": f"{summary.trained:,}"} | rows
 
 
 def megabytes(size: int) -> str:

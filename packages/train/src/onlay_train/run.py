@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from accelerate import Accelerator
 from rich.console import Console
 
+from onlay.config.chosen import choices
 from onlay.config.run import RunConfig
 from onlay.errors import OnlayError, RunError
 from onlay.hooks import Run
@@ -141,6 +142,7 @@ def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:
     return "\n".join(
         [
             f"{config.method.name} on {model.built.label}: {model.trainable_report()}",
+            *(f"chosen: task.{name}={x}" for name, x in choices(config.task, model.task).items()),
             f"{config.data.name}: {counts}; {len(splits.labels)} {noun}",
             *splits.facts.get("notes", ()),
         ]

@@ -40,6 +40,9 @@ class Summary:
     """How each metric is read, by its name without the part: `unit` and `better`; one that is not
     here is a share, and higher is better."""
 
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    """What the task's head chose where its settings left it open: `{"decoder": "dpt"}`."""
+
     @property
     def trained(self) -> int:
         """Trained parameters, head included."""

@@ -37,7 +37,9 @@ def refuse_levels(levels: Sequence[int], anatomy: Anatomy, decoder: Decoder) -> 
             f"`task.levels` asks for block {max(levels)}, and the backbone has 0 to {depth - 1}"
         )
     one = len(levels) == 1 and "one_stride" not in decoder.takes  # of which a pyramid is made
-    if len(levels) != decoder.levels and not one:
+    shrink = len(set(strides(anatomy, levels))) > 1
+    fewer = shrink and len(levels) < decoder.levels  # the last one is pooled further
+    if len(levels) != decoder.levels and not one and not fewer:
         raise ConfigError(
             f"`task.levels` names {_blocks(len(levels))}, and decoder `{decoder.name}` reads"
             f" {decoder.levels}"

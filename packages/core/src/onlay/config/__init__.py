@@ -40,7 +40,11 @@ def resolve(data: Mapping[str, Any], overrides: Iterable[str], host: PluginHost)
     from onlay.host.missing import with_origin
 
     def widen(key: str, value: Any) -> Any:
-        return BLOCKS[key].widened(value, host) if key in BLOCKS else value
+        outer, _, field = key.partition(".")
+        block = BLOCKS.get(outer)
+        if block is not None and field:
+            block = block.inside(field, host) if isinstance(value, str) else None
+        return value if block is None else block.widened(value, host)
 
     try:
         config = RunConfig.model_validate(

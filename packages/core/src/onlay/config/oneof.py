@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from onlay.host import PluginHost
 
 ONE_OF = "x-onlay-one-of"
-"""Marks the place in a JSON Schema where `onlay schema` puts the installed configurations."""
+"""Marks the place in a JSON Schema where `onlay schema` puts the installed configurations, with
+their kind and the name to assume."""
 
 
 NAME_OF = "x-onlay-name-of"
@@ -85,7 +86,7 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {ONE_OF: self.kind}
+        return {ONE_OF: [self.kind, self.default]}
 
     def configs(self, host: PluginHost) -> dict[str, type[Config]]:
         """The configuration classes by name; a plugin whose class fails is left out."""
@@ -115,6 +116,12 @@ class OneOf:
             return value
         taker = None if self._is_name(value, host) else self._catch_all(host)
         return {"name": value} if taker is None else {"name": taker.name, taker.catch_all: value}
+
+    def inside(self, field: str, host: PluginHost) -> OneOf | None:
+        """What a field of the configurations holds, if it is again one of a kind."""
+        fields = (config.model_fields.get(field) for config in self.configs(host).values())
+        notes = (note for found in fields if found is not None for note in found.metadata)
+        return next((note for note in notes if isinstance(note, OneOf)), None)
 
     def _is_name(self, text: str, host: PluginHost) -> bool:
         """Registered, one of ours that is not installed, or so near to one that it must be a

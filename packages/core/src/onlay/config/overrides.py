@@ -18,7 +18,8 @@ def overridden(
 ) -> dict[str, Any]:
     """`data` with every `key.key=value` applied in order; `data` itself is left alone.
 
-    `widen(key, value)` turns the short form of a top-level block (`method: arc`) into a mapping.
+    `widen(key, value)` turns the short form of a block (`method: arc`, `task.decoder: dpt`) into a
+    mapping, and leaves what is none as it is.
 
     >>> overridden({"method": {"name": "arc"}}, ["method.rank=8", "train.lr=1e-3"])
     {'method': {'name': 'arc', 'rank': 8}, 'train': {'lr': 0.001}}
@@ -56,13 +57,14 @@ def _with(
     value: Any,
     text: str,
     widen: Callable[[str, Any], Any],
+    above: str = "",
 ) -> dict[str, Any]:
     key, *rest = keys
     if not rest:
         return {**data, key: value}
-    inner = widen(key, data.get(key, {}))
+    inner = widen(f"{above}{key}", data.get(key, {}))
     if inner is None:
         inner = {}
     if not isinstance(inner, Mapping):
         raise ConfigError(f"`{text}`: `{key}` holds `{inner}`, which has no keys")
-    return {**data, key: _with(inner, rest, value, text, lambda _, v: v)}
+    return {**data, key: _with(inner, rest, value, text, widen, f"{above}{key}.")}

@@ -12,6 +12,8 @@ from onlay.config.run import BLOCKS, RunConfig
 from onlay.host.firstparty import names_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onlay.config.base import Config
     from onlay.host import PluginHost
 
@@ -21,27 +23,54 @@ REF = "#/$defs/{model}"
 def run_schema(host: PluginHost) -> dict[str, Any]:
     """The schema (draft 2020-12) of a run file: each block is the installed configuration of its
     name."""
-    kinds = {block.kind: block.configs(host) for block in BLOCKS.values()}
-    classes: set[type[Config]] = {RunConfig}.union(*(found.values() for found in kinds.values()))
+    classes, blocks = _classes(host)
     ordered = sorted(classes, key=lambda c: c.__qualname__)
     found, schema = models_json_schema([(c, "validation") for c in ordered], ref_template=REF)
     refs = {cls: ref["$ref"] for (cls, _), ref in found.items()}
     definitions = schema["$defs"]
-    implied = [kinds[block.kind].get(block.default) for block in BLOCKS.values() if block.default]
+    kinds = {block.kind: block.configs(host) for block in blocks}
+    implied = [kinds[block.kind].get(block.default) for block in blocks if block.default]
     for cls in ordered:
         _name_things(cls, _behind(refs[cls], definitions), must_say=cls not in implied)
-    for field, block in BLOCKS.items():
-        place = _behind(refs[RunConfig], definitions)["properties"][field]
-        options = {name: refs[cls] for name, cls in kinds[block.kind].items()}
-        del place[ONE_OF]
-        short = _short_form(block, host)
-        place |= {"if": {"type": "string"}, "then": short, "else": _by_name(options, block.default)}
+    options = {
+        kind: {name: refs[cls] for name, cls in configs.items()} for kind, configs in kinds.items()
+    }
+    _list_blocks(definitions, options, host)
     _list_names(definitions, host)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$ref": refs[RunConfig],
         "$defs": definitions,
     }
+
+
+def _classes(host: PluginHost) -> tuple[set[type[Config]], set[OneOf]]:
+    """Every configuration that a run file can hold, also as a block in a block, and the blocks."""
+    classes: set[type[Config]] = {RunConfig}
+    blocks = set(BLOCKS.values())
+    while True:
+        found = set(classes).union(*(block.configs(host).values() for block in blocks))
+        if found == classes:
+            return classes, blocks
+        classes = found
+        blocks |= {block for cls in classes for block in _blocks(cls)}
+
+
+def _blocks(cls: type[Config]) -> Iterator[OneOf]:
+    for field in cls.model_fields.values():
+        yield from (note for note in field.metadata if isinstance(note, OneOf))
+
+
+def _list_blocks(schema: Any, options: dict[str, dict[str, str]], host: PluginHost) -> None:
+    """Put the installed configurations wherever one of them is expected."""
+    if isinstance(schema, dict) and (said := schema.pop(ONE_OF, None)):
+        block = OneOf(*said)
+        inner = _by_name(options[block.kind], block.default)
+        schema |= {"if": {"type": "string"}, "then": _short_form(block, host), "else": inner}
+        return
+    for inner in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(inner, dict | list):
+            _list_blocks(inner, options, host)
 
 
 def _behind(ref: str, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.liveness import check_frozen, prove_alive
 from onlay.config import parse
 from onlay.config.base import Config
+from onlay.config.chosen import settled
 from onlay.descriptors import Method, resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.host import PluginHost
@@ -119,7 +120,7 @@ def attach(
                 place.adapter,
                 head.to(**_beside(built.module)),
                 method=config,
-                task=task,
+                task=settled(task, head),
                 name=name,
                 preprocessing=built.input_spec if preprocessing is None else preprocessing,
                 packages=_packages(built, config, task, host),
