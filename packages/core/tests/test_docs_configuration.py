@@ -79,6 +79,9 @@ def test_every_field_of_the_schema_is_there_with_its_default_and_meaning(
         for field, block in BLOCKS.items()
         for name, ref in options(block_of[field])
     }
+    inside = (cls["properties"].get("decoder", {}) for cls in definitions.values())
+    for field in (found for found in inside if "else" in found):  # a block in a block
+        classes |= {f"decoder {n}": ref.rpartition("/")[2] for n, ref in options(field)}
     assert {"run", "train", *classes} == set(tables)
     for words, cls in classes.items():
         assert tables[words] == dict(fields(cls, definitions)), words
