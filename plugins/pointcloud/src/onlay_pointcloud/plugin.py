@@ -114,6 +114,7 @@ def register_datasets() -> Iterable[Dataset]:
         summary="a folder of clouds with a class for each point",
         whole="onlay_pointcloud.data.labelled_clouds:whole",
         layout="onlay_pointcloud.data.labelled_clouds:layout",
+        measure="onlay_pointcloud.data.labelled_clouds:measure",
         targets=frozenset({"point_classes"}),
         example="onlay_pointcloud.data.samples:labelled_clouds",
     )

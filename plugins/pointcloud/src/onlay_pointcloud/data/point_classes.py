@@ -62,7 +62,8 @@ class PointClasses:
     @property
     def values(self) -> dict[str, int]:
         """The first number of each class."""
-        return {self.labels[p]: v for v, p in reversed(self.stored.items()) if p != VOID}
+        first = {place: value for value, place in reversed(self.stored.items())}
+        return {name: first[place] for place, name in enumerate(self.labels) if place in first}
 
     def numbers(self, values_N: np.ndarray, which: str) -> np.ndarray:
         """Places among the classes, int64 (N,); -1 where there is none.
