@@ -104,6 +104,30 @@ def register_tasks() -> Iterable[Task]:
         example="onlay_dense.depth.example:example",
         quiet={"flip_test": "a second view is the model's to see, not the head's"},
     )
+    yield from _objects()
+
+
+def _objects() -> Iterable[Task]:
+    small = {"width": 8, "box_width": 16, "proposals": 32, "detections": 16}
+    for name, config, summary, more in (
+        (
+            "instances",
+            "InstancesConfig",
+            "a box, a class and a mask for each object: Mask R-CNN",
+            {"mask_width": 8},
+        ),
+        ("detection", "DetectionConfig", "a box and a class for each object: Faster R-CNN", {}),
+    ):
+        yield Task(
+            name=name,
+            config=f"onlay_dense.objects.config:{config}",
+            build="onlay_dense.objects.head:build",
+            summary=summary,
+            examples=(small | more,),
+            example="onlay_dense.objects.example:squares",
+            targets="objects",
+            needs=frozenset({"grid"}),
+        )
 
 
 @hookimpl

@@ -35,7 +35,7 @@ BROUGHT_BY = {
     },
     "onlay-dense": {
         "decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer"),
-        "task": ("segmentation", "depth"),
+        "task": ("segmentation", "depth", "instances", "detection"),
         "dataset": ("mask_folder", "depth_folder", "nyu", "kitti", "rooms"),
     },
     "onlay-train": {

@@ -32,7 +32,7 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(handing_on.check_answers_go_through_predict),
     Check(handing_on.check_exporters_write_it_or_say_why, handing_on.no_exporter, tried="one"),
     Check(measuring.check_metrics_hold_the_main_one, measuring.no_metrics),
-    Check(measuring.check_main_metric_tells_good_from_bad, measuring.no_metrics),
+    Check(measuring.check_main_metric_tells_good_from_bad, measuring.no_loss_of_outputs),
     Check(measuring.check_measures_are_of_metrics, measuring.no_metrics),
     Check(measuring.check_metrics_add_up, measuring.no_metrics),
 )

@@ -96,6 +96,13 @@ class TaskCase:
         shake(head.parameters(), 0.1)
         return head
 
+    def loss(self, head: Any, features: Features) -> Tensor:
+        """As training takes it: by the head's `forward_loss`, where it has one."""
+        whole = getattr(head, "forward_loss", None)
+        if whole is not None:
+            return whole(features, self.targets)
+        return head.loss(head(features), self.targets)
+
     def features(self, head: Any, inputs: Tensor | None = None) -> Features:
         """What the backbone gives to this head."""
         inputs = self.data[1] if inputs is None else inputs

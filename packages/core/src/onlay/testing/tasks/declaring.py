@@ -64,8 +64,7 @@ def _work(case: TaskCase) -> dict[str, Tensor]:
     features = case.features(head)
     with torch.no_grad():
         torch.manual_seed(0)
-        trained = head.train()(features)
-        found = {"loss": head.loss(trained, case.targets)}
+        found = {"loss": case.loss(head.train(), features)}
         output = head.eval()(features)
         found |= {f"output {n}": leaf for n, leaf in enumerate(tensors_of(output))}
         found |= {"answers": _bytes(head.predict(output)), "judged by": _bytes(head.main_metric)}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from onlay.batches import rows
+from onlay.errors import OnlayError
 from onlay.measures import Measure, measures_of
 from onlay.testing.checking import require
 from onlay.testing.tasks.case import BATCH, TaskCase
@@ -16,7 +17,18 @@ from onlay.testing.tasks.heads import as_wished, changed_in
 
 
 def no_metrics(case: TaskCase) -> str:
-    return "" if find_spec("torchmetrics") else "torchmetrics is not installed (onlay-train)"
+    if not find_spec("torchmetrics"):
+        return "torchmetrics is not installed (onlay-train)"
+    try:
+        case.head().metrics()
+    except OnlayError as error:  # a package is missing, and the head says which
+        return str(error) if isinstance(error.__cause__, ImportError) else ""
+    return ""
+
+
+def no_loss_of_outputs(case: TaskCase) -> str:
+    has = hasattr(case.head(), "loss")
+    return no_metrics(case) if has else "the head has no `loss` of an output alone"
 
 
 def check_metrics_hold_the_main_one(case: TaskCase) -> None:

@@ -1,0 +1,1 @@
+"""Objects on pictures: boxes, classes and masks."""
