@@ -31,6 +31,7 @@ MADE = {
     "modality": ("Tides", "tides"),
     "exporter": ("flat-file", "flat_file"),
     "optimizer": ("SignSteps", "sign_steps"),
+    "decoder": ("sum-of-maps", "sum_of_maps"),
 }
 """The name given, in each spelling that is taken, and the name that is registered."""
 SHOWN = Path(__file__).parents[3] / "docs" / "how-to" / "output" / "new.txt"

@@ -32,10 +32,10 @@ _SHOWN = ("modality", "exporter")
 def new(host: PluginHost, kind: str, name: str, into: Path) -> None:
     """Write a package to begin a plugin with: onlay new method my-method
 
-    KIND is `method`, `backbone`, `task`, `dataset`, `modality`, `exporter` or `optimizer`. The
-    package is complete: it can be installed, it does something small, and its tests pass as they
-    are, the checks of `onlay plugins check` among them where its kind has any. `my-method`,
-    `my_method` and `MyMethod` are the same NAME; the folder and the distribution are
+    KIND is `method`, `backbone`, `task`, `dataset`, `modality`, `exporter`, `optimizer` or
+    `decoder`. The package is complete: it can be installed, it does something small, and its tests
+    pass as they are, the checks of `onlay plugins check` among them where its kind has any.
+    `my-method`, `my_method` and `MyMethod` are the same NAME; the folder and the distribution are
     `onlay-my-method`, in a run file it is `my_method`.
     """
     if kind not in KINDS:

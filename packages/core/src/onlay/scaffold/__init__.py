@@ -24,6 +24,7 @@ KINDS = {
     "modality": "modality",
     "exporter": "exporter",
     "optimizer": "optimizer",
+    "decoder": "decoder",
 }
 """Each with the words for it; the names are those of the folders in `templates`."""
 

@@ -1,0 +1,1 @@
+"""The decoder my_decoder for Onlay."""
