@@ -16,6 +16,7 @@ from torch import Tensor
 from onlay import PluginHost, adapt
 from onlay.errors import ConfigError, DataError
 from onlay.model.answers import Answers
+from onlay.task import Input
 from onlay.testing import tiny_backbone
 from onlay_dense.depth.answer import DepthAnswer
 from onlay_dense.depth.valid import silog_B
@@ -111,8 +112,8 @@ def test_an_answer_says_itself() -> None:
     answer = DepthAnswer(torch.tensor([[1.0, 2.5], [2.5, 4.0]]), "m", 10.0)
     assert ASKED.line(answer) == "2.500 m (1 to 4)"
     assert ASKED.cells(answer) == {"median": "2.500 m", "min": "1.000 m", "max": "4.000 m"}
-    size = {"height": 2, "width": 2, "scale": 1000}
-    assert ASKED.record(answer) == {"median": 2.5, "min": 1.0, "max": 4.0, "unit": "m", "map": size}
+    numbers = {"median": 2.5, "min": 1.0, "max": 4.0}
+    assert ASKED.record(answer) == {**numbers, "unit": "m", "size": [2, 2], "scale": 1000}
     (raster,) = ASKED.drawn(answer)
     assert (raster.title, raster.unit) == ("depth", "m")
 
@@ -131,6 +132,18 @@ def test_written_maps_keep_depths_to_half_a_step(most: float, scale: int, tmp_pa
     assert written.dtype == np.uint16
     assert written[0, 0] == 1  # not 0, which is a hole
     assert np.abs(written / scale - depths.numpy())[depths > 1 / scale].max() <= 0.5 / scale + 1e-6
+
+
+def test_a_written_map_lies_on_the_picture(tmp_path: Path) -> None:
+    """Its middle, 4 of 8 columns, was seen as 2 x 2 pixels."""
+    Image.new("RGB", (8, 4)).save(tmp_path / "wide.png")
+    facts = {"img_size": [2, 2], "resize": "crop", "crop_pct": 1.0, "interpolation": "bilinear"}
+    answer = DepthAnswer(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), "m", 10.0)
+    answer = answer.with_input(Input(tmp_path / "wide.png", torch.zeros(3, 2, 2), facts))
+    answer.write(tmp_path, "a")
+    with Image.open(tmp_path / "a-depth.png") as picture:
+        rows = (np.asarray(picture) // 1000).tolist()
+    assert rows == [[0, 0, 1, 1, 2, 2, 0, 0]] * 2 + [[0, 0, 3, 3, 4, 4, 0, 0]] * 2
 
 
 def test_near_is_bright_and_far_is_dark(tmp_path: Path) -> None:

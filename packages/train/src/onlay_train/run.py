@@ -36,8 +36,14 @@ if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
 
-_NOUNS = {"labels": ("label", "labels"), "numbers": ("number", "numbers")}
+_NOUNS = {
+    "labels": ("label", "labels"),
+    "numbers": ("number", "numbers"),
+    "several": ("name", "names of classes and other targets"),
+}
 """What the names of targets are called, where they are no classes."""
+_NAMELESS = {"depth"}
+"""Targets that are of one kind."""
 
 
 def train(config: RunConfig, host: PluginHost, *, console: Console | None = None) -> Summary:
@@ -139,11 +145,12 @@ def opening(model: AdaptedModel, splits: Splits, config: RunConfig) -> str:
     parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = ", ".join(f"{size(part):,} {name}" for name, part in parts.items() if part is not None)
     noun = _NOUNS.get(splits.targets, ("class", "classes"))[len(splits.labels) != 1]
+    named = "" if splits.targets in _NAMELESS else f"; {len(splits.labels)} {noun}"
     return "\n".join(
         [
             f"{config.method.name} on {model.built.label}: {model.trainable_report()}",
             *(f"chosen: task.{name}={x}" for name, x in choices(config.task, model.task).items()),
-            f"{config.data.name}: {counts}; {len(splits.labels)} {noun}",
+            f"{config.data.name}: {counts}{named}",
             *splits.facts.get("notes", ()),
         ]
     )

@@ -6,7 +6,7 @@ Shapes: H and W pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from onlay.measures import Measure
-from onlay.task import Raster
+from onlay.task import Input, Raster
+from onlay_dense.onto_picture import onto_picture
 
 MOST = 65_534
 """The largest number of a written map: 65535 means a hole for many readers, and 0 for all."""
@@ -32,6 +33,12 @@ class DepthAnswer:
     unit: str
     most: float
     """The greatest depth that the task tells."""
+    given: Input | None = None
+    """The picture, once the answer has seen it."""
+
+    def with_input(self, given: Input) -> DepthAnswer:
+        """The same, which knows how large the picture is."""
+        return replace(self, given=given)
 
     @cached_property
     def summary(self) -> dict[str, float]:
@@ -59,20 +66,23 @@ class DepthAnswer:
         return dict(self.summary)
 
     def record(self, top: int | None = None) -> dict[str, Any]:
-        """The same, with `unit`, and of the map that `write` writes its size and its `scale`."""
-        height, width = self.depth_HW.shape
-        size = {"height": height, "width": width, "scale": self.scale}
-        return {**self.summary, "unit": self.unit, "map": size}
+        """The same, with their `unit`, the `size`, height and width, that the model saw, and the
+        `scale` of the map that `write` writes."""
+        size = list(self.depth_HW.shape)
+        return {**self.summary, "unit": self.unit, "size": size, "scale": self.scale}
 
     def write(self, folder: Path, stem: str) -> Sequence[Path]:
-        """`STEM-depth.png`, 16 bits of grey, each number `scale` times a depth, which stands in the
-        file, too (`scale`, `unit`); and `STEM-depth-colours.png` to look at, near yellow, far
-        blue."""
+        """`STEM-depth.png`, 16 bits of grey on the picture's own pixels: each number `scale` times
+        a depth (which stands in the file, too: `scale`, `unit`), 0 where the crop has cut the
+        picture off. And `STEM-depth-colours.png` to look at, near yellow, far violet."""
         from onlay_dense.depth.pictures import coloured, written
 
+        depth_HW = self.depth_HW
+        if self.given is not None:
+            depth_HW = onto_picture(depth_HW, self.given, nothing=0)
         paths = folder / f"{stem}-depth.png", folder / f"{stem}-depth-colours.png"
-        written(self.depth_HW, paths[0], self.scale, self.unit)
-        coloured(self.depth_HW).save(paths[1])
+        written(depth_HW, paths[0], self.scale, self.unit)
+        coloured(depth_HW).save(paths[1])
         return paths
 
     def drawn(self) -> list[Raster]:

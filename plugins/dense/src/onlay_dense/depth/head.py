@@ -43,7 +43,7 @@ def build(
 class DepthHead(nn.Module):
     """One channel on the trunk's map, brought to the size of the picture and between bounds."""
 
-    target_kinds = "map"
+    target_kinds = output_kinds = "map"
 
     def __init__(self, config: DepthConfig, trunk: Trunk, labels: Sequence[str]) -> None:
         super().__init__()

@@ -26,8 +26,8 @@ hues: viridis, from its bright end."""
 
 
 def written(depth_HW: Tensor, path: Path, scale: int, unit: str) -> None:
-    """A 16-bit grey png of `scale` times the depths, none of them 0, which is a hole."""
-    values_HW = (depth_HW.double() * scale).round().clamp(1, MOST)
+    """A 16-bit grey png of `scale` times the depths; 0 is a hole, and no depth becomes 0."""
+    values_HW = (depth_HW.double() * scale).round().clamp(1, MOST) * (depth_HW > 0)
     told = PngInfo()
     told.add_text("scale", str(scale))
     told.add_text("unit", unit)
