@@ -7,6 +7,7 @@ behind the features is walked.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 import torch
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 
 from onlay.anatomy.adapter import Adapter
 from onlay.errors import AnatomyError
-from onlay.features import Features
 
 
 def prove_alive(adapter: Adapter) -> None:
@@ -47,9 +47,10 @@ def _reached(adapter: Adapter, *, training: bool) -> set[int]:
     for module in modes:
         module.training = training and module in own
     try:
-        with torch.enable_grad(), _same_draws():
+        with torch.enable_grad(), same_draws():
             inputs = adapter.anatomy.example()
-            return _leaves(adapter.anatomy.encode(inputs, inserted=adapter.tokens))
+            found = adapter.anatomy.encode(inputs, inserted=adapter.tokens)
+            return leaves((found.cls, found.prompts, found.patches, found.pooled))
     finally:
         adapter.forget()
         for module, mode in modes.items():
@@ -58,7 +59,7 @@ def _reached(adapter: Adapter, *, training: bool) -> set[int]:
             buffer.data.copy_(former)
 
 
-def _same_draws() -> AbstractContextManager[None]:
+def same_draws() -> AbstractContextManager[None]:
     """Generators are left as they were."""
     kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return torch.random.fork_rng() if kind is None else torch.random.fork_rng(device_type=kind.type)
@@ -92,24 +93,19 @@ def _listed(names: list[str]) -> str:
     return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _leaves(features: Features) -> set[int]:
-    outputs: list[Tensor | None] = [
-        features.cls,
-        features.prompts,
-        features.patches,
-        features.pooled,
-    ]
+def leaves(outputs: Iterable[Tensor | None]) -> set[int]:
+    """The ids of the tensors that gradients of these would reach."""
     stack = [o.grad_fn for o in outputs if o is not None and o.grad_fn is not None]
-    seen, leaves = set(stack), set()
+    seen, found = set(stack), set()
     while stack:
         node = stack.pop()
         if hasattr(node, "variable"):
-            leaves.add(id(node.variable))
+            found.add(id(node.variable))
         for parent, _ in node.next_functions:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return leaves
+    return found
 
 
 def check_frozen(backbone: nn.Module, adapter: Adapter) -> None:

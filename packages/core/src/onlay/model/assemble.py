@@ -25,6 +25,7 @@ from onlay.model.arguments import refuse_unwritable
 from onlay.model.class_names import class_names
 from onlay.model.losses import check_losses
 from onlay.model.splits import read_splits
+from onlay.model.unread import rest_unread
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
@@ -126,6 +127,7 @@ def attach(
                 packages=_packages(built, config, task, host),
             )
             _check(model, method, verify)
+            rest_unread(model)
             host.adapter_attached(model, run)
         except BaseException:
             attachments.remove(name, built.module)

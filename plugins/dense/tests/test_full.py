@@ -1,0 +1,34 @@
+"""Full fine-tuning below a head that reads maps of blocks: what it never reads does not train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import onlay
+from onlay.bundle import load
+from onlay.testing.tiny import tiny_backbone
+
+TASK = {"name": "segmentation", "decoder": "linear"}
+
+
+def test_the_last_norm_is_not_trained_and_all_else_is(tmp_path: Path) -> None:
+    model = onlay.adapt("onlay_vit_64", "full", task=TASK, labels=["sky", "road"])
+    inputs, masks = model.anatomy.example(1), torch.zeros(1, 64, 64, dtype=torch.long)
+    model.train().loss((inputs, masks)).backward()
+    names = model.trained_parameters()
+    assert not [name for name in names if name.startswith("adapter.thawed.norm.")]
+    assert [name for name in names if name.startswith("adapter.thawed.blocks.")]
+    assert not [name for name, tensor in names.items() if tensor.grad is None]
+    with torch.no_grad():
+        for tensor in names.values():
+            tensor.add_(0.01)
+    model.eval().save_pretrained(tmp_path / "bundle")
+    again = load(tmp_path / "bundle")
+    torch.testing.assert_close(again.eval()(inputs), model(inputs), rtol=0, atol=0)
+
+
+def test_below_a_head_that_pools_it_trains() -> None:
+    model = onlay.adapt(tiny_backbone(), "full", labels=["sky", "road"])
+    assert "adapter.thawed.norm.weight" in model.trained_parameters()
