@@ -128,6 +128,14 @@ def test_logits_have_the_size_of_the_inputs_whatever_the_map() -> None:
     assert torch.allclose(model(constant).amax((2, 3)), model(constant).amin((2, 3)))
 
 
+def test_a_norm_makes_the_probe_see_features_of_any_size() -> None:
+    """In training the classifier gets channels of mean 0 and deviation 1, whatever they were."""
+    model, anatomy = head(head_norm="batch"), tiny_backbone().anatomy
+    features = anatomy.encode(torch.randn(2, 3, 8, 12), levels=model.levels)
+    large = replace(features, levels=[1000 * level + 7 for level in features.levels])
+    torch.testing.assert_close(model(large), model(features), rtol=1e-3, atol=1e-3)
+
+
 def test_an_answer_tells_shares_and_writes_a_palette(tmp_path: Path) -> None:
     answer = SegmentationAnswer(torch.tensor([[0, 0, 2], [0, 0, 0]]), LABELS)
     assert answer.line() == "sky 83 %, car 17 %"
@@ -176,13 +184,6 @@ def test_what_the_crop_cut_off_is_void(tmp_path: Path) -> None:
     assert back[:, 5:].eq(-1).all()
     whole = onto_picture(seen, given(tmp_path, (8, 8), facts("crop", (2, 2), 1.0)))
     assert whole.tolist() == [[1] * 4 + [2] * 4] * 8
-
-
-def test_what_was_padded_is_cut_off(tmp_path: Path) -> None:
-    """A picture of 4 x 8 pixels became 2 x 4 in the upper half of 4 x 4."""
-    seen = torch.tensor([[1, 1, 2, 2], [0, 0, 1, 1], [2, 2, 2, 2], [2, 2, 2, 2]])
-    back = onto_picture(seen, given(tmp_path, (8, 4), facts("pad", (4, 4), 1.0)))
-    assert back.tolist() == seen[:2].repeat_interleave(2, 0).repeat_interleave(2, 1).tolist()
 
 
 def test_what_is_no_picture_file_keeps_its_map() -> None:

@@ -82,7 +82,7 @@ def register_tasks() -> Iterable[Task]:
             {},
             {"decoder": "linear", "loss": "ce_dice", "class_weights": [1.0, 2.0, 0.5]},
             {"decoder": "linear", "loss": "focal", "class_weights": "balanced", "dropout": 0.25},
-            {"decoder": "linear", "loss": "dice"},
+            {"decoder": "linear", "loss": "dice", "head_norm": "batch"},
         ),
         example="onlay_dense.segmentation.example:example",
         targets="mask",
@@ -133,6 +133,14 @@ def _objects() -> Iterable[Task]:
 @hookimpl
 def register_datasets() -> Iterable[Dataset]:
     """Layouts of images with targets that lie on them."""
+    yield Dataset(
+        name="cells",
+        config="onlay_dense.generated.config:CellsConfig",
+        build="onlay_dense.generated.cells:build",
+        modality="image",
+        summary="generated pictures of cells, whose nuclei are to be found, without download",
+        targets=frozenset({"mask"}),
+    )
     yield Dataset(
         name="mask_folder",
         config="onlay_dense.data.config:MaskFolderConfig",

@@ -28,7 +28,7 @@ BROUGHT_BY = {
         "modality": ("points",),
         "dataset": (
             *("cloud_folder", "cloud_csv", "shapes", "scanobjectnn", "modelnet40"),
-            *("modelnet_fewshot", "shapenet_part", "labelled_clouds"),
+            *("modelnet_fewshot", "shapenet_part"),
         ),
         "task": ("part_segmentation", "point_segmentation"),
         "exporter": ("pt2",),
@@ -36,7 +36,7 @@ BROUGHT_BY = {
     "onlay-dense": {
         "decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer"),
         "task": ("segmentation", "depth", "instances", "detection"),
-        "dataset": ("mask_folder", "depth_folder", "nyu", "kitti", "rooms"),
+        "dataset": ("cells", "mask_folder", "depth_folder", "nyu", "kitti", "rooms"),
     },
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),

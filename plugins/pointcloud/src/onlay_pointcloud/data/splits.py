@@ -51,7 +51,7 @@ def make_splits(
     )
     val = Clouds(_labelled(listing.val, labels, load)) if listing.val else None
     test = Clouds(_labelled(listing.test, labels, load)) if listing.test else None
-    read_at_once([part for part in (train, val, test) if part is not None], load.left_out)
+    _read_at_once([part for part in (train, val, test) if part is not None], load.left_out)
     return Splits(
         train=train,
         validation=val,
@@ -60,14 +60,13 @@ def make_splits(
         targets=listing.targets,
         preprocessing=facts,
         digest=found.digest,
-        facts=with_notes(found.facts, load),
+        facts=_facts(found.facts, load.left_out),
     )
 
 
-def with_notes(found: Mapping[str, Any], load: Loader) -> Mapping[str, Any]:
-    """Facts with what was left out of the clouds that were read so far."""
-    notes = (*found.get("notes", ()), *load.left_out.notes())
-    return {**found, **load.left_out.facts(), **({"notes": notes} if notes else {})}
+def _facts(found: Mapping[str, Any], left_out: LeftOut) -> Mapping[str, Any]:
+    notes = (*found.get("notes", ()), *left_out.notes())
+    return {**found, **left_out.facts(), **({"notes": notes} if notes else {})}
 
 
 def make_whole(
@@ -108,12 +107,7 @@ def _labelled(items: Sequence[Item], labels: Sequence[str], load: Loader) -> Lab
     )
 
 
-def read_at_once(parts: Sequence[Any], left_out: LeftOut) -> None:
-    """Read what is small enough, so that what is wrong with it is known before training starts.
-
-    Raises:
-        DataError: a cloud that cannot be used.
-    """
+def _read_at_once(parts: Sequence[TrainingClouds | Clouds], left_out: LeftOut) -> None:
     sources = [source for part in parts for source in part.clouds.sources]
     files = [source for source in sources if isinstance(source, Path) and source.is_file()]
     if not files or sum(path.stat().st_size for path in files) > READ_AT_ONCE:

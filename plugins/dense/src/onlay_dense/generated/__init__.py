@@ -1,0 +1,1 @@
+"""Pictures that are made, not read: no files, no download."""
