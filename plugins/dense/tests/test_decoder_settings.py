@@ -18,7 +18,7 @@ from onlay.config import parse
 from onlay.config.chosen import choices
 from onlay.config.overrides import overridden
 from onlay.config.run import BLOCKS
-from onlay.errors import ConfigError
+from onlay.errors import ConfigError, UnknownName
 from onlay.testing import tiny_backbone, tiny_pyramid
 
 HOST = PluginHost.discover()
@@ -71,6 +71,40 @@ def test_explained() -> None:
     assert "reads 4 maps: maps of one size" in shown
     whole = CliRunner().invoke(main, ["explain", "segmentation"]).stdout
     assert "`dpt` on a plain transformer and `upernet`" in " ".join(whole.split())
+
+
+OTHERS = """
+from onlay import hookimpl
+from onlay.descriptors import Decoder
+from onlay_dense.decoders.config import UperNetConfig
+from typing import Literal
+
+class StairsConfig(UperNetConfig):
+    name: Literal["stairs"] = "stairs"
+
+@hookimpl
+def register_decoders():
+    build = "onlay_dense.decoders.pyramids:build_upernet"
+    takes = frozenset({"pyramid"})
+    yield Decoder(name="stairs", config=StairsConfig, build=build, takes=takes, summary="planted")
+"""
+
+
+def test_a_decoder_of_somebody_else(tmp_path: Path) -> None:
+    """It is fed and named like our own, and who lacks it is told which package has it."""
+    (tmp_path / "stairs.py").write_text(OTHERS)
+    host = PluginHost.discover(files=[tmp_path / "stairs.py"])
+    given = parse("task", {"name": "segmentation", "decoder": "dpt"}, host)
+    with pytest.raises(ConfigError, match=r"take `auto` or .* or `stairs` or `upernet`, which it"):
+        onlay.adapt(tiny_pyramid(), "linear", task=given, labels=["a", "b"], host=host)
+    own = {"name": "segmentation", "decoder": "stairs"}
+    model = onlay.adapt(tiny_backbone(), "linear", task=own, labels=["a", "b"], host=host)
+    assert list(model.trainable_report().parts) == ["neck", "decoder"]
+    model.save_pretrained(tmp_path / "bundle")
+    with pytest.raises(
+        UnknownName, match=r"needs the decoder `stairs`, which is not installed: .*stairs\.py"
+    ):
+        onlay.load(tmp_path / "bundle", backbone=tiny_backbone(), host=HOST)
 
 
 @pytest.mark.parametrize(("make", "name"), [(tiny_backbone, "dpt"), (tiny_pyramid, "upernet")])

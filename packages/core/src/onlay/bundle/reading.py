@@ -217,7 +217,8 @@ def _buildable(folder: Path) -> Iterator[None]:
 def check_installed(manifest: Manifest, folder: Path, host: PluginHost, *, backbone: bool) -> None:
     """Raise an `UnknownName` that says which distribution the bundle needs; asked before minutes go
     into building a backbone."""
-    wanted = {"method": manifest.method, "task": manifest.task}
+    inner = {kind: block for kind, block in manifest.task.items() if kind in manifest.packages}
+    wanted = {"method": manifest.method, "task": manifest.task, **inner}
     if backbone and manifest.backbone.source:
         wanted["backbone"] = manifest.backbone.source
     for kind, config in wanted.items():

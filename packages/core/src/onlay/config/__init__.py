@@ -100,9 +100,12 @@ def _folder(config: RunConfig, host: PluginHost) -> Path:
 
 
 def _used(config: RunConfig, host: PluginHost) -> dict[str, str]:
+    from onlay.config.oneof import inner_blocks
     from onlay.config.run import BLOCKS
 
-    owners = [host.owner(block.kind, getattr(config, key).name) for key, block in BLOCKS.items()]
+    blocks = {block.kind: getattr(config, key) for key, block in BLOCKS.items()}
+    inner = [each for block in blocks.values() for each in inner_blocks(block)]
+    owners = [host.owner(kind, block.name) for kind, block in (*blocks.items(), *inner)]
     if config.train.opt in host.optimizers:
         owners.append(host.owner("optimizer", config.train.opt))
     return {owner.distribution: owner.version for owner in sorted(owners, key=str)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -119,9 +119,9 @@ class OneOf:
 
     def inside(self, field: str, host: PluginHost) -> OneOf | None:
         """What a field of the configurations holds, if it is again one of a kind."""
-        fields = (config.model_fields.get(field) for config in self.configs(host).values())
-        notes = (note for found in fields if found is not None for note in found.metadata)
-        return next((note for note in notes if isinstance(note, OneOf)), None)
+        classes = self.configs(host).values()
+        found = (block for cls in classes for name, block in blocks_of(cls) if name == field)
+        return next(found, None)
 
     def _is_name(self, text: str, host: PluginHost) -> bool:
         """Registered, one of ours that is not installed, or so near to one that it must be a
@@ -133,3 +133,15 @@ class OneOf:
     def _catch_all(self, host: PluginHost) -> Any:
         takers = [d for d in host.registered(self.kind).values() if getattr(d, "catch_all", None)]
         return takers[0] if len(takers) == 1 else None
+
+
+def blocks_of(cls: type[Config]) -> Iterator[tuple[str, OneOf]]:
+    """The fields of a configuration class that hold again one of a kind."""
+    for name, field in cls.model_fields.items():
+        yield from ((name, note) for note in field.metadata if isinstance(note, OneOf))
+
+
+def inner_blocks(config: Config) -> Iterator[tuple[str, Config]]:
+    """What these fields hold, each with its kind: `("decoder", DptConfig())`."""
+    for name, block in blocks_of(type(config)):
+        yield block.kind, getattr(config, name)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import models_json_schema
 
 from onlay.config.migrate import VERSION_KEY
-from onlay.config.oneof import NAME_OF, ONE_OF, OneOf
+from onlay.config.oneof import NAME_OF, ONE_OF, OneOf, blocks_of
 from onlay.config.run import BLOCKS, RunConfig
 from onlay.host.firstparty import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from onlay.config.base import Config
     from onlay.host import PluginHost
 
@@ -53,12 +51,7 @@ def _classes(host: PluginHost) -> tuple[set[type[Config]], set[OneOf]]:
         if found == classes:
             return classes, blocks
         classes = found
-        blocks |= {block for cls in classes for block in _blocks(cls)}
-
-
-def _blocks(cls: type[Config]) -> Iterator[OneOf]:
-    for field in cls.model_fields.values():
-        yield from (note for note in field.metadata if isinstance(note, OneOf))
+        blocks |= {block for cls in classes for _, block in blocks_of(cls)}
 
 
 def _list_blocks(schema: Any, options: dict[str, dict[str, str]], host: PluginHost) -> None:

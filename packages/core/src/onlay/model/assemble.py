@@ -15,6 +15,7 @@ from onlay.anatomy.liveness import check_frozen, prove_alive
 from onlay.config import parse
 from onlay.config.base import Config
 from onlay.config.chosen import settled
+from onlay.config.oneof import inner_blocks
 from onlay.descriptors import Method, resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.host import PluginHost
@@ -124,7 +125,7 @@ def attach(
                 task=settled(task, head),
                 name=name,
                 preprocessing=built.input_spec if preprocessing is None else preprocessing,
-                packages=_packages(built, config, task, host),
+                packages=_packages(built, config, settled(task, head), host),
             )
             _check(model, method, verify)
             rest_unread(model)
@@ -221,7 +222,8 @@ def as_built(backbone: Any, host: PluginHost) -> BuiltBackbone:
 def _packages(
     built: BuiltBackbone, method: Config, task: Config, host: PluginHost
 ) -> dict[str, dict[str, str]]:
-    named = {"method": method.name, "task": task.name}
+    named = {kind: block.name for kind, block in inner_blocks(task)}
+    named |= {"method": method.name, "task": task.name}
     if built.source:
         named["backbone"] = built.source["name"]
     if built.modality in host.modalities:
