@@ -186,6 +186,13 @@ def test_what_the_crop_cut_off_is_void(tmp_path: Path) -> None:
     assert whole.tolist() == [[1] * 4 + [2] * 4] * 8
 
 
+def test_what_was_padded_is_cut_off(tmp_path: Path) -> None:
+    """A picture of 4 x 8 pixels became 2 x 4 in the upper half of 4 x 4."""
+    seen = torch.tensor([[1, 1, 2, 2], [0, 0, 1, 1], [2, 2, 2, 2], [2, 2, 2, 2]])
+    back = onto_picture(seen, given(tmp_path, (8, 4), facts("pad", (4, 4), 1.0)))
+    assert back.tolist() == seen[:2].repeat_interleave(2, 0).repeat_interleave(2, 1).tolist()
+
+
 def test_what_is_no_picture_file_keeps_its_map() -> None:
     seen = torch.tensor([[1, 2]])
     assert onto_picture(seen, Input(Path("none.png"), seen, {})) is seen

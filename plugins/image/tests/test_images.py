@@ -11,7 +11,7 @@ from small_pictures import SPEC, class_folders
 from torch.utils.data import DataLoader
 
 from onlay.data import Splits
-from onlay_image.data import folder, images
+from onlay_image.data import folder, kept
 from onlay_image.data.config import (
     ImageFolderConfig,
 )
@@ -29,11 +29,11 @@ def test_pictures_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         path.unlink()
     assert all(torch.equal(train[index][0], pixels) for index, pixels in enumerate(first))
     assert train.kept[0].dtype == torch.uint8
-    assert train.kept_bytes == 3 * 3 * 8 * 8
+    assert train.kept.bytes == 3 * 3 * 8 * 8
 
 
 def test_no_more_is_kept_than_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "KEPT_BYTES", 2 * 3 * 8 * 8)
+    monkeypatch.setattr(kept, "KEPT_BYTES", 2 * 3 * 8 * 8)
     class_folders(tmp_path / "train", {"ant": 2, "bee": 1})
     train = in_folder(tmp_path, val_size=0).train
     assert [train[index][1] for index in range(3)] == [0, 0, 1]

@@ -62,3 +62,8 @@ def test_shapenet_part(check: Check) -> None:
 @task_checks("point_segmentation")
 def test_point_segmentation(check: Check) -> None:
     check()
+
+
+@dataset_checks("labelled_clouds")
+def test_labelled_clouds(check: Check) -> None:
+    check()

@@ -17,6 +17,7 @@ from onlay.task import Input
 from onlay_image.data.pictures import read_picture
 from onlay_image.data.preprocess import geometry
 from onlay_image.data.reading import Reading
+from onlay_image.data.scaling import inside
 from onlay_image.data.tiles import WHOLE
 
 Size = tuple[int, int]
@@ -36,7 +37,10 @@ def onto_picture(values_hw: Tensor, given: Input, nothing: float = -1) -> Tensor
     if facts["resize"] == WHOLE:
         return values_hw
     width, height = read_picture(given.source, Reading.of(facts))[0].size
-    if tuple(values_hw.shape) == tuple(facts["img_size"]):
+    if facts["resize"] == "pad":
+        own = inside((height, width), values_hw.shape)
+        values_hw = values_hw[: own[0], : own[1]]
+    elif tuple(values_hw.shape) == tuple(facts["img_size"]):
         values_hw = _uncropped(values_hw, _resized((height, width), facts), nothing)
     planes_11hw = values_hw[None, None].double()  # exact for all class numbers
     found_HW = F.interpolate(planes_11hw, (height, width), mode="nearest-exact")[0, 0]

@@ -106,6 +106,18 @@ def register_datasets() -> Iterable[Dataset]:
             targets=_TARGETS.get(name, frozenset({"class"})),
             example=f"onlay_pointcloud.data.samples:{name}",
         )
+    yield Dataset(
+        name="labelled_clouds",
+        config="onlay_pointcloud.data.labelled_config:LabelledCloudsConfig",
+        build="onlay_pointcloud.data.labelled_clouds:build",
+        modality="points",
+        summary="a folder of clouds with a class for each point",
+        whole="onlay_pointcloud.data.labelled_clouds:whole",
+        layout="onlay_pointcloud.data.labelled_clouds:layout",
+        measure="onlay_pointcloud.data.labelled_clouds:measure",
+        targets=frozenset({"point_classes"}),
+        example="onlay_pointcloud.data.samples:labelled_clouds",
+    )
 
 
 @hookimpl

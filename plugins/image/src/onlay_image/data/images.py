@@ -6,22 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from onlay.data import Blocks
+from onlay_image.data.kept import Kept
 from onlay_image.data.pictures import Source, read_picture
 from onlay_image.data.preprocess import Normalize
 from onlay_image.data.raster import Layers
 from onlay_image.data.reading import Reading
 
-KEPT_BYTES = 512 * 2**20
-"""How much of one part stays in memory, over all worker processes of a loader."""
-
 
 class Images(Dataset[tuple[Tensor, Any]]):
     """Items `(image (C, H, W) float, target)`; a class is its index.
 
-    What `fit` makes of a picture is kept, as far as `KEPT_BYTES` goes: a small data set is
+    What `fit` makes of a picture is kept, as far as there is room (`Kept`): a small data set is
     decoded once, not once an epoch.
     """
 
@@ -43,8 +41,7 @@ class Images(Dataset[tuple[Tensor, Any]]):
         """The same pictures as in evaluation, where these are changed by chance."""
         self.blocks: Blocks | None = None
         """Which pictures lie in one file, where that decides in what order they are read."""
-        self.kept: dict[int, Tensor] = {}
-        self.kept_bytes = 0
+        self.kept = Kept()
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -59,11 +56,7 @@ class Images(Dataset[tuple[Tensor, Any]]):
         return picture, self.targets[index]
 
     def _pixels(self, index: int) -> Tensor:
-        if index in self.kept:
-            return self.kept[index]
-        pixels = self.fit(read_picture(self.sources[index], self.reading))
-        worker = get_worker_info()
-        if self.kept_bytes + pixels.nbytes <= KEPT_BYTES // (worker.num_workers if worker else 1):
-            self.kept[index] = pixels
-            self.kept_bytes += pixels.nbytes
-        return pixels
+        return self.kept.of(index, lambda: self._fitted(index))
+
+    def _fitted(self, index: int) -> Tensor:
+        return self.fit(read_picture(self.sources[index], self.reading))

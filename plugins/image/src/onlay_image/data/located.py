@@ -12,6 +12,7 @@ from torchvision import tv_tensors
 from onlay.batches import Tree
 from onlay.errors import ConfigError, DataError
 from onlay_image.data.chance import changes, erasing
+from onlay_image.data.kept import Kept
 from onlay_image.data.moving import fitted, lying, plainly, refuse_other_kinds, words
 from onlay_image.data.pictures import Source, read_picture
 from onlay_image.data.preparing import ImagePreprocess
@@ -24,7 +25,8 @@ class Located(Dataset[tuple[Tensor, Tree]]):
     image is.
 
     `targets` may read its items when they are asked for; each is as it lies on the picture as
-    stored. Which of its leaves move, `move_targets` says before the first item.
+    stored. Which of its leaves move, `move_targets` says before the first item. What chance has no
+    part in is kept, as far as there is room.
 
     Args:
         config: how pictures change by chance, where they are trained on; None where they do not.
@@ -44,10 +46,11 @@ class Located(Dataset[tuple[Tensor, Tree]]):
         fit, self.chance = geometry(facts), None
         if config is not None:
             _refuse_turning(config)
-            fit, self.chance = training_steps(facts, config.augment)
+            fit, self.chance = training_steps(facts, config.augment, config.scale)
         self.colours = [] if config is None else changes(config, facts["in_chans"])
         self.erase = None if config is None else erasing(config)
-        self.steps = _steps(fit)
+        self.steps, self.beyond = _steps(fit), fit.beyond
+        self.kept = Kept()
         self.plain: Located | None = None
         """The same pictures as in evaluation, where these are changed by chance."""
 
@@ -68,10 +71,22 @@ class Located(Dataset[tuple[Tensor, Tree]]):
                 " has no boxes: take `random_resized_crop` or a square `preprocess.img_size`"
             )
         self.kinds = kinds
+        self.kept = Kept()
         if self.plain is not None:
             self.plain.move_targets(kinds)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tree]:
+        pixels, target = self.kept.of(index, lambda: self._fitted(index))
+        if self.chance is not None:
+            image, target = self.chance(tv_tensors.Image(pixels), target)
+            pixels = image.as_subclass(Tensor)
+        for colour in self.colours:
+            pixels = colour(pixels)
+        picture = self.normalize(pixels)
+        return picture if self.erase is None else self.erase(picture), plainly(target)
+
+    def _fitted(self, index: int) -> tuple[Tensor, Tree]:
+        """Both before chance."""
         layers = read_picture(self.sources[index], self.reading)
         width, height = layers[0].size
         try:
@@ -80,13 +95,7 @@ class Located(Dataset[tuple[Tensor, Tree]]):
             raise DataError(f"`{self.sources[index]}`: {error}") from error
         layers, target = fitted(self.steps, layers, target)
         pixels = Fit(None)(layers)
-        if self.chance is not None:
-            image, target = self.chance(tv_tensors.Image(pixels), target)
-            pixels = image.as_subclass(Tensor)
-        for colour in self.colours:
-            pixels = colour(pixels)
-        picture = self.normalize(pixels)
-        return picture if self.erase is None else self.erase(picture), plainly(target)
+        return (pixels, target) if self.beyond is None else self.beyond(pixels, target)
 
 
 def _refuse_turning(config: ImagePreprocess) -> None:

@@ -20,6 +20,9 @@ from onlay.batches import Tree, mapped
 from onlay.errors import ConfigError, DataError
 from onlay_image.data.raster import Layers
 
+VOID = -1
+"""Of a pixel without a class."""
+
 Size = tuple[int, int]
 """Height and width."""
 
@@ -52,6 +55,18 @@ def _cropped(
     **kwargs: Any,
 ) -> Tensor:
     return _resized(functional.crop(values, top, left, height, width), size)
+
+
+@transforms.functional.register_kernel(functional="pad", tv_tensor_cls=Nearest)
+def _padded(values: Nearest, padding: Any, padding_mode: str = "constant", **kwargs: Any) -> Tensor:
+    """Beyond the picture's edges is no class (-1 of signed class numbers), no object (0 of unsigned
+    masks of objects), and nothing that was measured (0 of floats)."""
+    signed = not values.is_floating_point() and values.dtype.is_signed
+    planes = values.as_subclass(Tensor)
+    planes = planes if values.ndim > 2 else planes[None]
+    fill = {"fill": VOID if signed else 0} if padding_mode == "constant" else {}
+    made = functional.pad_image(planes, padding, padding_mode=padding_mode, **fill)
+    return Nearest(made if values.ndim > 2 else made[0])
 
 
 def _lying(leaf: Any, size: Size) -> Tensor:
@@ -110,10 +125,53 @@ def lying(target: Tree, kinds: Any, size: Size) -> Tree:
     return KINDS[kinds](target, size)
 
 
+def moved(move: Callable[[Any], Any], target: Tree) -> Tree:
+    """The target with all that lies on the picture moved."""
+    lies = tv_tensors.TVTensor
+    return mapped(lambda leaf: move(leaf) if isinstance(leaf, lies) else leaf, target)
+
+
 def plainly(target: Tree) -> Tree:
-    """The target with tensors of torch's own kind; boxes end at the picture's edges, and
-    class numbers that were kept in 16 bits are int64."""
-    return mapped(_plain, target)
+    """The target with tensors of torch's own kind and in memory of their own; boxes end at the
+    picture's edges, class numbers that were kept in 16 bits are int64, and objects that have left
+    the picture are gone."""
+    if isinstance(target, Mapping):
+        return {name: plainly(leaf) for name, leaf in _still_seen(target).items()}
+    if isinstance(target, tuple):
+        return tuple(plainly(leaf) for leaf in target)
+    return _plain(target)
+
+
+def _still_seen(target: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the objects whose box, or whose mask beside it, has no area left: their rows of all
+    that has one for each object."""
+    boxes = [leaf for leaf in target.values() if isinstance(leaf, tv_tensors.BoundingBoxes)]
+    if len(boxes) != 1:
+        return target
+    corners = functional.clamp_bounding_boxes(boxes[0]).as_subclass(Tensor)
+    seen = (corners[:, 2:] > corners[:, :2]).all(1)
+    for leaf in target.values():
+        if _of_objects(leaf, len(corners)):
+            seen &= (leaf.as_subclass(Tensor) != 0).flatten(1).any(1)
+    if seen.all():
+        return target
+    return {name: _rows(leaf, seen) for name, leaf in target.items()}
+
+
+def _of_objects(leaf: Any, count: int) -> bool:
+    """Masks (n, H, W), one for each object."""
+    plane = isinstance(leaf, Nearest) and not leaf.is_floating_point() and not leaf.dtype.is_signed
+    return plane and leaf.ndim == 3 and len(leaf) == count
+
+
+def _rows(leaf: Any, seen: Tensor) -> Any:
+    count = len(seen)
+    if isinstance(leaf, list) and len(leaf) == count:
+        return [item for item, there in zip(leaf, seen.tolist(), strict=True) if there]
+    if isinstance(leaf, tv_tensors.BoundingBoxes) or _of_objects(leaf, count):
+        return tv_tensors.wrap(leaf.as_subclass(Tensor)[seen], like=leaf)
+    bare = isinstance(leaf, Tensor) and not isinstance(leaf, tv_tensors.TVTensor)
+    return leaf[seen] if bare and leaf.ndim and len(leaf) == count else leaf
 
 
 def _plain(leaf: Any) -> Any:
@@ -122,7 +180,7 @@ def _plain(leaf: Any) -> Any:
     if not isinstance(leaf, tv_tensors.TVTensor):
         return leaf
     bare = leaf.as_subclass(Tensor)
-    return bare.long() if bare.dtype == torch.int16 else bare
+    return bare.long() if bare.dtype == torch.int16 else bare.clone()
 
 
 def fitted(
@@ -132,13 +190,11 @@ def fitted(
     for step in steps:
         layers = tuple(step(layer) for layer in layers)
         width, height = layers[0].size
-        target = mapped(lambda leaf, s=step, to=[height, width]: _stepped(leaf, s, to), target)
+        target = moved(lambda leaf, s=step, to=[height, width]: _stepped(leaf, s, to), target)
     return layers, target
 
 
 def _stepped(leaf: Any, step: Any, size: list[int]) -> Any:
-    if not isinstance(leaf, tv_tensors.TVTensor):
-        return leaf
     if isinstance(step, CenterCrop):
         return functional.center_crop(leaf, size)
     return functional.resize(leaf, size)

@@ -33,9 +33,10 @@ class ImagePreprocess(Config):
     img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width, one number for a square; default: the backbone's."""
 
-    resize: Literal["crop", "squash"] = "crop"
+    resize: Literal["crop", "squash", "pad"] = "crop"
     """`crop`: the short side to img_size / crop_pct, then the centre; `squash`: both sides to
-    img_size, whatever the shape (VTAB)."""
+    img_size, whatever the shape (VTAB); `pad`: all of the picture in its shape, and the mean colour
+    below it or on its right."""
 
     crop_pct: float | None = Field(default=None, gt=0, le=1)
     """Share of the short side that the centre crop keeps; default: the backbone's."""
@@ -74,10 +75,16 @@ class ImagePreprocess(Config):
     """A picture of more pixels, as stored or as resized before it is cropped, is refused: four
     bytes of memory each, several times over."""
 
-    augment: Literal["none", "flip", "crop_flip", "random_resized_crop"] = "none"
+    augment: Literal["none", "flip", "crop_flip", "random_resized_crop", "scale_crop"] = "none"
     """While training: `flip` mirrors half of the images; `crop_flip` crops anywhere instead of in
     the centre and mirrors (FGVC); `random_resized_crop` also varies scale and shape, and
-    mirrors."""
+    mirrors; `scale_crop` enlarges or reduces by a factor from `scale`, crops anywhere, with the
+    mean colour around what is smaller, and mirrors (segmentation, detection). Masks, depths and
+    boxes move with their picture; beyond its edges a mask is void and a depth a hole."""
+
+    scale: tuple[Deviation, Deviation] = (0.5, 2.0)
+    """With `augment: scale_crop`: the least and the greatest factor, of which 1 is the scale of
+    evaluation."""
 
     aa: str | None = None
     """While training, after `augment`: changes of colour and geometry by chance. `trivialaugment`
@@ -111,6 +118,8 @@ class ImagePreprocess(Config):
     @model_validator(mode="after")
     def _one_window(self) -> Self:
         refuse_empty(self.value_range, self.percentile)
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"`scale` is [least, greatest], and {self.scale[0]:g} is greater")
         return self
 
 

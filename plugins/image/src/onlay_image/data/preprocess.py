@@ -24,6 +24,7 @@ from onlay_image.data.pictures import read_picture
 from onlay_image.data.preparing import ImagePreprocess
 from onlay_image.data.raster import Layers
 from onlay_image.data.reading import Reading
+from onlay_image.data.scaling import Below, Inside, Scaled, cropped
 from onlay_image.data.statistics import statistics
 
 Facts = Mapping[str, Any]
@@ -83,6 +84,8 @@ class Reader:
 
 def geometry(facts: Facts) -> Callable[[Layers], Tensor]:
     """timm's resizing and centre crop for evaluation: picture -> pixels (C, H, W)."""
+    if facts["resize"] == "pad":
+        return Fit(Inside(facts["img_size"], facts["interpolation"]), Below(facts))
     squash = facts["resize"] == "squash"
     fit: Any = create_transform(
         (3, *facts["img_size"]),
@@ -94,7 +97,9 @@ def geometry(facts: Facts) -> Callable[[Layers], Tensor]:
     return Fit(Compose(fit.transforms[:-1]))  # the last makes bytes of pictures, and of floats
 
 
-def training_steps(facts: Facts, augment: str) -> tuple[Callable[[Layers], Tensor], Any]:
+def training_steps(
+    facts: Facts, augment: str, scale: tuple[float, float] = (1.0, 1.0)
+) -> tuple[Callable[[Layers], Tensor], Any]:
     """Geometry and chance for an `augment` choice; chance is `None` where there is none."""
     size, mode = tuple(facts["img_size"]), str_to_interp_mode(facts["interpolation"])
     flip = transforms.RandomHorizontalFlip()
@@ -105,18 +110,23 @@ def training_steps(facts: Facts, augment: str) -> tuple[Callable[[Layers], Tenso
     if augment == "random_resized_crop":
         crop = transforms.RandomResizedCrop(size, interpolation=mode, antialias=True)
         return Fit(None), transforms.Compose([crop, flip])
+    if augment == "scale_crop":
+        return Fit(None), transforms.Compose([Scaled(facts, scale), cropped(facts), flip])
     return geometry(facts), flip if augment == "flip" else None
 
 
 class Fit:
-    """A transform of pictures, its result as pixels (C, H, W)."""
+    """A transform of pictures, its result as pixels (C, H, W), padded if `beyond` says how."""
 
-    def __init__(self, transform: Callable[[Image], Any] | None) -> None:
-        self.transform = transform
+    def __init__(
+        self, transform: Callable[[Image], Any] | None, beyond: Below | None = None
+    ) -> None:
+        self.transform, self.beyond = transform, beyond
 
     def __call__(self, layers: Layers) -> Tensor:
         fitted = [self._fitted(layer) for layer in layers]
-        return fitted[0] if len(fitted) == 1 else torch.cat(fitted)
+        pixels = fitted[0] if len(fitted) == 1 else torch.cat(fitted)
+        return pixels if self.beyond is None else self.beyond(pixels)
 
     def _fitted(self, layer: Image) -> Tensor:
         if self.transform is None:

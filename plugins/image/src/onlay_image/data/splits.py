@@ -101,7 +101,7 @@ def _training(
     items: Sequence[Item], labels: Sequence[str], facts: Mapping[str, Any], config: ImagePreprocess
 ) -> Images:
     """Pictures that chance changes, as far as that is asked for."""
-    fit, chance = training_steps(facts, config.augment)
+    fit, chance = training_steps(facts, config.augment, config.scale)
     steps = [chance, *changes(config, facts["in_chans"])]
     steps = [step for step in steps if step is not None]
     return _images(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import zipfile
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -50,7 +51,18 @@ def read_npz(path: Path, wanted: Wanted) -> Scan:
             return Scan(_side_by_side(each))
         if name is None and len(names) != 1:
             raise Malformed(f"none of its arrays is called `points` (have: {listed(names)})")
+        if (apart := wanted.apart(names)) is not None:
+            rows = rows_of(_member(archive, path, name or names[0]), replace(wanted, label=None))
+            return Scan(_beside(rows, _member(archive, path, apart)))
         return Scan(rows_of(_member(archive, path, name or names[0]), wanted))
+
+
+def _beside(rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Rows with the classes of an array of its own behind them."""
+    if classes.dtype.names or classes.size != len(rows):
+        shape = f"{classes.shape}"
+        raise Malformed(f"its classes are of the shape {shape}, and its points are {len(rows):,}")
+    return np.hstack([rows, classes.reshape(-1, 1).astype(np.float64)])
 
 
 def _member(archive: zipfile.ZipFile, path: Path, name: str) -> np.ndarray:

@@ -5,7 +5,7 @@ Shapes: M = `npoints` that are shown; where further columns were asked for, ther
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from onlay_pointcloud.data.augment import Augment, dropped, scale_translate
 from onlay_pointcloud.data.kept import Kept
-from onlay_pointcloud.data.preprocess import Loader, Source
+from onlay_pointcloud.data.preprocess import Source
 from onlay_pointcloud.data.sampling import drawn, farthest, fixed, pool_size
 
 
@@ -28,7 +28,7 @@ class Labelled:
     sources: Sequence[Source]
     targets: Sequence[Any]
     names: Sequence[str]
-    load: Loader
+    load: Callable[[Source, str], Tensor]
     npoints: int
 
     def cloud(self, index: int) -> Tensor:

@@ -27,6 +27,16 @@ _WORDS = {
 }
 """What surveyors call the axes, a unit behind it left out."""
 
+BY_NAME = ""
+"""The column of classes is the one whose name says so; where columns have no names, the last."""
+
+_CLASSES = (
+    *("label", "labels", "class", "classes", "classification", "classid", "labelid", "category"),
+    *("semantic", "semanticlabel", "semanticclass", "semlabel", "semseg", "segment", "groundtruth"),
+    *("gt", "scalarlabel", "scalarclass", "scalarclassification", "scalargroundtruth", "semantics"),
+)
+"""Names of a column of classes, those that are meant first."""
+
 _SAME = (
     ("red", "r", "diffusered", "rgbred"),
     ("green", "g", "diffusegreen", "rgbgreen"),
@@ -46,6 +56,13 @@ class Wanted:
     axes: tuple[Column, ...] = ()
     """By default those whose names say so."""
     extra: tuple[Column, ...] = ()
+    label: Column | None = None
+    """The class of each point, which comes last; `BY_NAME`, or none at all."""
+
+    @property
+    def further(self) -> int:
+        """Columns behind x, y and z."""
+        return len(self.extra) + (self.label is not None)
 
     def among(self, names: Sequence[str]) -> list[int]:
         """Places of x, y, z and of the further columns.
@@ -59,11 +76,35 @@ class Wanted:
                 f"none of its columns are called x, y and z (have: {listed(names)}); choose them"
                 " with `preprocess.columns: [a, b, c]`"
             )
-        return [*axes, *(place(column, names) for column in self.extra)]
+        return [*axes, *(place(column, names) for column in self.extra), *self._label(names)]
+
+    def _label(self, names: Sequence[str]) -> list[int]:
+        if self.label is None:
+            return []
+        if self.label != BY_NAME:
+            return [place(self.label, names)]
+        squashed = [_squashed(name) for name in names]
+        found = [squashed.index(word) for word in _CLASSES if word in squashed]
+        if not found:
+            raise Malformed(
+                f"none of its columns is called `label` or `class` (have: {listed(names)}); choose"
+                " the classes of the points with `data.label`"
+            )
+        return found[:1]
+
+    def apart(self, arrays: Sequence[str]) -> str | None:
+        """Of several arrays the one that holds the classes, if any does."""
+        if self.label is None or len(arrays) < 2:
+            return None
+        if self.label != BY_NAME:
+            return str(self.label) if self.label in arrays else None
+        return next((name for name in arrays if _squashed(name) in _CLASSES), None)
 
     def numbered(self, usable: Sequence[int], count: int) -> list[int]:
         """The same where columns have no names: the first three that hold numbers are x, y, z."""
-        named = [column for column in (*self.axes, *self.extra) if isinstance(column, str)]
+        label = [] if self.label is None else [count - 1 if self.label == BY_NAME else self.label]
+        further = (*self.extra, *label)
+        named = [column for column in (*self.axes, *further) if isinstance(column, str)]
         if named:
             raise Malformed(
                 f"its {count} columns have no names, so that there is no `{named[0]}`; choose by"
@@ -72,10 +113,14 @@ class Wanted:
         axes = list(self.axes) or list(usable[:3])
         if len(axes) < 3:
             raise Malformed(f"it has {len(axes)} columns of numbers, and x, y and z are three")
-        for column in (*axes, *self.extra):
+        if self.label == BY_NAME and count - 1 in axes:
+            raise Malformed(
+                f"it has {count} columns, and the classes of its points would be one more"
+            )
+        for column in (*axes, *further):
             if not 0 <= int(column) < count:
                 raise Malformed(f"it has no column {column}, its {count} are 0 to {count - 1}")
-        return [int(column) for column in (*axes, *self.extra)]
+        return [int(column) for column in (*axes, *further)]
 
 
 def place(column: Column, names: Sequence[str]) -> int:

@@ -17,6 +17,13 @@ class LeftOut:
         self.counts, self.files = Counter[str](), list[Path]()
         self.held = self.said = False
 
+    @classmethod
+    def silent(cls) -> LeftOut:
+        """One of which nothing is said, of files that are read once more."""
+        found = cls()
+        found.held = True
+        return found
+
     def add(self, path: Path, counts: Counter[str]) -> None:
         if not counts:
             return

@@ -76,11 +76,12 @@ def read_mesh(path: Path, wanted: Wanted, count: int) -> Scan:
     parts: list[Any] = _scene(path, content).dump()
     _check_counts(path, content, parts)
     meshes = [part for part in parts if len(getattr(part, "faces", ()))]
-    if meshes:
+    if meshes and wanted.label is None:
         one: Any = trimesh.util.concatenate(meshes)
         return surface(np.asarray(one.vertices), Polygons(np.asarray(one.faces)), count, wanted)
-    if wanted.extra:
-        raise Malformed(f"columns such as `{wanted.extra[0]}` are not read from `{path.suffix}`")
+    if wanted.further:
+        column = wanted.extra[0] if wanted.extra else wanted.label or "label"
+        raise Malformed(f"columns such as `{column}` are not read from `{path.suffix}`")
     return Scan(np.concatenate([np.asarray(part.vertices) for part in parts]))
 
 

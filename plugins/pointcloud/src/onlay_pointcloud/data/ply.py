@@ -49,7 +49,7 @@ class Header(NamedTuple):
 
 
 def read_ply(path: Path, wanted: Wanted, count: int) -> Scan:
-    """Its vertices; where it has faces, `count` points on their surface.
+    """Its vertices; where it has faces, and no classes are wanted, `count` points on their surface.
 
     Raises:
         Malformed: no header, no vertices, less than the header promises, a face of vertices that
@@ -70,7 +70,7 @@ def read_ply(path: Path, wanted: Wanted, count: int) -> Scan:
             break
     if not columns:
         raise Malformed(f"it has no vertices (have: {listed([e.name for e in header.elements])})")
-    if not polygons:
+    if not polygons or wanted.label is not None:  # a class is of a vertex, not of a surface
         return Scan(chosen(columns, wanted))
     return surface(chosen(columns, Wanted(wanted.axes)), polygons, count, wanted)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from onlay.errors import ConfigError, DataError
-from onlay_pointcloud.data.columns import Wanted
+from onlay_pointcloud.data.columns import Column, Wanted
 from onlay_pointcloud.data.config import CloudPreprocess
 from onlay_pointcloud.data.left_out import LeftOut
 from onlay_pointcloud.data.readers import MESH_POINTS, Reading, checked, read_measured
@@ -112,16 +112,19 @@ class Reader:
 
 
 class Loader:
-    """All points of a source, normalised: float32 (N, 3 + E)."""
+    """All points of a source, normalised: float32 (N, 3 + E); `label` is the column of their
+    classes, which come last, if they are wanted."""
 
-    def __init__(self, facts: Facts, left_out: LeftOut | None = None) -> None:
+    def __init__(
+        self, facts: Facts, left_out: LeftOut | None = None, label: Column | None = None
+    ) -> None:
         self.normalize, self.npoints = facts["normalize"], facts["npoints"]
         # a model that was adapted by hand, without a data set, has the backbone's facts alone
         self.least = facts.get("min_points", facts["npoints"])
         extra = tuple(facts.get("extra") or ())
         self.reading = Reading(
             mesh_points=max(MESH_POINTS, facts["npoints"]),
-            wanted=Wanted(tuple(facts.get("columns") or ()), extra),
+            wanted=Wanted(tuple(facts.get("columns") or ()), extra, label),
             keep=facts.get("unmeasured") == "keep",
         )
         self.left_out = left_out or LeftOut()

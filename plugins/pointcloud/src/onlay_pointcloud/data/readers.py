@@ -90,7 +90,7 @@ def read_measured(path: Path, reading: Reading) -> tuple[np.ndarray, Counter[str
     points, left_out = (scan.points, Counter[str]()) if reading.keep else measured(scan)
     if left_out and not len(points):
         raise DataError(f"nothing was measured in `{path}`: {told(left_out)}")
-    return checked(points, f"`{path}`", len(reading.wanted.extra)), left_out
+    return checked(points, f"`{path}`", reading.wanted.further), left_out
 
 
 def _scan(path: Path, suffix: str, reading: Reading) -> Scan:

@@ -51,7 +51,7 @@ def make_splits(
     )
     val = Clouds(_labelled(listing.val, labels, load)) if listing.val else None
     test = Clouds(_labelled(listing.test, labels, load)) if listing.test else None
-    _read_at_once([part for part in (train, val, test) if part is not None], load.left_out)
+    read_at_once([part for part in (train, val, test) if part is not None], load.left_out)
     return Splits(
         train=train,
         validation=val,
@@ -60,13 +60,14 @@ def make_splits(
         targets=listing.targets,
         preprocessing=facts,
         digest=found.digest,
-        facts=_facts(found.facts, load.left_out),
+        facts=with_notes(found.facts, load),
     )
 
 
-def _facts(found: Mapping[str, Any], left_out: LeftOut) -> Mapping[str, Any]:
-    notes = (*found.get("notes", ()), *left_out.notes())
-    return {**found, **left_out.facts(), **({"notes": notes} if notes else {})}
+def with_notes(found: Mapping[str, Any], load: Loader) -> Mapping[str, Any]:
+    """Facts with what was left out of the clouds that were read so far."""
+    notes = (*found.get("notes", ()), *load.left_out.notes())
+    return {**found, **load.left_out.facts(), **({"notes": notes} if notes else {})}
 
 
 def make_whole(
@@ -107,7 +108,12 @@ def _labelled(items: Sequence[Item], labels: Sequence[str], load: Loader) -> Lab
     )
 
 
-def _read_at_once(parts: Sequence[TrainingClouds | Clouds], left_out: LeftOut) -> None:
+def read_at_once(parts: Sequence[Any], left_out: LeftOut) -> None:
+    """Read what is small enough, so that what is wrong with it is known before training starts.
+
+    Raises:
+        DataError: a cloud that cannot be used.
+    """
     sources = [source for part in parts for source in part.clouds.sources]
     files = [source for source in sources if isinstance(source, Path) and source.is_file()]
     if not files or sum(path.stat().st_size for path in files) > READ_AT_ONCE:

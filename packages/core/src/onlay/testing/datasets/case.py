@@ -25,6 +25,8 @@ from onlay.testing.small import TINY
 SEEN = 12
 """Items of a part that are looked at, over its whole length."""
 PARTS = ("train", "validation", "test")
+KNOWN = ("", "class", "labels", "numbers")
+"""What targets can be that the kit knows; other words are a data set's own."""
 
 Item = tuple[Tensor, Any]
 
@@ -130,7 +132,7 @@ def _same(one: Any, other: Any) -> bool:
 def named(target: Any, splits: Splits) -> list[str]:
     """What a target says, in words: its class, its labels, its numbers; of a map of classes how
     many pixels each has, and of other words of a data set's own nothing."""
-    if splits.targets not in ("", "class", "labels", "numbers"):
+    if splits.targets not in KNOWN:
         return _mapped(target, splits.labels)
     if splits.targets == "numbers":
         return [f"{name} {x:g}" for name, x in zip(splits.labels, target.tolist(), strict=True)]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from onlay.data import blocks_in, items_of
 from onlay.testing.checking import Broken, require
-from onlay.testing.datasets.case import PARTS, DatasetCase, alike, named, parts_of, some
+from onlay.testing.datasets.case import KNOWN, PARTS, DatasetCase, alike, named, parts_of, some
 
 
 def check_there_is_something_to_train_on(case: DatasetCase) -> None:
@@ -56,7 +56,7 @@ def check_targets_are_labels(case: DatasetCase) -> None:
     require(all(isinstance(label, str) for label in labels), "a label is no text")
     twice = [label for label, times in Counter(labels).items() if times > 1]
     require(not twice, f"`{twice[0] if twice else ''}` is a label twice")
-    known = case.splits.targets in ("", "class", "labels", "numbers")
+    known = case.splits.targets in KNOWN
     for name, targets in case.targets.items():
         for target in targets:
             if not known and (not isinstance(target, Tensor) or target.is_floating_point()):
