@@ -14,10 +14,10 @@ from pictures_and_masks import HALVES, SPEC, mask, pairs, picture
 from onlay.cli import main
 from onlay.errors import DataError
 from onlay.reading.part_view import PartView
+from onlay.tasks.class_maps import VOID
 from onlay.testing import dataset_checks
 from onlay_dense.data import mask_folder
 from onlay_dense.data.config import MaskFolderConfig
-from onlay_dense.void import VOID
 
 
 @dataset_checks("mask_folder")

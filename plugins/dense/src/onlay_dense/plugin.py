@@ -141,18 +141,23 @@ def register_datasets() -> Iterable[Dataset]:
         summary="generated pictures of cells, whose nuclei are to be found, without download",
         targets=frozenset({"mask"}),
     )
-    yield Dataset(
-        name="mask_folder",
-        config="onlay_dense.data.config:MaskFolderConfig",
-        build="onlay_dense.data.mask_folder:build",
-        whole="onlay_dense.data.mask_folder:whole",
-        layout="onlay_dense.data.mask_folder:layout",
-        measure="onlay_dense.data.mask_folder:measure",
-        modality="image",
-        summary="images and masks in two folders",
-        targets=frozenset({"mask"}),
-        example="onlay_dense.data.samples:mask_folder",
-    )
+    for name, config, summary in (
+        ("mask_folder", "MaskFolderConfig", "images and masks in two folders"),
+        ("camvid", "CamvidConfig", "CamVid: streets, 11 classes and void"),
+        ("ade20k", "Ade20kConfig", "ADE20K's scene parsing: 150 classes and void"),
+    ):
+        yield Dataset(
+            name=name,
+            config=f"onlay_dense.data.config:{config}",
+            build=f"onlay_dense.data.{name}:build",
+            whole=f"onlay_dense.data.{name}:whole",
+            layout=f"onlay_dense.data.{name}:layout",
+            measure=f"onlay_dense.data.{name}:measure",
+            modality="image",
+            summary=summary,
+            targets=frozenset({"mask"}),
+            example=f"onlay_dense.data.samples:{name}",
+        )
     for name, config, module, summary in (
         ("depth_folder", "DepthFolderConfig", "depth_folder", "images and depth maps in folders"),
         ("nyu", "NyuConfig", "depth_lists", "NYU Depth V2: rooms and their depths"),

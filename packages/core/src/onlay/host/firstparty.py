@@ -36,7 +36,10 @@ BROUGHT_BY = {
     "onlay-dense": {
         "decoder": ("auto", "linear", "dpt", "upernet", "fpn", "segformer"),
         "task": ("segmentation", "depth", "instances", "detection"),
-        "dataset": ("cells", "mask_folder", "depth_folder", "nyu", "kitti", "rooms"),
+        "dataset": (
+            *("cells", "mask_folder", "camvid", "ade20k"),
+            *("depth_folder", "nyu", "kitti", "rooms"),
+        ),
     },
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),

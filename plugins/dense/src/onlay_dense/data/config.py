@@ -7,7 +7,8 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from onlay_image.data.config import ImageFilesConfig
+from onlay.config.data import SplitConfig
+from onlay_image.data.config import ImageData, ImageFilesConfig
 from onlay_image.data.preparing import Byte, ImagePreprocess
 
 Colour = tuple[Byte, Byte, Byte]
@@ -37,6 +38,35 @@ class PairsConfig(ImageFilesConfig):
     preprocess: ImagePreprocess = PREPROCESS
     """How images become tensors, and what belongs to them goes with them. Default: the whole image
     at the backbone's size, whatever its shape (`resize: squash`)."""
+
+
+class CamvidConfig(SplitConfig, ImageData):
+    """CamVid, street scenes with 11 classes and void: `train` beside `trainannot` and `train.txt`,
+    `train` beside `train_labels` in colours, or `701_StillsRaw_full` beside
+    `LabeledApproved_full`."""
+
+    name: Literal["camvid"] = "camvid"
+
+    path: Path
+    """The folder. Where it has neither parts nor lists, `test_size` and `val_size` split it."""
+
+    preprocess: ImagePreprocess = PREPROCESS
+    """How images become tensors, and their masks with them. Default: the whole image at the
+    backbone's size, whatever its shape (`resize: squash`)."""
+
+
+class Ade20kConfig(ImageData):
+    """ADE20K's 150 classes of scene parsing: `images/training`, `annotations/training`, likewise
+    `validation`; 0 is void."""
+
+    name: Literal["ade20k"] = "ade20k"
+
+    path: Path
+    """The folder with `images` and `annotations`."""
+
+    preprocess: ImagePreprocess = PREPROCESS
+    """How images become tensors, and their masks with them. Default: the whole image at the
+    backbone's size, whatever its shape (`resize: squash`)."""
 
 
 class MaskFolderConfig(PairsConfig):

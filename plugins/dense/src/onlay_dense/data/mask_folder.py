@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from onlay.data import Splits, Whole
 from onlay.reading.layouts import Layout
 from onlay_dense.data.config import MaskFolderConfig
-from onlay_dense.data.masks import Masks
+from onlay_dense.data.masked import masked, masked_measure, masked_whole
 from onlay_dense.data.meaning import table_of
 from onlay_dense.data.pairs import Paired, TwoFolders
-from onlay_dense.data.splits import Measure, make_splits, make_whole
-from onlay_dense.data.table import ClassTable
+from onlay_dense.data.splits import Measure
 
 USUAL = ("masks", "mask", "labels", "label", "annotations", "SegmentationClass", "segmentation")
 
@@ -24,8 +22,7 @@ def build(config: MaskFolderConfig, input_spec: Mapping[str, Any], seed: int) ->
     Raises:
         DataError: what `TwoFolders.paired`, `table_of` and `make_splits` raise.
     """
-    table = table_of(config)
-    return make_splits(_paired(config), config, input_spec, table.labels, _reader(table))
+    return masked(_paired(config), table_of(config), config, input_spec)
 
 
 def whole(config: MaskFolderConfig, input_spec: Mapping[str, Any], labels: Sequence[str]) -> Whole:
@@ -34,8 +31,7 @@ def whole(config: MaskFolderConfig, input_spec: Mapping[str, Any], labels: Seque
     Raises:
         DataError: as `build`; a class that the model does not know.
     """
-    table = table_of(config).renumbered(labels)
-    return make_whole(_paired(config), config, input_spec, labels, _reader(table))
+    return masked_whole(_paired(config), table_of(config), config, input_spec, labels)
 
 
 def layout(config: MaskFolderConfig) -> Layout:
@@ -45,7 +41,7 @@ def layout(config: MaskFolderConfig) -> Layout:
 
 def measure(config: MaskFolderConfig) -> Measure:
     """For `onlay data check`: every mask is read, too."""
-    return Measure(config, _paired(config), _reader(table_of(config)))
+    return masked_measure(_paired(config), table_of(config), config)
 
 
 def _paired(config: MaskFolderConfig) -> Paired:
@@ -58,7 +54,3 @@ def _paired(config: MaskFolderConfig) -> Paired:
         endings=(config.image_ending, config.mask_ending),
         drop=config.unpaired == "drop",
     ).paired(config.parts)
-
-
-def _reader(table: ClassTable) -> partial[Masks]:
-    return partial(Masks, table=table)

@@ -1,4 +1,4 @@
-"""Masks of a part, read when they are asked for, and how many pixels each class has.
+"""Masks of a part, read when they are asked for.
 
 Shapes: H and W pixels.
 """
@@ -13,9 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from onlay.data import targets_of
 from onlay_dense.data.table import ClassTable
-from onlay_dense.void import VOID
 from onlay_image.data.values import read_values
 
 
@@ -45,16 +43,3 @@ def read_classes(path: Path, table: ClassTable) -> np.ndarray:
         DataError: it cannot be read, or holds what is no class.
     """
     return table.numbers(read_values(path), path)
-
-
-def pixel_counts(part: Any, classes: int) -> Tensor:
-    """How many pixels each class has in all masks of a part, as they are stored: int64 (classes,).
-
-    What class weights of a segmentation are made of; a task's `prepare` calls it with
-    `splits.train` where they are asked for, as every mask is read once.
-    """
-    total = torch.zeros(classes, dtype=torch.int64)
-    for target in targets_of(part):
-        own = torch.as_tensor(target).flatten().long()
-        total += torch.bincount(own[own != VOID], minlength=classes)
-    return total

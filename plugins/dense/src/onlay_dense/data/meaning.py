@@ -9,9 +9,9 @@ from onlay.errors import DataError
 from onlay.reading.delimited import read_table
 from onlay.reading.listing import some
 from onlay.reading.tar_samples import class_names
+from onlay.tasks.class_maps import VOID
 from onlay_dense.data.config import MaskFolderConfig
 from onlay_dense.data.table import UNKNOWN, ClassTable, code
-from onlay_dense.void import VOID
 
 _NAMES = ("name", "class", "label", "class_name")
 _VALUES = ("value", "id", "index", "train_id")

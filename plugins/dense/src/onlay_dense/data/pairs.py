@@ -65,7 +65,8 @@ class TwoFolders:
         for part, images, own in self._places(parts):
             pairs = matched(*self._sides(images, own), self.drop, self.notes)
             files |= pairs
-            found.setdefault(part, []).extend(self._item(*pair) for pair in pairs.items())
+            items = [item_of(self.root, *pair, self.noun) for pair in pairs.items()]
+            found.setdefault(part, []).extend(items)
         return Paired(Layout(found, tuple(self.notes), self.noun), files)
 
     def _sides(self, images: Path, own: Path) -> tuple[Side, Side]:
@@ -74,12 +75,6 @@ class TwoFolders:
             Side(folder=images, noun="image", suffixes=SUFFIXES, ending=self.endings[0]),
             Side(folder=own, noun=self.noun, suffixes=self.suffixes, **endings),
         )
-
-    def _item(self, image: Path, own: Path) -> Item:
-        inside = image.is_relative_to(self.root)
-        key = image.relative_to(self.root).as_posix() if inside else str(image)
-        told = f"a {self.noun} of {own.stat().st_size:,} bytes"
-        return Item(image, told, key, Tags(frozenset()))
 
     def _places(self, parts: Any) -> Iterator[Place]:
         if not self.root.is_dir():
@@ -128,6 +123,13 @@ class TwoFolders:
             f" parts such as `train` with both: name them, `data.images=FOLDER"
             f" data.{self.noun}s=FOLDER`; {PARTS_HINT}"
         )
+
+
+def item_of(root: Path, image: Path, own: Path, noun: str) -> Item:
+    """An image under its name below `root`; two that are one image belong together if what belongs
+    to them is as large."""
+    key = image.relative_to(root).as_posix() if image.is_relative_to(root) else str(image)
+    return Item(image, f"a {noun} of {own.stat().st_size:,} bytes", key, Tags(frozenset()))
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:

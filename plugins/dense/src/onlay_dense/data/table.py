@@ -13,7 +13,7 @@ import numpy as np
 
 from onlay.errors import DataError
 from onlay.reading.listing import some
-from onlay_dense.void import VOID
+from onlay.tasks.class_maps import VOID
 from onlay_image.data.values import Stored
 
 UNKNOWN = -2

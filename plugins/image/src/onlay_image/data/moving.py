@@ -18,10 +18,8 @@ from torchvision.transforms.v2 import functional
 
 from onlay.batches import Tree, mapped
 from onlay.errors import ConfigError, DataError
+from onlay.tasks.class_maps import VOID
 from onlay_image.data.raster import Layers
-
-VOID = -1
-"""Of a pixel without a class."""
 
 Size = tuple[int, int]
 """Height and width."""
