@@ -184,3 +184,19 @@ def register_datasets() -> Iterable[Dataset]:
         targets=frozenset({"mask", "depth", "several"}),
         example="onlay_dense.data.depth_samples:rooms",
     )
+    for name, config, summary in (
+        ("instance_folder", "InstanceFolderConfig", "images and maps of objects in two folders"),
+        ("coco", "CocoConfig", "images and objects in COCO's JSON files"),
+    ):
+        yield Dataset(
+            name=name,
+            config=f"onlay_dense.data.objects_config:{config}",
+            build=f"onlay_dense.data.{name}:build",
+            whole=f"onlay_dense.data.{name}:whole",
+            layout=f"onlay_dense.data.{name}:layout",
+            measure=f"onlay_dense.data.{name}:measure",
+            modality="image",
+            summary=summary,
+            targets=frozenset({"objects"}),
+            example=f"onlay_dense.data.objects_samples:{name}",
+        )

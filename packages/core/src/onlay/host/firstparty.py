@@ -38,7 +38,7 @@ BROUGHT_BY = {
         "task": ("segmentation", "depth", "instances", "detection"),
         "dataset": (
             *("cells", "mask_folder", "camvid", "ade20k"),
-            *("depth_folder", "nyu", "kitti", "rooms"),
+            *("depth_folder", "nyu", "kitti", "rooms", "instance_folder", "coco"),
         ),
     },
     "onlay-train": {
