@@ -92,7 +92,7 @@ def test_two_views_are_one_pass_under_ddp(
     built: BuiltBackbone, adapt_with: Adapt, images: Tensor
 ) -> None:
     model = placed(built, adapt_with, TwoViews())
-    ranks = in_two_processes(model, (images, TARGETS))
+    (ranks,) = in_two_processes({"it": (model, (images, TARGETS))}).values()
     for image, target in zip(images, TARGETS, strict=True):
         (model(image[None], target[None]) / 2).backward()
     for name, parameter in model.trained_parameters().items():

@@ -63,7 +63,7 @@ METHOD_CHECKS: tuple[Check, ...] = (
     Check(running.check_takes_inputs_that_are_not_square, _without_grid),
     Check(running.check_compiles, tried="one"),
     Check(running.check_recomputes_to_the_same_gradients),
-    Check(running.check_two_processes_agree, running.no_fork, tried="usual"),
+    Check(running.check_two_processes_agree, running.no_fork, tried="together"),
     Check(precision.check_is_finite_in_bfloat16),
     Check(precision.check_runs_beside_a_backbone_in_half_precision),
     Check(precision.check_runs_in_bfloat16),

@@ -27,7 +27,7 @@ def check_folds_exactly(case: MethodCase) -> None:
 
 def check_folding_twice_changes_nothing(case: MethodCase) -> None:
     """Merging what is merged gives the same weights."""
-    model = case.moved()
+    model = case.lent()
     inputs, _ = case.batch(model)
     with torch.no_grad():
         once = model.merge()
@@ -37,7 +37,7 @@ def check_folding_twice_changes_nothing(case: MethodCase) -> None:
 
 def check_folding_is_refused_with_a_reason(case: MethodCase) -> None:
     """A method that does not promise `foldable` refuses to merge in one sentence that says why."""
-    model = case.moved()
+    model = case.lent()
     try:
         model.merge()
     except CannotFold as error:

@@ -13,7 +13,7 @@ from onlay.model.adapted import AdaptedModel
 from onlay.testing.case import MethodCase
 from onlay.testing.checking import require
 from onlay.testing.methods.precision import require_finite_gradients
-from onlay.testing.methods.running import all_close, close, gradients
+from onlay.testing.methods.running import all_close, close, gradients, recomputing
 from onlay.testing.states import strided
 
 LARGE = 100.0
@@ -51,7 +51,7 @@ def _is_real(value: Any) -> bool:
 def check_sources_stay_as_they_are(case: MethodCase) -> None:
     """No module writes into a tensor that it reads, in training or in evaluation: the backbone and
     other modules read on from it."""
-    model = case.moved()
+    model = case.lent()
     batch = case.batch(model)
     written: set[str] = set()
     with _watched(model, written):
@@ -119,7 +119,7 @@ def _require_finite(model: AdaptedModel, inputs: Tensor, targets: Tensor, where:
 def check_gates_at_partial_activity(case: MethodCase) -> None:
     """Where modules read such large values that gates stand open for some tokens and shut for
     others, an input alone gives what it gives in a batch, and recomputed gradients are the same."""
-    model = case.moved()
+    model = case.lent()
     inputs, targets = case.batch(model)
     with _given(model, lambda x: x * LARGE):
         with torch.no_grad():
@@ -127,5 +127,5 @@ def check_gates_at_partial_activity(case: MethodCase) -> None:
             alone = torch.cat([model(one) for one in inputs.split(1)])
         close(alone, together, "with gates in part open, an input alone and in a batch")
         plain = gradients(model.train(), (inputs, targets))
-        model.set_grad_checkpointing(True)
-        all_close(gradients(model, (inputs, targets)), plain, "recomputed")
+        with recomputing(model):
+            all_close(gradients(model, (inputs, targets)), plain, "recomputed")

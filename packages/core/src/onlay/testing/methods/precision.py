@@ -44,12 +44,12 @@ def _near(rounded: Tensor, exact: Tensor) -> None:
 def check_runs_beside_a_backbone_in_half_precision(case: MethodCase) -> None:
     """Beside a backbone in bfloat16 or half it trains in float32, its outputs and gradients are
     finite, and its outputs near those beside the backbone in float32."""
+    exact = case.lent()
+    inputs, targets = case.batch(exact)
     for dtype in (torch.bfloat16, torch.float16):
         built = case.bare()
         built.module.to(dtype)
-        model, exact = case.moved(built), case.moved()
-        exact.load_trained_state(model.trained_state())
-        inputs, targets = case.batch(exact)
+        model = case.moved(built)
         model.loss((inputs, targets)).backward()
         require_finite_gradients(model)
         _near(model(inputs), exact(inputs))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
 from onlay.machine.system import CAN_FORK
 from onlay.model.adapted import AdaptedModel
 from onlay.testing.case import MethodCase
-from onlay.testing.checking import require
+from onlay.testing.checking import require, told_of
 from onlay.testing.ranks import in_two_processes
 from onlay.testing.states import bits, changed, listed
 
@@ -93,20 +96,31 @@ def check_compiles(case: MethodCase) -> None:
 
 def check_recomputes_to_the_same_gradients(case: MethodCase) -> None:
     """Gradient checkpointing changes no gradient, under one seed, and none is missing."""
-    model = case.moved()
+    model = case.lent()
     batch = case.batch(model)
     expected = gradients(model.train(), batch)
+    with recomputing(model):
+        all_close(gradients(model, batch), expected, "recomputed")
+
+
+@contextmanager
+def recomputing(model: AdaptedModel) -> Iterator[None]:
+    """Gradient checkpointing for a while."""
     model.set_grad_checkpointing(True)
-    all_close(gradients(model, batch), expected, "recomputed")
+    try:
+        yield
+    finally:
+        model.set_grad_checkpointing(False)
 
 
-def check_two_processes_agree(case: MethodCase) -> None:
+def check_two_processes_agree(cases: Sequence[MethodCase]) -> None:
     """Under DDP with two processes no parameter is reported unused, and both end with the same
     gradients, the mean over their parts of the batch."""
-    model = case.moved()
-    batch = case.batch(model)
-    ranks = in_two_processes(model, batch)
-    all_close(ranks[0], ranks[1], "the other process's")
+    usual = [case for case in cases if case.first]
+    work = {str(case): (case.lent(), case.batch(case.lent())) for case in usual}
+    for case, ranks in in_two_processes(work).items():
+        with told_of(case):
+            all_close(*ranks, "the other process's")
 
 
 def gradients(model: AdaptedModel, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:

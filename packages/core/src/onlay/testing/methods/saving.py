@@ -21,7 +21,7 @@ def no_accelerator(case: MethodCase) -> str:
 
 def check_bundle_holds_the_adapter_alone(case: MethodCase) -> None:
     """A bundle holds the tensors of adapter and head, each once, and none of the backbone."""
-    model = case.moved()
+    model = case.lent()
     with tempfile.TemporaryDirectory() as folder:
         tensors = load_file(model.save_pretrained(Path(folder) / "bundle") / TENSORS)
     alien = [name for name in tensors if not name.startswith(("adapter.", "head."))]

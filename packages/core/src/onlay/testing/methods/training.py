@@ -74,7 +74,7 @@ def _idle(case: MethodCase, name: str) -> bool:
 def check_auxiliary_loss_is_a_finite_scalar(case: MethodCase) -> None:
     """What the method's modules add to the loss is a finite scalar in training, and it is added
     once."""
-    model = case.moved().train()
+    model = case.lent().train()
     inputs, targets = batch = case.batch(model)
     torch.manual_seed(0)
     for views in asked(model.adapter, "views"):
@@ -109,7 +109,7 @@ def of_one_view(case: MethodCase) -> str:
 def check_views_and_loss_leave_the_batch(case: MethodCase) -> None:
     """What a module makes of a batch in training, and its own loss of that, leave inputs and
     targets as they are; the loss is a finite scalar."""
-    model = case.moved().train()
+    model = case.lent().train()
     batch = case.batch(model)
     before = [part.clone() for part in batch]
     loss = model.loss(batch)
