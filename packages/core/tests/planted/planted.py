@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import planted_modules as modules
@@ -356,6 +357,7 @@ def attach(place: Placement, config: Config) -> None:
     beside(place, (DEFECTS | {"healthy": HEALTHY})[config.name].module)
 
 
+@cache  # pydantic reads this file anew for each
 def _config(name: str) -> type[Config]:
     return create_model(
         name, __base__=Config, __doc__="Nothing to set.", name=(Literal[name], name)
