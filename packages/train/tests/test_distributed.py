@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forks import Ended, at_once
 from rich.console import Console
 
 import onlay
@@ -50,31 +51,11 @@ def launched(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(launch, env=env, capture_output=True, text=True, timeout=300)
 
 
-TWO = """
-import os, sys
-import accelerate, torch._dynamo, torchmetrics
-from onlay.cli import main
-
-def start(rank):
-    child = os.fork()
-    if not child:
-        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-        main(sys.argv[1:], prog_name="onlay")
-    return child
-
-ends = [os.waitpid(child, 0)[1] for child in [start(0), start(1)]]
-sys.exit(max(map(os.waitstatus_to_exitcode, ends)))
-"""
-
-
-def side_by_side(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def side_by_side(*words: str, **variables: str) -> Ended:
     """`onlay` in two processes that no launcher watches, so that each must end by itself."""
-    if not hasattr(os, "fork"):
-        return launched(*words, **variables)
-    command = [sys.executable, "-c", TWO, *words]
     world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    env = os.environ | {"OMP_NUM_THREADS": "1"} | world | variables
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    ranks = ({"RANK": rank, "LOCAL_RANK": rank} for rank in "01")
+    return at_once(words, *(world | rank | variables for rank in ranks))
 
 
 def test_two_processes_end_with_the_same_weights_and_one_bundle(

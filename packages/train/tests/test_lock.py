@@ -4,58 +4,61 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from onlay.errors import RunError
+from onlay.machine.system import CAN_FORK, forked
 from onlay_train.lock import HOLDER, only_writer
-
-HOLDS = """
-import sys
-from pathlib import Path
-from onlay_train.lock import only_writer
-
-with only_writer(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the folder `run` until it is killed."""
-    command = [sys.executable, "-c", HOLDS, str(tmp_path / "run")]
-    other = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert other.stdout is not None
-    assert other.stdout.readline() == "held\n"
-    yield other
-    other.kill()
-    other.communicate()
+def holder(tmp_path: Path) -> Iterator[int]:
+    """Another process, by its number, that holds the folder `run` until it is killed."""
+    if not CAN_FORK:
+        pytest.skip("processes are forked, on Linux only")
+    hears, tells = os.pipe()
+    child = forked(partial(hold, tmp_path / "run", tells))
+    assert os.read(hears, 4) == b"held"
+    yield child
+    kill(child)
+
+
+def hold(folder: Path, tells: int) -> None:
+    with only_writer(folder):
+        os.write(tells, b"held")
+        signal.pause()
+
+
+def kill(child: int) -> None:
+    with suppress(ProcessLookupError):  # it has been
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_a_second_start_says_who_holds_it_and_a_killed_one_never_blocks(
-    holder: subprocess.Popen[str], tmp_path: Path
+    holder: int, tmp_path: Path
 ) -> None:
-    message = rf"is being written by another start of this run \(process {holder.pid} on .+, since"
+    message = rf"is being written by another start of this run \(process {holder} on .+, since"
     with pytest.raises(RunError, match=message), only_writer(tmp_path / "run"):
         pass
-    holder.kill()
-    holder.wait()
+    kill(holder)
     with only_writer(tmp_path / "run"):
         told = json.loads((tmp_path / "run" / ".lock.json").read_text())
         assert told["pid"] == os.getpid()
 
 
 def test_other_processes_of_a_distributed_run_share_it(
-    holder: subprocess.Popen[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    holder: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", "1")
     with only_writer(tmp_path / "run"):
-        assert holder.poll() is None
+        assert os.waitpid(holder, os.WNOHANG) == (0, 0)
 
 
 def test_a_folder_in_which_nothing_came_to_lie_is_gone_afterwards(tmp_path: Path) -> None:

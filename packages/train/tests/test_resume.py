@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from forks import at_once
 from rich.console import Console
 from safetensors.torch import load_file
 
@@ -94,10 +92,9 @@ def test_a_killed_process_goes_on_bitwise(
 ) -> None:
     undisturbed = configure("train.checkpoint_every=3", out="a")
     train(undisturbed, host, console=quiet)
-    command = [sys.executable, "-m", "onlay", *small_run, "train.checkpoint_every=3"]
     # in the second epoch, while step 14 reads its batch: one step behind the last checkpoint
     kill = {"STRIPES_KILL_AT": str(30 + 4 * 6), "STRIPES_SIGNAL": str(int(signal.SIGKILL))}
-    killed = subprocess.run(command, env=os.environ | kill, capture_output=True)
+    killed = at_once([*small_run, "train.checkpoint_every=3"], kill)
     assert killed.returncode == -signal.SIGKILL
     run = configure("train.checkpoint_every=3")
     assert load_checkpoint(run.out / "last.pt")["progress"]["step"] == 12
