@@ -67,3 +67,8 @@ def test_point_segmentation(check: Check) -> None:
 @dataset_checks("labelled_clouds")
 def test_labelled_clouds(check: Check) -> None:
     check()
+
+
+@dataset_checks("cloud_scenes")
+def test_cloud_scenes(check: Check) -> None:
+    check()

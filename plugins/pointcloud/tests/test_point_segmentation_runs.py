@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from onlay.cli import main
 from onlay_pointcloud.data.columns import Wanted
 from onlay_pointcloud.data.ply import read_ply
-from onlay_pointcloud.data.samples import labelled_clouds
+from onlay_pointcloud.data.samples import cloud_scenes, labelled_clouds
 from onlay_pointcloud.tasks.point_segmentation import PointSegmentationHead
 
 pytest.importorskip("onlay_train", reason="training comes with onlay-train")
@@ -78,3 +78,35 @@ def test_clouds_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "all is well" in command("data", "check", "data=labelled_clouds", f"data.path={out}")
     judged = json.loads(command("eval", run, f"data.path={out}", "--json"))
     assert judged["accuracy"] == 1.0, "what was predicted is judged by who predicted it"
+
+
+def test_scenes_are_joined_from_their_blocks(tmp_path: Path) -> None:
+    """What `predict` writes of a scene, compared with its labels, is what `eval` tells of it, in
+    batches of any size."""
+    (data := tmp_path / "data").mkdir()
+    cloud_scenes(data)
+    run, out = str(tmp_path / "run"), str(tmp_path / "out")
+    command(
+        "train", SMALL, "method=linear", "task={name: point_segmentation, columns: 6}",
+        f"data={{name: cloud_scenes, path: {data}, val_size: 1, test_size: 1, block: 0.8}}",
+        "data.place=true", "data.labels=[low, middle, high]", "data.preprocess.extra=[3, 4, 5]",
+        "train={epochs: 3, lr: 0.005, batch_size: 4, trackers: []}", "data.epoch_blocks=24",
+        "train.warmup_epochs=0", f"out={run}",
+    )  # fmt: skip
+    (tmp_path / "one").mkdir()
+    (data / "0.npy").rename(file := tmp_path / "one" / "0.npy")
+    other = ("eval", run, f"data.path={file.parent}", "--json")
+    one, seven = (json.loads(command(*other, f"train.eval_batch_size={n}")) for n in (1, 7))
+    (answer,) = json.loads(command("predict", run, str(file), "--json", "--out", out))
+    assert (len(answer["classes"]), len(answer["shares"]) > 1) == (100, True)
+    rows = read_ply(tmp_path / "out" / "0.ply", Wanted(extra=("label",)), 9).points
+    truth = np.load(file)
+    assert np.allclose(rows[:, :3], truth[:, :3])
+    known = truth[:, -1] >= 0
+    right = (rows[known, 3] == truth[known, -1]).mean()
+    assert (one["accuracy"], seven["accuracy"]) == (pytest.approx(right), pytest.approx(right))
+    page = str(tmp_path / "page.html")
+    told = CliRunner().invoke(main, ["inspect", run, str(file), "--out", page])
+    assert (told.exit_code, "one in the middle is shown" in told.output) == (0, True)
+    told = CliRunner().invoke(main, ["embed", run, str(file), "--out", str(tmp_path / "v.npz")])
+    assert (told.exit_code, "no one vector for a file" in told.output) == (2, True)

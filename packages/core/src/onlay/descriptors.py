@@ -174,7 +174,8 @@ class Modality:
     """What backbones and data sets call it."""
     reader: str
     """`reader(preprocessing) -> Callable[[Path], Tensor]`, for predicting. What that gives may have
-    an attribute `notes`, sentences about all files that it read, said at the end."""
+    an attribute `notes`, sentences about all files that it read, said at the end. Of a file that is
+    too large for a network it may give an `onlay.model.pieces.InPieces`."""
     suffixes: Suffixes = Suffixes()
     """What its files end in, in lower case and with the dot; or an import path of the set."""
     summary: str

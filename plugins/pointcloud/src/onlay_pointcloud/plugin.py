@@ -118,6 +118,16 @@ def register_datasets() -> Iterable[Dataset]:
         targets=frozenset({"point_classes"}),
         example="onlay_pointcloud.data.samples:labelled_clouds",
     )
+    yield Dataset(
+        name="cloud_scenes",
+        config="onlay_pointcloud.data.labelled_config:CloudScenesConfig",
+        build="onlay_pointcloud.data.scenes.cloud_scenes:build",
+        modality="points",
+        summary="large scenes with a class for each point, in blocks; S3DIS",
+        whole="onlay_pointcloud.data.scenes.cloud_scenes:whole",
+        targets=frozenset({"point_classes"}),
+        example="onlay_pointcloud.data.samples:cloud_scenes",
+    )
 
 
 @hookimpl

@@ -28,7 +28,7 @@ BROUGHT_BY = {
         "modality": ("points",),
         "dataset": (
             *("cloud_folder", "cloud_csv", "shapes", "scanobjectnn", "modelnet40"),
-            *("modelnet_fewshot", "shapenet_part", "labelled_clouds"),
+            *("modelnet_fewshot", "shapenet_part", "labelled_clouds", "cloud_scenes"),
         ),
         "task": ("part_segmentation", "point_segmentation"),
         "exporter": ("pt2",),

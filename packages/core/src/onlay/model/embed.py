@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from onlay.errors import ConfigError
 from onlay.machine.notes import note_all
+from onlay.model.pieces import InPieces
 from onlay.model.predict import files_of, modality_of, readable
 from onlay.model.preprocessing import reader
 from onlay.tasks.pooled import pooled
@@ -51,11 +53,21 @@ def embed(
     model.eval()
     inputs = readable(files_of(paths, modality), read, unreadable)
     while pairs := list(islice(inputs, batch_size)):
+        refuse_pieces([given for _, given in pairs])
         inputs_B = torch.stack([tensor for _, tensor in pairs]).to(device)
         with torch.inference_mode():
             features = model.features(inputs_B)
         yield [file for file, _ in pairs], vectors(features, pools or given(features))
     note_all(read)
+
+
+def refuse_pieces(inputs: Sequence[Any]) -> None:
+    """Raise a `ConfigError` where files are read in pieces."""
+    if any(isinstance(one, InPieces) for one in inputs):
+        raise ConfigError(
+            "the files of this model are cut into pieces, each of which would have a vector of its"
+            " own: there is no one vector for a file"
+        )
 
 
 def given(features: Features) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Shapes: B batch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from onlay.errors import DataError
 from onlay.host.missing import find_made
 from onlay.machine.notes import note_all
 from onlay.model.answers import Answers
+from onlay.model.pieces import InPieces, blended
 from onlay.model.preprocessing import reader
 from onlay.reading.finding import Found, find
 from onlay.task import Input
@@ -55,14 +56,28 @@ def predict(
     model.eval()
     answers = Answers.of(model)
     inputs = readable(files_of(paths, modality), read, unreadable)
-    while pairs := list(islice(inputs, batch_size)):
-        inputs_B = torch.stack([tensor for _, tensor in pairs]).to(device)
-        with torch.inference_mode():
-            output: Any = model(inputs_B)
+    for pairs in batches(inputs, batch_size):
+        first: Any = pairs[0][1]
+        if isinstance(first, InPieces):
+            output: Any = blended(model, first.pieces, batch_size)
+            shown: Iterable[Tensor] = [first.whole]
+        else:
+            inputs_B = torch.stack([tensor for _, tensor in pairs])
+            with torch.inference_mode():
+                output = model(inputs_B.to(device))
+            shown = inputs_B
         given = answers.given(model.head, output, len(pairs))
-        for answer, (file, _), tensor in zip(given, pairs, inputs_B.cpu(), strict=True):
+        for answer, (file, _), tensor in zip(given, pairs, shown, strict=True):
             yield file, answers.about(answer, Input(file, tensor, model.preprocessing))
     note_all(read)
+
+
+def batches(inputs: Iterator[tuple[Path, Any]], size: int) -> Iterator[list[tuple[Path, Any]]]:
+    """Files and inputs, so many at a time; one that is in pieces comes alone."""
+    while pairs := list(islice(inputs, 1)):
+        if not isinstance(pairs[0][1], InPieces):
+            pairs += islice(inputs, size - 1)
+        yield pairs
 
 
 def modality_of(model: AdaptedModel, host: PluginHost) -> Modality:

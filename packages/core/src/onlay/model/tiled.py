@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
 from torch import Tensor
 
-from onlay.batches import Tree, mapped, row, tensors_of
 from onlay.descriptors import Modality, resolve
 from onlay.errors import ConfigError
 from onlay.model.answers import Answers
+from onlay.model.pieces import Piece, blended
 from onlay.model.predict import Unreadable, files_of, modality_of, readable
 from onlay.model.preprocessing import check
 from onlay.task import Input
@@ -21,18 +20,6 @@ if TYPE_CHECKING:
     from onlay.host import PluginHost
     from onlay.model.adapted import AdaptedModel
     from onlay.task import Answer
-
-
-class Piece(Protocol):
-    """Of an input."""
-
-    inputs: Tensor
-    """What the network is given, without the batch's axis; of all pieces alike in shape."""
-
-    def added(self, output: Tensor, total: Tensor | None) -> Tensor:
-        """What is blended of the input so far, in full, and this piece's own output; `None`: it is
-        the first."""
-        ...
 
 
 class Tiles(Protocol):
@@ -103,21 +90,3 @@ def all_maps(kinds: Any) -> bool:
         branches = kinds.values() if isinstance(kinds, Mapping) else kinds
         return bool(kinds) and all(map(all_maps, branches))
     return kinds == "map"
-
-
-@torch.inference_mode()
-def blended(model: AdaptedModel, pieces: Sequence[Piece], batch_size: int) -> Tree:
-    """The output for one input, as a batch of one."""
-    total: Tree = None
-    device = next(model.parameters()).device
-    for start in range(0, len(pieces), batch_size):
-        some = pieces[start : start + batch_size]
-        outputs = model(torch.stack([piece.inputs for piece in some]).to(device))
-        for index, piece in enumerate(some):
-            total = _added(piece, row(outputs, index), total)
-    return mapped(lambda leaf: leaf[None], total)
-
-
-def _added(piece: Piece, output: Tree, total: Tree) -> Tree:
-    so_far = iter(() if total is None else [*tensors_of(total)])
-    return mapped(lambda leaf: piece.added(leaf.cpu(), next(so_far, None)), output)

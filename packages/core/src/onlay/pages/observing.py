@@ -20,8 +20,9 @@ from onlay.descriptors import resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.inspecting import Observation, Picture, Signal
 from onlay.machine.disk import writing
-from onlay.machine.notes import note_all
+from onlay.machine.notes import note, note_all
 from onlay.model.answers import Answers
+from onlay.model.pieces import InPieces
 from onlay.model.predict import files_of, modality_of
 from onlay.model.preprocessing import reader
 from onlay.pages.changes import CHANGE, MEANING, Outputs, block_outputs, changes
@@ -78,8 +79,18 @@ def observed(
     read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     for file in files_of(paths, modality):
-        yield observe(model, file, read(file).unsqueeze(0).to(device), about)
+        yield observe(model, file, _one(read(file), file).unsqueeze(0).to(device), about)
     note_all(read)
+
+
+def _one(given: Any, file: Path) -> Tensor:
+    """What is looked at of a file; of one that is cut into pieces the one in the middle."""
+    if not isinstance(given, InPieces):
+        return given
+    count = len(given.pieces)
+    if count > 1:
+        note(f"of `{file}`, which is cut into {count:,} pieces, one in the middle is shown")
+    return given.pieces[count // 2].inputs
 
 
 def view(

@@ -76,10 +76,11 @@ def tally(load: Loader, paths: Sequence[Path]) -> list[Counter[int]]:
     Raises:
         DataError: a file that cannot be read, or without classes.
     """
-    return [_tally(load.measured(path)[:, -1]) for path in paths]
+    return [tally_of(load.measured(path)[:, -1]) for path in paths]
 
 
-def _tally(values_N: np.ndarray) -> Counter[int]:
+def tally_of(values_N: np.ndarray) -> Counter[int]:
+    """How many points have which number."""
     found, counts = np.unique(np.floor(values_N), return_counts=True)
     return Counter(dict(zip(found.astype(np.int64).tolist(), counts.tolist(), strict=True)))
 

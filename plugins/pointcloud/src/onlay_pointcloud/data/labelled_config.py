@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from onlay.config.data import FilesConfig
-from onlay_pointcloud.data.config import CloudData, Column
+from onlay_pointcloud.data.config import CloudData, CloudPreprocess, Column
 
 
 class PointClassesConfig(FilesConfig, CloudData):
@@ -40,3 +42,46 @@ class LabelledCloudsConfig(PointClassesConfig):
     `test`. A file is an item."""
 
     name: Literal["labelled_clouds"] = "labelled_clouds"
+
+
+class CloudScenesConfig(PointClassesConfig):
+    """A folder of large scenes with a class for each point, which are cut into blocks: a file for
+    each scene, in the formats of `labelled_clouds` (`Area_1_office_1.npy` with x y z r g b and the
+    class), or S3DIS as it is published (`Area_1/office_1/Annotations/chair_1.txt`).
+
+    Training draws blocks about points by chance. Evaluation and prediction cover every point by
+    blocks that overlap, and add up what these say of it.
+    """
+
+    name: Literal["cloud_scenes"] = "cloud_scenes"
+
+    block: PositiveFloat = 1.0
+    """Side of a block on the ground, in the unit of the files; it has all of the height."""
+
+    stride: PositiveFloat | None = None
+    """From one block to the next in evaluation; default: half a block, so that a point lies in up
+    to four."""
+
+    epoch_blocks: PositiveInt | None = None
+    """Blocks of an epoch; default: as many as hold all points once."""
+
+    place: bool = False
+    """Whether three further columns say where a point lies in its scene, from 0 to 1 along each
+    axis, behind those of `preprocess.extra`; `task.columns` counts them."""
+
+    test_area: NonNegativeInt | None = None
+    """The area of S3DIS that is the test part, where scenes are called after areas and no folders
+    are parts; default: 5, on which results are published."""
+
+    preprocess: CloudPreprocess = CloudPreprocess(rotate_axis="z")
+    """How blocks become tensors: coordinates about the middle of the block, then `normalize`.
+    Default: z is up."""
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> Self:
+        if self.stride is not None and self.stride > self.block:
+            raise ValueError(
+                f"`stride` is {self.stride:g} and `block` {self.block:g}: points between the blocks"
+                " would be in none"
+            )
+        return self

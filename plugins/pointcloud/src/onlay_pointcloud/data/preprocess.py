@@ -6,6 +6,8 @@ All points are normalised, as float64, before some are chosen; then they become 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +67,19 @@ def refuse_columns(config: CloudPreprocess) -> None:
             raise ConfigError(f"`preprocess.{field}` is for clouds that are files of their own")
 
 
-def reader(preprocessing: Facts) -> Callable[[Path], Tensor]:
+def reader(preprocessing: Facts) -> Callable[[Path], Any]:
     """A function from a file to the cloud (npoints, 3) that a bundle's model was trained on; where
     it was trained on categories of shapes and the file's folder is called after one, (npoints, 4),
     the last column the category's number.
 
+    Of a model that was trained on scenes it gives the whole scene in pieces.
+
     The function raises a `DataError` that names a file which cannot be used.
     """
+    if "scenes" in preprocessing:
+        from onlay_pointcloud.data.scenes.reader import SceneReader
+
+        return SceneReader(preprocessing)
     return Reader(preprocessing)
 
 
@@ -140,14 +148,24 @@ class Loader:
 
     def prepared(self, points: np.ndarray, which: str) -> Tensor:
         """The same of points (N, 3 + E) that were read; `which` names them in messages."""
-        if len(points) < self.least:
+        self.require_enough(len(points), which)
+        points = np.hstack([normalized(points[:, :3], self.normalize), points[:, 3:]])
+        return torch.from_numpy(points.astype(np.float32))
+
+    def require_enough(self, count: int, which: str) -> None:
+        """Raise a `DataError` where a cloud has fewer points than are needed."""
+        if count < self.least:
             raise DataError(
-                f"{which} has {len(points)} points, and {self.least} are needed; set a smaller"
+                f"{which} has {count} points, and {self.least} are needed; set a smaller"
                 " `preprocess.npoints`, or `preprocess.pad: repeat` where it still has as many"
                 " points as the backbone has groups"
             )
-        points = np.hstack([normalized(points[:, :3], self.normalize), points[:, 3:]])
-        return torch.from_numpy(points.astype(np.float32))
+
+    def without_label(self) -> Loader:
+        """The same of files that have no column of classes; what it leaves out is counted here."""
+        twin = copy(self)
+        twin.reading = replace(self.reading, wanted=replace(self.reading.wanted, label=None))
+        return twin
 
     def measured(self, path: Path) -> np.ndarray:
         """All points (N, 3 + E) of a file that were measured, in its own unit.

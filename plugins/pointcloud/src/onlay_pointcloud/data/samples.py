@@ -122,3 +122,16 @@ def labelled_clouds(folder: Path) -> dict[str, Any]:
         "val_size": 0.25,
         "test_size": 0.25,
     }
+
+
+def cloud_scenes(folder: Path) -> dict[str, Any]:
+    """Six scenes of 100 points each on a ground of 1 by 2, as `.npy` files with colours; the class
+    is told by the height."""
+    for number in range(6):
+        points = cloud(number)
+        colours = np.random.default_rng(number).integers(0, 256, (POINTS, 3))
+        classes = np.digitize(points[:, 2], [1, 2])
+        classes[::10] = -1
+        np.save(folder / f"{number}.npy", np.column_stack([points, colours, classes]))
+    classes = {"labels": ("low", "middle", "high"), "val_size": 1, "test_size": 2}
+    return {"path": folder, "block": 0.8, "stride": 0.4, "epoch_blocks": 12, **classes}

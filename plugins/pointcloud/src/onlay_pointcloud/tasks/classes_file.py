@@ -78,6 +78,8 @@ def _of_file(found_N: np.ndarray, given: Input) -> tuple[np.ndarray, np.ndarray]
     loader = Loader(given.preprocessing)
     loader.left_out.held = True  # it was said when the file was read
     points = loader.measured(given.source)
+    if len(points) == len(found_N):  # all of them were shown, in their order
+        return points[:, :3], found_N
     own = loader.prepared(points, f"`{given.source}`")[:, :3].double().numpy()
     return points[:, :3], found_N[_nearest(shown, own)]
 

@@ -74,9 +74,9 @@ class PointSegmentationHead(nn.Module):
             ConfigError: other further columns than `task.columns`; weights are to be balanced and
                 the data count no points.
         """
-        given = splits.preprocessing.get("extra", ())
-        if given and self.config.columns != len(given):
-            raise ConfigError(self._other_columns(len(given)))
+        given = splits.preprocessing.get("further", len(splits.preprocessing.get("extra", ())))
+        if given != self.config.columns and "npoints" in splits.preprocessing:
+            raise ConfigError(self._other_columns(given))
         if self.config.class_weights == "balanced":
             counts = splits.facts.get("points", {}).get("train")
             if counts is None:

@@ -12,6 +12,7 @@ import torch
 from onlay.data import Splits, items_of
 from onlay.descriptors import resolve
 from onlay.errors import OnlayError
+from onlay.model.pieces import InPieces
 from onlay.testing.checking import Broken, require
 from onlay.testing.datasets.case import DatasetCase, alike, parts_of, some
 
@@ -90,11 +91,11 @@ def _reader(case: DatasetCase) -> Any:
 
 
 def check_reader_prepares_files_alike(case: DatasetCase) -> None:
-    """Where the layout's items are files of the modality, its `reader` makes of a file exactly what
-    validation and test show of it: what is trained is what is predicted."""
+    """Where the layout's items are files of the modality, or pieces of them, its `reader` makes of
+    a file exactly what validation and test show of it: what is trained is what is predicted."""
     modality = case.host.find("modality", case.dataset.modality)
     files = [p for p in Path(case.home.name).rglob("*") if p.suffix.lower() in modality.suffixes]
-    prepared = {content for path in files if (content := _prepared(case, path)) is not None}
+    prepared = {content for path in files for content in _prepared(case, path)}
     if not prepared:
         return
     for name, part in parts_of(case.splits):
@@ -103,11 +104,13 @@ def check_reader_prepares_files_alike(case: DatasetCase) -> None:
             require(not lost, f"item {lost[:1]} of `{name}` is what the reader makes of no file")
 
 
-def _prepared(case: DatasetCase, path: Path) -> bytes | None:
+def _prepared(case: DatasetCase, path: Path) -> list[bytes]:
     try:
-        return _reader(case)(path).numpy().tobytes()
+        found = _reader(case)(path)
     except OnlayError:  # a list or a table, with the suffix of a file of the modality
-        return None
+        return []
+    inputs = [piece.inputs for piece in found.pieces] if isinstance(found, InPieces) else [found]
+    return [each.numpy().tobytes() for each in inputs]
 
 
 def check_absent_files_are_one_sentence(case: DatasetCase) -> None:

@@ -1,0 +1,55 @@
+"""Inputs that are given to the network in pieces, and one answer of all of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from onlay.batches import Tree, mapped, row, tensors_of
+
+if TYPE_CHECKING:
+    from onlay.model.adapted import AdaptedModel
+
+
+class Piece(Protocol):
+    """Of an input."""
+
+    inputs: Tensor
+    """What the network is given, without the batch's axis; of all pieces alike in shape."""
+
+    def added(self, output: Tensor, total: Tensor | None) -> Tensor:
+        """What is blended of the input so far, in full, and this piece's own output; `None`: it is
+        the first."""
+        ...
+
+
+@dataclass(frozen=True)
+class InPieces:
+    """What a modality's `reader` may give of a file that is too large for a network."""
+
+    whole: Tensor
+    """The input in full, which the answer is about."""
+    pieces: Sequence[Piece]
+    """At least one."""
+
+
+@torch.inference_mode()
+def blended(model: AdaptedModel, pieces: Sequence[Piece], batch_size: int) -> Tree:
+    """The output for one input, as a batch of one."""
+    total: Tree = None
+    device = next(model.parameters()).device
+    for start in range(0, len(pieces), batch_size):
+        some = pieces[start : start + batch_size]
+        outputs = model(torch.stack([piece.inputs for piece in some]).to(device))
+        for index, piece in enumerate(some):
+            total = _added(piece, row(outputs, index), total)
+    return mapped(lambda leaf: leaf[None], total)
+
+
+def _added(piece: Piece, output: Tree, total: Tree) -> Tree:
+    so_far = iter(() if total is None else [*tensors_of(total)])
+    return mapped(lambda leaf: piece.added(leaf.cpu(), next(so_far, None)), output)

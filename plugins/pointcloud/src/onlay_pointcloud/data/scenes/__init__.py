@@ -1,0 +1,1 @@
+"""Large scenes, which are cut into blocks."""

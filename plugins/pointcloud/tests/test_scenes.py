@@ -1,0 +1,165 @@
+"""Scenes in blocks: which blocks there are, which points these have, what S3DIS looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from onlay.errors import DataError
+from onlay_pointcloud.data.labelled_config import CloudScenesConfig
+from onlay_pointcloud.data.scenes.cloud_scenes import build, whole
+from onlay_pointcloud.data.scenes.cutting import CutScene, Cutting
+from onlay_pointcloud.data.scenes.files import S3DIS
+
+SPEC = {"npoints": 16, "groups": 4, "group_size": 4, "normalize": "none"}
+
+
+def cutting(**changes: Any) -> Cutting:
+    usual = {"block": 2.0, "stride": 1.0, "npoints": 4, "least": 2, "normalize": "none", "up": 2}
+    return Cutting(**(usual | changes))
+
+
+def line(count: int) -> np.ndarray:
+    """Points at x = 0, 1, 2, ..., y = 5 and z = 7."""
+    return np.stack([np.arange(float(count)), np.full(count, 5.0), np.full(count, 7.0)], axis=1)
+
+
+def test_blocks_overlap_and_the_last_one_ends_where_the_scene_does() -> None:
+    """Of 5.5 along x: starts at 0, 1, 2, 3 and 3.5."""
+    points = np.vstack([line(6), [5.5, 5, 7]])
+    assert cutting().centres(points).tolist() == [[1, 5], [2, 5], [3, 5], [4, 5], [4.5, 5]]
+    held = [cutting().around(points, c).tolist() for c in cutting().centres(points)]
+    assert held == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [4, 5, 6]]
+    assert cutting(block=9.0).centres(points).tolist() == [[2.75, 5]]
+    assert cutting(up=0).centres(points).tolist() == [[5, 7]]
+    far = np.vstack([line(1), [20.0, 5, 7]])
+    assert len(cutting(least=1).centres(far)) == 2, "where nothing is there is no block"
+    assert cutting().around(far, np.array([0.0, 5])).tolist() == [0, 1], "the nearest, too"
+
+
+def test_every_point_is_in_an_item_of_each_of_its_blocks() -> None:
+    """Seven points in items of four: two items, one point of which is there twice."""
+    points = np.random.default_rng(0).random((7, 4)) * [2, 2, 9, 1] + [4, 4, 0, 0]
+    cut = CutScene(points, cutting(normalize="none"))
+    assert len(cut) == 2
+    (first, one), (second, two) = (cut.item(n) for n in range(2))
+    together = torch.cat([one, two]).tolist()
+    assert sorted({*together}) == [0, 1, 2, 3, 4, 5, 6]
+    middle = (points[:, :2].min(0) + points[:, :2].max(0)) / 2
+    expected = points - [*middle, 0, 0]
+    np.testing.assert_allclose(torch.cat([first, second]), expected[together], atol=1e-6)
+    again = CutScene(points, cutting(normalize="none"))
+    assert torch.equal(again.item(1)[0], second)
+
+
+def test_a_block_is_normalised_as_a_whole() -> None:
+    points = np.random.default_rng(1).random((40, 3))
+    cut = CutScene(points, cutting(normalize="unit_sphere", block=5.0))
+    parts = [cut.item(n) for n in range(len(cut))]
+    inputs = torch.cat([inputs for inputs, _ in parts])
+    assert (len(parts), float(inputs.norm(dim=1).max())) == (10, pytest.approx(1, abs=1e-6))
+    assert inputs.mean(0).abs().max() < 1e-6
+
+
+def config(path: Path, **settings: Any) -> CloudScenesConfig:
+    return CloudScenesConfig(path=path, **{"block": 1.0, "val_size": 0} | settings)
+
+
+def scene(seed: int, size: float = 2.0) -> np.ndarray:
+    """Rows x, y, z, r, g, b and a class that is told by the height, up to 3."""
+    chance = np.random.default_rng(seed)
+    points = chance.random((80, 3)) * [size, size, 3] + [100, 200, 0]
+    return np.column_stack([points, chance.integers(0, 256, (80, 3)), points[:, 2].astype(int)])
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Rooms of areas 1, 2 and 5, as one file each."""
+    for n, area in enumerate((1, 1, 2, 5)):
+        np.save(tmp_path / f"Area_{area}_office_{n}.npy", scene(n))
+    return tmp_path
+
+
+def test_areas_are_parts_and_their_classes_have_names(published: Path) -> None:
+    splits = build(config(published, preprocess={"extra": [3, 4, 5]}, place=True), SPEC, 0)
+    assert splits.labels == S3DIS
+    assert splits.facts["points"]["test"]["floor"] == (scene(3)[:, 6] == 1).sum()
+    assert splits.facts["notes"] == (
+        "the test part is Area_5, 1 of 4 scenes (`data.test_area`)",)  # fmt: skip
+    assert (len(splits.train), splits.preprocessing["further"]) == (15, 6)
+    inputs, classes = splits.train[3]
+    assert (inputs.shape, classes.shape) == ((16, 9), (16,))
+    share = inputs[:, 6:]
+    assert (share.min() >= 0, share.max() <= 1) == (True, True)
+    ends = [sorted(scene(n)[:, 2])[::79] for n in range(3)]
+    heights = [low + share[:, 2] * (high - low) for low, high in ends]
+    assert any((h.floor() == classes).all() for h in heights), "points keep class and colour"
+    other = build(config(published, test_area=2), SPEC, 0)
+    assert len(other.facts["points"]["test"]) == 13
+    with pytest.raises(DataError, match=r"is 3, and the scenes of .* `Area_1`, `Area_2`, `Area_5`"):
+        build(config(published, test_area=3), SPEC, 0)
+
+
+def test_targets_of_evaluation_are_all_points(published: Path) -> None:
+    """Each with its own class, in every block that it lies in."""
+    part = build(config(published), SPEC, 0).test
+    items = [part[n] for n in range(len(part))]  # type: ignore[arg-type, index]
+    assert {target["items"] for _, target in items} == {len(items)}
+    found: dict[int, set[int]] = {}
+    for _, target in items:
+        for point, own in zip(target["points"].tolist(), target["classes"].tolist(), strict=True):
+            found.setdefault(point, set()).add(own)
+    assert sorted(found) == [*range(80)]
+    assert [found[n] for n in range(80)] == [{int(own)} for own in scene(3)[:, 6]]
+
+
+def test_training_draws_by_seed(published: Path) -> None:
+    part = build(config(published, epoch_blocks=40), SPEC, 0).train
+    assert part.ends.tolist() == [13, 27, 40]  # type: ignore[attr-defined]
+    torch.manual_seed(4)
+    one = part[7]
+    torch.manual_seed(4)
+    again = part[7]
+    assert torch.equal(one[0], again[0])
+    assert torch.equal(one[1], again[1])
+    assert not torch.equal(one[0], part[7][0])
+    ground = one[0][:, :2]
+    assert float(ground.abs().max()) <= 0.5 + 1e-4, "a block about the middle"
+
+
+def test_rooms_as_they_are_published(tmp_path: Path) -> None:
+    """The classes are told by the names of files; stairs are clutter, as everywhere."""
+    for area in (1, 2):
+        room = tmp_path / f"Area_{area}" / "hall_1"
+        (room / "Annotations").mkdir(parents=True)
+        rows = scene(area)[:, :6]
+        np.savetxt(room / "hall_1.txt", rows)
+        for name, own in (
+            ("floor_1", rows[:30]),
+            ("chair_2", rows[30:70]),
+            ("stairs_1", rows[70:]),
+        ):
+            np.savetxt(room / "Annotations" / f"{name}.txt", own)
+        (room / "Annotations" / "notes.pdf").write_bytes(b"")
+    splits = build(config(tmp_path, test_area=2, preprocess={"extra": [3, 4, 5]}), SPEC, 0)
+    counts = {name: n for name, n in splits.facts["points"]["test"].items() if n}
+    assert counts == {"floor": 30, "chair": 40, "clutter": 10}
+    assert splits.train[0][0].shape == (16, 6)
+    found = whole(config(tmp_path, test_area=2), SPEC, S3DIS[::-1])
+    assert {*found.parts} == {"train", "test"}
+    classes = found.everything[0][1]["classes"]
+    assert {S3DIS[::-1][n] for n in classes.tolist()} <= {"floor", "chair", "clutter"}
+
+
+def test_mistakes_are_one_sentence(published: Path) -> None:
+    with pytest.raises(ValueError, match=r"`stride` is 2 and `block` 1: points between the blocks"):
+        config(published, stride=2.0)
+    np.save(published / "Area_1_office_9.npy", scene(0)[:3])
+    with pytest.raises(DataError, match=r"office_9.npy` has 3 points, and 4 are needed"):
+        build(config(published, test_area=1), SPEC, 0)
+    with pytest.raises(DataError, match=r"points of the label 2, which is no class"):
+        build(config(published, values={0: "low", 1: "high"}), SPEC, 0)
