@@ -75,7 +75,7 @@ class PointSegmentationHead(nn.Module):
                 the data count no points.
         """
         given = splits.preprocessing.get("further", len(splits.preprocessing.get("extra", ())))
-        if given != self.config.columns and "npoints" in splits.preprocessing:
+        if splits.preprocessing and given != self.config.columns:
             raise ConfigError(self._other_columns(given))
         if self.config.class_weights == "balanced":
             counts = splits.facts.get("points", {}).get("train")
