@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -141,6 +142,17 @@ def test_a_decoder_that_the_backbone_cannot_feed() -> None:
     )
     with pytest.raises(ConfigError, match="have 4, 4, 8, 8 pixels to a place: name blocks of one"):
         trunk(tiny_pyramid(depths=(2, 2)), "upernet", (0, 1, 2, 3))
+
+
+@pytest.mark.parametrize("decoder", ["dpt", *PYRAMIDS])
+@pytest.mark.parametrize("scale", [1, 10])
+def test_maps_begin_at_a_size_that_a_linear_layer_can_use(decoder: str, scale: int) -> None:
+    """Also where a backbone's maps are large, as those of deep blocks are."""
+    built = tiny_backbone(width=32, depth=4)
+    made = trunk(built, decoder).eval()
+    features = built.anatomy.encode(torch.randn(2, 3, 32, 32), levels=made.levels)
+    larger = replace(features, levels=[scale * map_BDhw for map_BDhw in features.levels])
+    assert 0.1 < made(larger).std() < 3
 
 
 def test_seeds_decide_the_start() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from segmentation_models_pytorch.decoders.dpt.decoder import DPTDecoder
 from torch import Tensor, nn
 
-from onlay_dense.decoders.borrowed import padded, ready
+from onlay_dense.decoders.borrowed import padded, regrouped
 from onlay_dense.decoders.config import DptConfig
 
 
@@ -30,7 +30,7 @@ class DptDecoder(nn.Module):
             intermediate_channels=inner,
             fusion_channels=width,
         )
-        ready(self.decoder)
+        regrouped(self.decoder)  # it keeps torch's start: the library's is for a norm behind it
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         h, w = maps[0].shape[-2:]
