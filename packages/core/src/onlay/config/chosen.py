@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from onlay.config.base import Config
@@ -15,11 +16,26 @@ def settled(task: Config, head: Any) -> Config:
 
 
 def choices(given: Config, settled: Config) -> dict[str, Any]:
-    """The fields that were left open, as a run file would say what was chosen: of a block its
-    name."""
+    """The fields that were left open, as a run file would say what was chosen: of a block its name,
+    or, where that was given, its own fields (`heads.parts.levels`)."""
     before, after = (config.model_dump(mode="json") for config in (given, settled))
-    changed = {name: after[name] for name in after if after[name] != before.get(name)}
-    return {name: _short(value) for name, value in changed.items()}
+    return dict(_changed(before, after, ""))
+
+
+def _changed(before: Any, after: dict[str, Any], start: str) -> Iterator[tuple[str, Any]]:
+    for name, value in after.items():
+        old = before.get(name)
+        if value == old:
+            continue
+        if isinstance(value, dict) and isinstance(old, dict) and _alike(old, value):
+            yield from _changed(old, value, f"{start}{name}.")
+        else:
+            yield start + name, _short(value)
+
+
+def _alike(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Of one class, or mappings of the same names."""
+    return old.get("name") == new.get("name")
 
 
 def _short(value: Any) -> Any:

@@ -79,6 +79,25 @@ def register_tasks() -> Iterable[Task]:
         ),
         example="onlay.tasks.examples:numbers",
     )
+    yield Task(
+        name="several",
+        config="onlay.tasks.several.config:SeveralConfig",
+        build="onlay.tasks.several.head:build",
+        summary="heads of other tasks on one pass of the backbone",
+        targets="several",
+        examples=(
+            {"heads": {"kind": "classification", "size": "regression"}},
+            {
+                "heads": {
+                    "size": {"name": "regression", "scaling": "minmax"},
+                    "kind": "classification",
+                },
+                "weights": {"size": 0.5},
+                "main": "kind/top1",
+            },
+        ),
+        example="onlay.tasks.examples:several",
+    )
 
 
 @hookimpl

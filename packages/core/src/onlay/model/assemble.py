@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +19,7 @@ from onlay.descriptors import Method, resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.host import PluginHost
 from onlay.host.fit import check_fit, check_targets
+from onlay.host.heads import head_of
 from onlay.model.adapted import AdaptedModel
 from onlay.model.adopting import adopted
 from onlay.model.arguments import refuse_unwritable
@@ -157,11 +157,7 @@ def build_head(
     config: Config, built: BuiltBackbone, labels: Sequence[str], host: PluginHost
 ) -> Any:
     """A task's fresh head (`onlay.task.TaskHead`), if the backbone provides what the task needs."""
-    task = host.find("task", config.name)
-    check_fit(task, built.anatomy.provides, built.anatomy.unfit, built.label)
-    build = host.load("task", task.name, "build")
-    wanted = {"host": host} if "host" in signature(build).parameters else {}
-    return build(config, built.anatomy, labels, **wanted)
+    return head_of(config, built.anatomy, labels, host, built.label)
 
 
 def assemble(
