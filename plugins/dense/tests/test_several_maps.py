@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from onlay import PluginHost, adapt
-from onlay.bundle import load
 from onlay.cli.in_process import onlay as run
 from onlay.errors import ConfigError, DataError
+from onlay.model.adapted import AdaptedModel
 from onlay.testing import tiny_backbone
 from onlay_dense.rooms.casting import render
 from onlay_dense.rooms.scenes import random_scene
 
+WEIGHTS = "bundle/adapter_model.safetensors"
 HOST = PluginHost.discover()
 LABELS = ("mask/wall", "mask/floor", "depth/depth")
 HEADS = {
@@ -124,27 +128,45 @@ def test_what_does_not_fit_is_refused() -> None:
         model_of(heads={"train": HEADS["depth"]})
 
 
-def test_a_run_is_trained_stopped_resumed_and_predicts(tmp_path: Path) -> None:
+def trained(tmp_path: Path, name: str) -> Any:
     (tmp_path / "run.yaml").write_text(json.dumps(RUN))
-    out = tmp_path / "out"
-    half = ("train", tmp_path / "run.yaml", f"out={out}", "train.epochs=2")
-    done = run(*half)
+    return run("train", tmp_path / "run.yaml", f"out={tmp_path / name}")
+
+
+def test_a_run_that_was_stopped_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = trained(tmp_path, "whole")
     assert done.exit_code == 0, done.output
-    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert records[-1]["epoch"] == 2
+    assert "; 7 names of classes" in done.output
+    after_step = AdaptedModel.after_step
+
+    def stopped(model: AdaptedModel, step: int, total: int) -> None:
+        after_step(model, step, total)
+        if step == 3:  # of 4
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AdaptedModel, "after_step", stopped)
+        assert trained(tmp_path, "parts").exit_code == 128 + signal.SIGTERM
+    done = trained(tmp_path, "parts")
+    assert "resumed in epoch 2/2, at step 3" in done.output
+    one, other = (load_file(tmp_path / name / WEIGHTS) for name in ("whole", "parts"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    records = [json.loads(x) for x in (tmp_path / "parts/metrics.jsonl").read_text().splitlines()]
     assert {"validation_parts/miou", "validation_depth/abs_rel"} <= records[-1].keys()
-    model = load(out / "bundle", host=HOST)
-    scene = np.random.default_rng(0)
-    Image.fromarray(render(random_scene(scene), 40, 60, scene).picture).save(tmp_path / "room.png")
-    told = run("predict", out, tmp_path / "room.png", "--json", "--out", tmp_path / "answers")
+    predicts(tmp_path / "parts", tmp_path)
+
+
+def predicts(out: Path, folder: Path) -> None:
+    chance = np.random.default_rng(0)
+    picture = render(random_scene(chance), 40, 60, chance).picture
+    Image.fromarray(picture).save(folder / "room.png")
+    told = run("predict", out, folder / "room.png", "--json", "--out", folder / "answers")
     assert told.exit_code == 0, told.output
     (record,) = json.loads(told.stdout)
     assert record["depth"]["size"] == [64, 64]
     assert sum(record["parts"]["shares"].values()) == pytest.approx(1)
-    names = sorted(path.name for path in (tmp_path / "answers").iterdir())
-    assert names == [
-        "room-depth-depth-colours.png",
-        "room-depth-depth.png",
-        "room-parts.png",
-    ]
-    assert model.head.labels[-1] == "depth/depth"
+    names = sorted(path.name for path in (folder / "answers").iterdir())
+    assert names == ["room-depth-depth-colours.png", "room-depth-depth.png", "room-parts.png"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import PydanticCustomError, core_schema
@@ -136,12 +136,21 @@ class OneOf:
 
 
 def blocks_of(cls: type[Config]) -> Iterator[tuple[str, OneOf]]:
-    """The fields of a configuration class that hold again one of a kind."""
+    """The fields of a configuration class that hold again one of a kind, or several by name."""
     for name, field in cls.model_fields.items():
-        yield from ((name, note) for note in field.metadata if isinstance(note, OneOf))
+        inside = [note for part in get_args(field.annotation) for note in _notes(part)]
+        yield from ((name, note) for note in (*field.metadata, *inside) if isinstance(note, OneOf))
+
+
+def _notes(part: Any) -> tuple[Any, ...]:
+    return getattr(part, "__metadata__", ())
 
 
 def inner_blocks(config: Config) -> Iterator[tuple[str, Config]]:
-    """What these fields hold, each with its kind: `("decoder", DptConfig())`."""
+    """What these fields hold, each with its kind, `("decoder", DptConfig())`, and what those hold
+    again."""
     for name, block in blocks_of(type(config)):
-        yield block.kind, getattr(config, name)
+        found = getattr(config, name)
+        for own in found.values() if isinstance(found, Mapping) else (found,):
+            yield block.kind, own
+            yield from inner_blocks(own)
