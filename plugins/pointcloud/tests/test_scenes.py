@@ -31,13 +31,14 @@ def line(count: int) -> np.ndarray:
 def test_blocks_overlap_and_the_last_one_ends_where_the_scene_does() -> None:
     """Of 5.5 along x: starts at 0, 1, 2, 3 and 3.5."""
     points = np.vstack([line(6), [5.5, 5, 7]])
-    assert cutting().centres(points).tolist() == [[1, 5], [2, 5], [3, 5], [4, 5], [4.5, 5]]
-    held = [cutting().around(points, c).tolist() for c in cutting().centres(points)]
-    assert held == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [4, 5, 6]]
-    assert cutting(block=9.0).centres(points).tolist() == [[2.75, 5]]
-    assert cutting(up=0).centres(points).tolist() == [[5, 7]]
+    found = {tuple(centre): inside.tolist() for centre, inside in cutting().blocks(points)}
+    assert [*found] == [(1, 5), (2, 5), (3, 5), (4, 5), (4.5, 5)]
+    assert [*found.values()] == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [4, 5, 6]]
+    assert [c.tolist() for c, _ in cutting(block=9.0).blocks(points)] == [[2.75, 5]]
+    assert [c.tolist() for c, _ in cutting(up=0).blocks(points)] == [[5, 7]]
     far = np.vstack([line(1), [20.0, 5, 7]])
-    assert len(cutting(least=1).centres(far)) == 2, "where nothing is there is no block"
+    assert len([*cutting(least=1).blocks(far)]) == 2, "where nothing is there is no block"
+    assert [inside.tolist() for _, inside in cutting().blocks(far)] == [[0, 1], [0, 1]]
     assert cutting().around(far, np.array([0.0, 5])).tolist() == [0, 1], "the nearest, too"
 
 
@@ -54,6 +55,12 @@ def test_every_point_is_in_an_item_of_each_of_its_blocks() -> None:
     np.testing.assert_allclose(torch.cat([first, second]), expected[together], atol=1e-6)
     again = CutScene(points, cutting(normalize="none"))
     assert torch.equal(again.item(1)[0], second)
+
+
+def test_blocks_are_those_about_their_centres() -> None:
+    points = np.random.default_rng(2).random((300, 3)).astype(np.float32) * 7
+    for centre, inside in cutting(block=1.5, stride=0.7).blocks(points):
+        assert inside.tolist() == cutting(block=1.5).around(points, centre).tolist()
 
 
 def test_a_block_is_normalised_as_a_whole() -> None:

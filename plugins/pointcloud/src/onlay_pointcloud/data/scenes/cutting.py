@@ -43,12 +43,19 @@ class Cutting:
         """The two coordinates (P, 2) that are cut."""
         return np.delete(points_P3[:, :3], self.up, axis=1)
 
+    @property
+    def reach(self) -> float:
+        """From the middle of a block to its sides, with what rounding needs."""
+        return self.block / 2 * (1 + 1e-6)
+
     def around(self, points_P3: np.ndarray, centre_2: np.ndarray) -> np.ndarray:
         """Indices (K,) of the points of the block about a centre."""
-        apart_P = np.abs(self.ground(points_P3) - centre_2).max(1)
-        inside = np.flatnonzero(apart_P <= self.block / 2 * (1 + 1e-6))
-        if len(inside) >= min(self.least, len(apart_P)):
+        one, other = (axis for axis in range(3) if axis != self.up)
+        strip = np.flatnonzero(np.abs(points_P3[:, one] - centre_2[0]) <= self.reach)
+        inside = strip[np.abs(points_P3[strip, other] - centre_2[1]) <= self.reach]
+        if len(inside) >= min(self.least, len(points_P3)):
             return inside
+        apart_P = np.abs(self.ground(points_P3) - centre_2).max(1)
         return np.sort(np.argsort(apart_P, kind="stable")[: self.least])
 
     def inputs(self, points_KE: np.ndarray, centre_2: np.ndarray) -> Tensor:
@@ -58,15 +65,24 @@ class Cutting:
         points_KE[:, :3] = normalized(points_KE[:, :3], self.normalize)
         return torch.from_numpy(points_KE.astype(np.float32))
 
-    def centres(self, points_P3: np.ndarray) -> np.ndarray:
-        """Of the blocks (B, 2) that cover the ground, and have points."""
+    def blocks(self, points_P3: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The blocks that cover the ground and have points: of each its centre, and the indices
+        (K,) of its points."""
         ground_P2 = self.ground(points_P3)
-        low_2, high_2 = ground_P2.min(0), ground_P2.max(0)
-        first, second = (self._along(*ends) for ends in zip(low_2, high_2, strict=True))
-        every = np.stack(np.meshgrid(first, second, indexing="ij"), -1).reshape(-1, 2)
-        half = self.block / 2 * (1 + 1e-6)
-        kept = [(np.abs(ground_P2 - centre).max(1) <= half).any() for centre in every]
-        return every[kept]
+        first, second = (
+            self._along(*ends) for ends in zip(ground_P2.min(0), ground_P2.max(0), strict=True)
+        )
+        order_P = np.argsort(ground_P2[:, 0], kind="stable")
+        sorted_P = ground_P2[order_P, 0].astype(np.float64)
+        for one in first:
+            low, high = np.searchsorted(sorted_P, [one - self.reach, one + self.reach])
+            strip = np.sort(order_P[low:high])
+            for other in second:
+                inside = strip[np.abs(ground_P2[strip, 1] - other) <= self.reach]
+                if len(inside):
+                    centre_2 = np.array([one, other])
+                    enough = len(inside) >= min(self.least, len(points_P3))
+                    yield centre_2, inside if enough else self.around(points_P3, centre_2)
 
     def _along(self, low: float, high: float) -> np.ndarray:
         """Centres of blocks from one end to the other, the last one at that end."""
@@ -89,8 +105,7 @@ class CutScene:
     def blocks(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Of each block its centre, and the indices (items, M) of its points, dealt by chance, the
         same every time."""
-        points = self.points_PE
-        found = ((c, self.cutting.around(points, c)) for c in self.cutting.centres(points))
+        found = self.cutting.blocks(self.points_PE)
         return [(centre, self._dealt(inside, n)) for n, (centre, inside) in enumerate(found)]
 
     def _dealt(self, inside_K: np.ndarray, number: int) -> np.ndarray:
