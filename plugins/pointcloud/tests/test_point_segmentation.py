@@ -111,7 +111,7 @@ def test_an_answer_is_a_cloud_with_its_classes(small: Small, tmp_path: Path) -> 
     rows = np.array([[0.0, 0, 0], [0.1, 0, 0], [4.0, 0, 0], [4.2, 0, 0], [4.3, 1, 0]])
     np.save(tmp_path / "room.npy", rows + 100)
     facts = {"npoints": 2, "min_points": 2, "normalize": "centre",
-             "class_values": {"floor": 11, "wall": 7}}  # fmt: skip
+             "class_values": {"floor": [11, 12], "wall": [7]}}  # fmt: skip
     shown = torch.tensor(rows - rows.mean(0)).float()[[3, 0]]
     (answer,) = head_of(small()).predict(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]))
     assert answer.line() == "floor 50 %, wall 50 %"

@@ -15,18 +15,23 @@ from torch import Tensor
 from onlay.features import centres_of
 from onlay.inspecting import Observation
 from onlay.pages import Record, write
+from onlay_pointcloud.truth import NOTHING, true_classes
+
+ERRORS = ("right", "wrong", NOTHING)
 
 
 def view(observations: Sequence[Observation], out: Path) -> None:
-    """Write the page: coloured by each signal of each block, by predicted part and by group."""
-    labels = sorted({part for seen in observations for part in _parts(seen)})
+    """Write the page: coloured by each signal of each block, by what is predicted, what is true and
+    where these differ, and by group."""
+    true = [true_classes(seen) for seen in observations]
+    labels = sorted({part for seen in observations for part in _parts(seen)}.union(*true))
     script = files("onlay_pointcloud").joinpath("viewer.js").read_text("utf-8")
     write(
         observations,
         out,
         data=[_points(seen) for seen in observations],
         scripts=[get_plotlyjs(), script],
-        more=[list(_more(seen, labels)) for seen in observations],
+        more=[list(_more(*pair, labels)) for pair in zip(observations, true, strict=True)],
     )
 
 
@@ -53,14 +58,22 @@ def _parts(observation: Observation) -> Sequence[str]:
     return getattr(observation.prediction, "parts", None) or ()
 
 
-def _more(observation: Observation, labels: Sequence[str]) -> Iterator[Record]:
+def _more(observation: Observation, true: Sequence[str], labels: Sequence[str]) -> Iterator[Record]:
     if parts := _parts(observation):
-        values = [labels.index(part) for part in parts]
         noun = getattr(observation.prediction, "noun", "part")
-        record = _record(f"predicted {noun}", values, len(labels))
         meaning = f"The {noun} that the head says each point belongs to."
-        yield record | {"labels": labels, "points": True, "meaning": meaning}
+        yield _of_points(f"predicted {noun}", parts, labels, meaning)
+    if parts and true:
+        yield _of_points("true class", true, labels, "The class that the file says each point has.")
+        pairs = zip(parts, true, strict=True)
+        found = [t if t == NOTHING else ("right" if p == t else "wrong") for p, t in pairs]
+        yield _of_points("error", found, ERRORS, "Where the head is right, and where it is not.")
     yield _groups(observation.features.layout.count)
+
+
+def _of_points(name: str, each: Sequence[str], labels: Sequence[str], meaning: str) -> Record:
+    record = _record(name, [labels.index(one) for one in each], len(labels))
+    return record | {"labels": labels, "points": True, "meaning": meaning}
 
 
 def _groups(count: int) -> Record:

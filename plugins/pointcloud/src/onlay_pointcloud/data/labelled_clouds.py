@@ -55,7 +55,7 @@ def build(config: LabelledCloudsConfig, input_spec: Mapping[str, Any], seed: int
         test=test,
         labels=classes.labels,
         targets=layout.targets,
-        preprocessing={**facts, "class_values": classes.values},
+        preprocessing={**facts, **classes.facts(), **label_facts(config)},
         digest=found.digest,
         facts=with_notes(told(found.facts, found.listing.parts(), counts, classes), load.load),
     )
@@ -105,6 +105,11 @@ def label_of(config: PointClassesConfig) -> int | str:
     return BY_NAME if config.label is None else config.label
 
 
+def label_facts(config: PointClassesConfig) -> dict[str, Any]:
+    """For the bundle, where somebody chose the column."""
+    return {} if config.label is None else {"label": config.label}
+
+
 def counted(config: PointClassesConfig, layout: Layout, facts: Mapping[str, Any]) -> Counts:
     """The points of each number in each file, where nobody said what the numbers mean, or the files
     are small enough to be read beforehand; else nothing."""
@@ -152,7 +157,7 @@ def told(
             if items
         }
     if classes.discovered:
-        names = ", ".join(f"{value} `{name}`" for name, value in classes.values.items())
+        names = ", ".join(f"{own[0]} `{name}`" for name, own in classes.values.items())
         told = f"the classes are the numbers that occur: {names} (`data.values` names them)"
         facts["notes"] = (*facts.get("notes", ()), told)
     return facts

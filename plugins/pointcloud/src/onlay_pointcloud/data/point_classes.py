@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,10 +60,22 @@ class PointClasses:
     """Nobody said what the numbers mean."""
 
     @property
-    def values(self) -> dict[str, int]:
-        """The first number of each class."""
-        first = {place: value for value, place in reversed(self.stored.items())}
-        return {name: first[place] for place, name in enumerate(self.labels) if place in first}
+    def values(self) -> dict[str, list[int]]:
+        """The numbers of each class."""
+        found: dict[str, list[int]] = {name: [] for name in self.labels}
+        for value, place in self.stored.items():
+            if place != VOID:
+                found[self.labels[place]].append(value)
+        return found
+
+    @property
+    def void(self) -> list[int]:
+        """The numbers that are not counted."""
+        return [value for value, place in self.stored.items() if place == VOID]
+
+    def facts(self) -> dict[str, Any]:
+        """For the bundle: what the numbers in files mean."""
+        return {"class_values": self.values, "void_values": self.void}
 
     def numbers(self, values_N: np.ndarray, which: str) -> np.ndarray:
         """Places among the classes, int64 (N,); -1 where there is none.

@@ -62,9 +62,10 @@ def _header(count: int, comments: Sequence[str]) -> str:
 
 
 def _values(labels: Sequence[str], preprocessing: Mapping[str, Any]) -> list[int]:
-    """The number of each class in the data; its place among the classes where they had none."""
+    """The first number of each class in the data; its place where it had none."""
     told = preprocessing.get("class_values", {})
-    return [int(told.get(label, index)) for index, label in enumerate(labels)]
+    own = [told.get(label) or [index] for index, label in enumerate(labels)]
+    return [int(values[0]) for values in own]
 
 
 def _of_file(found_N: np.ndarray, given: Input) -> tuple[np.ndarray, np.ndarray]:

@@ -60,7 +60,7 @@ def build(config: CloudScenesConfig, input_spec: Mapping[str, Any], seed: int) -
         test=test,
         labels=classes.labels,
         targets=layout.targets,
-        preprocessing={**facts, "class_values": classes.values},
+        preprocessing={**facts, **classes.facts()},
         digest=found.digest,
         facts=with_notes(told(found.facts, found.listing.parts(), counts, classes), load.load),
     )
