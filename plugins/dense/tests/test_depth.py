@@ -151,3 +151,22 @@ def test_near_is_bright_and_far_is_dark(tmp_path: Path) -> None:
     with Image.open(tmp_path / "a-depth-colours.png") as picture:
         pixels = [picture.getpixel((x, 0)) for x in range(3)]
     assert pixels == [(253, 231, 37), (33, 145, 140), (68, 1, 84)]
+
+
+def test_a_report_has_the_worst_pictures_first() -> None:
+    head = model_of().head
+    true = torch.full((4, 2, 2), 2.0)
+    true[2] = 0  # left out
+    told = torch.stack([torch.full((2, 2), depth) for depth in (2.2, 4.0, 9.0, 1.0)])
+    pieces = [head.condense(told[n : n + 2], true[n : n + 2]) for n in (0, 2)]
+    report = head.report(*(torch.cat(column) for column in zip(*pieces, strict=True)))
+    assert [mistake.index for mistake in report.mistakes] == [1, 3, 0]
+    worst = report.mistakes[0]
+    assert (worst.said, worst.true, worst.score_text) == (
+        "median 4.000 m",
+        "median 2.000 m",
+        "abs_rel 1.000",
+    )
+    (table,) = report.tables
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["abs_rel"][2] == pytest.approx(0.5)  # of 0.1, 0.5 and 1

@@ -11,6 +11,7 @@ import torch
 from pictures_and_masks import SPEC
 
 from onlay.model.assemble import move_targets
+from onlay.reading.part_view import PartView
 from onlay_dense.rooms.casting import render
 from onlay_dense.rooms.config import RoomsConfig
 from onlay_dense.rooms.data import build
@@ -131,3 +132,11 @@ def test_targets_are_what_is_asked_for() -> None:
     assert mask.shape == depth.shape == both.train[0][0].shape[1:]
     assert 0 <= mask.min() <= mask.max() < len(CLASSES) == len(rooms(targets="mask").labels)
     assert 0.3 < depth.min() < depth.max() < 12
+
+
+def test_folds_render_nothing() -> None:
+    train = rooms(targets="depth").train
+    own = PartView(train, [4, 1])
+    assert not train.targets.scenes.kept
+    assert torch.equal(own.targets[0], train.targets[4])
+    assert torch.equal(own.targets[-1], own.targets[1:][0])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from onlay.data import Splits
     from onlay.features import Features
     from onlay.host import PluginHost
+    from onlay.reports import Report
     from onlay_dense.depth.config import DepthConfig
 
 SEEN = 16
@@ -123,6 +124,18 @@ class DepthHead(nn.Module):
             raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
         low, high, crop = self.config.min, self.config.max, self.config.crop
         return MetricCollection({"depth": DepthErrors(low=low, high=high, crop=crop)})
+
+    def condense(self, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """What a report needs of a batch; see `onlay_dense.depth.report.condensed`."""
+        from onlay_dense.depth.report import condensed
+
+        return condensed(output, targets, self.config.min, self.config.max, self.config.crop)
+
+    def report(self, outputs: Tensor, targets: Tensor) -> Report:
+        """Of what `condense` made of all pictures."""
+        from onlay_dense.depth.report import depth_report
+
+        return depth_report(outputs, targets, self.config.unit)
 
     @property
     def measures(self) -> Mapping[str, Measure]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,16 +78,28 @@ class Scenes:
 
 
 class Of(Sequence[Any]):
-    """One thing of each room."""
+    """One thing of each room, of all or of those at `indices`."""
 
-    def __init__(self, scenes: Scenes, take: Callable[[Rendered], Any]) -> None:
+    def __init__(
+        self,
+        scenes: Scenes,
+        take: Callable[[Rendered], Any],
+        indices: Sequence[int] | None = None,
+    ) -> None:
         self.scenes, self.take = scenes, take
+        self.indices = range(scenes.count) if indices is None else indices
 
     def __len__(self) -> int:
-        return self.scenes.count
+        return len(self.indices)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.take(self.scenes[index])
+        if isinstance(index, slice):
+            return self.taken(range(len(self))[index])
+        return self.take(self.scenes[self.indices[index]])
+
+    def taken(self, indices: Iterable[int]) -> Of:
+        """Those at `indices`, not yet rendered."""
+        return Of(self.scenes, self.take, [self.indices[index] for index in indices])
 
 
 def _picture(room: Rendered) -> np.ndarray:

@@ -33,6 +33,8 @@ class OneTarget(Dataset[Any]):
 
 
 class _Of(Sequence[Any]):
+    """One target of each item."""
+
     def __init__(self, targets: Sequence[Any], key: str) -> None:
         self.all, self.key = targets, key
 
