@@ -144,7 +144,7 @@ def test_an_image_without_its_mask_and_the_other_way_round(tmp_path: Path) -> No
     assert "one mask has no image" in said(root)
     text = said(root, "data.unpaired=drop", status=0)
     assert "left out: one mask has no image" in text
-    assert "1 items" in text
+    assert "1 items of 2 classes: 1 left, 1 right" in text
 
 
 def test_names_that_never_meet_and_two_images_of_one_stem(tmp_path: Path) -> None:

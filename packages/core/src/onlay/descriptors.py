@@ -287,7 +287,8 @@ class Dataset:
     check` and `onlay data pack`: nothing is opened but lists, and nothing split off."""
     measure: str | None = None
     """`measure(config)`, as a modality's, where a target is a file of its own that is to be read,
-    too; default: the modality's."""
+    too; it may give an `onlay.reading.survey.Extent`, with the classes in it. Default: the
+    modality's."""
     targets: frozenset[str] = frozenset()
     """What its targets can be, as `Splits.targets` has it. Where there is a choice, the settings
     have a field `targets`, which the task fills in. Empty: not told."""

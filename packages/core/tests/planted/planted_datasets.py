@@ -137,6 +137,11 @@ def few_labels(config: Any, spec: Spec, seed: int) -> Splits:
     return replace(healthy(config, spec, seed), labels=LABELS[:1], facts={})
 
 
+def strange(config: Any, spec: Spec, seed: int) -> Splits:
+    """Says that a target is floats, and gives places of classes."""
+    return replace(healthy(config, spec, seed), targets="numbers", facts={})
+
+
 def double(config: Any, spec: Spec, seed: int) -> Splits:
     return split(guarded(config, config.split_seed), spec, doubled)
 
@@ -265,6 +270,7 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     "by_the_clock": Defect(by_the_clock, "one_seed_gives_one_split", "the digests differ"),
     "few_labels": Defect(few_labels, "targets_are_labels", "is 1, of 1"),
+    "strange": Defect(strange, "tasks_learn_from_its_targets", "task `regression` does not take"),
     "double": Defect(double, "items_fit_the_backbones", "float64"),
     "unseeded": Defect(unseeded, "training_repeats_under_a_seed", "under one seed differ"),
     "jittered_test": Defect(

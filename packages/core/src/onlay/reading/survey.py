@@ -28,6 +28,14 @@ class Seen(NamedTuple):
     """Equal for equal contents."""
     error: str = ""
     """Why it cannot be read, in one sentence."""
+    labels: frozenset[str] = frozenset()
+    """Classes that were found in it."""
+
+
+class Extent(tuple[int, ...]):
+    """What a measure may give instead of a bare extent: with the `labels` of what was found."""
+
+    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,9 @@ def survey(layout: Layout, measure: Measure, labels: Sequence[str] | None, worke
 def look(measure: Measure, source: Any) -> Seen:
     """One item."""
     try:
-        extent = tuple(map(int, measure(source)))
-        return Seen(extent, fingerprint(source))
+        found = measure(source)
+        own = {"labels": found.labels} if isinstance(found, Extent) else {}
+        return Seen(tuple(map(int, found)), fingerprint(source), **own)
     except OnlayError as error:
         return Seen((), None, str(error))
 
@@ -79,10 +88,7 @@ def summed_up(
     crossing = [group for group in groups if spread(group)]
     names = {PARTS.get(part, part): items for part, items in layout.parts.items() if items}
     return Survey(
-        counts={
-            name: Counter(label for item in items for label in item.labels)
-            for name, items in names.items()
-        },
+        counts=_counts(placed, seen),
         sizes={name: len(items) for name, items in names.items()},
         extents=Counter(one.extent for one in seen if not one.error),
         unreadable=[one.error for one in seen if one.error],
@@ -90,6 +96,15 @@ def summed_up(
         repeated=sum(len(group) - 1 for group in groups if not spread(group)),
         notes=layout.notes,
     )
+
+
+def _counts(placed: Sequence[Placed], seen: Sequence[Seen]) -> dict[str, Counter[str]]:
+    """Of each part the items of each class, by what is listed and by what was found."""
+    counts: dict[str, Counter[str]] = {}
+    for one, own in zip(placed, seen, strict=True):
+        tally = counts.setdefault(PARTS.get(one.part, one.part), Counter())
+        tally.update({*one.item.labels, *own.labels})
+    return counts
 
 
 def _alike(placed: Sequence[Placed], seen: Sequence[Seen]) -> list[list[Placed]]:

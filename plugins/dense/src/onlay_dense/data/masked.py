@@ -40,4 +40,4 @@ def masked_whole(
 
 def masked_measure(paired: Paired, table: ClassTable, config: Any) -> Measure:
     """What reads an image and its mask."""
-    return Measure(config, paired, partial(Masks, table=table))
+    return Measure(config, paired, partial(Masks, table=table), table.labels)

@@ -12,6 +12,8 @@ from onlay.reading.judging import whole
 from onlay.reading.layouts import divided
 from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing
+from onlay.reading.survey import Extent
+from onlay.tasks.class_maps import VOID
 from onlay_dense.data.config import PairsConfig
 from onlay_dense.data.pairs import Paired
 from onlay_image.data.config import ImageData
@@ -131,16 +133,24 @@ def check_pairs(
 
 
 class Measure:
-    """Height and width of an image that can be read, as can what belongs to it; a class, so that it
-    can be sent to another process."""
+    """Height and width of an image that can be read, as can what belongs to it, and which of
+    `labels` are in a mask; a class, so that it can be sent to another process."""
 
-    def __init__(self, config: PairsConfig, paired: Paired, targets: Targets) -> None:
+    def __init__(
+        self, config: ImageData, paired: Paired, targets: Targets, labels: Sequence[str] = ()
+    ) -> None:
         self.image, self.files, self.targets = measure_image(config), paired.files, targets
+        self.labels = labels
 
-    def __call__(self, source: Path) -> tuple[int, int]:
+    def __call__(self, source: Path) -> Extent:
         size, own = self.image(source), self.files[source]
-        refuse_sizes(source, own, tuple(self.targets([own])[0].shape[-2:]), size)
-        return size
+        target = self.targets([own])[0]
+        refuse_sizes(source, own, tuple(target.shape[-2:]), size)
+        found = Extent(size)
+        if self.labels:
+            places = target.unique().tolist()
+            found.labels = frozenset(self.labels[place] for place in places if place != VOID)
+        return found
 
 
 def refuse_sizes(image: Path, own: Path, size: tuple[int, ...], wanted: tuple[int, int]) -> None:

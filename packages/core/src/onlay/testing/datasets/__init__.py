@@ -4,7 +4,7 @@ sentence."""
 from __future__ import annotations
 
 from onlay.testing.checking import Check
-from onlay.testing.datasets import declaring, items, judging, reading, streaming
+from onlay.testing.datasets import declaring, items, judging, learning, reading, streaming
 
 DATASET_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_registering_imports_no_torch, declaring.from_a_file),
@@ -13,6 +13,7 @@ DATASET_CHECKS: tuple[Check, ...] = (
     Check(items.check_there_is_something_to_train_on),
     Check(items.check_items_fit_the_backbones),
     Check(items.check_targets_are_labels),
+    Check(learning.check_tasks_learn_from_its_targets, learning.no_task),
     Check(items.check_blocks_hold_every_item),
     Check(items.check_counts_are_those_of_the_items),
     Check(items.check_evaluation_is_the_same_every_time),

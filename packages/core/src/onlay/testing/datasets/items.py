@@ -49,8 +49,9 @@ def check_blocks_hold_every_item(case: DatasetCase) -> None:
 
 def check_targets_are_labels(case: DatasetCase) -> None:
     """Labels are texts, each once; every target is what `Splits.targets` says: a place among them,
-    or a tensor of such; 1, 0 or -1 for each of them (`labels`); or a finite float for each of them
-    (`numbers`). Of a word of the data set's own, integers are places too, or -1 for void."""
+    or a tensor of such; 1, 0 or -1 for each of them (`labels`); a finite float for each of them
+    (`numbers`); or, where that is a word of its own, integers that are places or -1, which is void,
+    and whatever else its task knows."""
     labels = case.splits.labels
     require(labels, "there are no labels")
     require(all(isinstance(label, str) for label in labels), "a label is no text")
