@@ -16,7 +16,7 @@ from onlay.features import Features, Grid, Layout, Points
 from onlay.inspecting import Observation, Picture, Signal
 from onlay.pages import COLOURS, differences, signals, write
 from onlay.pages.changes import CHANGE
-from onlay.task import Prediction
+from onlay.task import Prediction, Raster
 
 PROMPT = [9.0, 9.0]
 
@@ -108,6 +108,29 @@ def test_numbers_of_several_inputs_have_one_range(tmp_path: Path) -> None:
     assert [(one["name"], one["n"]) for one in found["inputs"]] == [("low", 1), ("high", 2)]
     assert [one["signals"][0]["range"] for one in found["inputs"]] == [[-1, 5], [-1, 5]]
     assert found["differ"] == {}
+
+
+def test_the_truth_stands_beside_the_answer_with_how_they_differ(tmp_path: Path) -> None:
+    class Mapped(Prediction):
+        def drawn(self) -> list[Any]:
+            return [Raster("classes", torch.tensor([[0, 1]]), ("sky", "sea"))]
+
+        def beside(self, truth: Any) -> list[Any]:
+            wrong = torch.tensor([[0, 1]])
+            return [Raster("wrong", wrong, ("right", "wrong"), colours=("#ffffff", "#ff0000"))]
+
+    signal = of_block(0, [[1.0, 1.0], [0.0, 0.0]], Grid(1, 2), None)
+    found, true = (Mapped(name, 1.0, {name: 1.0}) for name in ("sky", "sea"))
+    seen = replace(observation("a", (signal,)), prediction=found)
+    page = data(written(tmp_path, [replace(seen, truth=true)], [{}]))["inputs"][0]
+    assert page["prediction"] == "sky, 100 %; truly sea, 100 %"
+    titles = [piece["title"] for piece in page["answer"]]
+    assert titles == ["prediction: classes", "truth: classes", "wrong"]
+    assert page["answer"][2]["legend"] == [
+        ["right", "50.0 %", 0, "#ffffff"], ["wrong", "50.0 %", 1, "#ff0000"],
+    ]  # fmt: skip
+    page = data(written(tmp_path, [seen], [{}]))["inputs"][0]
+    assert [piece["title"] for piece in page["answer"]] == ["classes"]
 
 
 KERNELS = [[[3.0, 0.0], [0.0, -4.0]], [[1.0, 0.0], [0.0, 0.0]]]

@@ -282,6 +282,10 @@ class Dataset:
     whole: str | None = None
     """`whole(config, input_spec, labels) -> onlay.data.Whole`, for `onlay eval` on data that the
     run was not trained on; without it one part of them is judged, as `build` divides them."""
+    truth: str | None = None
+    """`truth(config, source, file, preprocessing, labels) -> torch.utils.data.Dataset`, for `onlay
+    inspect --truth FILE`: of the one item that a `source` is with its truth in a `file` beside the
+    data."""
     layout: str | None = None
     """`layout(config) -> onlay.reading.layouts.Layout`, everything as it lies, for `onlay data
     check` and `onlay data pack`: nothing is opened but lists, and nothing split off."""

@@ -118,6 +118,8 @@ class Observation:
     pictures: tuple[Picture, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     """What the page says of the model: `method`, `backbone` and what the caller knows of it."""
+    truth: Answer | None = None
+    """The true answer, where it is known."""
     task: str = "the task"
     """Whose answer it is, in words, for an error that names it."""
 

@@ -50,6 +50,8 @@ class Raster:
     labels: Sequence[str] = ()
     unit: str = ""
     """Of numbers."""
+    colours: Sequence[str] = ()
+    """Of labels, `#rrggbb`; empty: those of the pages, by index."""
 
 
 class Answer(Protocol):
@@ -62,6 +64,8 @@ class Answer(Protocol):
       `folder` (a `Path`) under names that begin with `stem`, for `--out`; else that is the record.
     - `drawn() -> Sequence[Bars | Raster]`, what a page shows of it.
     - `with_input(given: Input) -> Answer`, the answer again, once it has seen its input.
+    - `beside(truth: Answer) -> Sequence[Bars | Raster]`, what a page shows of how it differs from
+      the true one.
 
     Everywhere `top` is how many items of a ranking are wanted, None the usual number.
     """
@@ -207,6 +211,11 @@ class TaskHead(Protocol):
 
     def predict(self, output: Any) -> Sequence[Answer]:
         """Readable answers, one for each input."""
+        ...
+
+    def truths(self, targets: Any) -> Sequence[Answer]:
+        """The answers that targets of a batch are, one for each input, to be seen beside those of
+        `predict`. May be left out: then pages show no truth."""
         ...
 
     levels: Sequence[int] = ()

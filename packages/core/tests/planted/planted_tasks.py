@@ -254,6 +254,11 @@ class WithoutLabel(Prediction):
         return [Raster("mask", torch.tensor([[0, 3]]), ("sky", "road"))]
 
 
+class OneTruth(Healthy):
+    def truths(self, targets: Tensor) -> list[Prediction]:
+        return self.predict(F.one_hot(targets, len(self.labels)).float())[:1]
+
+
 @dataclass(frozen=True)
 class Defect:
     """What is wrong, the check that says so, and a part of what it says."""
@@ -298,6 +303,7 @@ DEFECTS: Mapping[str, Defect] = {
             ("without_label", WithoutLabel, "answers_can_be_drawn", "indices 0 to 3 of 2 labels"),
         )
     },
+    "one_truth": Defect(OneTruth, "truths_are_answers", "4 targets get 1 truths"),
     "other_layer": Defect(OtherLayer, "exporters_write_it_or_say_why", "has no attribute 'fc'"),
     "forgotten": Defect(
         Healthy, "every_setting_has_an_effect", "no other value of `scale`", ForgottenConfig

@@ -18,7 +18,13 @@ from onlay.tasks.class_maps import VOID
 
 VOID_BYTE, VOID_WORD = 255, 65535
 """What void is in a picture of 8 and of 16 bits."""
-_GREY = (224, 224, 224)
+GREY = "#b8b8b8"
+"""Of what has no class."""
+
+
+def colour_of(index: int) -> str:
+    """Of a class, as `#rrggbb`; they repeat after as many as pages have."""
+    return COLOURS[index % len(COLOURS)]
 
 
 def write_classes(path: Path, classes_HW: Tensor, labels: Sequence[str]) -> Path:
@@ -39,5 +45,5 @@ def write_classes(path: Path, classes_HW: Tensor, labels: Sequence[str]) -> Path
 
 def palette(classes: int) -> list[int]:
     """256 colours, red, green and blue in turn; what is no class is grey."""
-    colours = [ImageColor.getrgb(COLOURS[n % len(COLOURS)]) for n in range(classes)]
-    return [part for colour in (colours + [_GREY] * 256)[:256] for part in colour[:3]]
+    colours = [colour_of(n) for n in range(classes)] + [GREY] * 256
+    return [part for colour in colours[:256] for part in ImageColor.getrgb(colour)[:3]]

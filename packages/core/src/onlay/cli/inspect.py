@@ -31,6 +31,12 @@ NAMED = 3
     type=click.Path(path_type=Path, dir_okay=False),
     help="The page; default: the files' names with `.html`, here.",
 )
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, exists=True),
+    help="Labelled data of the layout of the run's own that hold these files; or, of a single file,"
+    " its truth, such as a mask. Default: the run's own data, for files that lie in them.",
+)
 @backbone_option
 @with_host
 def inspect(
@@ -38,6 +44,7 @@ def inspect(
     bundle: Path,
     paths: tuple[Path, ...],
     out: Path | None,
+    truth: Path | None,
     backbone: str | None,
 ) -> None:
     """Look at what the adapter of a run does to files: onlay inspect RUN PATH...
@@ -48,9 +55,12 @@ def inspect(
     changed, the kernels generated for this input. An image is tinted patch by patch; a cloud can be
     turned, and coloured by group and by prediction, too. Several files stand side by side, on the
     same colour scales; a PATH that is a folder stands for the files in it.
+
+    Where the truth about a file is known, it stands beside the answer, with how they differ.
     """
     from onlay.bundle import load
     from onlay.model.predict import found_in
+    from onlay.model.truths import truths
     from onlay.pages.observing import made_by, observed, view
 
     model = load(bundle, backbone=backbone, host=host)
@@ -58,10 +68,14 @@ def inspect(
     found = found_in(paths, host.find("modality", model.built.modality))
     for note in found.notes:
         click.echo(note, err=True)
-    observations = list(observed(model, found.files, host, made_by("inspect", bundle)))
+    target_of = truths(bundle, model, found.files, truth, host)
+    about = made_by("inspect", bundle)
+    observations = list(observed(model, found.files, host, about, target_of))
     view(model, observations, out, host)
     for path, observation in zip(found.files, observations, strict=True):
         click.echo(f"{path}: {observation.prediction.line()}")
+        if observation.truth is not None:
+            click.echo(f"  truly {observation.truth.line()}")
         for line in _summary(observation):
             click.echo(f"  {line}")
     for line in _compared(observations):

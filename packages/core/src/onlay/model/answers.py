@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -40,6 +40,15 @@ class Answers:
             raise PluginError(f"{self.task} gives {len(found)} answers to {count} inputs")
         return found
 
+    def true(self, head: Any, targets: Any) -> Answer | None:
+        """What targets of a single input say, of a head that can tell."""
+        if not hasattr(head, "truths"):
+            return None
+        found = list(self._asked(head, "truths", targets))
+        if len(found) != 1:
+            raise PluginError(f"{self.task} gives {len(found)} truths of one target")
+        return found[0]
+
     def about(self, answer: Answer, given: Input) -> Answer:
         """The answer once it has seen its input, if it wants to."""
         if not hasattr(answer, "with_input"):
@@ -70,23 +79,32 @@ class Answers:
 
     def drawn(self, answer: Answer) -> Sequence[Bars | Raster]:
         """What a page shows of it; may be empty."""
-        pieces = tuple(self._asked(answer, "drawn")) if hasattr(answer, "drawn") else ()
+        return self._pieces(answer, "drawn")
+
+    def compared(self, answer: Answer, truth: Answer) -> list[Bars | Raster]:
+        """What a page shows of both, side by side, and of how they differ."""
+        pairs = (("prediction", answer), ("truth", truth))
+        found = [titled(word, piece) for word, one in pairs for piece in self.drawn(one)]
+        return [*found, *self._pieces(answer, "beside", truth)]
+
+    def _pieces(self, answer: Answer, name: str, *facts: Any) -> Sequence[Bars | Raster]:
+        pieces = tuple(self._asked(answer, name, *facts)) if hasattr(answer, name) else ()
         for piece in pieces:
             if not isinstance(piece, Bars | Raster):
-                raise self._broken("drawn", f"has a `{type(piece).__name__}`, no `Bars`, `Raster`")
+                raise self._broken(name, f"has a `{type(piece).__name__}`, no `Bars`, `Raster`")
             if isinstance(piece, Raster):
-                self._is_a_map(piece)
+                self._is_a_map(piece, name)
         return pieces
 
-    def _is_a_map(self, piece: Raster) -> None:
+    def _is_a_map(self, piece: Raster, name: str) -> None:
         """Of two axes, and every index has a label."""
         if len(shape := tuple(piece.values_HW.shape)) != 2:
-            raise self._broken("drawn", f"has under `{piece.title}` the shape {shape}, no map")
+            raise self._broken(name, f"has under `{piece.title}` the shape {shape}, no map")
         if piece.labels and piece.values_HW.numel():
             least, most = int(piece.values_HW.min()), int(piece.values_HW.max())
             if least < 0 or most >= len(piece.labels):
                 told = f"indices {least} to {most} of {len(piece.labels)} labels"
-                raise self._broken("drawn", f"has under `{piece.title}` {told}")
+                raise self._broken(name, f"has under `{piece.title}` {told}")
 
     def files(self, answer: Answer, folder: Path, stem: str, source: Path) -> list[str]:
         """Written into an empty folder: the answer's own files, else its record; their names."""
@@ -147,6 +165,15 @@ class Answers:
 
     def _broken(self, name: str, what: str) -> PluginError:
         return PluginError(f"{self.task} gives answers whose `{name}` {what}")
+
+
+def titled(word: str, piece: Bars | Raster) -> Bars | Raster:
+    """A piece of an answer that says whose it is.
+
+    >>> titled("truth", Bars({"cat": 1.0}, title="classes")).title
+    'truth: classes'
+    """
+    return replace(piece, title=f"{word}: {piece.title}" if piece.title else word)
 
 
 def flat(record: Mapping[str, Any], before: str = "") -> dict[str, str | float | None]:

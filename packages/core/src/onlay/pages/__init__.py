@@ -72,10 +72,14 @@ def write(
 def _record(observations: Sequence[Observation], index: int) -> Record:
     seen, asked = observations[index], Answers(observations[index].task)
     others = [other for other in observations if other is not seen]
+    line, pieces = asked.line(seen.prediction), asked.drawn(seen.prediction)
+    if seen.truth is not None:
+        line = f"{line}; truly {asked.line(seen.truth)}"
+        pieces = asked.compared(seen.prediction, seen.truth)
     return {
         "name": seen.source.name,
-        "prediction": asked.line(seen.prediction),
-        "answer": drawn(asked.drawn(seen.prediction)),
+        "prediction": line,
+        "answer": drawn(pieces),
         "signals": signals(seen.signals, [s for other in others for s in other.signals]),
         "pictures": pictures(seen.pictures),
     }

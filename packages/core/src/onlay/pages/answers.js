@@ -4,11 +4,12 @@
 // The elements that show it; its names are its own, since viewers bring scripts beside this.
 const answered = (() => {
   const EMPTY = 255; // a cell without a number
-  const WIDE = 380; // CSS pixels of a map at most
+  const WIDE = 320; // CSS pixels of a map at most
 
   function piece(drawn) {
-    const name = drawn.title ? [make("div", { textContent: drawn.title })] : [];
-    return [...name, ...(drawn.kind === "bars" ? [bars(drawn)] : raster(drawn))];
+    const name = drawn.title ? [make("figcaption", { textContent: drawn.title })] : [];
+    const own = drawn.kind === "bars" ? [bars(drawn)] : raster(drawn);
+    return make("figure", { className: `piece ${drawn.kind}` }, ...name, ...own);
   }
 
   function bars({ rows }) {
@@ -22,11 +23,11 @@ const answered = (() => {
   }
 
   const tinted = {
-    labels: (drawn, cell) => cell < drawn.legend.length ? label32(drawn.legend[cell][2]) : null,
+    labels: ({ legend }, cell) => cell < legend.length ? inked(legend[cell]) : null,
     numbers: (drawn, cell) => cell === EMPTY ? null : ramp(VIRIDIS, cell / (EMPTY - 1)),
   };
 
-  const label32 = (index) => data.colours[index % data.colours.length];
+  const inked = ([, , index, own]) => own ?? data.colours[index % data.colours.length];
 
   function raster(drawn) {
     const [height, width] = drawn.size, canvas = make("canvas", { width, height });
@@ -36,14 +37,14 @@ const answered = (() => {
     const found = colours.map((hex) => hex ? [...bytes(hex), 255] : [0, 0, 0, 0]);
     cells.forEach((cell, i) => picture.data.set(found[cell], 4 * i));
     pen.putImageData(picture, 0, 0);
-    canvas.style.width = `${width < WIDE ? width * Math.floor(WIDE / width) : WIDE}px`;
+    canvas.style.maxWidth = `${width < WIDE ? width * Math.floor(WIDE / width) : WIDE}px`;
     return [canvas, drawn.kind === "labels" ? named(drawn.legend) : ranged(drawn.range)];
   }
 
   function named(legend) {
-    const chips = legend.map(([name, share, index]) => {
-      const box = make("span", { className: "swatch" });
-      box.style.background = label32(index);
+    const chips = legend.map((row) => {
+      const [name, share] = row, box = make("span", { className: "swatch" });
+      box.style.background = inked(row);
       return make("span", { className: "chip" }, box, `${name} `,
         make("small", { textContent: share }));
     });
@@ -57,6 +58,14 @@ const answered = (() => {
       make("span", { className: "range" }, low, bar, high));
   }
 
+  // Maps lie beside the input itself, where there is a picture of it.
+  function beside(input) {
+    const maps = input.answer.some((drawn) => drawn.kind !== "bars");
+    if (!maps || !viewer.bare) return [];
+    const caption = make("figcaption", { textContent: "picture" });
+    return [make("figure", { className: "piece" }, caption, viewer.bare(input))];
+  }
+
   return (input) => input.answer.length
-    ? [make("div", { className: "answer" }, ...input.answer.flatMap(piece))] : [];
+    ? [make("div", { className: "answer" }, ...beside(input), ...input.answer.map(piece))] : [];
 })();

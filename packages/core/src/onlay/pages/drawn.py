@@ -47,14 +47,16 @@ def _raster(raster: Raster) -> Record:
 
 
 def _labels(indices_HW: Tensor, raster: Raster) -> Record:
-    """Bytes are places in the legend: `[label, its share, its index]`, the most frequent first."""
+    """Bytes are places in the legend: `[label, its share, its index]`, with its colour where it
+    has one of its own, the most frequent first."""
     found, places_HW, counts = indices_HW.long().unique(return_inverse=True, return_counts=True)
     order = counts.argsort(descending=True, stable=True)
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order))
     shares = [PERCENT.text(int(n) / max(indices_HW.numel(), 1), places=1) for n in counts]
     labels = [raster.labels[index] for index in found.tolist()]
-    legend = [[labels[n], shares[n], int(found[n])] for n in order[:NOTHING].tolist()]
+    own = [[raster.colours[index]] if raster.colours else [] for index in found.tolist()]
+    legend = [[labels[n], shares[n], int(found[n]), *own[n]] for n in order[:NOTHING].tolist()]
     return {"kind": "labels", "legend": legend, "cells": _bytes(rank[places_HW])}
 
 

@@ -6,7 +6,7 @@ Shapes: B batch, T tokens.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from onlay.batches import stacked
 from onlay.descriptors import resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.inspecting import Observation, Picture, Signal
@@ -26,7 +27,7 @@ from onlay.model.pieces import InPieces
 from onlay.model.predict import files_of, modality_of
 from onlay.model.preprocessing import reader
 from onlay.pages.changes import CHANGE, MEANING, Outputs, block_outputs, changes
-from onlay.task import Input
+from onlay.task import Answer, Input
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost
@@ -34,13 +35,18 @@ if TYPE_CHECKING:
 
 
 def observe(
-    model: AdaptedModel, source: Path, inputs: Tensor, about: Mapping[str, str] | None = None
+    model: AdaptedModel,
+    source: Path,
+    inputs: Tensor,
+    about: Mapping[str, str] | None = None,
+    target: Any = None,
 ) -> Observation:
     """Run one input (a batch of one), without and with the adapter, and record what the adapter
     changes and what its modules show.
 
     Args:
         about: what is known of the model beside its method and backbone, such as its `run`.
+        target: of the data, that lies on the input as it is given here; None: not known.
     """
     found: list[_Seen] = []
     levels = getattr(model.head, "levels", ())
@@ -64,6 +70,7 @@ def observe(
         preprocessing=model.preprocessing,
         pictures=tuple(_picture(seen) for seen in found if seen.pictured is not None),
         about={**_known(model), **(about or {})},
+        truth=_truth(model, answers, given, target),
         task=answers.task,
     )
 
@@ -73,13 +80,19 @@ def observed(
     paths: Sequence[Path],
     host: PluginHost,
     about: Mapping[str, str] | None = None,
+    target_of: Callable[[Path], Any] = lambda file: None,
 ) -> Iterator[Observation]:
-    """Observe files one by one, prepared as in training; a folder stands for the files in it."""
+    """Observe files one by one, prepared as in training; a folder stands for the files in it.
+
+    Args:
+        target_of: the target of a file, as the data has it, where it is known, else None.
+    """
     modality = modality_of(model, host)
     read = reader(modality, model.preprocessing)
     device = next(model.parameters()).device
     for file in files_of(paths, modality):
-        yield observe(model, file, _one(read(file), file).unsqueeze(0).to(device), about)
+        inputs = _one(read(file), file).unsqueeze(0).to(device)
+        yield observe(model, file, inputs, about, target_of(file))
     note_all(read)
 
 
@@ -112,6 +125,15 @@ def view(
 def made_by(command: str, run: Path) -> dict[str, str]:
     """What a page says beside the method and the backbone, which the model knows."""
     return {"run": str(run), "made": f"by onlay {command}, {datetime.now():%Y-%m-%d %H:%M}"}
+
+
+def _truth(model: AdaptedModel, answers: Answers, given: Input, target: Any) -> Answer | None:
+    if target is None:
+        return None
+    collate = getattr(model.head, "collate", stacked)
+    _, targets = collate([(given.tensor, target)])
+    truth = answers.true(model.head, targets)
+    return truth and answers.about(truth, given)
 
 
 def _bare(model: AdaptedModel, inputs: Tensor) -> Outputs:

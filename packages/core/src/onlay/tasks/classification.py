@@ -146,6 +146,10 @@ class ClassificationHead(PooledHead):
         """The likeliest class of each input, and every class's probability, likeliest first."""
         return [self._prediction(row) for row in output.detach().float().softmax(-1).cpu()]
 
+    def truths(self, targets: Tensor) -> list[Prediction]:
+        """The class of each input, or the shares of several."""
+        return [self._prediction(row) for row in one_hot(targets, len(self.labels)).cpu()]
+
     def report(self, outputs: Tensor, targets: Tensor) -> Report:
         """Of all logits (N, C) and classes (N,); see `onlay.tasks.class_report`."""
         from onlay.tasks.class_report import class_report

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from onlay.data import Splits, Whole
 from onlay.reading.layouts import Layout
 from onlay_dense.data.config import MaskFolderConfig
 from onlay_dense.data.masked import masked, masked_measure, masked_whole
+from onlay_dense.data.masks import Masks
 from onlay_dense.data.meaning import table_of
 from onlay_dense.data.pairs import Paired, TwoFolders
 from onlay_dense.data.splits import Measure
+from onlay_image.data.located import Located
 
 USUAL = ("masks", "mask", "labels", "label", "annotations", "SegmentationClass", "segmentation")
 
@@ -32,6 +35,22 @@ def whole(config: MaskFolderConfig, input_spec: Mapping[str, Any], labels: Seque
         DataError: as `build`; a class that the model does not know.
     """
     return masked_whole(_paired(config), table_of(config), config, input_spec, labels)
+
+
+def truth(
+    config: MaskFolderConfig,
+    source: Path,
+    file: Path,
+    facts: Mapping[str, Any],
+    labels: Sequence[str],
+) -> Located:
+    """One image with a mask that lies anywhere.
+
+    Raises:
+        DataError: it cannot be read, or holds what is no class.
+    """
+    table = table_of(config).renumbered(labels)
+    return Located([source], Masks([file], table), facts)
 
 
 def layout(config: MaskFolderConfig) -> Layout:

@@ -16,9 +16,12 @@ from torch import Tensor
 
 from onlay.measures import PERCENT
 from onlay.task import Input, Raster, numbered
+from onlay.tasks.class_maps import VOID
 from onlay_dense.onto_picture import onto_picture
-from onlay_dense.palette import write_classes
+from onlay_dense.palette import GREY, colour_of, write_classes
 
+ERROR = ("#e8eef2", "#d55e00")
+"""What is right and what is wrong."""
 NAMED = 3
 """Classes that a line names; the others are counted."""
 
@@ -28,7 +31,7 @@ class SegmentationAnswer:
     """The class of each pixel, as the model saw them."""
 
     classes_HW: Tensor
-    """Indices of `labels`."""
+    """Indices of `labels`, -1 where a truth has no class."""
     labels: Sequence[str]
     given: Input | None = None
     """The picture, once the answer has seen it."""
@@ -39,16 +42,17 @@ class SegmentationAnswer:
 
     @cached_property
     def shares(self) -> dict[str, float]:
-        """Of the pixels, for every class that is found, the largest first."""
-        counts = self.classes_HW.flatten().bincount(minlength=len(self.labels))
+        """Of the pixels that have a class, for every class that is found, the largest first."""
+        told = self.classes_HW[self.classes_HW != VOID]
+        counts = told.bincount(minlength=len(self.labels))
         order = counts.argsort(descending=True, stable=True).tolist()
-        return {self.labels[i]: counts[i].item() / counts.sum().item() for i in order if counts[i]}
+        return {self.labels[i]: counts[i].item() / len(told) for i in order if counts[i]}
 
     def line(self) -> str:
-        """`road 50 %, sky 30 %, car 20 %`."""
+        """`road 50 %, sky 30 %, car 20 %`; `void` of a truth that has no class anywhere."""
         more = len(self.shares) - NAMED
         named = _listed(dict(islice(self.shares.items(), NAMED)), places=0)
-        return f"{named} and {more} more" if more > 0 else named
+        return f"{named} and {more} more" if more > 0 else named or "void"
 
     def cells(self, top: int | None = None) -> dict[str, str]:
         """The largest class and its share; the others, or as many as are asked for, under
@@ -75,7 +79,27 @@ class SegmentationAnswer:
 
     def drawn(self) -> list[Raster]:
         """The map."""
-        return [Raster("classes", self.classes_HW, self.labels)]
+        own = [colour_of(index) for index in range(len(self.labels))]
+        return [_raster("classes", self.classes_HW, self.labels, own)]
+
+    def beside(self, truth: SegmentationAnswer) -> list[Raster]:
+        """Where it is right and where it is wrong."""
+        wrong_HW = (self.classes_HW != truth.classes_HW).long()
+        error_HW = wrong_HW.where(truth.classes_HW != VOID, VOID)
+        told = error_HW[error_HW != VOID]
+        share = PERCENT.text(told.double().mean().item() if len(told) else 0.0, places=1)
+        return [_raster(f"wrong: {share}", error_HW, ("right", "wrong"), ERROR)]
+
+
+def _raster(
+    title: str, indices_HW: Tensor, labels: Sequence[str], colours: Sequence[str]
+) -> Raster:
+    """Void is one more label, where there is some, and grey."""
+    void_HW = indices_HW == VOID
+    if void_HW.any():
+        labels, colours = (*labels, "void"), (*colours, GREY)
+        indices_HW = indices_HW.masked_fill(void_HW, len(labels) - 1)
+    return Raster(title, indices_HW, labels, colours=colours)
 
 
 def _listed(shares: Mapping[str, float], *, places: int) -> str:

@@ -126,6 +126,10 @@ class SegmentationHead(nn.Module):
         maps_BHW = output.detach().argmax(1).cpu()
         return [SegmentationAnswer(classes_HW, self.labels) for classes_HW in maps_BHW]
 
+    def truths(self, targets: Tensor) -> list[SegmentationAnswer]:
+        """The class of each pixel, -1 for void."""
+        return [SegmentationAnswer(classes_HW.long().cpu(), self.labels) for classes_HW in targets]
+
     def condense(self, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """What a report needs of a batch: the confusion matrix of each picture (B, C, C), and how
         many of its pixels have a class (B,)."""

@@ -29,6 +29,7 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(answering.check_answers_are_json),
     Check(answering.check_answers_are_written),
     Check(answering.check_answers_can_be_drawn),
+    Check(answering.check_truths_are_answers, answering.no_truths),
     Check(handing_on.check_answers_go_through_predict),
     Check(handing_on.check_exporters_write_it_or_say_why, handing_on.no_exporter, tried="one"),
     Check(measuring.check_metrics_hold_the_main_one, measuring.no_metrics),

@@ -88,6 +88,21 @@ def _with_folders(case: TaskCase) -> Iterator[tuple[Any, Path]]:
             yield answer, Path(folder)
 
 
+def no_truths(case: TaskCase) -> str:
+    return "" if hasattr(case.head(), "truths") else "the head has no `truths`"
+
+
+def check_truths_are_answers(case: TaskCase) -> None:
+    """`truths`, if there is one, gives an answer for each target, which is told in a line, can be
+    drawn and, if the prediction has `beside`, lies beside that."""
+    truths = case.head().truths(case.targets)
+    require(len(truths) == BATCH, f"{BATCH} targets get {len(truths)} truths")
+    for answer, truth in zip(answers_of(case), truths, strict=True):
+        text = ASKED.line(truth)
+        require(text.strip() and "\n" not in text, f"`line` is {text!r}")
+        drawn(ASKED.compared(answer, truth))
+
+
 def check_answers_can_be_drawn(case: TaskCase) -> None:
     """`drawn`, if there is one, gives `Bars` and `Raster`s whose indices have a label."""
     for answer in answers_of(case):
