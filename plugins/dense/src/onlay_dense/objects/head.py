@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 
+from onlay.data import item_at
+from onlay.errors import DataError
 from onlay_dense.objects.answer import ObjectsAnswer
 from onlay_dense.objects.config import InstancesConfig, ObjectsConfig
 from onlay_dense.objects.detector import Detector, without_autocast
@@ -66,7 +68,16 @@ class ObjectsHead(nn.Module):
     collate = staticmethod(collate)
 
     def prepare(self, splits: Splits) -> None:
-        """Nothing is taken from the data."""
+        """See that the data have what is learnt.
+
+        Raises:
+            DataError: they have boxes without masks.
+        """
+        if self.masks and "masks" not in item_at(splits.train, 0)[1]:
+            raise DataError(
+                "the data have boxes and no masks, which `instances` learns from: take the task"
+                " `detection`"
+            )
 
     def forward(self, features: Features) -> dict[str, list[Tensor]]:
         """Of each picture `boxes` (n, 4), `labels` (n,), `scores` (n,), the surest first, `size`
