@@ -98,6 +98,18 @@ def test_the_linear_probe_reads_the_last_map() -> None:
         assert not made.parts
 
 
+def test_the_linear_probe_is_one_of_what_the_backbone_puts_out() -> None:
+    """Its own last norm, but for a scale and a shift that the layer behind can learn."""
+    built = tiny_backbone()
+    norm = built.module.norm
+    torch.nn.init.uniform_(norm.weight, 0.5, 2)
+    torch.nn.init.normal_(norm.bias)
+    made = trunk(built, "linear")
+    features = built.anatomy.encode(torch.randn(2, 3, 8, 8), levels=made.levels)
+    mapped = made(features).flatten(2).transpose(1, 2) * norm.weight + norm.bias
+    torch.testing.assert_close(mapped, features.patches, rtol=1e-4, atol=1e-4)
+
+
 def test_neck_and_decoders_keep_places_on_odd_grids() -> None:
     """What a padded pyramid says of its own part is what it says of that part alone: nothing
     shifts, and padding lies below and to the right."""

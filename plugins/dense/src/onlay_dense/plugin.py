@@ -27,7 +27,7 @@ def register_decoders() -> Iterable[Decoder]:
         build="onlay_dense.decoders.linear:build",
         takes=ONE_STRIDE | PYRAMID,
         levels=1,
-        summary="the last map as it is, for the field's linear probe",
+        summary="the last map, normed, for the field's linear probe",
     )
     yield Decoder(
         name="dpt",

@@ -20,8 +20,8 @@ class AutoConfig(Config):
 
 
 class LinearConfig(Config):
-    """The last map as it is: the task's 1 x 1 convolution on it is the linear probe of the
-    field."""
+    """The last map, each place normed over its channels: the task's 1 x 1 convolution on it is the
+    linear probe of the field."""
 
     name: Literal["linear"] = "linear"
     """This decoder."""
