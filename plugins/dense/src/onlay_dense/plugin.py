@@ -156,7 +156,7 @@ def register_datasets() -> Iterable[Dataset]:
             measure=f"onlay_dense.data.{name}:measure",
             modality="image",
             summary=summary,
-            targets=frozenset({"mask"}),
+            targets=frozenset({"mask", *(("several",) if name == "mask_folder" else ())}),
             example=f"onlay_dense.data.samples:{name}",
         )
     for name, config, module, summary in (

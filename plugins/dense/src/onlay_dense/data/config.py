@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from onlay.config.data import SplitConfig
+from onlay_dense.data.depth_values import DepthValues
 from onlay_image.data.config import ImageData, ImageFilesConfig
 from onlay_image.data.preparing import Byte, ImagePreprocess
 
@@ -102,6 +103,30 @@ class MaskFolderConfig(PairsConfig):
     void: tuple[int | str, ...] = ()
     """Numbers, or classes by the names that they have above, which are not counted: no loss and no
     metric knows them."""
+
+    depths: str | None = None
+    """The folder of depth maps of the same images, where the task `several` learns both."""
+
+    depth_ending: str = ""
+    """What the stems of depth maps end in beside: `_depth`."""
+
+    depth_values: DepthValues = DepthValues()
+    """What the numbers in depth maps mean: `{scale: 1000}`."""
+
+    targets: Literal["mask", "several"] | None = None
+    """What is told of an image: its `mask`, or mask and depths (`several`). Default: what the task
+    learns from, else all that there is."""
+
+    @property
+    def told(self) -> Literal["mask", "several"]:
+        """As it turns out."""
+        return self.targets or ("several" if self.depths else "mask")
+
+    @model_validator(mode="after")
+    def _several_things(self) -> Self:
+        if self.targets == "several" and self.depths is None:
+            raise ValueError("several things are learnt, and there are masks alone: name `depths`")
+        return self
 
     @model_validator(mode="after")
     def _one_meaning(self) -> Self:

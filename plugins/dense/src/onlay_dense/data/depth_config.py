@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat
 
-from onlay.config.base import Config
 from onlay.config.data import ValidationConfig
 from onlay_dense.data.config import PREPROCESS, PairsConfig
+from onlay_dense.data.depth_values import DepthValues
 from onlay_image.data.config import ImageData
 from onlay_image.data.preparing import ImagePreprocess
-
-
-class DepthValues(Config):
-    """What the numbers in depth maps mean."""
-
-    scale: PositiveFloat | None = None
-    """How many of a map's numbers are one unit (a metre): 1000 where they are millimetres, 256 as
-    KITTI has it. Default: what a PNG says that `onlay predict` wrote, else 1."""
-
-    min: NonNegativeFloat = 0.0
-    """Depths below, in units, are holes, as are 0, what is no number, and the largest number of 16
-    bits (65535)."""
-
-    max: PositiveFloat | None = None
-    """Depths beyond are holes. What of them is learnt and judged, the task says (`task.max`)."""
-
-    @model_validator(mode="after")
-    def _some_range(self) -> Self:
-        if self.max is not None and self.min >= self.max:
-            raise ValueError(f"`min` ({self.min:g}) must be below `max` ({self.max:g})")
-        return self
 
 
 class DepthFolderConfig(DepthValues, PairsConfig):

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from onlay.errors import DataError
-from onlay_dense.data.depth_config import DepthValues
+from onlay_dense.data.depth_values import DepthValues
 from onlay_image.data.values import read_values
 
 SATURATED = 65_535

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from onlay.batches import Tree, tensors_of
 from onlay.data import Splits, Whole
 from onlay.errors import DataError
 from onlay.reading.judging import whole
@@ -129,7 +130,7 @@ def check_pairs(
     some = items[:: max(1, -(-len(items) // READ_UP_TO))]
     files = [paired.files[item.source] for item in some]
     for item, file, target in zip(some, files, targets(files), strict=True):
-        refuse_sizes(item.source, file, tuple(target.shape[-2:]), extent_of(item.source, reading))
+        refuse_sizes(item.source, file, size_of(target), extent_of(item.source, reading))
 
 
 class Measure:
@@ -145,12 +146,18 @@ class Measure:
     def __call__(self, source: Path) -> Extent:
         size, own = self.image(source), self.files[source]
         target = self.targets([own])[0]
-        refuse_sizes(source, own, tuple(target.shape[-2:]), size)
+        refuse_sizes(source, own, size_of(target), size)
         found = Extent(size)
         if self.labels:
-            places = target.unique().tolist()
+            mask = target["mask"] if isinstance(target, Mapping) else target
+            places = mask.unique().tolist()
             found.labels = frozenset(self.labels[place] for place in places if place != VOID)
         return found
+
+
+def size_of(target: Tree) -> tuple[int, ...]:
+    """Height and width of what belongs to an image."""
+    return tuple(next(tensors_of(target)).shape[-2:])
 
 
 def refuse_sizes(image: Path, own: Path, size: tuple[int, ...], wanted: tuple[int, int]) -> None:
