@@ -1,6 +1,6 @@
 """For all tests: one thread. Their tensors are tiny, and threads only get in each other's way.
 
-And small networks of the two modalities, for the tests of methods.
+And small networks of the two modalities, for the tests of methods; and the option `--once`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,17 @@ SMALL: dict[str, Any] = {
     "groups": 16, "group_size": 8, "width": 24, "depth": 2, "heads": 2, "embed": 24,
     "hidden": (8, 16, 32),
 }  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--once", action="store_true", help="of a test's cases only the first")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--once"):
+        first = {item.nodeid.partition("[")[0]: item for item in reversed(items)}.values()
+        config.hook.pytest_deselected(items=[item for item in items if item not in first])
+        items[:] = [item for item in items if item in first]
 
 
 @pytest.fixture(scope="session")
