@@ -6,6 +6,7 @@ from math import log
 from pathlib import Path
 from typing import Any
 
+import laspy
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ from onlay.task import Input
 from onlay_pointcloud.backbones.build import adopt
 from onlay_pointcloud.data.columns import Wanted
 from onlay_pointcloud.data.ply import read_ply
+from onlay_pointcloud.data.preprocess import reader
 from onlay_pointcloud.tasks.classes_answer import ClassesAnswer
 from onlay_pointcloud.tasks.config import PointSegmentationConfig
 from onlay_pointcloud.tasks.point_segmentation import PointSegmentationHead, build
@@ -132,3 +134,35 @@ def test_an_answer_without_its_file_has_the_points_that_were_shown(tmp_path: Pat
     (path,) = answer.write(tmp_path, "gone")
     points = read_ply(path, Wanted(extra=("label",)), 9).points
     assert points.tolist() == [[1, 0, 0, 1], [0, 1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form", "value"), [("las", 6, 200), ("laz", 3, 9), ("las", 3, 40)]
+)
+def test_of_a_las_file_it_is_the_file_with_other_classes(
+    tmp_path: Path, suffix: str, form: int, value: int
+) -> None:
+    """Where it was, with all it had; noise stays noise. A format without room gives `.ply`."""
+    cloud = laspy.LasData(laspy.LasHeader(point_format=form))
+    cloud.x, cloud.y = np.array([5e5, 5e5 + 1, 5e5 + 9]), np.array([4e6, 4e6, 4e6])
+    cloud.z, cloud.intensity = np.array([0, 0, 1]), np.array([7, 8, 9])
+    cloud.classification = np.array([1, 1, 7])
+    cloud.write(path := tmp_path / f"a.{suffix}")
+    facts = {
+        "npoints": 2,
+        "min_points": 2,
+        "normalize": "none",
+        "class_values": {"floor": [2], "wall": [value]},
+    }
+    shown = reader(facts)(path)
+    answer = ClassesAnswer(LABELS, torch.tensor([1, 0])).with_input(Input(path, shown, facts))
+    (tmp_path / "out").mkdir()
+    (written,) = answer.write(tmp_path / "out", "a")
+    if value == 40:
+        assert written.name == "a.ply"
+        return
+    again = laspy.read(written)
+    assert written.name == f"a.{suffix}"
+    assert np.asarray(again.classification).tolist() == [value, 2, 7]
+    assert np.asarray(again.intensity).tolist() == [7, 8, 9]
+    assert np.allclose(again.x, cloud.x)

@@ -70,10 +70,8 @@ class ClassesAnswer:
         return [Bars(self.shares)]
 
     def write(self, folder: Path, stem: str) -> Sequence[Path]:
-        """`stem.ply`, every point of the file with its class; see
+        """One file with every point of the input's file and its class; see
         `onlay_pointcloud.tasks.classes_file`."""
         from onlay_pointcloud.tasks.classes_file import write_classes
 
-        path = folder / f"{stem}.ply"
-        write_classes(path, self.labels, self.found_N.numpy(), self.given)
-        return [path]
+        return [write_classes(folder, stem, self.labels, self.found_N.numpy(), self.given)]

@@ -1,4 +1,4 @@
-"""A cloud with the class of each of its points, as a `.ply` file.
+"""A cloud with the class of each of its points, as a `.ply` file; of a LAS file as another one.
 
 Shapes: N points of the answer, P points of the file that was asked about.
 """
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from onlay_pointcloud.tasks.classes_las import holds, write_las
 
 if TYPE_CHECKING:
     from onlay.task import Input
@@ -25,26 +27,38 @@ _PALETTE = (
 
 
 def write_classes(
-    path: Path, labels: Sequence[str], found_N: np.ndarray, given: Input | None
-) -> None:
-    """Binary `.ply` as CloudCompare, MeshLab and Open3D read it: `x y z` (double, in the file's own
-    unit), `red green blue` of the class, and `label`, its number in the data that the model learnt
-    from; comments tell the names.
+    folder: Path, stem: str, labels: Sequence[str], found_N: np.ndarray, given: Input | None
+) -> Path:
+    """The file that was written: every point of the input's file that was measured gets the class
+    of the nearest point that the model was shown.
 
-    Every point of the file that was measured gets the class of the nearest point that the model was
-    shown. Without an input there are classes alone.
+    Of `.las` and `.laz` it is the same file with another `classification`, where its format has
+    room for the classes' numbers. Else a binary `.ply` as CloudCompare, MeshLab and Open3D read it:
+    `x y z` (double, in the file's own unit), `red green blue` of the class, and `label`, its number
+    in the data that the model learnt from; comments tell the names. Without an input there are
+    classes alone.
     """
     points, found = _of_file(found_N, given) if given else (np.zeros((len(found_N), 3)), found_N)
     values = _values(labels, given.preprocessing if given else {})
+    if given and "normalize" in given.preprocessing and holds(given.source, values):
+        path = folder / f"{stem}{given.source.suffix.lower()}"
+        write_las(path, given.source, points, np.array(values)[found])
+        return path
+    path = folder / f"{stem}.ply"
+    _write_ply(path, points, found, dict(zip(labels, values, strict=True)))
+    return path
+
+
+def _write_ply(
+    path: Path, points: np.ndarray, found: np.ndarray, values: Mapping[str, int]
+) -> None:
     rows = np.zeros(len(found), _row())
     for axis, name in enumerate("xyz"):
         rows[name] = points[:, axis]
     for channel, name in enumerate(("red", "green", "blue")):
         rows[name] = np.array(_PALETTE, np.uint8)[found % len(_PALETTE), channel]
-    rows["label"] = np.array(values, np.int32)[found]
-    comments = [
-        f"comment label {value} {label}" for value, label in zip(values, labels, strict=True)
-    ]
+    rows["label"] = np.array([*values.values()], np.int32)[found]
+    comments = [f"comment label {value} {label}" for label, value in values.items()]
     path.write_bytes(_header(len(rows), comments).encode() + rows.tobytes())
 
 
