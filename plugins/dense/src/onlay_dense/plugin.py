@@ -198,6 +198,6 @@ def register_datasets() -> Iterable[Dataset]:
             measure=f"onlay_dense.data.{name}:measure",
             modality="image",
             summary=summary,
-            targets=frozenset({"objects"}),
+            targets=frozenset({"objects", *(("mask",) if name == "coco" else ())}),
             example=f"onlay_dense.data.objects_samples:{name}",
         )

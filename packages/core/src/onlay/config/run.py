@@ -82,7 +82,10 @@ class RunConfig(Config):
             return data
         if "targets" not in dataset.config.model_fields:
             return data
-        return {**data, "data": {**block, "targets": learns.targets or "class"}}
+        wanted = learns.targets or "class"
+        if dataset.targets and wanted not in dataset.targets:
+            return data  # `check_targets` says so
+        return {**data, "data": {**block, "targets": wanted}}
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Objects in COCO's JSON files.
+"""Objects in COCO's JSON files, or the class of each pixel by their masks.
 
 Shapes: n objects, H and W pixels.
 """
@@ -17,7 +17,9 @@ from onlay.errors import DataError
 from onlay.reading.layouts import PARTS_HINT, WHOLE, Layout
 from onlay.reading.listing import Item, Tags, some
 from onlay.reading.part_names import assigned
+from onlay.tasks.class_maps import VOID
 from onlay_dense.data.coco_file import CocoFile, CocoImage, read_coco
+from onlay_dense.data.coco_masks import CocoMasks
 from onlay_dense.data.coco_objects import CocoObjects, refuse_without_library
 from onlay_dense.data.objects import ObjectsOf
 from onlay_dense.data.objects_config import CocoConfig
@@ -29,14 +31,15 @@ FILES = "*.json"
 
 def build(config: CocoConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
     """Parts from files, else by `data.split_seed`; a target holds boxes, labels, `crowd`, and
-    masks where the files have any.
+    masks where the files have any, or is the class of each pixel.
 
     Raises:
         DataError: no such files, and what `read_coco` and `make_splits` raise.
     """
     files = coco_files(config)
-    labels = config.labels or files[0][1].categories
-    return make_splits(_paired(files), config, input_spec, labels, _reader(files, labels))
+    labels = _labels(config, files)
+    paired = _paired(files, config)
+    return make_splits(paired, config, input_spec, labels, _reader(files, labels, config))
 
 
 def whole(config: CocoConfig, input_spec: Mapping[str, Any], labels: Sequence[str]) -> Whole:
@@ -46,19 +49,28 @@ def whole(config: CocoConfig, input_spec: Mapping[str, Any], labels: Sequence[st
         DataError: as `build`; objects of a class that the model does not know.
     """
     files = coco_files(config)
-    return make_whole(_paired(files), config, input_spec, labels, _reader(files, labels))
+    reader = _reader(files, labels, config)
+    return make_whole(_paired(files, config), config, input_spec, labels, reader)
 
 
 def layout(config: CocoConfig) -> Layout:
     """Everything in the files, as it lies."""
-    return _paired(coco_files(config)).layout
+    return _paired(coco_files(config), config).layout
 
 
 def measure(config: CocoConfig) -> Measure:
     """For `onlay data check`: the objects of every image are read, too."""
     files = coco_files(config)
-    labels = config.labels or files[0][1].categories
-    return Measure(config, _paired(files), _reader(files, labels))
+    labels = _labels(config, files)
+    found = labels if config.targets == "mask" else ()
+    return Measure(config, _paired(files, config), _reader(files, labels, config), found)
+
+
+def _labels(config: CocoConfig, files: Sequence[tuple[str, CocoFile]]) -> Sequence[str]:
+    """The classes; of pixels the background, too, unless the settings list all."""
+    categories = files[0][1].categories
+    behind = config.background if config.targets == "mask" else None
+    return config.labels or ((behind, *categories) if behind else categories)
 
 
 def coco_files(config: CocoConfig) -> list[tuple[str, CocoFile]]:
@@ -126,13 +138,13 @@ def _folders(config: CocoConfig, file: Path) -> list[Path]:
     return [home / name if name else home for home in homes for name in below]
 
 
-def _paired(files: Sequence[tuple[str, CocoFile]]) -> Paired:
+def _paired(files: Sequence[tuple[str, CocoFile]], config: CocoConfig) -> Paired:
     found: dict[str, list[Item]] = {}
     for part, file in files:
         found.setdefault(part, []).extend(_item(image) for image in file.images)
     notes = tuple(note for _, file in files for note in file.notes)
     paths = {item.source: item.source for items in found.values() for item in items}
-    return Paired(Layout(found, notes, "objects"), paths)
+    return Paired(Layout(found, notes, config.targets or "objects"), paths)
 
 
 def _item(image: CocoImage) -> Item:
@@ -141,13 +153,34 @@ def _item(image: CocoImage) -> Item:
     return Item(image.path, f"objects {told.hexdigest()}", image.name, Tags(names))
 
 
-def _reader(files: Sequence[tuple[str, CocoFile]], labels: Sequence[str]) -> partial[ObjectsOf]:
+def _reader(
+    files: Sequence[tuple[str, CocoFile]], labels: Sequence[str], config: CocoConfig
+) -> partial[ObjectsOf]:
     images = {image.path: image for _, file in files for image in file.images}
     _refuse_unknown(files, labels)
     masked = any("segmentation" in note for own in images.values() for note in own.notes)
     if masked:
         refuse_without_library()
+    if config.targets == "mask":
+        objects = CocoObjects(images, tuple(labels), masked=True)
+        return partial(ObjectsOf, read=CocoMasks(objects, _behind(config, labels)))
     return partial(ObjectsOf, read=CocoObjects(images, tuple(labels), masked))
+
+
+def _behind(config: CocoConfig, labels: Sequence[str]) -> int:
+    """The class of pixels without an object.
+
+    Raises:
+        DataError: it is none of the classes.
+    """
+    if config.background is None:
+        return VOID
+    if config.background not in labels:
+        raise DataError(
+            f"pixels without an object are `{config.background}` (`data.background`), which is none"
+            f" of the {len(labels)} classes ({some(labels)})"
+        )
+    return labels.index(config.background)
 
 
 def _refuse_unknown(files: Sequence[tuple[str, CocoFile]], labels: Sequence[str]) -> None:

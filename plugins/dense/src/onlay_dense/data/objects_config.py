@@ -67,6 +67,15 @@ class CocoConfig(ImageFilesConfig):
     """The folder that the names of images are relative to; default: that of the file, or `images`
     or one that is called like the part, beside it or above."""
 
+    targets: Literal["objects", "mask"] | None = None
+    """What is told of an image: its `objects`, or the class of each pixel (`mask`), drawn from
+    their polygons and run lengths; pixels of two classes are void. Default: what the task learns
+    from."""
+
+    background: str | None = "background"
+    """With `targets: mask`: the class of pixels without an object, the first of all; null: they are
+    void."""
+
     preprocess: ImagePreprocess = PREPROCESS
     """How images become tensors, and objects go with them. Default: the whole image at the
     backbone's size, whatever its shape (`resize: squash`)."""
