@@ -156,8 +156,10 @@ class Measure:
 
 
 def size_of(target: Tree) -> tuple[int, ...]:
-    """Height and width of what belongs to an image."""
-    return tuple(next(tensors_of(target)).shape[-2:])
+    """Height and width of what belongs to an image: a tensor, or what tells a `shape` as objects
+    do, or a mapping of tensors."""
+    own = target if hasattr(target, "shape") else next(tensors_of(target))
+    return tuple(own.shape[-2:])
 
 
 def refuse_sizes(image: Path, own: Path, size: tuple[int, ...], wanted: tuple[int, int]) -> None:
