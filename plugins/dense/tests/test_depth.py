@@ -170,3 +170,16 @@ def test_a_report_has_the_worst_pictures_first() -> None:
     (table,) = report.tables
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["abs_rel"][2] == pytest.approx(0.5)  # of 0.1, 0.5 and 1
+
+
+def test_a_truth_lies_beside_its_answer_with_holes() -> None:
+    head = model_of().head
+    (truth,) = head.truths(torch.tensor([[[2.0, 0.0], [50.0, 4.0]]]))
+    (answer,) = head.predict(torch.tensor([[[3.0, 1.0], [1.0, 4.0]]]))
+    assert truth.line() == "2.000 m (2 to 4)"
+    (error,) = answer.beside(truth)
+    assert error.title == "off by 25.0 % on average"  # of a half and nothing
+    assert error.values_HW.nan_to_num(-1).tolist() == [[1, -1], [-1, 0]]
+    assert truth.drawn()[0].values_HW.isnan().tolist() == [[False, True], [True, False]]
+    (nothing,) = head.truths(torch.zeros(1, 2, 2))
+    assert (nothing.line(), ASKED.record(nothing)["median"]) == ("no depth", None)

@@ -18,6 +18,7 @@ from onlay import PluginHost, adapt
 from onlay.cli.in_process import onlay as run
 from onlay.errors import ConfigError, DataError
 from onlay.model.adapted import AdaptedModel
+from onlay.model.answers import Answers
 from onlay.testing import tiny_backbone
 from onlay_dense.rooms.casting import render
 from onlay_dense.rooms.scenes import random_scene
@@ -114,6 +115,15 @@ def test_flip_tests_of_one_head_leave_the_other_alone() -> None:
     assert torch.equal(one["parts"], other["parts"])
     wanted = (one["depth"] + mirrored["depth"].flip(-1)) / 2
     assert torch.allclose(other["depth"], wanted)
+
+
+def test_truths_lie_beside_the_answers_of_their_heads() -> None:
+    head = model_of().head
+    truths = head.truths(targets())
+    told = head.predict({"parts": torch.zeros(2, 2, 8, 8), "depth": torch.full((2, 8, 8), 6.0)})
+    titles = [piece.title for piece in Answers("several").compared(told[0], truths[0])]
+    assert titles[-2:] == ["parts: wrong: 50.0 %", "depth: off by 100.0 % on average"]
+    assert truths[0].line() == "parts: wall 50 %, floor 50 %; depth: 3.000 m (3 to 3)"
 
 
 def test_what_does_not_fit_is_refused() -> None:

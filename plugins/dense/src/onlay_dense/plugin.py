@@ -169,6 +169,7 @@ def register_datasets() -> Iterable[Dataset]:
             config=f"onlay_dense.data.depth_config:{config}",
             build=f"onlay_dense.data.{module}:build",
             whole="onlay_dense.data.depth_folder:whole" if name == "depth_folder" else None,
+            truth="onlay_dense.data.depth_folder:truth" if name == "depth_folder" else None,
             layout=f"onlay_dense.data.{module}:layout",
             measure=f"onlay_dense.data.{module}:measure",
             modality="image",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from onlay.data import Splits, Whole
@@ -12,6 +13,7 @@ from onlay_dense.data.depth_config import DepthFolderConfig
 from onlay_dense.data.depths import Depths
 from onlay_dense.data.pairs import Paired, TwoFolders
 from onlay_dense.data.splits import Measure, make_splits, make_whole
+from onlay_image.data.located import Located
 
 USUAL = ("depths", "depth", "depth_maps", "depth_map", "depthmaps", "distances", "gt")
 LABELS = ("depth",)
@@ -33,6 +35,21 @@ def whole(config: DepthFolderConfig, input_spec: Mapping[str, Any], labels: Sequ
         DataError: as `build`.
     """
     return make_whole(_paired(config), config, input_spec, labels, _reader(config))
+
+
+def truth(
+    config: DepthFolderConfig,
+    source: Path,
+    file: Path,
+    facts: Mapping[str, Any],
+    labels: Sequence[str],
+) -> Located:
+    """One image with a depth map that lies anywhere.
+
+    Raises:
+        DataError: it cannot be read, or holds no depths.
+    """
+    return Located([source], Depths([file], config), facts)
 
 
 def layout(config: DepthFolderConfig) -> Layout:

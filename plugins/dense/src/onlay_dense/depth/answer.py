@@ -5,6 +5,7 @@ Shapes: H and W pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from onlay.measures import Measure
+from onlay.measures import PERCENT, Measure
 from onlay.task import Input, Raster
 from onlay_dense.onto_picture import onto_picture
 
@@ -29,7 +30,7 @@ class DepthAnswer:
     """A depth for each pixel that the network saw."""
 
     depth_HW: Tensor
-    """Float, on the CPU."""
+    """Float, on the CPU; 0 where a truth has no depth."""
     unit: str
     most: float
     """The greatest depth that the task tells."""
@@ -42,8 +43,10 @@ class DepthAnswer:
 
     @cached_property
     def summary(self) -> dict[str, float]:
-        """`median`, `min` and `max` of all pixels."""
-        values = self.depth_HW.double()
+        """`median`, `min` and `max` of the pixels that have a depth; no numbers without any."""
+        values = self.depth_HW[self.depth_HW > 0].double()
+        if not len(values):
+            return dict.fromkeys(("median", "min", "max"), math.nan)
         found = {"median": values.median(), "min": values.min(), "max": values.max()}
         return {name: float(value) for name, value in found.items()}
 
@@ -53,7 +56,10 @@ class DepthAnswer:
         return next((scale for scale in SCALES if scale * self.most <= MOST), SCALES[-1])
 
     def line(self) -> str:
-        """`2.31 m (0.84 to 6.2)`: the median, and from where to where."""
+        """`2.31 m (0.84 to 6.2)`: the median, and from where to where; `no depth` of a truth that
+        has none."""
+        if not (self.depth_HW > 0).any():
+            return "no depth"
         low, high = (f"{self.summary[name]:.3g}" for name in ("min", "max"))
         return f"{Measure(self.unit).text(self.summary['median'])} ({low} to {high})"
 
@@ -87,4 +93,17 @@ class DepthAnswer:
 
     def drawn(self) -> list[Raster]:
         """The map."""
-        return [Raster("depth", self.depth_HW, unit=self.unit)]
+        return [Raster("depth", _seen(self.depth_HW), unit=self.unit)]
+
+    def beside(self, truth: DepthAnswer) -> list[Raster]:
+        """How far it is off, in the unit, where there is a truth."""
+        there_HW = truth.depth_HW > 0
+        error_HW = (self.depth_HW - truth.depth_HW).abs()
+        share = (error_HW / truth.depth_HW)[there_HW].mean() if there_HW.any() else math.nan
+        title = f"off by {PERCENT.text(float(share), places=1)} on average"
+        return [Raster(title, error_HW.where(there_HW, math.nan), unit=self.unit)]
+
+
+def _seen(depth_HW: Tensor) -> Tensor:
+    """Holes are no numbers."""
+    return depth_HW.where(depth_HW > 0, math.nan)

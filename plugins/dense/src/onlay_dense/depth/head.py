@@ -125,6 +125,11 @@ class DepthHead(nn.Module):
         low, high, crop = self.config.min, self.config.max, self.config.crop
         return MetricCollection({"depth": DepthErrors(low=low, high=high, crop=crop)})
 
+    def truths(self, targets: Tensor) -> list[DepthAnswer]:
+        """The true depths between `min` and `max`, 0 elsewhere."""
+        valid = known(targets, self.config.min, self.config.max)
+        return self.predict(targets.where(valid, 0))
+
     def condense(self, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """What a report needs of a batch; see `onlay_dense.depth.report.condensed`."""
         from onlay_dense.depth.report import condensed

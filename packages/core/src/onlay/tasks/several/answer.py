@@ -47,10 +47,22 @@ class SeveralAnswer:
     def drawn(self) -> list[Bars | Raster]:
         """What each head draws, with its name in the titles."""
         return [
-            replace(piece, title=f"{name}: {piece.title}" if piece.title else name)
+            _titled(name, piece)
             for name, own in self.answers.items()
             for piece in getattr(own, "drawn", list)()
         ]
+
+    def beside(self, truth: SeveralAnswer) -> list[Bars | Raster]:
+        """How the answer of each head differs from the true one, where there is one."""
+        return [
+            _titled(name, piece)
+            for name, true in truth.answers.items()
+            for piece in getattr(self.answers[name], "beside", lambda _: [])(true)
+        ]
+
+
+def _titled(name: str, piece: Bars | Raster) -> Bars | Raster:
+    return replace(piece, title=f"{name}: {piece.title}" if piece.title else name)
 
 
 def _about(answer: Any, given: Input) -> Any:

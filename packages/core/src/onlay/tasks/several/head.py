@@ -177,9 +177,18 @@ class SeveralHead(nn.Module):
 
     def predict(self, output: Mapping[str, Any]) -> list[SeveralAnswer]:
         """The answers of all heads."""
-        each = {name: own.predict(output[name]) for name, own in self.each}
-        rows = zip(*each.values(), strict=True)
-        return [SeveralAnswer(dict(zip(each, row, strict=True))) for row in rows]
+        return _joined({name: own.predict(output[name]) for name, own in self.each})
+
+    def truths(self, targets: Mapping[str, Any]) -> list[SeveralAnswer]:
+        """Those of the heads that have some."""
+        given = {name: targets[self.keys[name]] for name, _ in self.each}
+        each = ((name, own) for name, own in self.each if hasattr(own, "truths"))
+        return _joined({name: own.truths(given[name]) for name, own in each})
+
+
+def _joined(answers: Mapping[str, Sequence[Any]]) -> list[SeveralAnswer]:
+    rows = zip(*answers.values(), strict=True)
+    return [SeveralAnswer(dict(zip(answers, row, strict=True))) for row in rows]
 
 
 def _levels(head: Any) -> Sequence[int]:
