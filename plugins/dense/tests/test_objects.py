@@ -104,6 +104,23 @@ def test_a_model_trains_under_autocast_with_recomputed_blocks():
     assert any(name.startswith("adapter.") for name in grads)
 
 
+def test_what_is_compiled_is_compiled_once():
+    """Regions are other ones in each pass, and are looked at as they are."""
+    model = adapt(tiny_backbone(), method="linear", task=INSTANCES, labels=["cell"]).train()
+    _, inputs, targets = squares(model.anatomy, 2)
+    targets["labels"] = [0 * labels for labels in targets["labels"]]
+    torch.manual_seed(0)
+    expected = [model(inputs, targets) for _ in range(2)]
+    graphs = []
+    model.compile(backend=lambda graph, given: graphs.append(graph) or graph.forward)
+    torch.manual_seed(0)
+    first = model(inputs, targets)
+    count = len(graphs)
+    assert torch.allclose(first, expected[0])
+    assert torch.allclose(model(inputs, targets), expected[1])
+    assert 0 < len(graphs) == count
+
+
 def test_anchors_lie_at_strides_that_are_no_whole_numbers():
     maps = [torch.zeros(1, 8, 64, 48)]
     anchors = Anchors([3.5], 4.0, [1.0])(_Pictures(2), maps)

@@ -53,6 +53,7 @@ class Detector(nn.Module):
         with self._mode(training=True):
             return self._run(maps, inputs, targets)[1]
 
+    @torch.compiler.disable  # each picture has other shapes, and each would be compiled anew
     def _run(self, maps: Any, inputs: Tensor, targets: Objects | None) -> tuple[Objects, Any]:
         sizes = [tuple(inputs.shape[-2:])] * len(inputs)
         named = {str(n): each for n, each in enumerate(maps)}
