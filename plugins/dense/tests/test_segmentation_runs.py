@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,10 +87,11 @@ def test_a_run_judges_the_confusion_of_all_and_its_report_names_classes(
     assert "of the pixels wrong" in (tmp_path / "report" / "index.html").read_text()
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights_and_pictures_change_nothing(
     data: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("train", *SETTINGS, f"data.path={data}", f"out={tmp_path / 'halves'}")
+    out = tmp_path / "halves"
+    words = ("train", *SETTINGS, f"data.path={data}", f"out={out}", "train.trackers=tensorboard")
 
     from onlay_train.loop import Trainer
     from onlay_train.signals import Stopped
@@ -102,8 +105,24 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
         assert onlay(*words).exit_code != 0
     assert not (tmp_path / "halves" / "bundle").exists()
     good(*words)
-    ends = [out / "bundle" / "adapter_model.safetensors" for out in (tmp_path / "halves", run)]
+    ends = [each / "bundle" / "adapter_model.safetensors" for each in (out, run)]
     assert ends[0].read_bytes() == ends[1].read_bytes()
+    (image,) = logged(out, "validation/0")[-1:]
+    panels = np.asarray(Image.open(io.BytesIO(image.encoded_image_string)))
+    assert panels.shape == (128, 4 * 128 + 3 * 4, 3)  # picture, prediction, truth, wrong
+    truth = panels[:, 2 * 132 : 2 * 132 + 128].reshape(-1, 3)
+    assert {tuple(colour) for colour in truth} <= {(0, 114, 178), (230, 159, 0), (184, 184, 184)}
+
+
+def logged(out: Path, name: str) -> list[Any]:
+    """The pictures under a name in TensorBoard's files below a folder."""
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    (folder,) = {file.parent for file in out.rglob("events*")}
+    events = event_accumulator.EventAccumulator(str(folder), size_guidance={"images": 0})
+    events.Reload()
+    return events.Images(name)
 
 
 def test_predictions_are_pictures_of_classes_as_large_as_the_files(

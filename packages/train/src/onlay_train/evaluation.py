@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
 
+Seen = Callable[[Any, Any], None]
+"""Is shown the outputs and targets of a batch."""
+
+
 class Evaluation:
     """One part, ready to be evaluated again and again; every process works on its share."""
 
@@ -32,7 +36,7 @@ class Evaluation:
         workers: int,
         collate: Collate = stacked,
     ) -> None:
-        self.accelerator = accelerator
+        self.accelerator, self.dataset = accelerator, dataset
         self.sampler = ShardSampler(
             size(dataset),
             batch_size,
@@ -49,7 +53,7 @@ class Evaluation:
         model: nn.Module,
         plain: AdaptedModel,
         between: Callable[[], None] = lambda: None,
-        seen: Callable[[Any, Any], None] = lambda output, targets: None,
+        seen: Seen = lambda output, targets: None,
     ) -> dict[str, float]:
         """The task's metrics and its mean `loss`, if an output alone has one, over all processes.
 

@@ -7,23 +7,26 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from torch import Tensor
 
 from onlay.config.train import TrainConfig
 from onlay.data import Splits
-from onlay.errors import PluginError, RunError
+from onlay.errors import OnlayError, PluginError, RunError
 from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay.machine.system import replace
 from onlay.measures import measure_named, measures_of
 from onlay_train.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from onlay_train.display import Display
+from onlay_train.evaluation import Seen
 from onlay_train.folder import RunFolder
 from onlay_train.loaders import collate_of
 from onlay_train.mixing import mixing_of
 from onlay_train.parts import Parts
+from onlay_train.pictured import Pictured
 from onlay_train.replay import Replay
 from onlay_train.selection import judged_split
 from onlay_train.shares import Share, shared
@@ -188,17 +191,34 @@ class Trainer:
     def judge_epoch(self, split: str) -> dict[str, float]:
         """Metrics of a part, as `split_metric`; a run that selects remembers the best weights."""
         state, main = self.state, self.plain.head.main_metric
+        pictured = Pictured(self.config.pictures if self.accelerator.trackers else 0)
         with state.averaged():
-            metrics = self.evaluate(split)
+            metrics = self.evaluate(split, pictured)
             best = state.progress.judge(metrics, main, self.measure)
             if best and self.config.selection != "last":
                 state.best = state.trained()
         tell(self.accelerator, self.host.evaluated, self.plain, split, metrics, self.run)
+        tell(self.accelerator, self.show, split, pictured)
         return {f"{split}_{name}": value for name, value in metrics.items()}
 
-    def evaluate(self, split: str) -> dict[str, float]:
+    def evaluate(self, split: str, seen: Seen = lambda output, targets: None) -> dict[str, float]:
         """Metrics of a part with the weights as they are."""
-        return self.parts.evaluations[split](self.state.model, self.plain, self.answer_stop)
+        judge = self.parts.evaluations[split]
+        return judge(self.state.model, self.plain, self.answer_stop, seen)
+
+    def show(self, split: str, pictured: Pictured) -> None:
+        """Give trackers that take pictures a few inputs of a part, with what is said of them; what
+        fails over them is said, and ends nothing."""
+        part, world = self.parts.evaluations[split].dataset, self.accelerator.num_processes
+        try:
+            with torch.random.fork_rng(devices=[]), torch.no_grad():
+                strips = pictured.strips(self.plain, part, world, self.host)
+        except OnlayError as error:
+            self.display.say(f"warning: there are no pictures of this epoch: {error}")
+            return
+        for tracker in self.accelerator.trackers:
+            for number, strip in enumerate(strips):
+                tracker.log_images({f"{split}/{number}": strip[None]}, self.state.progress.step)
 
     def require_gradients(self) -> None:
         """Has every trained tensor a gradient? Asked once, before DDP would wait for it."""

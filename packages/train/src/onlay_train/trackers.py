@@ -49,6 +49,12 @@ class Charged(GeneralTracker):
     def log(self, values: dict[str, Any], step: int | None = None, **kwargs: Any) -> None:
         self._charged(partial(self.inner.log, step=step, **kwargs), values)
 
+    def log_images(self, values: dict[str, Any], step: int) -> None:
+        """Pictures (n, H, W, 3) under names, for a tracker that takes some."""
+        if hasattr(self.inner, "log_images"):
+            own = {"dataformats": "NHWC"} if self.inner.name == "tensorboard" else {}
+            self._charged(partial(self.inner.log_images, step=step, **own), values)
+
     def finish(self) -> None:
         self._charged(self.inner.finish)
 

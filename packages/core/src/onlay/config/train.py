@@ -116,6 +116,9 @@ class TrainConfig(Config):
     swanlab`), and those that plugins register."""
     log_every: PositiveInt = 10
     """Optimizer steps between two reports to trackers and plugins."""
+    pictures: int = Field(default=4, ge=0, le=64)
+    """Inputs of the judged part that trackers which take pictures get after every epoch, where the
+    task answers with maps: the picture, the answer, the truth, and how they differ; 0: none."""
     checkpoint_every: PositiveInt | None = None
     """Optimizer steps between two checkpoints inside an epoch; one is always written at its end."""
 
