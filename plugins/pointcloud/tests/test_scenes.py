@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from onlay.errors import DataError
+from onlay.errors import BundleError, DataError
+from onlay.host import PluginHost
+from onlay.model.preprocessing import check
 from onlay_pointcloud.data.labelled_config import CloudScenesConfig
 from onlay_pointcloud.data.scenes.cloud_scenes import build, whole
 from onlay_pointcloud.data.scenes.cutting import CutScene, Cutting
@@ -160,6 +162,14 @@ def test_rooms_as_they_are_published(tmp_path: Path) -> None:
     assert {*found.parts} == {"train", "test"}
     classes = found.everything[0][1]["classes"]
     assert {S3DIS[::-1][n] for n in classes.tolist()} <= {"floor", "chair", "clutter"}
+
+
+def test_a_bundle_that_says_it_otherwise_is_refused(host: PluginHost) -> None:
+    good = {"npoints": 16, "normalize": "none", "scenes": {"block": 1.0, "stride": 0.5, "up": 2}}
+    check(host.modalities["points"], good, "it")
+    for wrong in ({"class_values": {"floor": 1}}, {"scenes": {"block": 0, "stride": 1, "up": 2}}):
+        with pytest.raises(BundleError, match=rf"^it: `preprocessing\.{next(iter(wrong))}\."):
+            check(host.modalities["points"], good | wrong, "it")
 
 
 def test_mistakes_are_one_sentence(published: Path) -> None:

@@ -105,4 +105,4 @@ def _nearest(shown: np.ndarray, points: np.ndarray) -> np.ndarray:
 
     tree = KDTree(shown)
     parts = np.array_split(points, max(1, len(points) // NEAREST_AT_ONCE))
-    return np.concatenate([tree.query(part, return_distance=False)[:, 0] for part in parts])
+    return np.concatenate([tree.query(part)[1][:, 0] for part in parts])

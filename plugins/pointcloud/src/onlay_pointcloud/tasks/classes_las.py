@@ -36,4 +36,4 @@ def write_las(path: Path, source: Path, points_P3: np.ndarray, values_P: np.ndar
     las = laspy.read(source)
     own_Q = np.asarray(las.classification)
     las.classification = np.where(apart_Q1[:, 0] == 0, values_P[index_Q1[:, 0]], own_Q)
-    las.write(path)
+    las.write(str(path))

@@ -59,16 +59,17 @@ class PointMaps(ClassMaps):
     def _keep(self, keys_V: Tensor, votes_VC: Tensor, true_V: Tensor) -> None:
         self.keys_V, self.votes_VC, self.true_V = [keys_V], [votes_VC], [true_V]
 
-    def update(self, logits_BNC: Tensor, targets: Any) -> None:
-        """Count points, or keep what is said of a scene's until all of it is known."""
-        if not isinstance(targets, Mapping):
-            super().update(logits_BNC.argmax(-1), targets)
+    def update(self, found: Tensor, true: Any) -> None:
+        """Count points, or keep what is said of a scene's until all of it is known: of logits
+        (B, N, C) and targets."""
+        if not isinstance(true, Mapping):
+            super().update(found.argmax(-1), true)
             return
-        keys_BN = targets["scene"][:, None] * 2**32 + targets["points"]
+        keys_BN = true["scene"][:, None] * 2**32 + true["points"]
         self.keys_V.append(keys_BN.flatten())
-        self.votes_VC.append(logits_BNC.detach().float().softmax(-1).flatten(0, 1))
-        self.true_V.append(targets["classes"].flatten())
-        items = zip(targets["scene"].tolist(), targets["items"].tolist(), strict=True)
+        self.votes_VC.append(found.detach().float().softmax(-1).flatten(0, 1))
+        self.true_V.append(true["classes"].flatten())
+        items = zip(true["scene"].tolist(), true["items"].tolist(), strict=True)
         done = [scene for scene, count in items if self._is_last(scene, count)]
         if done or sum(map(len, self.keys_V)) > ALL_AT_ONCE:
             self._settle(done)

@@ -142,7 +142,7 @@ class CutScene:
             yield ScenePiece(inputs, points_M, len(self.points_PE))
 
 
-@dataclass(frozen=True)
+@dataclass
 class ScenePiece:
     """One item of a scene of so many points, which votes for the classes of its own."""
 
