@@ -79,6 +79,8 @@ def test_a_pyramid_on_a_plain_transformer(decoder: str) -> None:
     found = parts_of(made)
     assert found["neck"] == count(SimplePyramid([16] * 4, 64))
     assert list(found)[1] == "decoder"
+    wide = trunk(built, {"name": decoder, "width": 96})
+    assert parts_of(wide)["neck"] == count(SimplePyramid([16] * 4, 96))
 
 
 @pytest.mark.parametrize("decoder", ["auto", *PYRAMIDS])

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from onlay_dense.config import DenseConfig
 
 NECK = 64
-"""Channels of the pyramid that is made of a plain transformer's maps."""
+"""Channels of the pyramid that is made of a plain transformer's maps, for a decoder whose settings
+have no `width`."""
 
 
 class Trunk(nn.Module):
@@ -96,7 +97,8 @@ def build_trunk(
     if isinstance(decoder, AutoConfig):
         decoder = chosen(decoder, found)
         registered = host.find("decoder", decoder.name)
-    neck, channels, found = _neck(registered, kind, channels, found, host)
+    pyramid = getattr(decoder, "width", NECK)
+    neck, channels, found = _neck(registered, kind, channels, found, pyramid, host)
     made = host.call("decoder", decoder.name, "build", decoder, channels, found)
     return Trunk(levels, neck, made, decoder, stride_at(anatomy, levels[0]))
 
@@ -105,12 +107,17 @@ Made = tuple[nn.Module | None, list[int], list[float]]
 
 
 def _neck(
-    decoder: Decoder, kind: str, channels: list[int], found: list[float], host: PluginHost
+    decoder: Decoder,
+    kind: str,
+    channels: list[int],
+    found: list[float],
+    width: int,
+    host: PluginHost,
 ) -> Made:
     """What is between backbone and decoder, and the channels and strides that it gives."""
     if kind == "one_stride" and kind not in decoder.takes:
-        pyramid = SimplePyramid(channels, NECK)
-        return pyramid, [NECK] * 4, [found[0] / scale for scale in pyramid.scales]
+        pyramid = SimplePyramid(channels, width)
+        return pyramid, [width] * 4, [found[0] / scale for scale in pyramid.scales]
     if kind not in decoder.takes:
         able = [f"`{name}`" for name, other in host.decoders.items() if kind in other.takes]
         raise ConfigError(

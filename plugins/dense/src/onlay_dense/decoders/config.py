@@ -47,7 +47,8 @@ class UperNetConfig(Config):
     name: Literal["upernet"] = "upernet"
     """This decoder."""
     width: PositiveInt = 64
-    """Channels in which the maps are joined; 256 or 512 in papers."""
+    """Channels in which the maps are joined, and of the pyramid where one is made; 256 or 512 in
+    papers."""
 
 
 class FpnConfig(Config):
@@ -57,7 +58,8 @@ class FpnConfig(Config):
     name: Literal["fpn"] = "fpn"
     """This decoder."""
     width: Annotated[int, Field(gt=0, multiple_of=32)] = 64
-    """Channels of the pyramid and of what its maps become; 256 and 128 in the paper."""
+    """Channels of its pyramid, of what the maps become, and of the pyramid that it is given where
+    one is made; 256 and 128 in the paper."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of channels of the sum that are left out while training."""
 
@@ -68,4 +70,5 @@ class SegformerConfig(Config):
     name: Literal["segformer"] = "segformer"
     """This decoder."""
     width: PositiveInt = 64
-    """Channels of each linear layer; 256 or 768 in the paper."""
+    """Channels of each linear layer, and of the pyramid where one is made; 256 or 768 in the
+    paper."""
