@@ -111,6 +111,20 @@ def test_a_mask_goes_where_its_picture_goes(tmp_path: Path) -> None:
     assert target.tolist() == [[VOID] * 4] * 2 + [[0, 0, 1, 1]] * 2
 
 
+@pytest.mark.parametrize("resize", ["squash", "pad", "crop"])
+def test_sizes_may_be_oblong(tmp_path: Path, resize: str) -> None:
+    """8 rows and 12 columns into 3 and 6: the columns halve, or the rows and columns are as they
+    fit into 3 rows (4.5 columns, 4 to be whole), or 4 rows of 6 columns have 3 in the middle."""
+    root = pairs(tmp_path, {"a": 0, "b": 1})
+    preprocess = {"img_size": [3, 6], "resize": resize}
+    splits = built(root, test_size=0, val_size=1, preprocess=preprocess)
+    splits.validation.move_targets("mask")
+    image, target = splits.validation[0]
+    assert image.shape == (3, 3, 6)
+    rows = {"pad": [0, 0, 1, 1, VOID, VOID]}.get(resize, [0, 0, 0, 1, 1, 1])
+    assert target.tolist() == [rows] * 3
+
+
 def test_a_fold_leaves_masks_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part = built(pairs(tmp_path, {"a": 0, "b": 1, "c": 2}), test_size=0, val_size=0).train
     monkeypatch.setattr("onlay_dense.data.masks.read_values", None)

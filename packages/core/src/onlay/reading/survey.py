@@ -74,8 +74,8 @@ def look(measure: Measure, source: Any) -> Seen:
     """One item."""
     try:
         found = measure(source)
-        own = {"labels": found.labels} if isinstance(found, Extent) else {}
-        return Seen(tuple(map(int, found)), fingerprint(source), **own)
+        labels = found.labels if isinstance(found, Extent) else frozenset[str]()
+        return Seen(tuple(map(int, found)), fingerprint(source), labels=labels)
     except OnlayError as error:
         return Seen((), None, str(error))
 

@@ -26,7 +26,7 @@ class Objects(dict[str, Tensor]):
 class ObjectsOf(Sequence[Objects]):
     """Those of each file, as `read` gives them."""
 
-    def __init__(self, files: Sequence[Path], read: Callable[[Path], Objects]) -> None:
+    def __init__(self, files: Sequence[Path], read: Callable[[Path], Any]) -> None:
         self.files, self.read = list(files), read
 
     def __len__(self) -> int:

@@ -15,7 +15,6 @@ from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing
 from onlay.reading.survey import Extent
 from onlay.tasks.class_maps import VOID
-from onlay_dense.data.config import PairsConfig
 from onlay_dense.data.pairs import Paired
 from onlay_image.data.config import ImageData
 from onlay_image.data.located import Located
@@ -35,7 +34,7 @@ Targets = Callable[[Sequence[Path]], Sequence[Any]]
 
 def make_splits(
     paired: Paired,
-    config: PairsConfig,
+    config: Any,
     input_spec: Mapping[str, Any],
     labels: Sequence[str],
     targets: Targets,
@@ -86,7 +85,7 @@ def splits_of(
 
 def make_whole(
     paired: Paired,
-    config: PairsConfig,
+    config: Any,
     input_spec: Mapping[str, Any],
     labels: Sequence[str],
     targets: Targets,

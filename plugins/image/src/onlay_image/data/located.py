@@ -43,7 +43,8 @@ class Located(Dataset[tuple[Tensor, Tree]]):
         self.sources, self.targets, self.kinds = sources, targets, None
         self.reading, self.normalize = Reading.of(facts), Normalize(facts)
         self.size, self.augment = tuple(facts["img_size"]), config.augment if config else "none"
-        fit, self.chance = geometry(facts), None
+        fit: Any = geometry(facts)
+        self.chance: Any = None
         if config is not None:
             _refuse_turning(config)
             fit, self.chance = training_steps(facts, config.augment, config.scale)

@@ -95,6 +95,6 @@ def cropped(facts: Facts) -> transforms.RandomCrop:
     return transforms.RandomCrop(facts["img_size"], pad_if_needed=True, fill=fill)
 
 
-def fill_of(facts: Facts) -> list[int]:
-    """The mean colour, up to 255."""
-    return [round(255 * mean) for mean in facts["mean"]]
+def fill_of(facts: Facts) -> list[float]:
+    """The mean colour, whole numbers up to 255."""
+    return [float(round(255 * mean)) for mean in facts["mean"]]
