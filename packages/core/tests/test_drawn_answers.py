@@ -78,3 +78,10 @@ def test_what_cannot_be_drawn_names_its_plugin(pieces: list[Any], told: str) -> 
 
     with pytest.raises(PluginError, match=f"^task `odd` gives answers whose `drawn` .*{told}"):
         Answers("task `odd`").drawn(Odd("a", 1.0, {"a": 1.0}))
+
+
+def test_numbers_beyond_their_limits_have_the_colours_of_the_ends() -> None:
+    raster = Raster("depth", torch.tensor([[0.0, 1.0, 2.0, 5.0]]), unit="m", limits=(1.0, 3.0))
+    (record,) = drawn([raster])
+    assert record["range"] == ["1 m", "3 m"]
+    assert list(b64decode(record["cells"])) == [0, 0, 127, 254]

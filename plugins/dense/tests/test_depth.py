@@ -146,11 +146,11 @@ def test_a_written_map_lies_on_the_picture(tmp_path: Path) -> None:
     assert rows == [[0, 0, 1, 1, 2, 2, 0, 0]] * 2 + [[0, 0, 3, 3, 4, 4, 0, 0]] * 2
 
 
-def test_near_is_bright_and_far_is_dark(tmp_path: Path) -> None:
+def test_near_is_dark_and_far_is_bright(tmp_path: Path) -> None:
     DepthAnswer(torch.tensor([[1.0, 2.0, 3.0]]), "m", 10.0).write(tmp_path, "a")
     with Image.open(tmp_path / "a-depth-colours.png") as picture:
         pixels = [picture.getpixel((x, 0)) for x in range(3)]
-    assert pixels == [(253, 231, 37), (33, 145, 140), (68, 1, 84)]
+    assert pixels == [(68, 1, 84), (33, 145, 140), (253, 231, 37)]
 
 
 def test_a_report_has_the_worst_pictures_first() -> None:
@@ -181,5 +181,7 @@ def test_a_truth_lies_beside_its_answer_with_holes() -> None:
     assert error.title == "off by 25.0 % on average"  # of a half and nothing
     assert error.values_HW.nan_to_num(-1).tolist() == [[1, -1], [-1, 0]]
     assert truth.drawn()[0].values_HW.isnan().tolist() == [[False, True], [True, False]]
+    told, true, _ = ASKED.compared(answer, truth)
+    assert told.limits == true.limits == (1.0, 4.0)  # of both
     (nothing,) = head.truths(torch.zeros(1, 2, 2))
     assert (nothing.line(), ASKED.record(nothing)["median"]) == ("no depth", None)

@@ -52,6 +52,8 @@ class Raster:
     """Of numbers."""
     colours: Sequence[str] = ()
     """Of labels, `#rrggbb`; empty: those of the pages, by index."""
+    limits: tuple[float, float] | None = None
+    """Of numbers: which have the first and the last colour; None: the least and the greatest."""
 
 
 class Answer(Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from onlay.errors import OnlayError, PluginError
 from onlay.machine.guard import guarded, in_words
+from onlay.model.scales import on_one_scale
 from onlay.task import Bars, Raster
 
 if TYPE_CHECKING:
@@ -82,9 +83,10 @@ class Answers:
         return self._pieces(answer, "drawn")
 
     def compared(self, answer: Answer, truth: Answer) -> list[Bars | Raster]:
-        """What a page shows of both, side by side, and of how they differ."""
-        pairs = (("prediction", answer), ("truth", truth))
-        found = [titled(word, piece) for word, one in pairs for piece in self.drawn(one)]
+        """What a page shows of both, side by side and on one scale, and of how they differ."""
+        both = on_one_scale(self.drawn(answer), self.drawn(truth))
+        pairs = zip(("prediction", "truth"), both, strict=True)
+        found = [titled(word, piece) for word, pieces in pairs for piece in pieces]
         return [*found, *self._pieces(answer, "beside", truth)]
 
     def _pieces(self, answer: Answer, name: str, *facts: Any) -> Sequence[Bars | Raster]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from onlay.measures import PERCENT
+from onlay.model.scales import limits_of
 from onlay.pages.records import Record
 from onlay.task import Bars, Raster
 
@@ -61,12 +62,12 @@ def _labels(indices_HW: Tensor, raster: Raster) -> Record:
 
 
 def _numbers(values_HW: Tensor, raster: Raster) -> Record:
-    """Bytes from 0 for the least number to 254 for the largest; the two of them as text."""
+    """Bytes from 0 for the least number to 254 for the largest, or for the raster's limits; the two
+    of them as text."""
     values_HW, known_HW = values_HW.double(), values_HW.isfinite()
-    known = values_HW[known_HW]
-    low, high = (float(known.min()), float(known.max())) if known.numel() else (0.0, 0.0)
+    low, high = limits_of(raster)
     scaled_HW = (values_HW.where(known_HW, low) - low) / ((high - low) or 1.0) * (NOTHING - 1)
-    cells_HW = scaled_HW.round().where(known_HW, float(NOTHING))
+    cells_HW = scaled_HW.round().clamp(0, NOTHING - 1).where(known_HW, float(NOTHING))
     ends = [f"{value:.4g} {raster.unit}".strip() for value in (low, high)]
     return {"kind": "numbers", "range": ends, "cells": _bytes(cells_HW)}
 

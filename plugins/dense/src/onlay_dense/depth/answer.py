@@ -80,7 +80,7 @@ class DepthAnswer:
     def write(self, folder: Path, stem: str) -> Sequence[Path]:
         """`STEM-depth.png`, 16 bits of grey on the picture's own pixels: each number `scale` times
         a depth (which stands in the file, too: `scale`, `unit`), 0 where the crop has cut the
-        picture off. And `STEM-depth-colours.png` to look at, near yellow, far violet."""
+        picture off. And `STEM-depth-colours.png` to look at, near violet, far yellow."""
         from onlay_dense.depth.pictures import coloured, written
 
         depth_HW = self.depth_HW

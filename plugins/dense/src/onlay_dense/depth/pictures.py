@@ -16,13 +16,13 @@ from onlay_dense.depth.answer import MOST
 
 NEAR_TO_FAR = np.array(
     [
-        *[(253, 231, 37), (170, 220, 50), (94, 201, 98), (39, 173, 129), (33, 145, 140)],
-        *[(44, 113, 142), (59, 82, 139), (71, 44, 122), (68, 1, 84)],
+        *[(68, 1, 84), (71, 44, 122), (59, 82, 139), (44, 113, 142), (33, 145, 140)],
+        *[(39, 173, 129), (94, 201, 98), (170, 220, 50), (253, 231, 37)],
     ],
     np.float64,
 )
-"""Colours whose brightness falls evenly, so that greater and smaller are told apart without seeing
-hues: viridis, from its bright end."""
+"""Colours whose brightness rises evenly, so that greater and smaller are told apart without seeing
+hues: viridis, which pages have, too."""
 
 
 def written(depth_HW: Tensor, path: Path, scale: int, unit: str) -> None:
@@ -35,7 +35,7 @@ def written(depth_HW: Tensor, path: Path, scale: int, unit: str) -> None:
 
 
 def coloured(depth_HW: Tensor) -> Image.Image:
-    """The nearest pixel yellow, the farthest one violet, holes (0) black."""
+    """The nearest pixel violet, the farthest one yellow, holes (0) black."""
     depths_HW = depth_HW.double().numpy()
     there_HW = depths_HW > 0
     low, high = (depths_HW[there_HW].min(), depths_HW[there_HW].max()) if there_HW.any() else (0, 0)
