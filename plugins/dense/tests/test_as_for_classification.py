@@ -3,6 +3,7 @@ compilers, several adapters on one backbone, merged networks and programs."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from onlay import PluginHost
 from onlay.anatomy import BuiltBackbone
 from onlay.descriptors import resolve
 from onlay.model.adapted import AdaptedModel
+from onlay.pages.observing import observe
 from onlay_image.backbones.build import build
 from onlay_image.backbones.config import TimmConfig
 
@@ -127,3 +129,14 @@ def test_adapter_and_decoder_merge_and_become_a_program(task: str, family: str) 
     shapes = ({0: torch.export.Dim("batch", min=1, max=64)},)
     program = torch.export.export(merged, (images,), dynamic_shapes=shapes, strict=False).module()
     torch.testing.assert_close(program(images[:2]), expected[:2], atol=near, rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pictures_of_any_size_are_looked_at(family: str) -> None:
+    """The bare backbone is given the same padded picture as the adapted one."""
+    model = adapted(backbone(family), "segmentation")
+    images = batch(model, 1)[0]
+    seen = observe(model, Path("a.png"), images)
+    assert seen.features.inputs.shape[-2:] == SIZE
+    assert seen.signals
+    assert all(len(signal.values_TK) >= signal.layout.count for signal in seen.signals)

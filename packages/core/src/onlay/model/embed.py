@@ -56,7 +56,7 @@ def embed(
         refuse_pieces([given for _, given in pairs])
         inputs_B = torch.stack([tensor for _, tensor in pairs]).to(device)
         with torch.inference_mode():
-            features = model.features(inputs_B)
+            features = model.features(inputs_B, levels=getattr(model.head, "levels", ()))
         yield [file for file, _ in pairs], vectors(features, pools or given(features))
     note_all(read)
 

@@ -138,8 +138,9 @@ def _truth(model: AdaptedModel, answers: Answers, given: Input, target: Any) -> 
 
 def _bare(model: AdaptedModel, inputs: Tensor) -> Outputs:
     """What the blocks give without the adapter; its tokens are not there."""
+    levels = getattr(model.head, "levels", ())  # by which inputs may be padded
     with torch.no_grad(), model.disabled(), block_outputs(model.anatomy) as found:
-        model.anatomy.encode(model.anatomy.prepared(inputs))
+        model.anatomy.encode(model.anatomy.prepared(inputs), levels=levels)
     return found
 
 
