@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,3 +231,24 @@ def test_what_is_drawn_tells_objects_that_touch_apart():
     # the box from 2 to 10, its left half from 2 to 6
     assert raster.values_HW[5].tolist() == [0, 0, 1, 2, 2, 1] + [0] * 10
     assert (raster.values_HW[:, 4] > 0).nonzero()[:, 0].tolist() == [*range(10)]
+
+
+def test_truth_is_seen_beside_the_answer():
+    made = head(tiny_backbone(), labels=("nuclei", "cells"))
+    mask = torch.zeros(2, 12, 16, dtype=torch.uint8)
+    mask[0, 2:10, 2:5] = 1  # a column less than is found
+    mask[1, 11, 15] = 1
+    boxes = torch.tensor([[2, 2, 5, 10], [15, 11, 16, 12.0]])
+    one = {"boxes": boxes, "labels": torch.tensor([0, 1]), "masks": mask}
+    (truth,) = made.truths({name: [leaf] for name, leaf in one.items()})
+    assert truth.line() == "1 nuclei, 1 cells"
+    (drawn,) = truth.drawn()
+    assert drawn.values_HW[11, 15] == 1
+    (beside,) = answer().beside(truth)
+    assert beside.labels == ("nothing", "found", "missed", "of nothing")
+    assert beside.values_HW[5, :7].tolist() == [0, 0, 1, 1, 1, 3, 0]
+    assert beside.values_HW[11, 15] == 2
+    boxed = head(tiny_backbone(), {**SMALL, "name": "detection"}, labels=("nuclei", "cells"))
+    (truth,) = boxed.truths({name: [leaf] for name, leaf in one.items()})
+    seen = truth.with_input(Input(Path("a"), torch.zeros(3, 12, 16), {}))
+    assert seen.drawn()[0].values_HW[2, 2:6].tolist() == [2, 2, 2, 0]

@@ -195,6 +195,7 @@ def register_datasets() -> Iterable[Dataset]:
             config=f"onlay_dense.data.objects_config:{config}",
             build=f"onlay_dense.data.{name}:build",
             whole=f"onlay_dense.data.{name}:whole",
+            truth="onlay_dense.data.instance_folder:truth" if name == "instance_folder" else None,
             layout=f"onlay_dense.data.{name}:layout",
             measure=f"onlay_dense.data.{name}:measure",
             modality="image",

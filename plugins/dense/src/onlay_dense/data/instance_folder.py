@@ -22,6 +22,7 @@ from onlay_dense.data.objects import Objects, ObjectsOf, boxes_of
 from onlay_dense.data.objects_config import InstanceFolderConfig
 from onlay_dense.data.pairs import Paired, TwoFolders
 from onlay_dense.data.splits import Measure, make_splits, make_whole
+from onlay_image.data.located import Located
 from onlay_image.data.values import read_values
 
 USUAL = ("instances", "instance", "instance_maps", "objects", "masks", "labels", "annotations")
@@ -45,15 +46,37 @@ def whole(
     Raises:
         DataError: as `build`; a class that the model does not know.
     """
+    config = _known(config, labels)
+    return make_whole(_paired(config), config, input_spec, labels, _reader(config, labels))
+
+
+def truth(
+    config: InstanceFolderConfig,
+    source: Path,
+    file: Path,
+    facts: Mapping[str, Any],
+    labels: Sequence[str],
+) -> Located:
+    """One image with a map that lies anywhere.
+
+    Raises:
+        DataError: it cannot be read, or its numbers are no objects of the model's classes.
+    """
+    made = _reader(_known(config, labels), labels)
+    return Located([source], made([file]), facts)
+
+
+def _known(config: InstanceFolderConfig, labels: Sequence[str]) -> InstanceFolderConfig:
+    """For a model of these classes; its one class whatever ours is called."""
     own = _labels(config)
-    if len(own) == len(labels) == 1:
-        own, config = tuple(labels), config.model_copy(update={"labels": tuple(labels)})
+    if len(own) == len(labels) == 1 and config.values is None:
+        return config.model_copy(update={"labels": tuple(labels)})
     if unknown := [label for label in own if label not in labels]:
         raise DataError(
             f"the maps have {some(unknown)}, which this run does not know; it knows the"
             f" {len(labels)} classes {some(labels)}"
         )
-    return make_whole(_paired(config), config, input_spec, labels, _reader(config, labels))
+    return config
 
 
 def layout(config: InstanceFolderConfig) -> Layout:

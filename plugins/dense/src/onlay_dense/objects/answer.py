@@ -17,7 +17,7 @@ from torch import Tensor
 
 from onlay.measures import PERCENT
 from onlay.task import Input, Raster
-from onlay_dense.objects.masks import frame, outline, pasted
+from onlay_dense.objects.masks import filled, frame, outline, pasted
 from onlay_dense.objects.overlay import draw_objects
 from onlay_dense.objects.rle import encoded
 from onlay_dense.way_back import on_the_file, picture_of
@@ -40,6 +40,8 @@ class ObjectsAnswer:
     """Of all classes."""
     threshold: float
     given: Input | None = None
+    whole: Tensor | None = None
+    """(n, H, W), masks on the picture, where it is they that are known."""
 
     @classmethod
     def of(
@@ -58,9 +60,21 @@ class ObjectsAnswer:
             threshold,
         )
 
+    @classmethod
+    def true(cls, target: Mapping[str, Tensor], names: Sequence[str]) -> ObjectsAnswer:
+        """Of what a target says; crowds are no objects."""
+        crowd = target.get("crowd", torch.zeros(len(target["labels"]))).bool()
+        own = {name: leaf[~crowd].cpu() for name, leaf in target.items()}
+        labels, masks = tuple(own["labels"].tolist()), own.get("masks")
+        height, width = masks.shape[-2:] if masks is not None else (0, 0)
+        sure = (1.0,) * len(labels)
+        boxes = own["boxes"].float()
+        return cls(boxes, labels, sure, None, (height, width), tuple(names), 1.0, whole=masks)
+
     def with_input(self, given: Input) -> ObjectsAnswer:
         """The answer that knows its picture: records and files are in the file's own pixels."""
-        return replace(self, given=given)
+        height, width = self.size if any(self.size) else given.tensor.shape[-2:]
+        return replace(self, given=given, size=(height, width))
 
     @property
     def sure(self) -> int:
@@ -103,7 +117,7 @@ class ObjectsAnswer:
         own = [{"image_id": stem, **each} for each in placed._results(len(self.labels))]
         results.write_text(json.dumps(own, indent=1) + "\n", encoding="utf-8")
         names = [self.names[label] for label in self.labels[: self.sure]]
-        masks = None if self.shares is None else placed._masks(self.sure)
+        masks = placed._masks(self.sure) if self._drawn_whole else None
         shown = zip(placed.boxes.tolist(), names, self.scores, strict=False)
         draw_objects(picture_of(placed.given, placed.size), [*shown], masks).save(overlay)
         return [results, overlay]
@@ -112,7 +126,7 @@ class ObjectsAnswer:
         """What is sure, by class, the edge of each object apart: masks, or the frames of boxes; on
         the picture as the backbone is given it."""
         found = torch.zeros(self.size, dtype=torch.long)
-        masks = self._masks(self.sure) if self.shares is not None else None
+        masks = self._masks(self.sure) if self._drawn_whole else None
         for n in reversed(range(self.sure)):  # the surest is on top
             if masks is None:
                 found[frame(self.boxes[n], self.size)] = self.labels[n] + 2
@@ -121,14 +135,40 @@ class ObjectsAnswer:
                 found[outline(masks[n])] = 1
         return [Raster(self.line(), found, ("nothing", "edge of an object", *self.names))]
 
+    def beside(self, truth: ObjectsAnswer) -> list[Raster]:
+        """Which pixels of objects are found, missed, and of nothing."""
+        ours, theirs = self._covered(), truth._covered()
+        if ours.shape != theirs.shape:
+            return []
+        found = (ours & theirs).long() + 2 * (theirs & ~ours) + 3 * (ours & ~theirs)
+        return [Raster("difference", found, ("nothing", "found", "missed", "of nothing"))]
+
+    @property
+    def _drawn_whole(self) -> bool:
+        return self.shares is not None or self.whole is not None
+
+    def _covered(self) -> Tensor:
+        """Pixels (H, W) of any object that is sure; of boxes alone all in them."""
+        found = torch.zeros(self.size, dtype=torch.bool)
+        masks = self._masks(self.sure) if self._drawn_whole else None
+        for n in range(self.sure):
+            found |= filled(self.boxes[n], self.size) if masks is None else masks[n]
+        return found
+
     def _masks(self, count: int) -> list[Tensor]:
+        if self.whole is not None:
+            return [*self.whole[:count].bool()]
         assert self.shares is not None
         return [*pasted(self.shares[:count], self.boxes[:count], self.size)]
 
     def _placed(self) -> ObjectsAnswer:
         """On the file's own pixels, where it is known how these became the backbone's."""
         way = on_the_file(self.given)
-        return self if way is None else replace(self, boxes=way.boxes(self.boxes), size=way.size)
+        return (
+            self
+            if way is None or self.whole is not None
+            else replace(self, boxes=way.boxes(self.boxes), size=way.size)
+        )
 
     def _results(self, count: int) -> list[dict[str, Any]]:
         made = []

@@ -119,5 +119,11 @@ class ObjectsHead(nn.Module):
         found = each_of(output)
         return [ObjectsAnswer.of(each, self.labels, self.config.threshold) for each in found]
 
+    def truths(self, targets: Any) -> list[ObjectsAnswer]:
+        """The objects that targets of a batch are."""
+        known = self.target_kinds.keys() | {"labels", "crowd"}
+        each = [{k: v for k, v in one.items() if k in known} for one in each_of(targets)]
+        return [ObjectsAnswer.true(one, self.labels) for one in each]
+
     def _pyramid(self, features: Features) -> tuple[list[Tensor], Any]:
         return without_autocast(self.coarsest(self.neck(list(features.levels))))

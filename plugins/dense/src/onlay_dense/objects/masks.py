@@ -51,7 +51,12 @@ def outline(mask_HW: Tensor) -> Tensor:
 
 def frame(box: Tensor, size: tuple[int, int]) -> Tensor:
     """The outermost pixels (H, W) of a box."""
+    return outline(filled(box, size))
+
+
+def filled(box: Tensor, size: tuple[int, int]) -> Tensor:
+    """All pixels (H, W) of a box."""
     left, top, right, bottom = box.round().long().tolist()
-    filled = torch.zeros(size, dtype=torch.bool)
-    filled[max(top, 0) : max(bottom, top + 1), max(left, 0) : max(right, left + 1)] = True
-    return outline(filled)
+    found = torch.zeros(size, dtype=torch.bool)
+    found[max(top, 0) : max(bottom, top + 1), max(left, 0) : max(right, left + 1)] = True
+    return found
