@@ -74,11 +74,11 @@ def elsewhere():
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
 
-        def predict(folder: Path, backbone: dict | None = None) -> torch.Tensor:
+        def predict(folder: Path, backbone: dict | None = None) -> list[torch.Tensor]:
             print(json.dumps([str(folder), backbone]), file=process.stdin, flush=True)
             answer = process.stdout.readline()
             assert answer, "the other process died; its traceback is above"
-            return torch.tensor(json.loads(answer))
+            return [torch.tensor(values) for values in json.loads(answer)]
 
         yield predict
         process.stdin.close()

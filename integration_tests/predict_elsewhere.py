@@ -1,4 +1,4 @@
-"""The other process of tests: reads `[bundle, backbone]` lines, writes the logits of each.
+"""The other process of tests: reads `[bundle, backbone]` lines, writes the output of each.
 
 The inputs lie beside the bundle; `backbone` is null (the bundle says which) or what `made` takes.
 """
@@ -14,15 +14,17 @@ import torch
 from torch import nn
 
 import onlay
+from onlay.batches import tensors_of
 
 HOST = onlay.PluginHost.discover()
 
 
-def logits(folder: Path, backbone: dict[str, Any] | None) -> list[list[float]]:
+def outputs(folder: Path, backbone: dict[str, Any] | None) -> list[Any]:
+    """Every tensor of the output, as lists."""
     model = onlay.load(folder, backbone=backbone and made(backbone), host=HOST)
     inputs = torch.load(folder.with_name("inputs.pt"), weights_only=True)
     with torch.no_grad():
-        return model(inputs).tolist()
+        return [tensor.tolist() for tensor in tensors_of(model(inputs))]
 
 
 def made(recipe: dict[str, Any]) -> nn.Module:
@@ -41,4 +43,4 @@ def made(recipe: dict[str, Any]) -> nn.Module:
 if __name__ == "__main__":
     for line in sys.stdin:
         folder, backbone = json.loads(line)
-        print(json.dumps(logits(Path(folder), backbone)), flush=True)
+        print(json.dumps(outputs(Path(folder), backbone)), flush=True)

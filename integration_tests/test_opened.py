@@ -176,4 +176,4 @@ def test_another_process_loads_it(name, runs, elsewhere):
     inputs = model.anatomy.example(3)
     torch.save(inputs, bundle.with_name("inputs.pt"))
     with torch.no_grad():
-        torch.testing.assert_close(elsewhere(bundle), model(inputs), rtol=0, atol=1e-6)
+        torch.testing.assert_close(elsewhere(bundle), [model(inputs)], rtol=0, atol=1e-6)
