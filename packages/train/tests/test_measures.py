@@ -102,7 +102,7 @@ def test_tables_over_runs_say_the_unit() -> None:
 
 def test_pictures_say_the_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr("onlay_train.plot._save", lambda figure, path: drawn.append(figure))
+    monkeypatch.setattr("onlay_train.plot.save", lambda figure, path: drawn.append(figure))
     errors = enumerate((30, 17), 1)
     history = [{"epoch": n, "train_loss": 1.0, "validation_error": cm} for n, cm in errors]
     told: Any = {"title": "a", "measure": FALLING}

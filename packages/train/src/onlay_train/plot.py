@@ -33,7 +33,7 @@ def plot_run(
     _finish(losses, "loss")
     _finish(metrics, metric, measure)
     figure.suptitle(_plain(title))
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_comparison(
@@ -64,10 +64,10 @@ def plot_comparison(
     bars.invert_yaxis()
     bars.spines[["top", "right"]].set_visible(False)
     figure.suptitle(_plain(title))
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Drawn in memory first: pillow leaves half a file where the disk is full."""
     picture = BytesIO()
     figure.savefig(picture, dpi=150)

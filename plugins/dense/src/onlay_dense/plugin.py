@@ -82,7 +82,7 @@ def register_tasks() -> Iterable[Task]:
             {},
             {"decoder": "linear", "loss": "ce_dice", "class_weights": [1.0, 2.0, 0.5]},
             {"decoder": "linear", "loss": "focal", "class_weights": "balanced", "dropout": 0.25},
-            {"decoder": "linear", "loss": "dice", "head_norm": "batch"},
+            {"decoder": "linear", "loss": "dice"},
         ),
         example="onlay_dense.segmentation.example:example",
         targets="mask",

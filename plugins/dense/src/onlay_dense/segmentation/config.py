@@ -30,10 +30,6 @@ class SegmentationConfig(DenseConfig):
     n / (classes · n_class) over the pixels of the training part, a list gives one weight for each
     class in the order of the labels. The loss of a step is the weighted mean over all of its
     labelled pixels, over accumulated batches and processes."""
-    head_norm: Literal["none", "batch"] = "none"
-    """`batch`: batch normalisation without parameters of its own before the 1 x 1 convolution, as
-    DINOv2's linear probes have it (Oquab et al. 2023), for `decoder: linear` on features of any
-    size."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout of whole channels of the decoder's map while training."""
 

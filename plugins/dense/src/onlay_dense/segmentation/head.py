@@ -55,9 +55,6 @@ class SegmentationHead(nn.Module):
         self.config, self.labels = trunk.resolved(config), tuple(labels)
         self.levels = trunk.levels
         self.trunk, self.dropout = trunk, nn.Dropout2d(config.dropout)
-        self.norm: nn.Module = nn.Identity()
-        if config.head_norm == "batch":
-            self.norm = nn.BatchNorm2d(trunk.width, affine=False)
         self.classifier = nn.Conv2d(trunk.width, len(self.labels), 1)
         weights_C = starting_weights(config.class_weights, self.labels)
         balanced = config.class_weights == "balanced"
@@ -88,7 +85,7 @@ class SegmentationHead(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Logits (B, C, H, W), on the size of the inputs."""
-        map_BDhw = self.dropout(self.norm(self.trunk(features)))
+        map_BDhw = self.dropout(self.trunk(features))
         return self.trunk.to_pixels(self.classifier(map_BDhw), features.inputs)
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
