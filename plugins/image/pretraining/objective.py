@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
+from contrast import info_nce
 from timm.layers import build_sincos2d_pos_embed
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
@@ -92,15 +93,6 @@ def initialise(encoder: VisionTransformer) -> None:
     rows, columns = encoder.patch_embed.grid_size
     encoder.pos_embed[:, 1:] = build_sincos2d_pos_embed([rows, columns], encoder.embed_dim)
     nn.init.normal_(encoder.cls_token, std=0.02)
-
-
-def info_nce(z_VD: Tensor, temperature: float) -> Tensor:
-    """NT-Xent (SimCLR, eq. 1) where rows 2i and 2i + 1 are two views of one scene."""
-    z_VD = F.normalize(z_VD.float(), dim=1)
-    similarity_VV = z_VD @ z_VD.T / temperature
-    similarity_VV.fill_diagonal_(-math.inf)
-    partner_V = torch.arange(len(z_VD), device=z_VD.device) ^ 1
-    return F.cross_entropy(similarity_VV, partner_V)
 
 
 def gradient_histograms(images_V3HW: Tensor, patch: int) -> Tensor:

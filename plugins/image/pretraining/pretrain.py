@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pool
 import torch
-from objective import Pretraining, widen
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "pretraining"))
 
 import loop
 import shards
+from objective import Pretraining, widen
 
 NETWORK = {
     "img_size": 64,

@@ -22,6 +22,7 @@ from timm.models.vision_transformer import VisionTransformer
 from onlay_image import bundled
 
 SCRIPTS = Path(__file__).parents[1] / "pretraining"
+SHARED = Path(__file__).parents[3] / "pretraining"
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleTy
         "skimage", reason="its sample photographs are part of the pretraining images"
     )
     before = set(sys.modules)
+    monkeypatch.syspath_prepend(SHARED)
     monkeypatch.syspath_prepend(SCRIPTS)
     yield importlib.import_module
     for name in set(sys.modules) - before:
@@ -151,10 +153,10 @@ def test_gradient_histograms_of_a_ramp(script: Callable[[str], ModuleType]) -> N
 
 
 def test_contrast_by_hand(script: Callable[[str], ModuleType]) -> None:
-    """Two scenes on two axes: each row meets its partner at cosine 1 and the two others at 0."""
+    """Two things on two axes: each row meets its partner at cosine 1 and the two others at 0."""
     rows = torch.tensor([[1.0, 0], [2, 0], [0, 1], [0, 3]])
     by_hand = np.log(np.exp(2) + 2) - 2  # temperature 1/2
-    assert script("objective").info_nce(rows, 0.5).item() == pytest.approx(by_hand, abs=1e-6)
+    assert script("contrast").info_nce(rows, 0.5).item() == pytest.approx(by_hand, abs=1e-6)
 
 
 def test_two_steps_write_a_file_that_loads_and_the_third_resumes(

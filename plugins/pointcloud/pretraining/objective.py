@@ -6,9 +6,8 @@ that are seen, H hidden ones, D width, T = 1 + S.
 
 from __future__ import annotations
 
-import math
-
 import torch
+from contrast import info_nce
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -98,12 +97,3 @@ def description(points_VN3: Tensor) -> Tensor:
     rank = torch.linspace(0.02, 0.98, QUANTILES) * (points_VN3.shape[1] - 1)
     quantiles = points_VN3.sort(1).values[:, rank.round().long()]
     return torch.cat([(share * CELLS**3).sqrt(), 3 * quantiles.flatten(1)], 1)
-
-
-def info_nce(z_VD: Tensor, temperature: float) -> Tensor:
-    """NT-Xent (SimCLR, eq. 1) where rows 2i and 2i + 1 are two views of one shape."""
-    z_VD = F.normalize(z_VD.float(), dim=1)
-    similarity_VV = z_VD @ z_VD.T / temperature
-    similarity_VV = similarity_VV.fill_diagonal_(-math.inf)
-    partner_V = torch.arange(len(z_VD), device=z_VD.device) ^ 1
-    return F.cross_entropy(similarity_VV, partner_V)

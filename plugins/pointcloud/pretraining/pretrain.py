@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pool
 import torch
-from objective import Pretraining
 from sensor import Sensor
 from torch import Tensor
 
@@ -25,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "pretraining"))
 
 import loop
 import shards
+from objective import Pretraining
 
 
 def main() -> None:
