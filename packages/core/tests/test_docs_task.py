@@ -1,4 +1,4 @@
-"""The task in the documentation: the very file that its page quotes."""
+"""The tasks in the documentation: the very files that their page quotes."""
 
 from __future__ import annotations
 
@@ -20,19 +20,37 @@ pytest.importorskip("onlay_image", reason="needs onlay-image")
 pytest.importorskip("torchmetrics", reason="comes with onlay-train")
 from PIL import Image
 
-FILE = Path(__file__).parents[3] / "docs" / "examples" / "class_map.py"
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+NAMES = ("class_map", "centred")
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[PluginHost]:
     before = [*sys.path]
-    yield PluginHost.discover(files=[FILE])
+    yield PluginHost.discover(files=[EXAMPLES / f"{name}.py" for name in NAMES])
     sys.path[:] = before
-    sys.modules.pop("class_map", None)
+    for name in NAMES:
+        sys.modules.pop(name, None)
 
 
-def test_it_keeps_the_contract_of_a_task(host: PluginHost) -> None:
-    assert not [o for o in run_checks("task", "class_map", host=host) if not o.good]
+@pytest.mark.parametrize("name", NAMES)
+def test_it_keeps_the_contract_of_a_task(host: PluginHost, name: str) -> None:
+    assert not [o for o in run_checks("task", name, host=host) if not o.good]
+
+
+def test_features_are_drawn_to_the_centre_of_their_class(host: PluginHost) -> None:
+    """Centres start at zero, so that the pull is the squared length of the mean token."""
+    task = {"name": "centred", "pull": 0.5}
+    model = adapt("onlay_vit_64", "linear", task=task, num_classes=2, host=host)
+    inputs, targets = model.anatomy.example(3), torch.tensor([0, 1, 1])
+    with torch.no_grad():
+        means_BD = model.eval().features(inputs).patches.mean(1)
+        plain = torch.nn.functional.cross_entropy(model(inputs), targets)
+    loss = model.loss((inputs, targets))
+    torch.testing.assert_close(loss, plain + 0.5 * means_BD.square().sum(1).mean())
+    loss.backward()
+    pulled_CD = model.head.centres_CD.grad
+    torch.testing.assert_close(pulled_CD[0], -means_BD[0] / 3)
 
 
 def test_its_answers_are_printed_written_and_drawn(host: PluginHost, tmp_path: Path) -> None:

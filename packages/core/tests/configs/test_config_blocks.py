@@ -91,6 +91,9 @@ def test_errors_are_one_sentence_with_a_short_place(data, host, method, sentence
     [
         ({"metod": "bend"}, "metod: unknown key; did you mean `method`?"),
         ({"train": {"learning": 1}}, "train.learning: unknown key"),
+        ({"train": 5}, "train: must be a block of settings (got `5`)"),
+        ({"fold": 9}, "fold: say of how many, too: `fold.of=10 fold.fold=9`"),
+        ({"train": {"opt_kwargs": 3}}, "train.opt_kwargs: must be names with values (got `3`)"),
         ({"train": {"lr": "fast"}}, "train.lr: must be a valid number (got `fast`)"),
         ({"data": {"name": "photos"}}, "data.root: is missing"),
         ({"task": {"label_smoothing": 1}}, "task.label_smoothing: must be less than 1"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, NonNegativeInt, model_validator
 
@@ -21,6 +21,13 @@ class FoldConfig(Config):
 
     seed: NonNegativeInt = 0
     """Of the dealing; not that of training, so that runs of several seeds have the same folds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_how_many(cls, value: Any) -> Any:
+        if isinstance(value, int | str):
+            raise ValueError(f"say of how many, too: `fold.of=10 fold.fold={value}`")
+        return value
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:

@@ -15,6 +15,8 @@ _WORDS = (
     (r"^Value error, |^Assertion failed, ", ""),
     (r"^Input should be a valid (tuple|list)", "must be a list"),
     (r"^(Tuple|List) should (.*) after validation", r"must \2"),
+    (r"^Input should be a valid dictionary or instance of .*", "must be a block of settings"),
+    (r"^Input should be a valid dictionary", "must be names with values"),
     (r"^Input is not a valid path.*", "must be a path"),
     (r"^Input should ", "must "),
     (r", (unable to parse|got) .*", ""),
