@@ -73,6 +73,15 @@ def test_explained() -> None:
     assert "`dpt` on a plain transformer and `upernet`" in " ".join(whole.split())
 
 
+def test_a_run_tells_what_was_chosen_before_it_starts(tmp_path: Path) -> None:
+    pytest.importorskip("onlay_train")
+    words = "train backbone=onlay_vit_64 method=linear task=segmentation data=rooms --dry-run"
+    small = ["data.train_size=2", "data.val_size=1", "data.test_size=1", f"out={tmp_path / 'run'}"]
+    told = CliRunner().invoke(main, [*words.split(), *small]).stdout.splitlines()
+    assert "chosen: task.decoder=dpt" in told
+    assert "chosen: task.levels=[1, 2, 4, 5]" in told
+
+
 OTHERS = """
 from onlay import hookimpl
 from onlay.descriptors import Decoder

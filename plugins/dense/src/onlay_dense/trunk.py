@@ -14,23 +14,17 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onlay.errors import ConfigError
 from onlay_dense.decoders.auto import chosen
 from onlay_dense.decoders.config import AutoConfig
-from onlay_dense.levels import kind_of, refuse_levels, stride_at, strides, taps
-from onlay_dense.neck import Coarser, SimplePyramid
+from onlay_dense.feeding import neck_for
+from onlay_dense.levels import refuse_levels, stride_at, strides, taps
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.config.base import Config
-    from onlay.descriptors import Decoder
     from onlay.features import Features
     from onlay.host import PluginHost
     from onlay_dense.config import DenseConfig
-
-NECK = 64
-"""Channels of the pyramid that is made of a plain transformer's maps, for a decoder whose settings
-have no `width`."""
 
 
 class Trunk(nn.Module):
@@ -87,46 +81,12 @@ def build_trunk(
             that it cannot feed.
     """
     registered = host.find("decoder", decoder.name)
-    if levels is None:
-        levels = taps(anatomy, registered.levels)
-    else:
-        refuse_levels(levels, anatomy, registered)
+    levels = taps(anatomy, registered.levels) if levels is None else levels
+    refuse_levels(levels, anatomy, registered)
     channels = [anatomy.blocks[level].width for level in levels]
     found = strides(anatomy, levels)
-    kind = kind_of(found)
     if isinstance(decoder, AutoConfig):
         decoder = chosen(decoder, found)
-        registered = host.find("decoder", decoder.name)
-    pyramid = getattr(decoder, "width", NECK)
-    neck, channels, found = _neck(registered, kind, channels, found, pyramid, host)
+    neck, channels, found = neck_for(decoder, channels, found, host)
     made = host.call("decoder", decoder.name, "build", decoder, channels, found)
     return Trunk(levels, neck, made, decoder, stride_at(anatomy, levels[0]))
-
-
-Made = tuple[nn.Module | None, list[int], list[float]]
-
-
-def _neck(
-    decoder: Decoder,
-    kind: str,
-    channels: list[int],
-    found: list[float],
-    width: int,
-    host: PluginHost,
-) -> Made:
-    """What is between backbone and decoder, and the channels and strides that it gives."""
-    if kind == "one_stride" and kind not in decoder.takes:
-        pyramid = SimplePyramid(channels, width)
-        return pyramid, [width] * 4, [found[0] / scale for scale in pyramid.scales]
-    if kind not in decoder.takes:
-        able = [f"`{name}`" for name, other in host.decoders.items() if kind in other.takes]
-        raise ConfigError(
-            f"decoder `{decoder.name}` reads maps of one size, and those of this backbone shrink"
-            f" from stage to stage: take {' or '.join(able)}, which it can feed, or name"
-            f" {decoder.levels} blocks of one stage in `task.levels`"
-        )
-    missing = decoder.levels - len(channels)
-    if missing <= 0:
-        return None, channels, found
-    further = [found[-1] * 2**n for n in range(1, missing + 1)]
-    return Coarser(missing), channels + missing * channels[-1:], found + further
