@@ -125,6 +125,7 @@ def test_a_run_is_refused_before_it_starts(tmp_path: Path, data: Path) -> None:
         (("data.labels=[a]", "data.masks=images"), "which is no class"),
         ((*MEANS, "data.preprocess.aa=trivialaugment"), "rotates and shears pictures"),
         ((*MEANS, "data.test_size=16"), "cannot be split off"),
+        ((*MEANS, "train.sampler=balanced"), "needs one class for each sample"),
     ):
         done = train(tmp_path / "run", data, *words)
         assert (done.exit_code, done.output.count("\n")) == (2, 1), done.output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,9 +49,11 @@ def classes_of(dataset: Any) -> Sequence[int]:
     Raises:
         DataError: it does not, or its targets are no single classes.
     """
-    targets = np.asarray(getattr(dataset, "targets", ()))
-    if targets.shape == (len(dataset),) and np.issubdtype(targets.dtype, np.integer):
-        return targets.tolist()
+    found = getattr(dataset, "targets", ())
+    if len(found) and not isinstance(found[0], Mapping) and np.ndim(found[0]) == 0:
+        targets = np.asarray(found)  # of masks, which are read one by one, it would read all
+        if targets.shape == (len(dataset),) and np.issubdtype(targets.dtype, np.integer):
+            return targets.tolist()
     raise DataError(
         "`train.sampler: balanced` needs one class for each sample, which a training part tells in"
         " its attribute `targets`; that of this data set does not: use `shuffle`"
