@@ -12,7 +12,9 @@ import pytest
 import torch
 from pypcd4 import PointCloud
 
+from onlay.config.fold import FoldConfig
 from onlay.errors import DataError
+from onlay.reading.folds import one_fold
 from onlay_pointcloud.data.labelled_clouds import build, measure, whole
 from onlay_pointcloud.data.labelled_config import LabelledCloudsConfig
 
@@ -131,6 +133,15 @@ def test_parts_are_folders_or_files(folder: Path) -> None:
         (folder / f"{n}.npy").rename(folder / part / f"{n}.npy")
     splits = build(config(folder), SPEC, 0)
     assert [len(x) for x in (splits.train, splits.validation, splits.test)] == [2, 1, 2]  # type: ignore[arg-type]
+
+
+def test_files_are_dealt_to_folds(folder: Path) -> None:
+    """The one that is tested on is shown as evaluation shows it."""
+    splits = build(config(folder, val_size=0, test_size=0), SPEC, 0)
+    fold = one_fold(splits, FoldConfig(fold=1, of=5))
+    assert (len(fold.train), len(fold.test)) == (4, 1)  # type: ignore[arg-type]
+    shown = [splits.train.plain[n] for n in range(5)]  # type: ignore[attr-defined]
+    assert [torch.equal(fold.test[0][1], classes) for _, classes in shown].count(True) == 1  # type: ignore[index]
 
 
 def test_a_finished_model_judges_them_by_its_own_classes(folder: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from onlay.config.fold import FoldConfig
 from onlay.errors import BundleError, DataError
 from onlay.host import PluginHost
 from onlay.model.preprocessing import check
+from onlay.reading.folds import one_fold
 from onlay_pointcloud.data.labelled_config import CloudScenesConfig
 from onlay_pointcloud.data.scenes.cloud_scenes import build, whole
 from onlay_pointcloud.data.scenes.cutting import CutScene, Cutting
@@ -162,6 +164,12 @@ def test_rooms_as_they_are_published(tmp_path: Path) -> None:
     assert {*found.parts} == {"train", "test"}
     classes = found.everything[0][1]["classes"]
     assert {S3DIS[::-1][n] for n in classes.tolist()} <= {"floor", "chair", "clutter"}
+
+
+def test_blocks_are_not_dealt_to_folds(published: Path) -> None:
+    splits = build(config(published), SPEC, 0)
+    with pytest.raises(DataError, match=r"say which scenes are which part with `data\.parts`"):
+        one_fold(splits, FoldConfig(fold=0, of=2))
 
 
 def test_a_bundle_that_says_it_otherwise_is_refused(host: PluginHost) -> None:

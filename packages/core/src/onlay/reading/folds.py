@@ -24,9 +24,12 @@ def one_fold(splits: Splits, config: FoldConfig) -> Splits:
     others to train on; a validation part stays, and the data's own test part is not looked at.
 
     Raises:
-        DataError: fewer items than folds, a class of a single item, or a stream.
+        DataError: fewer items than folds, a class of a single item, a stream, or a training part
+            that says why it has none, in its attribute `no_folds`.
     """
     train: Any = splits.train
+    if reason := getattr(train, "no_folds", ""):
+        raise DataError(reason)
     if is_stream(train):
         raise DataError(
             "these data can only be read in their own order, and folds are dealt by index"

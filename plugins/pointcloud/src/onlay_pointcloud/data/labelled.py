@@ -65,9 +65,10 @@ class Pointwise(Dataset[Item]):
         return self.part.kept
 
     @property
-    def plain(self) -> Pointwise:
-        """The same clouds as in evaluation."""
-        return Pointwise(Clouds(self.part.clouds))
+    def plain(self) -> Pointwise | None:
+        """The same clouds as in evaluation, of those that chance changes."""
+        own = self.part
+        return Pointwise(Clouds(own.clouds)) if isinstance(own, TrainingClouds) else None
 
 
 def tally(load: Loader, paths: Sequence[Path]) -> list[Counter[int]]:

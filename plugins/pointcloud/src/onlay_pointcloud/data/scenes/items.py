@@ -112,6 +112,13 @@ class TrainingScenes(Dataset[Item]):
     """`items` blocks an epoch about points by chance, scenes by how many points they have; inputs
     (M, 3 + E) and classes (M,)."""
 
+    no_folds = (
+        "the items of scenes are blocks that overlap, and what one fold is tested on would be"
+        " trained on in another: say which scenes are which part with `data.parts` or"
+        " `data.test_area`"
+    )
+    """Why items cannot be dealt to folds."""
+
     def __init__(
         self,
         scenes: Scenes,
