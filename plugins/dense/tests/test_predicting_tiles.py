@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,17 @@ LABELS = tuple("abcdefgh")
 SIZES = "or train with the backbone's `dynamic_img_size`"
 
 
-def adapted(**backbone: object) -> AdaptedModel:
+def adapted(name: str = "segmentation", **backbone: object) -> AdaptedModel:
     torch.manual_seed(0)
     source = {"name": "onlay_vit_64", **backbone}
-    task = {"name": "segmentation", "decoder": "linear"}
-    model = onlay.adapt(source, "linear", task=task, labels=LABELS, host=HOST)
+    task, labels = {"name": name, "decoder": "linear"}, ("depth",) if name == "depth" else LABELS
+    model = onlay.adapt(source, "linear", task=task, labels=labels, host=HOST)
     extra = {"modality": "image", "background": "white", "frame": 0, "max_pixels": 10**8}
     model.preprocessing |= extra
-    with torch.no_grad():  # every class is somewhere
-        model.head.classifier.bias -= model.eval()(torch.randn(4, 3, 64, 64)).mean((0, 2, 3))
+    model.eval()
+    if name == "segmentation":
+        with torch.no_grad():  # every class is somewhere
+            model.head.classifier.bias -= model(torch.randn(4, 3, 64, 64)).mean((0, 2, 3))
     return model
 
 
@@ -53,16 +56,37 @@ def test_a_mask_of_the_pictures_size_is_made_of_blended_logits(
     with Image.open(out / "wide.png") as picture:
         assert picture.size == (130, 70)
         mask = torch.from_numpy(np.asarray(picture).copy())
-    tiles = Tiles(model.preprocessing, model.built.input_spec, (60, 64), 20)
-    logits, whole = torch.zeros(8, 70, 130), tiles.read(photograph)
-    for tile in tiles.cut(whole):
-        with torch.no_grad():
-            own = model(tile.inputs[None])[0]
-        area = slice(tile.row.start, tile.row.stop), slice(tile.column.start, tile.column.stop)
-        logits[:, *area] += own * tile.row.shares[:, None] * tile.column.shares
+    logits = summed(model, photograph, torch.zeros(8, 70, 130))
     first, second = logits.topk(2, dim=0).values
     assert ((mask == logits.argmax(0)) | (first - second < 1e-5)).all()
     assert len(mask.unique()) > 2
+
+
+@torch.no_grad()
+def summed(model: AdaptedModel, photograph: Path, total: torch.Tensor) -> torch.Tensor:
+    """What the model says of tiles of 60 x 64 that share 20 pixels, each by its share."""
+    tiles = Tiles(model.preprocessing, model.built.input_spec, (60, 64), 20)
+    for tile in tiles.cut(tiles.read(photograph)):
+        own = model(tile.inputs[None])[0]
+        area = slice(tile.row.start, tile.row.stop), slice(tile.column.start, tile.column.stop)
+        total[..., *area] += own * tile.row.shares[:, None] * tile.column.shares
+    return total
+
+
+def test_depths_are_blended(photograph: Path, tmp_path: Path) -> None:
+    model = adapted("depth", dynamic_img_size=True)
+    torch.nn.init.normal_(model.head.last.weight, std=0.03)
+    bundle, out = model.save_pretrained(tmp_path / "bundle"), tmp_path / "out"
+    words = ("predict", bundle, photograph, "--tile", "60x64", "--overlap", 20, "--out", out)
+    done = run(*words, "--json")
+    assert done.exit_code == 0, done.output
+    (told,) = json.loads(done.stdout)
+    with Image.open(out / "wide-depth.png") as picture:
+        depth = torch.from_numpy(np.asarray(picture).astype(np.float32)) / told["scale"]
+    assert told["size"] == [70, 130]
+    expected = summed(model, photograph, torch.zeros(70, 130))
+    torch.testing.assert_close(depth, expected, atol=1 / told["scale"], rtol=1e-5)
+    assert expected.std() > 0.01
 
 
 def test_a_backbone_of_one_size_takes_tiles_of_it(photograph: Path, tmp_path: Path) -> None:
