@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,14 @@ def test_depths_have_no_classes(tmp_path: Path) -> None:
     given = {"name": "depth_folder", "path": tmp_path, "labels": ["a"]}
     with pytest.raises(ConfigError, match="labels"):
         parse("dataset", given, PluginHost.discover())
+
+
+def test_a_run_on_a_bad_map_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
+    depth_samples.depth_folder(tmp_path)  # millimetres
+    words = ["backbone=onlay_vit_64", "method=linear", "task=depth", "data=depth_folder"]
+    words += [f"data.path={tmp_path}", f"out={tmp_path / 'out'}"]
+    result = CliRunner().invoke(main, ["train", *words])
+    assert result.exit_code == 2
+    assert re.search(r"depths/\d+.png` are beyond \d{4}, which are hardly metres", result.output)
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "out/bundle").exists()

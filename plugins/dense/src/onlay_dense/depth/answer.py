@@ -100,8 +100,10 @@ class DepthAnswer:
         there_HW = truth.depth_HW > 0
         error_HW = (self.depth_HW - truth.depth_HW).abs()
         share = (error_HW / truth.depth_HW)[there_HW].mean() if there_HW.any() else math.nan
+        most = float(error_HW[there_HW].max()) if there_HW.any() else 0.0
         title = f"off by {PERCENT.text(float(share), places=1)} on average"
-        return [Raster(title, error_HW.where(there_HW, math.nan), unit=self.unit)]
+        shown_HW = error_HW.where(there_HW, math.nan)
+        return [Raster(title, shown_HW, unit=self.unit, limits=(0.0, most))]
 
 
 def _seen(depth_HW: Tensor) -> Tensor:
