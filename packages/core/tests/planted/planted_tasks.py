@@ -146,6 +146,13 @@ class LossOfEach(Healthy):
         return F.cross_entropy(output, targets, reduction="none")
 
 
+class LossOfFeatures(Healthy):
+    """What training takes has no mean, and the loss of an output is as it should be."""
+
+    def forward_loss(self, features: Features, targets: Tensor) -> Tensor:
+        return F.cross_entropy(self(features), targets, reduction="none")
+
+
 class UpsideDown(Healthy):
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """Its gradient leads away from the targets."""
@@ -277,6 +284,7 @@ DEFECTS: Mapping[str, Defect] = {
     "numpy_start": Defect(NumpyStart, "is_the_same_under_a_seed", "`fc.weight` differ"),
     "hidden_state": Defect(HiddenState, "state_round_trips", "after loading"),
     "loss_of_each": Defect(LossOfEach, "output_and_loss_are_finite", "the shape (4,)"),
+    "loss_of_features": Defect(LossOfFeatures, "output_and_loss_are_finite", "the shape (4,)"),
     "upside_down": Defect(UpsideDown, "steps_lower_the_loss", "the loss goes from"),
     "halved": Defect(Halved, "is_finite_in_bfloat16", "the loss is inf"),
     "always_dropping": Defect(AlwaysDropping, "evaluation_draws_no_random_number", "differ"),

@@ -26,7 +26,7 @@ def ap_metric(labels: Sequence[str], detections: int, *, masks: bool) -> nn.Modu
     evaluator("average precision")
     from onlay_dense.objects.metrics import ObjectsAP
 
-    kinds = ("box", "mask") if masks else ("box",)
+    kinds = ("mask", "box") if masks else ("box",)
     return MetricCollection({"ap": ObjectsAP(labels, detections, kinds)}, compute_groups=False)
 
 
