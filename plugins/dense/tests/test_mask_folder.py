@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from onlay.tasks.class_maps import VOID
 from onlay.testing import dataset_checks
 from onlay_dense.data import mask_folder
 from onlay_dense.data.config import MaskFolderConfig
+from onlay_dense.segmentation.pixels import pixels_of
 
 
 @dataset_checks("mask_folder")
@@ -137,6 +139,18 @@ def test_other_data_are_judged_with_the_models_classes(tmp_path: Path) -> None:
     assert sorted(found.everything.targets[0].unique().tolist()) == [1, 2]  # type: ignore[attr-defined]
     with pytest.raises(DataError, match="the masks have `right`, which this run does not know"):
         mask_folder.whole(config(root), SPEC, ("left",))
+
+
+def test_maps_of_objects_are_masks_in_one_line() -> None:
+    """Nuclei of the Data Science Bowl, numbered from 1: 841,518 pixels of those to train on."""
+    root = Path(os.environ.get("ONLAY_DATA", Path(__file__).parents[4] / "shared" / "data"))
+    if not (root / "nuclei").is_dir():
+        pytest.skip("needs the pictures of `nuclei` (set ONLAY_DATA)")
+    values = {0: "background", "rest": "nucleus"}
+    settings = MaskFolderConfig(path=root / "nuclei", masks="instances", values=values)
+    splits = mask_folder.build(settings, SPEC, 0)
+    assert [len(splits.train), len(splits.validation), splits.test] == [180, 60, None]  # type: ignore[arg-type]
+    assert pixels_of(splits.train, 2).tolist() == [180 * 256 * 256 - 841_518, 841_518]
 
 
 def said(root: Path, *words: str, status: int = 2) -> str:
