@@ -103,7 +103,7 @@ def test_the_linear_probe_reads_the_last_map() -> None:
 def test_the_linear_probe_is_one_of_what_the_backbone_puts_out() -> None:
     """Its own last norm, but for a scale and a shift that the layer behind can learn."""
     built = tiny_backbone()
-    norm = built.module.norm
+    norm: Any = built.module.norm
     torch.nn.init.uniform_(norm.weight, 0.5, 2)
     torch.nn.init.normal_(norm.bias)
     made = trunk(built, "linear")

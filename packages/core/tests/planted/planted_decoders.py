@@ -30,7 +30,8 @@ class Healthy(nn.Module):
     def joined(self, maps: Sequence[Tensor]) -> Tensor:
         size = maps[0].shape[-2:]
         steps = zip(self.project, maps, strict=True)
-        return sum(F.interpolate(project(x), size, mode="bilinear") for project, x in steps)
+        found = [F.interpolate(project(x), size, mode="bilinear") for project, x in steps]
+        return torch.stack(found).sum(0)
 
 
 class Even(Healthy):
@@ -98,7 +99,7 @@ class Drawing(Healthy):
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__(channels)
-        nn.init.constant_(self.project[0].weight, random.random())
+        nn.init.constant_(next(self.project.parameters()), random.random())
 
 
 class Growing(Healthy):

@@ -9,7 +9,7 @@ Shapes: B batch, D width, H and W pixels, h and w a map's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -38,7 +38,7 @@ class Trunk(nn.Module):
         self,
         levels: Sequence[int],
         neck: nn.Module | None,
-        decoder: nn.Module,
+        decoder: Any,
         config: Config,
         stride: tuple[int, int],
     ) -> None:
