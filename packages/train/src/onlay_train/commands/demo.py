@@ -85,8 +85,7 @@ DEMOS = {
         " data.path=FOLDER",
     ),
     "dense": Demo(
-        title="generated pictures of cells, whose nuclei are to be found; a frozen vision"
-        " transformer of ours",
+        title="nuclei in generated pictures of cells, a frozen vision transformer of ours",
         base={
             "backbone": "onlay_vit_64",
             "data": {
