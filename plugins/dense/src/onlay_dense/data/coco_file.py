@@ -85,7 +85,7 @@ def _short(error: Exception) -> str:
 
 
 def _categories(path: Path, found: Sequence[Note]) -> dict[int, str]:
-    named = {each.get("id"): each.get("name") for each in found}
+    named: dict[Any, Any] = {each.get("id"): each.get("name") for each in found}
     for number, name in named.items():
         if not isinstance(number, int) or not isinstance(name, str) or not name:
             raise DataError(f"`{path}` has a category without a whole `id` or a `name`: {number!r}")
@@ -140,7 +140,7 @@ def _box(path: Path, note: Note) -> list[float]:
 
 def _images(path: Path, found: Sequence[Note], folders: Sequence[Path]) -> dict[Any, Path]:
     """Where each image lies: all in the first folder that has one of them."""
-    names = [each.get("file_name") for each in found]
+    names: list[Any] = [each.get("file_name") for each in found]
     if not names or not all(isinstance(name, str) and name for name in names):
         raise DataError(f"`{path}` lists no images, or one without a `file_name`")
     home = next((f for f in folders if any((f / n).is_file() for n in _few(names))), folders[0])

@@ -55,7 +55,8 @@ class Detector(nn.Module):
 
     @torch.compiler.disable  # each picture has other shapes, and each would be compiled anew
     def _run(self, maps: Any, inputs: Tensor, targets: Objects | None) -> tuple[Objects, Any]:
-        sizes = [tuple(inputs.shape[-2:])] * len(inputs)
+        height, width = inputs.shape[-2:]
+        sizes = [(height, width)] * len(inputs)
         named = {str(n): each for n, each in enumerate(maps)}
         regions, found = self.proposals(ImageList(inputs, sizes), named, targets)
         objects, more = self.regions(named, regions, sizes, targets)

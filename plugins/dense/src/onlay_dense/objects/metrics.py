@@ -68,7 +68,8 @@ class ObjectsAP(Metric):
 
     def _record(self, found: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Record:
         """Of one picture what is found and what there is, as annotations of COCO's files."""
-        size = tuple(map(int, found["size"].tolist()))
+        height, width = map(int, found["size"].tolist())
+        size = height, width
         masks = masked = None
         target = chosen(target, seen(target))
         if "mask" in self.kinds:

@@ -24,8 +24,8 @@ Shown = tuple[list[float], str, float]
 def draw_objects(
     picture: Image.Image, shown: Sequence[Shown], masks: Sequence[Tensor] | None
 ) -> Image.Image:
-    """A copy with each object in a colour of its own: its mask, or else its box with class and
-    probability."""
+    """A copy with each object in a colour of its own: its mask, or else its box, with class and
+    probability where they have room in it."""
     drawn = picture.convert("RGB")
     if masks is not None:
         return _covered(drawn, masks)
@@ -33,7 +33,8 @@ def draw_objects(
     for number, (box, name, score) in enumerate(shown):
         pen.rectangle(_drawable(box, drawn.size), outline=_colour(number), width=_line(drawn))
         text = f"{name} {PERCENT.text(score, places=0)}"
-        pen.text((box[0] + 2, box[1] + 1), text, fill=_colour(number))
+        if pen.textlength(text) + 4 <= box[2] - box[0]:
+            pen.text((box[0] + 2, box[1] + 1), text, fill=_colour(number))
     return drawn
 
 
