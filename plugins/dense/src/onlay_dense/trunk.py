@@ -9,7 +9,7 @@ Shapes: B batch, D width, H and W pixels, h and w a map's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from onlay.features import Features
     from onlay.host import PluginHost
     from onlay_dense.config import DenseConfig
+
+
+Settings = TypeVar("Settings", bound="DenseConfig")
 
 
 class Trunk(nn.Module):
@@ -54,7 +57,7 @@ class Trunk(nn.Module):
         both = {"neck": self.neck, "decoder": self.decoder}
         return {name: part for name, part in both.items() if any(True for _ in part.parameters())}
 
-    def resolved(self, task: DenseConfig) -> DenseConfig:
+    def resolved(self, task: Settings) -> Settings:
         """The task's settings with the decoder and the blocks that were chosen."""
         return task.model_copy(update={"decoder": self.config, "levels": self.levels})
 

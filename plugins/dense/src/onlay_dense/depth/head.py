@@ -55,6 +55,7 @@ class DepthHead(nn.Module):
         nn.init.normal_(self.last.weight, std=1e-3)  # begins in the middle of the range
         middle = (config.max - config.min) / 2
         start = 0.0 if config.output == "sigmoid" else middle + math.log(-math.expm1(-middle))
+        assert self.last.bias is not None
         nn.init.constant_(self.last.bias, start)
 
     @property

@@ -131,7 +131,8 @@ class SeveralHead(nn.Module):
         found, others = dict(first), iter(rest)
         for name, count in self.further.items():
             views = [first[name], *(next(others)[name] for _ in range(count))]
-            found[name] = self.heads[name].joined(views)
+            own: Any = self.heads[name]
+            found[name] = own.joined(views)
         return found
 
     @property

@@ -50,7 +50,7 @@ class _Of(Sequence[Any]):
 def splits_of(splits: Splits, key: str, targets: str, labels: Sequence[str]) -> Splits:
     """What a head with one of the targets is shown of the data; `facts` of its own lie under
     `facts["several"][key]`."""
-    parts = {
+    parts: dict[str, Any] = {
         name: None if part is None else OneTarget(part, key)
         for name in ("train", "validation", "test")
         for part in (getattr(splits, name),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from onlay.data import item_at
 from onlay.descriptors import Task
 from onlay.errors import OnlayError
 from onlay.model.assemble import build_head, move_targets
+from onlay.tasks.several.named import targets_in
 from onlay.testing.checking import Broken, require
 from onlay.testing.datasets.case import DatasetCase
 
@@ -43,10 +45,19 @@ def _tasks(case: DatasetCase) -> list[Task]:
     return [t for t in tasks if t.targets == case.splits.targets and t.needs <= provides]
 
 
+def _settings(case: DatasetCase, task: Task) -> Mapping[str, Any]:
+    """Its usual ones; of several heads one for each target that an installed task learns from."""
+    if task.targets != "several":
+        return task.examples[0]
+    keys = targets_in(case.splits.labels)
+    able = [(other.targets, other) for other in case.host.tasks.values() if other.targets in keys]
+    return {"heads": {key: {"name": other.name, **other.examples[0]} for key, other in able}}
+
+
 def _loss(case: DatasetCase, task: Task) -> Any:
     """Of data that are read anew, as the task changes how targets come."""
     splits, host = case.read(), case.host
-    config = parse("task", {"name": task.name, **task.examples[0]}, host)
+    config = parse("task", {"name": task.name, **_settings(case, task)}, host)
     head: Any = build_head(config, case.backbone, splits.labels, host)
     move_targets(head, splits.train)
     head.prepare(splits)
