@@ -45,8 +45,10 @@ def build(config: TimmConfig) -> BuiltBackbone:
 def _fitting(config: TimmConfig, *, pretrained: bool) -> TimmModule:
     """Of whole patches: what lacks in images is padded where somebody reads maps of them."""
     model = _create(config, pretrained=pretrained)
-    whole = None if config.img_size is None else rounded_up(pair(config.img_size), patch_of(model))
-    if whole is None or whole == pair(config.img_size):
+    if config.img_size is None:
+        return model
+    whole = rounded_up(pair(config.img_size), patch_of(model))
+    if whole == pair(config.img_size):
         return model
     return _create(config.model_copy(update={"img_size": whole}), pretrained=pretrained)
 

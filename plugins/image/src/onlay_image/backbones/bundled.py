@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import timm
 from safetensors.torch import load_file
-from timm.models.vision_transformer import checkpoint_filter_fn
-from torch import nn
+from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 
 from onlay.anatomy import BuiltBackbone
 from onlay.errors import BundleError
@@ -53,16 +53,19 @@ def build(config: BundledConfig) -> BuiltBackbone:
     )
 
 
-def _empty(config: BundledConfig) -> nn.Module:
+def _empty(config: BundledConfig) -> VisionTransformer:
     patch = bundled.ARCHITECTURE["patch_size"]
-    own = bundled.ARCHITECTURE | {"img_size": rounded_up(_asked(config), (patch, patch))}
-    return timm.create_model(
+    own: dict[str, Any] = bundled.ARCHITECTURE | {
+        "img_size": rounded_up(_asked(config), (patch, patch))
+    }
+    made: Any = timm.create_model(
         TIMM_NAME,
         drop_path_rate=config.drop_path,
         in_chans=config.in_chans,
         dynamic_img_size=config.dynamic_img_size,
         **own,
     )
+    return made
 
 
 def _asked(config: BundledConfig) -> tuple[int, int]:
