@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from onlay import PluginHost, adapt
 from onlay.config import parse
 from onlay.errors import ConfigError
 from onlay.model.assemble import build_head
 from onlay.model.report import parts_of
-from onlay.task import Input
 from onlay.testing import tiny_backbone, tiny_pyramid
 from onlay_dense.objects.anchors import Anchors, region_pool
-from onlay_dense.objects.answer import ObjectsAnswer
 from onlay_dense.objects.example import squares
 from onlay_dense.objects.targets import to_learn
 
@@ -157,98 +151,3 @@ def test_regions_are_read_at_the_strides_that_the_maps_have():
 def test_levels_that_make_no_pyramid_are_refused(levels, said):
     with pytest.raises(ConfigError, match=said):
         head(tiny_backbone(), {**INSTANCES, "levels": levels})
-
-
-def answer(**more: Any) -> ObjectsAnswer:
-    shares = torch.zeros(3, 28, 28)
-    shares[:, :, :14] = 1  # the left half of each box
-    found = {
-        "boxes": torch.tensor([[2, 2, 10, 10], [4, 0, 8, 4], [0, 0, 2, 2.0]]),
-        "labels": torch.tensor([0, 1, 0]),
-        "scores": torch.tensor([0.9, 0.6, 0.25]),
-        "masks": shares,
-        "size": torch.tensor([12, 16]),
-    }
-    return ObjectsAnswer.of(found | more, ("nuclei", "cells"), 0.5)
-
-
-def test_an_answer_counts_what_is_sure_and_records_all():
-    said = answer()
-    assert said.line() == "1 nuclei, 1 cells"
-    assert said.cells(2) == {
-        "objects": "1 nuclei, 1 cells",
-        "surest": "nuclei 90.0 %, cells 60.0 %",
-    }
-    assert said.row() == {"objects": 2, "number of nuclei": 1, "number of cells": 1}
-    record = said.record()
-    assert [each["bbox"] for each in record["objects"]] == [
-        [2, 2, 8, 8],
-        [4, 0, 4, 4],
-        [0, 0, 2, 2],
-    ]
-    assert record["objects"][1]["category_id"] == 2
-    assert len(said.record(top=1)["objects"]) == 1
-    none = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long(), "scores": torch.zeros(0)}
-    assert answer(**none, masks=torch.zeros(0, 28, 28)).line() == "nothing"
-
-
-def test_run_lengths_are_what_pycocotools_reads():
-    mask = pytest.importorskip("pycocotools.mask")
-    from onlay_dense.objects.rle import encoded
-
-    generator = np.random.default_rng(0)
-    for height, width, share in ((7, 5, 0.5), (90, 70, 0.02), (4, 300, 0.98), (3, 3, 0), (3, 3, 1)):
-        drawn = generator.random((height, width)) < share
-        assert (mask.decode(encoded(drawn)) == drawn).all()
-        theirs = mask.encode(np.asfortranarray(drawn, np.uint8))["counts"].decode()
-        assert encoded(drawn)["counts"] == theirs
-
-
-def test_files_are_in_the_pixels_of_the_picture(tmp_path):
-    Image.new("RGB", (64, 24), "white").save(tmp_path / "a.png")
-    facts = parse("dataset", {"name": "image_folder", "path": tmp_path}, HOST).preprocess
-    from onlay_image.data.preprocess import resolve
-
-    spec = {"img_size": [12, 16], "mean": [0] * 3, "std": [1] * 3, "crop_pct": 1.0}
-    prepared = resolve(facts, spec | {"interpolation": "bilinear"})
-    seen = answer().with_input(Input(tmp_path / "a.png", torch.zeros(3, 12, 16), prepared))
-    # 24 rows become 12, 64 columns 32, of which the middle 16 are left
-    (results, overlay) = seen.write(tmp_path, "a")
-    first = json.loads(results.read_text())[0]
-    assert first["bbox"] == [2 * 2 + 16, 4, 16, 16]
-    assert first["segmentation"]["size"] == [24, 64] == seen.record()["size"]
-    pixels = np.array(Image.open(overlay))
-    assert pixels.shape == (24, 64, 3)
-    covered = (pixels != 255).any(2)
-    assert covered[12, 22]
-    assert not covered[12, 34]  # the right half of the box
-
-
-def test_what_is_drawn_tells_objects_that_touch_apart():
-    (raster,) = answer().drawn()
-    assert raster.labels == ("nothing", "edge of an object", "nuclei", "cells")
-    assert raster.values_HW.shape == (12, 16)
-    # the box from 2 to 10, its left half from 2 to 6
-    assert raster.values_HW[5].tolist() == [0, 0, 1, 2, 2, 1] + [0] * 10
-    assert (raster.values_HW[:, 4] > 0).nonzero()[:, 0].tolist() == [*range(10)]
-
-
-def test_truth_is_seen_beside_the_answer():
-    made = head(tiny_backbone(), labels=("nuclei", "cells"))
-    mask = torch.zeros(2, 12, 16, dtype=torch.uint8)
-    mask[0, 2:10, 2:5] = 1  # a column less than is found
-    mask[1, 11, 15] = 1
-    boxes = torch.tensor([[2, 2, 5, 10], [15, 11, 16, 12.0]])
-    one = {"boxes": boxes, "labels": torch.tensor([0, 1]), "masks": mask}
-    (truth,) = made.truths({name: [leaf] for name, leaf in one.items()})
-    assert truth.line() == "1 nuclei, 1 cells"
-    (drawn,) = truth.drawn()
-    assert drawn.values_HW[11, 15] == 1
-    (beside,) = answer().beside(truth)
-    assert beside.labels == ("nothing", "found", "missed", "of nothing")
-    assert beside.values_HW[5, :7].tolist() == [0, 0, 1, 1, 1, 3, 0]
-    assert beside.values_HW[11, 15] == 2
-    boxed = head(tiny_backbone(), {**SMALL, "name": "detection"}, labels=("nuclei", "cells"))
-    (truth,) = boxed.truths({name: [leaf] for name, leaf in one.items()})
-    seen = truth.with_input(Input(Path("a"), torch.zeros(3, 12, 16), {}))
-    assert seen.drawn()[0].values_HW[2, 2:6].tolist() == [2, 2, 2, 0]
