@@ -25,6 +25,8 @@ def test_labels_have_their_colours_and_numbers_go_from_violet_to_yellow() -> Non
     depths = coloured(Raster("d", torch.tensor([[1.0, 3.0, float("nan")]])))
     assert depths[0, 0].tolist() == [68, 1, 84]
     assert depths[0, 1].tolist() == [253, 231, 37]
+    fixed = coloured(Raster("d", torch.tensor([[1.0, 3.0]]), limits=(3.0, 9.0)))
+    assert fixed[0, 1].tolist() == [68, 1, 84]
     assert rasters([Bars({"x": 1.0}), own]) == [own]
 
 

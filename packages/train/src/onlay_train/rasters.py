@@ -16,6 +16,7 @@ from matplotlib.image import imread
 from torch import Tensor
 
 from onlay.descriptors import Modality, resolve
+from onlay.model.scales import limits_of
 from onlay.pages import COLOURS
 from onlay.task import Bars, Raster
 
@@ -36,8 +37,7 @@ def coloured(raster: Raster) -> np.ndarray:
         own = raster.colours or [COLOURS[n % len(COLOURS)] for n in range(len(raster.labels))]
         table = np.array([colors.to_rgb(colour) for colour in own])
         return _bytes(table[values_HW.astype(int)])
-    known = values_HW[np.isfinite(values_HW)]
-    low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
+    low, high = limits_of(raster)
     return _bytes(colormaps["viridis"]((values_HW - low) / ((high - low) or 1.0))[..., :3])
 
 
