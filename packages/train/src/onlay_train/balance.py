@@ -49,7 +49,7 @@ def classes_of(dataset: Any) -> Sequence[int]:
     Raises:
         DataError: it does not, or its targets are no single classes.
     """
-    found = getattr(dataset, "targets", ())
+    found: Any = getattr(dataset, "targets", ())
     if len(found) and not isinstance(found[0], Mapping) and np.ndim(found[0]) == 0:
         targets = np.asarray(found)  # of masks, which are read one by one, it would read all
         if targets.shape == (len(dataset),) and np.issubdtype(targets.dtype, np.integer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ def nowhere(file: Path) -> None:
 
 
 def truths(
-    run: Path, model: AdaptedModel, files: list[Path], place: Path | None, host: PluginHost
+    run: Path, model: AdaptedModel, files: Sequence[Path], place: Path | None, host: PluginHost
 ) -> TargetOf:
     """What is known of files: of `place`, labelled data of the layout of the run's own or the truth
     of a single file; without it of the run's data, if files lie in their folder.
@@ -53,7 +53,7 @@ def truths(
     return found
 
 
-def _inside(config: RunConfig, files: list[Path]) -> bool:
+def _inside(config: RunConfig, files: Sequence[Path]) -> bool:
     """Whether a file lies where the run's data do."""
     place = getattr(config.data, "path", None)
     return place is not None and any(Path(place).resolve() in f.resolve().parents for f in files)

@@ -10,9 +10,8 @@ from onlay_my_decoder.decoder import build
 def test_maps_are_added_on_the_first_ones_places() -> None:
     settings = config.MyDecoderConfig(width=1)
     decoder = build(settings, channels=[1, 1], strides=[4, 8])
-    for project in decoder.project:
-        torch.nn.init.ones_(project.weight)
-        torch.nn.init.zeros_(project.bias)
+    for name, parameter in decoder.project.named_parameters():
+        torch.nn.init.constant_(parameter, float(name.endswith("weight")))
     decoder.norm = torch.nn.Identity()
     fine, coarse = torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([[[[10.0]]]])
     assert decoder([fine, coarse]).tolist() == [[[[11.0, 12.0]]]]

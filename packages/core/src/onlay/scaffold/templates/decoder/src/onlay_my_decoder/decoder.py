@@ -22,7 +22,7 @@ class MyDecoder(nn.Module):
         super().__init__()
         self.width = width
         self.project = nn.ModuleList(nn.Conv2d(each, width, 1) for each in channels)
-        self.norm = nn.GroupNorm(1, width)
+        self.norm: nn.Module = nn.GroupNorm(1, width)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """The maps have any sizes; those of a pyramid halve, rounded up."""
