@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forks import Ended, at_once
+from forks import free_port, side_by_side
 from rich.console import Console
 
 import onlay
@@ -37,25 +36,12 @@ def run_finished(model, folder, summary):
 '''
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def launched(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """`onlay` in two processes."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     launch += ["--master-port", str(free_port()), "-m", "onlay", *words]
     env = os.environ | {"OMP_NUM_THREADS": "1"} | variables
     return subprocess.run(launch, env=env, capture_output=True, text=True, timeout=300)
-
-
-def side_by_side(*words: str, **variables: str) -> Ended:
-    """`onlay` in two processes that no launcher watches, so that each must end by itself."""
-    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    ranks = ({"RANK": rank, "LOCAL_RANK": rank} for rank in "01")
-    return at_once(words, *(world | rank | variables for rank in ranks))
 
 
 def test_two_processes_end_with_the_same_weights_and_one_bundle(

@@ -4,15 +4,12 @@ processes."""
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from forks import side_by_side
 from rich.console import Console
 from safetensors.torch import load_file
 
@@ -89,24 +86,13 @@ def test_a_killed_run_ends_like_an_undisturbed_one(
     assert all(value == value for value in summary.metrics.values())
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
     """Of pictures that do not divide by two, each counts once."""
     given = settings(tmp_path, "segmentation", batch_size=3, eval_batch_size=1)
     given["data"]["test_size"] = 5 / 16
     file = tmp_path / "run.yaml"
     file.write_text(json.dumps({**given, "out": str(tmp_path / "run")}))
-    words = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
-    words += [str(free_port()), "-m", "onlay", "train", str(file)]
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *words], env=env, capture_output=True, text=True, timeout=300
-    )
+    done = side_by_side("train", str(file))
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "run" / "summary.json").read_text())["metrics"]
     judged = command("eval", tmp_path / "run", "--json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import tempfile
 import traceback
@@ -14,8 +15,13 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
+import torch
 
 from onlay.machine.system import CAN_FORK, forked
+
+# autograd looks for devices once, at its first pass: behind `torch.export` it would find one, start
+# threads for it, and refuse every pass in a copy of the process
+torch.ones(1, requires_grad=True).sum().backward()
 
 PATIENCE = 240
 """Seconds after which a process that does not end is ended."""
@@ -40,6 +46,19 @@ def at_once(words: Sequence[str], *worlds: Mapping[str, str]) -> Ended:
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         texts = [file.read_text(encoding="utf-8") for file in said]
     return Ended(next(filter(None, codes), 0), *texts)
+
+
+def side_by_side(*words: str, **variables: str) -> Ended:
+    """`onlay` in two processes that no launcher watches, so that each must end by itself."""
+    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    ranks = ({"RANK": rank, "LOCAL_RANK": rank} for rank in "01")
+    return at_once(words, *(world | rank | variables for rank in ranks))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _onlay(words: Sequence[str], world: Mapping[str, str], said: Sequence[Path]) -> None:

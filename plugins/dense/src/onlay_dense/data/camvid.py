@@ -121,7 +121,9 @@ def _listed(folder: Path, part: str, pairs: Mapping[Path, Path]) -> Mapping[Path
     if not path.is_file():
         return pairs
     by_name = {image.stem: image for image in pairs}
-    names = [Path(line.split()[0]).stem for line in path.read_text().splitlines() if line.strip()]
+    names = [
+        Path(line.split()[0]).stem for line in path.read_text("utf-8").splitlines() if line.strip()
+    ]
     if missing := [name for name in names if name not in by_name]:
         raise DataError(f"`{path}` names {some(missing)}, and there is no such image with a mask")
     return {by_name[name]: pairs[by_name[name]] for name in names}
