@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def test_what_cannot_be_tiled_is_said() -> None:
     assert isinstance(tiles_of(model, modality, (64, 64), 8), Tiles)
     other = onlay.adapt(tiny_backbone(), "linear", num_classes=2, host=host)
     other.head.output_kinds = "map"
-    bare = next(m for m in host.modalities.values() if m.tiles is None)
+    bare = replace(modality, name="bare", tiles=None)
     with pytest.raises(ConfigError, match="are not cut into tiles"):
         tiles_of(other, bare, (64, 64), 8)
 
