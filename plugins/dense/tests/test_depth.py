@@ -154,6 +154,7 @@ def test_near_is_dark_and_far_is_bright(tmp_path: Path) -> None:
 
 
 def test_a_report_has_the_worst_pictures_first() -> None:
+    pytest.importorskip("torchmetrics", reason="comes with onlay-train")
     head = model_of().head
     true = torch.full((4, 2, 2), 2.0)
     true[2] = 0  # left out

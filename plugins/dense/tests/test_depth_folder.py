@@ -172,6 +172,7 @@ def test_depths_have_no_classes(tmp_path: Path) -> None:
 
 
 def test_a_run_on_a_bad_map_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("onlay_train", reason="comes with onlay-train")
     depth_samples.depth_folder(tmp_path)  # millimetres
     words = ["backbone=onlay_vit_64", "method=linear", "task=depth", "data=depth_folder"]
     words += [f"data.path={tmp_path}", f"out={tmp_path / 'out'}"]

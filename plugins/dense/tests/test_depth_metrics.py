@@ -12,8 +12,11 @@ from torch import Tensor
 
 from onlay.errors import DataError
 from onlay.machine.system import CAN_FORK, ended, forked
-from onlay_dense.depth.metrics import DepthErrors
 from onlay_dense.depth.valid import cropped
+
+pytest.importorskip("torchmetrics", reason="comes with onlay-train")
+
+from onlay_dense.depth.metrics import DepthErrors
 
 LOW, HIGH = 0.1, 10.0
 

@@ -16,7 +16,7 @@ from onlay.cli.in_process import onlay as run
 from onlay.model.adapted import AdaptedModel
 from onlay_image.data.tiles import Tiles
 
-HOST = PluginHost.discover(only="dense,image,arc")
+HOST = PluginHost.discover(only="dense,image")
 LABELS = tuple("abcdefgh")
 SIZES = "or train with the backbone's `dynamic_img_size`"
 

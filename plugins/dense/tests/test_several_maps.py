@@ -82,6 +82,7 @@ def test_losses_are_added_up_by_their_weights() -> None:
 
 
 def test_metrics_and_measures_bear_the_heads_names() -> None:
+    pytest.importorskip("torchmetrics", reason="comes with onlay-train")
     head = model_of(main="depth/rmse").head
     metrics = head.metrics()
     metrics.update(
@@ -146,6 +147,7 @@ def trained(tmp_path: Path, name: str) -> Any:
 def test_a_run_that_was_stopped_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("onlay_train", reason="comes with onlay-train")
     done = trained(tmp_path, "whole")
     assert done.exit_code == 0, done.output
     assert "; 7 names of classes" in done.output
