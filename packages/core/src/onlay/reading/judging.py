@@ -59,11 +59,18 @@ def _fitted(items: Sequence[Item], labels: Sequence[str], absent: Sequence[str])
     names: dict[str, Any] = {label: known.get(label) or known.get(same(label)) for label in every}
     if unknown := sorted(label for label, own in names.items() if own is None):
         first = next(item for item in items if unknown[0] in named(item))
-        raise DataError(
-            f"the data have {some(unknown)} (`{first.key}`), which this run does not know; it knows"
-            f" the {len(labels)} classes {some(labels)}"
-        )
+        raise unknown_labels("data", unknown, labels, f" (`{first.key}`)")
     return [_spelt(item, names, absent) for item in items]
+
+
+def unknown_labels(
+    what: str, unknown: Sequence[str], labels: Sequence[str], where: str = ""
+) -> DataError:
+    """That data (`masks`) have labels which a model of these classes has not."""
+    return DataError(
+        f"the {what} have {some(unknown)}{where}, which this run does not know; it knows the"
+        f" {len(labels)} classes {some(labels)}"
+    )
 
 
 def _spelt(item: Item, names: Mapping[str, str], absent: Sequence[str]) -> Item:

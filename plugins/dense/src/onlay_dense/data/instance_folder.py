@@ -16,6 +16,7 @@ import torch
 
 from onlay.data import Splits, Whole
 from onlay.errors import DataError
+from onlay.reading.judging import unknown_labels
 from onlay.reading.layouts import Layout
 from onlay.reading.listing import some
 from onlay_dense.data.objects import Objects, ObjectsOf, boxes_of
@@ -72,10 +73,7 @@ def _known(config: InstanceFolderConfig, labels: Sequence[str]) -> InstanceFolde
     if len(own) == len(labels) == 1 and config.values is None:
         return config.model_copy(update={"labels": tuple(labels)})
     if unknown := [label for label in own if label not in labels]:
-        raise DataError(
-            f"the maps have {some(unknown)}, which this run does not know; it knows the"
-            f" {len(labels)} classes {some(labels)}"
-        )
+        raise unknown_labels("maps", unknown, labels)
     return config
 
 

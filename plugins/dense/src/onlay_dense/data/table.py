@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from onlay.errors import DataError
+from onlay.reading.judging import unknown_labels
 from onlay.reading.listing import some
 from onlay.tasks.class_maps import VOID
 from onlay_image.data.values import Stored
@@ -89,10 +90,7 @@ class ClassTable:
             DataError: it does not know one of ours.
         """
         if unknown := [label for label in self.labels if label not in labels]:
-            raise DataError(
-                f"the masks have {some(unknown)}, which this run does not know; it knows the"
-                f" {len(labels)} classes {some(labels)}"
-            )
+            raise unknown_labels("masks", unknown, labels)
         places = {place: labels.index(label) for place, label in enumerate(self.labels)}
         stored = {value: places.get(place, place) for value, place in self.stored.items()}
         rest = places.get(self.rest, self.rest)

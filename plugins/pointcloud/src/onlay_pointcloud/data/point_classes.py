@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onlay.errors import DataError
+from onlay.reading.judging import unknown_labels
 from onlay.reading.listing import some
 
 if TYPE_CHECKING:
@@ -115,10 +116,7 @@ class PointClasses:
             DataError: it does not know one of ours.
         """
         if unknown := [label for label in self.labels if label not in labels]:
-            raise DataError(
-                f"the clouds have {some(unknown)}, which this run does not know; it knows the"
-                f" {len(labels)} classes {some(labels)}"
-            )
+            raise unknown_labels("clouds", unknown, labels)
         places = {place: labels.index(label) for place, label in enumerate(self.labels)}
         stored = {value: places.get(place, VOID) for value, place in self.stored.items()}
         return replace(self, labels=tuple(labels), stored=stored)
