@@ -76,6 +76,13 @@ def test_what_is_no_depth_is_refused(tmp_path: Path, values: Any, given: Any, sa
         depths_of(path, **given)
 
 
+def test_eight_bits_are_no_metres_unless_that_is_said(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", [[5, 105]], np.uint8)
+    with pytest.raises(DataError, match="has 8 bits, as pictures of depths for people"):
+        depths_of(path)
+    assert depths_of(path, scale=5) == [[1, 21]]
+
+
 def test_thousands_may_be_meant(tmp_path: Path) -> None:
     assert depths_of(saved(tmp_path / "a.png", [[1500, 2500]]), scale=1) == [[1500, 2500]]
 

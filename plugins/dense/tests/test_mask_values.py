@@ -140,7 +140,7 @@ def test_what_is_no_class_is_named_with_its_place(
 
 def test_a_mask_that_jpeg_has_changed_is_told_so(tmp_path: Path) -> None:
     file = mask(tmp_path / "m.jpg", STORED.repeat(5, 0).repeat(5, 1) * 100)
-    with pytest.raises(DataError, match="JPEG changes values, save masks as PNG"):
+    with pytest.raises(DataError, match="it is a JPEG, which changes numbers: store them as PNG"):
         classes(file, values={0: "sky", 100: "road", 200: "tree"})
 
 
@@ -177,3 +177,11 @@ def test_a_photograph_that_is_turned_has_the_size_that_is_seen(tmp_path: Path) -
         Image.new("RGB", (12, 8)).save(tmp_path / name, exif=exif)
     assert extent_of(tmp_path / "a.jpg") == (12, 8)
     assert read_values(tmp_path / "a.png").values.shape == (12, 8)
+
+
+@pytest.mark.parametrize(("name", "given"), [("a.jpg", {}), ("a.tif", {"compression": "jpeg"})])
+def test_numbers_in_a_jpeg_are_refused(name: str, given: dict[str, str], tmp_path: Path) -> None:
+    """Also where all of them are classes: at edges they may be those of another class."""
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / name, **given)
+    with pytest.raises(DataError, match="it is a JPEG, which changes numbers"):
+        read_values(tmp_path / name)

@@ -51,7 +51,10 @@ def read_depths(path: Path, values: DepthValues) -> np.ndarray:
         DataError: it cannot be read, is no map of numbers, or has no depth in the range; names it.
     """
     numbers = _numbers(path)
-    scale = values.scale or _told(path) or 1.0
+    told = values.scale or _told(path)
+    if told is None and numbers.dtype == np.uint8:
+        _refuse_coarse(path)
+    scale = told or 1.0
     whole = numbers.dtype.kind in "ui"
     there = np.isfinite(numbers) & (numbers > 0) & ~(whole & (numbers == SATURATED))
     if not there.any():
@@ -88,6 +91,14 @@ def _told(path: Path) -> float | None:
         told = float(picture.info.get("scale", ""))
         return told if told > 0 else None
     return None
+
+
+def _refuse_coarse(path: Path) -> NoReturn:
+    raise DataError(
+        f"`{path}` has 8 bits, as pictures of depths for people have, whose numbers are hardly"
+        " metres: take maps of 16 bits or npy, or say by `data.scale` how many of its numbers are"
+        " one metre"
+    )
 
 
 def _refuse_empty(path: Path, numbers: np.ndarray) -> NoReturn:

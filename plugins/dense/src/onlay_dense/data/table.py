@@ -20,7 +20,6 @@ from onlay_image.data.values import Stored
 UNKNOWN = -2
 """Of what is no class while a mask is read."""
 _NUMBERS = 2**16
-_LOSSY = frozenset({".jpg", ".jpeg"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +68,11 @@ class ClassTable:
     def _stranger(self, value: int, row: int, column: int, path: Path) -> str:
         what = f"colour {list(_rgb(value))}" if self.coloured else f"value {value}"
         known = [self._shown(value) for value in self.stored]
-        lossy = path.suffix.lower() in _LOSSY
         means = f"`data.{'colours' if self.coloured else 'values'}`"
         return (
             f"`{path}` has the {what} (row {row}, column {column}), which is no class (known:"
-            f" {some(known)})"
-            + (": JPEG changes values, save masks as PNG" if lossy else f": say in {means} what it")
-            + ("" if lossy else " means, or name it in `data.void` if it is not to be counted")
+            f" {some(known)}):"
+            f" say in {means} what it means, or name it in `data.void` if it is not to be counted"
         )
 
     def _shown(self, value: int) -> str:

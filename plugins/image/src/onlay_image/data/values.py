@@ -14,6 +14,8 @@ from onlay_image.data.pictures import in_words, open_source, read_picture
 from onlay_image.data.pillow_file import SCALED, opened, raw_mode, refuse_changed, upright
 from onlay_image.data.reading import Reading, UnfitError
 
+_LOSSY = ("jpeg", "tiff_jpeg")
+"""Compressions inside of TIFF."""
 _TURNED = (5, 6, 7, 8)
 _ORIENTATION = 274
 
@@ -42,9 +44,17 @@ def read_values(source: Path | Packed, reading: Reading | None = None) -> Stored
         if magic == array.MAGIC:
             return Stored(_plane(np.load(file, allow_pickle=False), reading))
         with opened(file, reading) as picture:
+            _refuse_lossy(picture)
             if picture.format == "PNG":
                 refuse_changed(file)
             return _stored(picture)
+
+
+def _refuse_lossy(picture: Image.Image) -> None:
+    """What is meant for the eye holds other numbers than were stored, most of all where two
+    meet."""
+    if picture.format in ("JPEG", "MPO") or picture.info.get("compression") in _LOSSY:
+        raise UnfitError("it is a JPEG, which changes numbers: store them as PNG, TIFF or npy")
 
 
 def _plane(values: np.ndarray, reading: Reading) -> np.ndarray:
