@@ -1,4 +1,5 @@
 """For all tests: one thread. Their tensors are tiny, and threads only get in each other's way.
+And nothing is said of a plugin that a busy machine lets one wait for: lines are counted.
 
 And small networks of the two modalities, for the tests of methods; and the option `--once`.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the first import of torch
+os.environ.setdefault("ONLAY_PATIENCE", "inf")
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

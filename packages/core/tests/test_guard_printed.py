@@ -14,7 +14,7 @@ import pytest
 from plugin_statuses import Install, method
 
 from onlay import PluginHost, hookimpl
-from onlay.machine import streams
+from onlay.errors import OnlayError
 from onlay.machine.streams import stdout_to_stderr
 
 # --- what is printed
@@ -105,11 +105,14 @@ def test_a_stream_may_be_closed(site: Install, tmp_path: Path, closed: str, said
 def test_a_plugin_that_one_waits_for_is_named(
     site: Install, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "PATIENCE", 0.05)
+    monkeypatch.setenv("ONLAY_PATIENCE", "0.05")
     site("ant", "import time; time.sleep(0.5)")
     PluginHost.discover(only="ant")
     assert "waiting for the plugin `dist-ant 1.5`" in capsys.readouterr().err
-    monkeypatch.setattr(streams, "PATIENCE", 60)
+    monkeypatch.setenv("ONLAY_PATIENCE", "inf")
     sys.modules.pop("dist_ant_module")
     PluginHost.discover(only="ant")
     assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("ONLAY_PATIENCE", "long")
+    with pytest.raises(OnlayError, match="`ONLAY_PATIENCE=long` is no number: set it to"):
+        PluginHost.discover(only="ant")

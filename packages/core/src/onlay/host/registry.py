@@ -60,7 +60,7 @@ class Registry:
         self._claims.clear()
         if record.status != "ok":
             return
-        with guarded(record.fail), stdout_to_stderr, named_while_waiting(record):
+        with named_while_waiting(record), guarded(record.fail), stdout_to_stderr:
             plugin = candidate.load()
             if other := self._manager.get_name(plugin):
                 raise ValueError(f"its module is already the plugin `{self._records[other].name}`")
@@ -131,7 +131,7 @@ class Registry:
         hook = "register_modalities" if kind == "modality" else f"register_{kind}s"
         for record, impl in self.implementations(hook):
             names = record.brings[kind] = []
-            with guarded(record.fail), stdout_to_stderr, named_while_waiting(record):
+            with named_while_waiting(record), guarded(record.fail), stdout_to_stderr:
                 answer: Any = impl.function()
                 for descriptor in answer:
                     check_descriptor(kind, descriptor, names)

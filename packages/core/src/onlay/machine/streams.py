@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
+from onlay.errors import OnlayError
 from onlay.machine.system import flush_c
 
-PATIENCE = 3.0
-"""Seconds before a plugin that is waited for is named."""
+PATIENCE = "10"
+"""Seconds before a plugin that is waited for is named, unless `ONLAY_PATIENCE` says otherwise."""
 
 
 class _Diversion:
@@ -54,14 +55,14 @@ stdout_to_stderr = _Diversion()
 
 @contextmanager
 def named_while_waiting(plugin: object) -> Iterator[None]:
-    """Say on stderr which plugin one waits for, once that takes more than `PATIENCE` seconds."""
-    stream = sys.stderr
+    """Say on stderr which plugin one waits for, once that takes longer than one's patience."""
+    stream, patience = sys.stderr, _patience()
 
     def say() -> None:
         with suppress(Exception):
             print(f"waiting for the plugin `{plugin}`", file=stream, flush=True)
 
-    timer = threading.Timer(PATIENCE, say)
+    timer = threading.Timer(patience, say)
     timer.daemon = True
     timer.start()
     try:
@@ -69,6 +70,17 @@ def named_while_waiting(plugin: object) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join(1)
+
+
+def _patience() -> float:
+    said = os.environ.get("ONLAY_PATIENCE", PATIENCE)
+    try:
+        return max(0.0, min(float(said), threading.TIMEOUT_MAX))
+    except ValueError:
+        raise OnlayError(
+            f"`ONLAY_PATIENCE={said}` is no number: set it to the seconds after which a plugin that"
+            " is waited for is named, or to `inf`"
+        ) from None
 
 
 def _divert() -> int | None:
