@@ -1,0 +1,1 @@
+"""What is said of each method when plugins are listed."""

@@ -1,0 +1,1 @@
+"""Methods for point clouds, each in a file of its own."""

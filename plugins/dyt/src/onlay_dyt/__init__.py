@@ -1,0 +1,1 @@
+"""Dynamic Tuning: adapters beside an MLP that only some tokens pass."""
