@@ -180,7 +180,7 @@ def adapted(built: BuiltBackbone, method: str, task: Task) -> tuple[AdaptedModel
 
 def declared(refusal: str, method: Method, task: Task) -> bool:
     """Whether the refusal is one that the descriptors announce."""
-    needs = any(f"`{trait}`" in refusal for trait in method.needs | task.needs)
+    needs = any(f"`{trait}`" in refusal for trait in method.needs | method.sites | task.needs)
     return needs or any(reason in refusal for reason in method.refuses.values())
 
 

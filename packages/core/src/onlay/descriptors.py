@@ -98,6 +98,9 @@ class Method:
     needs: frozenset[str] = frozenset()
     """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`,
     `class_token`)."""
+    sites: frozenset[str] = frozenset()
+    """Sites that every block must have, of those that some lack: `fc1.out`, which a gated MLP with
+    two first layers has not."""
     refuses: Mapping[str, str] = field(default_factory=dict)
     """What the method cannot be used on: a trait that a backbone provides -> the reason in
     words."""

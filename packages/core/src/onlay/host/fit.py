@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from onlay.descriptors import Dataset, Method, Task
 from onlay.errors import AnatomyError, DataError
+
+if TYPE_CHECKING:
+    from onlay.anatomy import Anatomy
 
 
 def check_fit(
@@ -25,6 +29,16 @@ def check_fit(
         raise AnatomyError(
             f"{asking} needs a backbone that provides `{trait}`, and `{label}` provides {have}{why}"
         )
+
+
+def check_sites(method: Method, anatomy: Anatomy, label: str) -> None:
+    """Raise an `AnatomyError` of one sentence if a block lacks a site that the method needs."""
+    for block in anatomy.blocks:
+        for site in sorted(method.sites - block.sites.keys()):
+            raise AnatomyError(
+                f"method `{method.name}` needs the site `{site}` in every block, and block"
+                f" {block.index} of `{label}` has none"
+            )
 
 
 def check_targets(

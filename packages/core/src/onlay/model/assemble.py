@@ -18,7 +18,7 @@ from onlay.config.oneof import inner_blocks
 from onlay.descriptors import Method, resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.host import PluginHost
-from onlay.host.fit import check_fit, check_targets
+from onlay.host.fit import check_fit, check_sites, check_targets
 from onlay.host.heads import head_of
 from onlay.model.adapted import AdaptedModel
 from onlay.model.adopting import adopted
@@ -106,6 +106,7 @@ def attach(
     """Let a method place its adapter, check it, and make the model."""
     refuse_unwritable(name, preprocessing)
     check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label)
+    check_sites(method, built.anatomy, built.label)
     attachments = Attachments.of(built.module)
     with attachments.lock:  # no other thread sees half an adapter
         attachments.refuse_taken(name)

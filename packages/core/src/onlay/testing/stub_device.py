@@ -79,7 +79,13 @@ class StubDevice(TorchDispatchMode):
 def there(model: nn.Module) -> None:
     """Move a module."""
     with torch.no_grad():
-        model._apply(lambda tensor: Elsewhere(tensor.detach().clone()))
+        model._apply(_gone)
+
+
+def _gone(tensor: Tensor) -> Tensor:
+    """There, once: a module that several others hold is moved as often as it is held."""
+    given = tensor.detach()
+    return given if isinstance(given, Elsewhere) else Elsewhere(given.clone())
 
 
 def _computed(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

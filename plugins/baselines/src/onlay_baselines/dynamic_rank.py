@@ -1,0 +1,155 @@
+"""Dynamic ranks: "DoRA" of Mao et al. (ACL 2024, arXiv:2405.17357), which closes rank-1 parts.
+
+Shapes: D width, n parts of a map.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from onlay.anatomy import Affine
+from onlay_baselines.updates import shape_of, update
+
+if TYPE_CHECKING:
+    from onlay.anatomy import Anatomy, Placement
+    from onlay.figures import Figures
+    from onlay_baselines.config.weights import DynamicRankConfig
+
+DECAY = 0.9
+"""Of the moving average of importance."""
+TINY = 1e-8
+
+
+class Parts(nn.Module):
+    """(alpha / n) * sum over open parts of c_i b_i (a_i x); 0 at the start, for c is."""
+
+    open: Tensor
+    importance: Tensor
+
+    def __init__(self, inputs: int, outputs: int, config: DynamicRankConfig) -> None:
+        super().__init__()
+        first = first_rank(config)
+        self.down = nn.Parameter(torch.empty(first, inputs))
+        self.up = nn.Parameter(torch.empty(outputs, first))
+        self.gates = nn.Parameter(torch.zeros(first))
+        self.register_buffer("open", torch.ones(first, dtype=torch.bool))
+        self.register_buffer("importance", torch.zeros(first))
+        self.scale, self.dropout = config.alpha / first, config.dropout
+        nn.init.kaiming_uniform_(self.down)
+        nn.init.kaiming_uniform_(self.up)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.linear(F.dropout(x, self.dropout, self.training), self.down)
+        return F.linear(h * (self.gates * self.open), self.up) * self.scale
+
+    def affine(self) -> Affine:
+        return Affine(self.scale * (self.up * (self.gates * self.open)) @ self.down)
+
+    def now(self) -> Tensor:
+        """What each part contributes to the update, (n,)."""
+        lengths = self.gates.abs() * self.up.norm(dim=0) * self.down.norm(dim=1)
+        return lengths / ((self.up * self.gates) @ self.down).norm().add(TINY)
+
+    def variance(self) -> Tensor:
+        """The mean variance of the parts' vectors."""
+        return self.down.var(dim=1).mean() + self.up.var(dim=0).mean()
+
+
+class Allotment(nn.Module):
+    """Which parts of all maps stay open, decided while training."""
+
+    final: Tensor
+
+    def __init__(self, config: DynamicRankConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.maps = nn.ModuleList()
+        self.register_buffer("final", torch.tensor(False))
+
+    def after_step(self, step: int, total: int) -> None:
+        """Follow the importance of parts; now and then close the least important ones of all."""
+        parts = self._parts()
+        if not self.final:
+            for each in parts:
+                each.importance.mul_(DECAY).add_((1 - DECAY) * each.now())
+            self._decide(parts, step, total)
+        for each in parts:  # momentum moves what is closed
+            each.gates.mul_(each.open)
+
+    def _decide(self, parts: list[Parts], step: int, total: int) -> None:
+        first, last = self.config.start * total, self.config.stop * total
+        final = step >= math.floor(last)
+        if step < first or (step % self.config.every and not final):
+            return
+        progress = min(1.0, (step - first) / (last - first))
+        closing = closed(sum(len(each.open) for each in parts), self.config, progress)
+        self._close(parts, closing)
+        self.final.fill_(final)
+
+    def _close(self, parts: list[Parts], closing: int) -> None:
+        order = torch.cat([each.importance for each in parts]).argsort(stable=True)
+        open_all = torch.ones(len(order), dtype=torch.bool, device=order.device)
+        open_all[order[:closing]] = False
+        for each, own in zip(parts, open_all.split([len(p.open) for p in parts]), strict=True):
+            each.open.copy_(own)
+
+    def auxiliary_loss(self) -> Tensor:
+        """The penalty on the vectors' variance, until the choice is final."""
+        parts = self._parts()
+        if not self.training or not self.config.penalty:
+            return parts[0].gates.new_zeros(())
+        mean = torch.stack([each.variance() for each in parts]).mean()
+        return self.config.penalty * mean * ~self.final
+
+    def figures(self) -> Figures:
+        """How many parts a map has on average."""
+        open_now = torch.stack([each.open.sum() for each in self._parts()]).float().mean()
+        return {"dynamic_rank/parts": open_now}
+
+    def _parts(self) -> list[Parts]:
+        return [each for each in self.maps if isinstance(each, Parts)]
+
+
+class Told(nn.Module):
+    """A map's parts, and what decides on all of them."""
+
+    def __init__(self, parts: Parts, allotment: Allotment) -> None:
+        super().__init__()
+        self.parts, self.allotment = parts, allotment
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.parts(x)
+
+    def affine(self) -> Affine:
+        return self.parts.affine()
+
+
+def first_rank(config: DynamicRankConfig) -> int:
+    """Parts of a map at the start, half as many again as at the end."""
+    return math.ceil(1.5 * config.rank)
+
+
+def closed(parts: int, config: DynamicRankConfig, progress: float) -> int:
+    """How many of all parts are closed at this share of the way, by the authors' cubic."""
+    first = first_rank(config)
+    return max(1, int(parts * (first - config.rank) / first * progress**3))
+
+
+def attach(place: Placement, config: DynamicRankConfig) -> None:
+    allotment = Allotment(config)
+    for block in place.blocks:
+        for name in config.targets:
+            parts = Parts(*shape_of(block, name), config)
+            allotment.maps.append(parts)
+            update(place, block, name, Told(parts, allotment))
+
+
+def count(config: DynamicRankConfig, anatomy: Anatomy) -> int:
+    """n (in + out + 1) for each map, n being the parts at the start."""
+    sizes = (sum(shape_of(b, name)) + 1 for b in anatomy.blocks for name in config.targets)
+    return first_rank(config) * sum(sizes)

@@ -1,0 +1,106 @@
+"""Spectrum Modulation Adapter (2026, arXiv:2605.21147), from the spectrum of each frozen weight.
+
+Shapes: o outputs and i inputs of a map, K parts, r_k the rank of one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from onlay.anatomy import Affine
+from onlay_baselines.updates import ENDS, shape_of
+
+if TYPE_CHECKING:
+    from onlay.anatomy import Anatomy, Block, FrozenMap, Placement
+    from onlay_baselines.config.weights import SpectrumConfig
+
+
+class Modulated(nn.Module):
+    """(W + dW) x + b, where in the order of its spectrum dW is K blocks along the diagonal, each
+    (alpha / r) (B_k A_k) * W. The order is kept in the bundle: it is made by a decomposition that
+    another machine may end differently."""
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, map: FrozenMap, config: SpectrumConfig) -> None:
+        super().__init__()
+        self.twin, self.dropout = [map.twin()], config.dropout  # the twin is no child
+        self.scale = config.alpha / config.rank
+        weight = self.twin[0].weight.detach()
+        rows, columns = order_of(weight)
+        self.register_buffer("rows", rows)
+        self.register_buffer("columns", columns)
+        ranks = shares(config.rank, config.parts)
+        cuts = [shares(size, config.parts) for size in weight.shape]
+        sizes = list(zip(*cuts, ranks, strict=True))
+        self.down = nn.ParameterList(torch.empty(r, i) for _, i, r in sizes)
+        self.up = nn.ParameterList(torch.zeros(o, r) for o, _, r in sizes)
+        for down in self.down:
+            nn.init.kaiming_uniform_(down, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        changed = F.dropout(x, self.dropout, self.training)
+        return self.twin[0](x) + F.linear(changed, self.change().to(x.dtype))
+
+    def change(self) -> Tensor:
+        """dW (o, i)."""
+        weight: Any = self.twin[0].weight.detach()
+        blocks = torch.block_diag(*(up @ down for up, down in zip(self.up, self.down, strict=True)))
+        back = blocks[self.rows.argsort()][:, self.columns.argsort()]
+        return self.scale * back * weight
+
+    def affine(self) -> Affine:
+        layer = self.twin[0]
+        change = self.change()
+        return Affine(layer.weight.detach().to(change.dtype) + change, layer.bias)
+
+
+def order_of(weight_oi: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns by where their energy lies in the spectrum, the strongest directions first:
+    the mean index of singular values, weighted by what each contributes. In float32 and on the CPU,
+    wherever the weight is."""
+    if weight_oi.is_meta:
+        return torch.arange(weight_oi.shape[0]), torch.arange(weight_oi.shape[1])
+    u, s, vh = torch.linalg.svd(weight_oi.float().cpu(), full_matrices=False)
+    places = torch.arange(len(s), dtype=u.dtype)
+    found = []
+    for directions in (u, vh.T):
+        energy = (directions * s) ** 2
+        score = energy @ places / energy.sum(1).clamp_min(torch.finfo(u.dtype).tiny)
+        found.append(score.argsort(stable=True).to(weight_oi.device))
+    return found[0], found[1]
+
+
+def shares(size: int, parts: int) -> list[int]:
+    """A size in parts as even as possible, the larger ones first.
+
+    >>> shares(7, 3)
+    [3, 2, 2]
+    """
+    return [size // parts + (part < size % parts) for part in range(parts)]
+
+
+def attach(place: Placement, config: SpectrumConfig) -> None:
+    """In the place of each map."""
+    for block in place.blocks:
+        for name in config.targets:
+            site = "attn.out" if name == "proj" else ENDS[name][1]
+            (map,) = place.maps(block.site(site))
+            place.replace(map, Modulated(map, config))
+
+
+def count(config: SpectrumConfig, anatomy: Anatomy) -> int:
+    """The sum of r_k (i_k + o_k) over the parts of every map."""
+    return sum(_of_map(b, name, config) for b in anatomy.blocks for name in config.targets)
+
+
+def _of_map(block: Block, name: str, config: SpectrumConfig) -> int:
+    ranks = shares(config.rank, config.parts)
+    cuts = [shares(size, config.parts) for size in shape_of(block, name)]
+    return sum(r * (i + o) for i, o, r in zip(*cuts, ranks, strict=True))

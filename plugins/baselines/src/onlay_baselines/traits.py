@@ -1,0 +1,27 @@
+"""What methods promise that depends on their settings; imports no torch."""
+
+from __future__ import annotations
+
+from onlay_baselines.config.bottlenecks import AdapterConfig, PastaConfig
+from onlay_baselines.config.tokens import UnipeltConfig
+from onlay_baselines.config.weights import SsfConfig
+
+IDENTITY = frozenset({"identity"})
+FOLDABLE = frozenset({"foldable"})
+NOTHING: frozenset[str] = frozenset()
+
+
+def of_adapter(config: AdapterConfig, provides: frozenset[str]) -> frozenset[str]:
+    return IDENTITY if config.init == "zero_up" else NOTHING
+
+
+def of_pasta(config: PastaConfig, provides: frozenset[str]) -> frozenset[str]:
+    return NOTHING if config.init_std else IDENTITY
+
+
+def of_ssf(config: SsfConfig, provides: frozenset[str]) -> frozenset[str]:
+    return FOLDABLE | (NOTHING if config.init_std else IDENTITY)
+
+
+def of_unipelt(config: UnipeltConfig, provides: frozenset[str]) -> frozenset[str]:
+    return NOTHING if "p" in config.parts else IDENTITY

@@ -1,0 +1,1 @@
+"""The contract of a method, as every author of one checks it."""
