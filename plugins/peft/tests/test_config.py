@@ -101,9 +101,9 @@ def test_who_asks_for_a_tuner_as_a_method_is_told_how(name: str, sentence: str) 
 
 
 def test_explain_tells_it_too() -> None:
-    result = CliRunner().invoke(main, ["explain", "lora"])
+    result = CliRunner().invoke(main, ["explain", "oft"])
     assert result.exit_code == 2
-    assert "`method=peft method.tuner=lora`" in result.stderr
+    assert "`method=peft method.tuner=oft`" in result.stderr
 
 
 def test_what_is_told_works() -> None:
@@ -117,6 +117,6 @@ def test_what_is_told_works() -> None:
 def test_without_the_plugin_it_is_named() -> None:
     host = onlay.PluginHost.discover(only="-peft")
     with pytest.raises(
-        UnknownName, match=r"`method=peft method\.tuner=lora` comes with `onlay-peft`"
+        UnknownName, match=r"`method=peft method\.tuner=oft` comes with `onlay-peft`"
     ):
-        host.find("method", "lora")
+        host.find("method", "oft")

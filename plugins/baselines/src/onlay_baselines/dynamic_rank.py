@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.anatomy import Affine
+from onlay.figures import Figures
 from onlay_baselines.updates import shape_of, update
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
-    from onlay.figures import Figures
     from onlay_baselines.config.weights import DynamicRankConfig
 
 DECAY = 0.9
@@ -109,7 +109,7 @@ class Allotment(nn.Module):
     def figures(self) -> Figures:
         """How many parts a map has on average."""
         open_now = torch.stack([each.open.sum() for each in self._parts()]).float().mean()
-        return {"dynamic_rank/parts": open_now}
+        return Figures({"dynamic_rank/parts": open_now.item()})
 
     def _parts(self) -> list[Parts]:
         return [each for each in self.maps if isinstance(each, Parts)]

@@ -12,26 +12,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onlay.figures import Figures
 from onlay.recompute import recomputing
 from onlay_baselines.updates import keys_width, shape_of, update
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Block, Placement
-    from onlay.figures import Figures
     from onlay_baselines.config.tokens import UnipeltConfig
 
 
 class Gate(nn.Module):
     """One number (B, 1, ...) for each input: the mean over its tokens of sigmoid(w x + b)."""
 
-    total: Tensor
-    seen: Tensor
-
     def __init__(self, width: int, name: str, bias: float | None = None) -> None:
         super().__init__()
         self.score, self.name = nn.Linear(width, 1), name
-        self.register_buffer("total", torch.zeros(()), persistent=False)
-        self.register_buffer("seen", torch.zeros(()), persistent=False)
+        self.train()
         if bias is not None:
             nn.init.constant_(self.score.bias, bias)
 
@@ -39,13 +35,21 @@ class Gate(nn.Module):
         places = tuple(range(1, x.ndim - 1))
         gate = self.score(x).sigmoid().mean(places, keepdim=True)
         if self.training and not recomputing():
-            self.total += gate.detach().sum()
-            self.seen += len(gate)
+            self.opened = self.opened + gate.detach().mean()
+            self.calls = self.calls + 1
         return gate
+
+    def train(self, mode: bool = True) -> Gate:
+        """As always; figures begin anew."""
+        if mode:  # tensors: a compiler would take every new number for a new program
+            self.opened, self.calls = torch.zeros(()), torch.zeros(())
+        return super().train(mode)
 
     def figures(self) -> Figures:
         """How far it was open on average."""
-        return {f"unipelt/{self.name}": self.total / self.seen.clamp(min=1)}
+        if not self.calls:
+            return Figures()
+        return Figures({f"unipelt/{self.name}": float(self.opened / self.calls)})
 
 
 class Gated(nn.Module):

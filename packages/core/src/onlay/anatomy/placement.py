@@ -202,6 +202,18 @@ class Placement:
             )
         return [FrozenMap(site, self._layer(site, part), part) for part in parts]
 
+    def readers(self, site: Site) -> list[FrozenMap]:
+        """The layers that read a site's tensor: `fc1` of `mlp.in`, or both first layers of a gated
+        MLP.
+
+        Raises:
+            AnatomyError: something else reads it, too.
+        """
+        parts = [part for reader in site.readers for part in reader.parts()]
+        if not parts:
+            raise AnatomyError(f"no linear layers alone read `{site.path}`")
+        return [FrozenMap(site, self._layer(site, part), part) for part in parts]
+
     def _layer(self, site: Site, target: CalledTarget) -> str:
         if isinstance(target, LayerRows):
             return f"{self._paths[id(target.layer.module)]}.{site.path.rpartition('.')[2]}"

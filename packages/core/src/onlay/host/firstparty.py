@@ -41,6 +41,14 @@ BROUGHT_BY = {
             *("depth_folder", "nyu", "kitti", "rooms", "instance_folder", "coco"),
         ),
     },
+    "onlay-baselines": {
+        "method": (
+            *("adaptformer", "adapter", "convpass", "repadapter", "mona", "adalink", "pasta"),
+            *("norm_tuning", "lora", "ssf", "ia3", "fact", "metatt", "spectrum", "dynamic_rank"),
+            *("vpt", "prefix", "unipelt", "ladder"),
+        ),
+    },
+    "onlay-dyt": {"method": ("dyt",)},
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),
         "optimizer": (
@@ -58,7 +66,7 @@ BROUGHT_BY = {
 TAKES = {
     "onlay-peft": (
         "method=peft method.tuner=",
-        ("lora", "ia3", "oft", "boft", "vera", "loha", "lokr", "hra", "fourierft", "randlora"),
+        ("oft", "boft", "vera", "loha", "lokr", "hra", "fourierft", "randlora"),
     ),
 }
 """Names by which people know what one of our methods does, and how it is told so."""

@@ -112,7 +112,7 @@ def _require_finite(model: AdaptedModel, inputs: Tensor, targets: Tensor, where:
     model.zero_grad()
     output = model.train()(inputs)
     require(bool(output.isfinite().all()), f"outputs are not finite {where}")
-    model.loss_of(output, targets).backward()
+    model.loss((inputs, targets)).backward()
     require_finite_gradients(model)
 
 
