@@ -85,14 +85,17 @@ class MethodCase:
         return model
 
     @cached_property
-    def _lent(self) -> AdaptedModel:
-        return self.moved()
+    def _lent(self) -> tuple[AdaptedModel, dict[str, Tensor]]:
+        model = self.moved()
+        return model, {name: t.clone() for name, t in model.trained_state().items()}
 
     def lent(self) -> AdaptedModel:
         """A moved one in evaluation mode, without gradients, which many checks share: who borrows
-        it changes nothing but these two."""
-        self._lent.zero_grad()
-        return self._lent.eval()
+        it changes nothing but these two, and statistics that move in training."""
+        model, state = self._lent
+        model.load_trained_state(state)
+        model.zero_grad()
+        return model.eval()
 
     def batch(self, model: AdaptedModel, size: int = 4) -> Batch:
         """Random inputs and targets, always the same."""
