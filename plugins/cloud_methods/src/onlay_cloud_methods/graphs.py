@@ -25,7 +25,12 @@ def nearest(points_BGD: Tensor, count: int) -> Tensor:
         )
     with torch.autocast(points_BGD.device.type, enabled=False):
         wide = points_BGD.detach().float()
-        return torch.cdist(wide, wide).topk(count, largest=False).indices
+        return exact_distances(wide).topk(count, largest=False).indices
+
+
+def exact_distances(points: Tensor) -> Tensor:
+    """Of all pairs, each by itself: 0 from a point to itself, and the same in any batch."""
+    return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def gathered(values_BGC: Tensor, indices_BGk: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from onlay_cloud_methods.graphs import exact_distances
+
 BITS = 10
 """Of each axis, on the curve."""
 TINY = 1e-6
@@ -56,7 +58,7 @@ def eigenvectors(centres_Bnc3: Tensor, *, legacy: bool = False) -> Tensor:
     """(B, n, c, c) of the normalised Laplacian of the complete graph, whose weights fall with the
     distance in units of the smallest one; of each the largest number is positive, so that it is
     the same wherever it is computed."""
-    distances = torch.cdist(centres_Bnc3, centres_Bnc3)
+    distances = exact_distances(centres_Bnc3)
     far = torch.where(distances > 0, distances, torch.inf)
     least = far.amin() if legacy else far.amin((-2, -1), keepdim=True)
     least = torch.where(least.isinf(), torch.ones_like(least), least)
