@@ -155,7 +155,10 @@ def test_no_formatter_took_an_inclusion_for_python() -> None:
 def test_every_run_file_in_the_documentation_is_valid(
     text: str, host: PluginHost, tmp_path: Path
 ) -> None:
-    needed = ("image", "pointcloud", "arc", "dapt", "smoa", "iconformer", "peft")
+    needed = (
+        *("image", "pointcloud", "arc", "dapt", "smoa", "iconformer", "peft"),
+        *("baselines", "dyt", "cloud_methods"),
+    )
     here = {record.distribution for record in host.plugins}
     if missing := [name for name in needed if f"onlay-{name}" not in here]:
         pytest.skip(f"needs {', '.join(missing)}")

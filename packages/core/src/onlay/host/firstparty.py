@@ -49,6 +49,7 @@ BROUGHT_BY = {
         ),
     },
     "onlay-dyt": {"method": ("dyt",)},
+    "onlay-cloud-methods": {"method": ("idpt", "pointgst", "stag")},
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),
         "optimizer": (
