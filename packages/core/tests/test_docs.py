@@ -157,7 +157,7 @@ def test_every_run_file_in_the_documentation_is_valid(
 ) -> None:
     needed = (
         *("image", "pointcloud", "arc", "dapt", "smoa", "iconformer", "peft"),
-        *("baselines", "dyt", "cloud_methods"),
+        *("baselines", "dyt", "cloud-methods"),
     )
     here = {record.distribution for record in host.plugins}
     if missing := [name for name in needed if f"onlay-{name}" not in here]:

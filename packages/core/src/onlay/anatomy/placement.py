@@ -209,8 +209,9 @@ class Placement:
         Raises:
             AnatomyError: something else reads it, too.
         """
-        parts = [part for reader in site.readers for part in reader.parts()]
-        if not parts:
+        layers = [reader for reader in site.readers if isinstance(reader, Replaceable)]
+        parts = [part for layer in layers for part in layer.parts()]
+        if not parts or len(layers) < len(site.readers):
             raise AnatomyError(f"no linear layers alone read `{site.path}`")
         return [FrozenMap(site, self._layer(site, part), part) for part in parts]
 
