@@ -26,9 +26,9 @@ from onlay.machine.system import CAN_FORK, forked
 
 LIVES = {
     "deep_prompts": ("method=deep_prompts", "method.prompts=4"),
-    "ladder": ("method=ladder",),
+    "ladder": ("method=my_ladder",),
     "dispatch": ("method=dispatch",),
-    "prefix": ("method=prefix",),
+    "prefix": ("method=my_prefix",),
     "sam": ("method=bitfit", "train.opt=sam", "train.opt_kwargs.rho=0.1"),
     "sqlite": ("method=bitfit", "train.trackers=[sqlite]"),
 }

@@ -49,17 +49,17 @@ def digit(tmp_path) -> Path:
 def test_it_is_discovered(onlay):
     rows = json.loads(onlay("plugins", "--json").stdout)
     row = next(row for row in rows if row["distribution"] == NAME)
-    assert (row["status"], row["brings"]) == ("ok", {"method": ["lora"]})
+    assert (row["status"], row["brings"]) == ("ok", {"method": ["my_lora"]})
 
 
 def test_it_is_explained(onlay):
-    explained = onlay("explain", "lora").stdout
+    explained = onlay("explain", "my_lora").stdout
     assert "Low-rank updates of the weights that make q, k and v." in explained
     assert "rank: int, > 0 (default 8)" in explained
 
 
 def test_it_is_checked(onlay):
-    checked = onlay("plugins", "check", "lora")
+    checked = onlay("plugins", "check", "my_lora")
     assert checked.exit_code == 0, checked.output
 
 
@@ -87,7 +87,7 @@ def test_without_it_the_bundle_says_what_to_install(run_folder, digit):
         done = subprocess.run(predict, capture_output=True, text=True)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    needs = "needs the method `lora`, which is not installed: it comes with `onlay-example-lora"
+    needs = "needs the method `my_lora`, which is not installed: it comes with `onlay-example-lora"
     command = "`pip install onlay-example-lora==1.0.0`"
     assert f"{needs} 1.0.0`: {command}" in " ".join(done.stderr.split())
     assert subprocess.run(predict, capture_output=True).returncode == 0, "it is back"

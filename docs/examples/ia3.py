@@ -15,7 +15,7 @@ from onlay.descriptors import Method
 class Ia3Config(Config):
     """Scale keys, values, and what the second layer of the MLP reads."""
 
-    name: Literal["ia3"] = "ia3"
+    name: Literal["my_ia3"] = "my_ia3"
 
     sites: tuple[Literal["qkv.out.k", "qkv.out.v", "fc2.in"], ...] = (
         "qkv.out.k",
@@ -48,7 +48,7 @@ def attach(place: Placement, config: Ia3Config) -> None:
 @hookimpl
 def register_methods() -> Iterable[Method]:
     yield Method(
-        name="ia3",
+        name="my_ia3",
         config=Ia3Config,
         attach="ia3:attach",
         summary="learnt scales of keys, values and the MLP's hidden numbers",

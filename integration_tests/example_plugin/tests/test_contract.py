@@ -5,6 +5,6 @@ from collections.abc import Callable
 from onlay.testing import method_checks
 
 
-@method_checks("lora")
+@method_checks("my_lora")
 def test_contract(check: Callable[[], None]) -> None:
     check()

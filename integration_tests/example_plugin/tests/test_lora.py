@@ -17,7 +17,7 @@ from onlay_example_lora import adapter
 def model() -> AdaptedModel:
     """Two blocks of width 16, rank 2, alpha 6: the update is multiplied by 3."""
     torch.manual_seed(0)
-    lora = {"name": "lora", "rank": 2, "alpha": 6}
+    lora = {"name": "my_lora", "rank": 2, "alpha": 6}
     return onlay.adapt(tiny_backbone(), lora, num_classes=3)
 
 

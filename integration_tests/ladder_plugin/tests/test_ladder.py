@@ -11,7 +11,7 @@ from onlay.testing import tiny_backbone
 from onlay.testing.tiny_pyramid import tiny_pyramid
 from onlay_example_ladder.adapter import Rung
 
-METHOD = {"name": "ladder", "reduction": 4}
+METHOD = {"name": "my_ladder", "reduction": 4}
 
 
 @pytest.fixture

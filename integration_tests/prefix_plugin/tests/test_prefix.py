@@ -14,7 +14,7 @@ from onlay.testing.tiny_pyramid import tiny_pyramid
 def model() -> AdaptedModel:
     """One block of width 16 with two heads, and three rows."""
     torch.manual_seed(0)
-    method = {"name": "prefix", "rows": 3}
+    method = {"name": "my_prefix", "rows": 3}
     return onlay.adapt(tiny_backbone(depth=1), method, num_classes=2).eval()
 
 
@@ -45,4 +45,4 @@ def test_rows_are_two_thirds_of_what_makes_q_k_and_v(model: AdaptedModel) -> Non
 
 def test_a_network_of_windows_is_refused_in_words() -> None:
     with pytest.raises(AnatomyError, match="`extension`"):
-        onlay.adapt(tiny_pyramid(), "prefix", num_classes=2)
+        onlay.adapt(tiny_pyramid(), "my_prefix", num_classes=2)

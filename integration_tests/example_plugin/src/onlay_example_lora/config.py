@@ -10,7 +10,7 @@ from onlay.config.base import Config
 class LoraConfig(Config):
     """Low-rank updates of the weights that make q, k and v."""
 
-    name: Literal["lora"] = "lora"
+    name: Literal["my_lora"] = "my_lora"
     """This method."""
 
     rank: PositiveInt = 8

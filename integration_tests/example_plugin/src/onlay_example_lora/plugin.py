@@ -9,7 +9,7 @@ from onlay.descriptors import Method
 @hookimpl
 def register_methods() -> Iterable[Method]:
     yield Method(
-        name="lora",
+        name="my_lora",
         config="onlay_example_lora.config:LoraConfig",
         attach="onlay_example_lora.adapter:attach",
         count="onlay_example_lora.adapter:count",

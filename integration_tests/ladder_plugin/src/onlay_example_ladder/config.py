@@ -10,7 +10,7 @@ from onlay.config.base import Config
 class LadderConfig(Config):
     """A narrow transformer beside the backbone."""
 
-    name: Literal["ladder"] = "ladder"
+    name: Literal["my_ladder"] = "my_ladder"
     """This method."""
 
     reduction: PositiveInt = 8

@@ -9,7 +9,7 @@ from onlay.descriptors import Method
 @hookimpl
 def register_methods() -> Iterable[Method]:
     yield Method(
-        name="ladder",
+        name="my_ladder",
         config="onlay_example_ladder.config:LadderConfig",
         attach="onlay_example_ladder.adapter:attach",
         count="onlay_example_ladder.adapter:count",

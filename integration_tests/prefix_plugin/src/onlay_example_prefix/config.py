@@ -10,7 +10,7 @@ from onlay.config.base import Config
 class PrefixConfig(Config):
     """Learned keys and values for the attention of every block."""
 
-    name: Literal["prefix"] = "prefix"
+    name: Literal["my_prefix"] = "my_prefix"
     """This method."""
 
     rows: PositiveInt = 10

@@ -9,7 +9,7 @@ from onlay.descriptors import Method
 @hookimpl
 def register_methods() -> Iterable[Method]:
     yield Method(
-        name="prefix",
+        name="my_prefix",
         config="onlay_example_prefix.config:PrefixConfig",
         attach="onlay_example_prefix.adapter:attach",
         count="onlay_example_prefix.adapter:count",

@@ -91,7 +91,7 @@ def tutorials(built, monkeypatch):
     """The method of the tutorial that acts at parts, on the tiny backbone."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     host = PluginHost.discover(files=[EXAMPLE])
-    yield onlay.adapt(built, "ia3", num_classes=3, host=host)
+    yield onlay.adapt(built, "my_ia3", num_classes=3, host=host)
     sys.modules.pop("ia3", None)
 
 
