@@ -27,3 +27,18 @@ def test_a_class_without_source_keeps_its_own_docstring() -> None:
     made = with_fields(type("Made", (), {"__doc__": "Made here."}))
     assert made.__doc__ == "Made here."
     assert isinstance(vars(made)["__doc__"], WithFields)
+
+
+@pytest.mark.parametrize(
+    ("citation", "year"),
+    [
+        ("A, B: T. ICML 2019. arXiv:1902.00751. C: U. EACL 2021. arXiv:2005.00247", "2019"),
+        ("A: T. arXiv:2005.00247", ""),
+        ("", ""),
+    ],
+)
+def test_the_year_of_a_method_is_the_first_of_its_citation(citation: str, year: str) -> None:
+    method = descriptors.Method(
+        name="m", config="m:M", attach="m:m", summary="m", citation=citation
+    )
+    assert method.year == year

@@ -5,6 +5,7 @@ An import path is `"package.module:attribute"`; the host resolves it when the th
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,6 +135,15 @@ class Method:
     """Why there is no checkpoint of the authors to read, in words."""
     citation: str = ""
     """The paper, for model cards."""
+    dynamic: str = ""
+    """What of the adapter depends on the input, in a few words (`the kernels`), for lists. Empty:
+    it is static, every input meets the same layers; what folds always is."""
+
+    @property
+    def year(self) -> str:
+        """When the paper appeared: the first year that the citation has, or nothing."""
+        found = re.search(r"\b(19|20)\d\d\b(?!\.\d)", self.citation)
+        return found[0] if found else ""
 
     def promised(self, config: Config, provides: frozenset[str]) -> frozenset[str]:
         """The traits with these settings on a backbone that provides this."""

@@ -114,6 +114,7 @@ def test_explain_a_method(onlay):
     assert "  rank: int (default 3)\n      How far.\n" in output
     assert "needs a backbone with: grid" in output
     assert "not for a backbone with hierarchical: its widths differ" in output
+    assert "depends on the input: the angle" in output
     assert "presets: soft, flat" in output
     assert output.endswith("A. Uthor: Twists. 2026.\n")
 

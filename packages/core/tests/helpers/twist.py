@@ -34,6 +34,7 @@ def register_methods():
             "flat": {"modality": "image", "method": {"rank": 2}},
         },
         citation="A. Uthor: Twists. 2026.",
+        dynamic="the angle",
     )
 
 

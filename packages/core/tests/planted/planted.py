@@ -342,6 +342,12 @@ DEFECTS: dict[str, Defect] = {
         modules.LowRank,
         config=Forgotten,
     ),
+    "routed_and_folded": Defect(
+        "what_folds_is_static",
+        "declares `dynamic`: the route",
+        modules.LowRank,
+        declared={"dynamic": "the route"},
+    ),
     "undescribed": Defect(
         "settings_are_described",
         "no docstring under `rank`",

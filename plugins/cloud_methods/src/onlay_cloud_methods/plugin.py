@@ -51,6 +51,7 @@ def register_methods() -> Iterable[Method]:
         },
         unimportable="their code has no licence, and its files are not read",
         summary="one token made from the groups, which enters late",
+        dynamic="the token",
         citation="Zha et al.: Instance-aware Dynamic Prompt Tuning for Pre-trained Point Cloud"
         " Models. ICCV 2023. arXiv:2304.07221",
     )
@@ -68,6 +69,7 @@ def register_methods() -> Iterable[Method]:
         quiet={"legacy": "an answer depends on the batch there, which the checks refuse"},
         presets={"scanobjectnn": recipe("cls+max")},
         summary="bottlenecks that also act on the spectrum of the cloud's graph",
+        dynamic="the spectrum, by the cloud's graph",
         citation="Liang et al.: Parameter-Efficient Fine-Tuning in Spectral Domain for Point Cloud"
         " Learning. TPAMI 2025. arXiv:2410.08114",
     )
@@ -83,5 +85,7 @@ def register_methods() -> Iterable[Method]:
         ),
         presets={"scanobjectnn": recipe("mean")},
         summary="a narrow graph network beside the backbone",
-        citation="STAG: Side-tuning on graphs for point clouds. Code: takahikof, MIT",
+        dynamic="which groups speak to each other",
+        citation="Furuya: Token Adaptation via Side Graph Convolution for Efficient Fine-tuning of"
+        " 3D Point Cloud Transformers. 2025. arXiv:2502.14142",
     )

@@ -44,6 +44,7 @@ def register_methods() -> Iterable[Method]:
             " prompts that DAPT inserts after every block have no place"
         },
         summary="adapters scaled for each token, scale-and-shift, and prompts made inside",
+        dynamic="scales of tokens, prompts",
         citation=CITATION,
     )
 

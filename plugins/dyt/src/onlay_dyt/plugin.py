@@ -26,6 +26,7 @@ def register_methods() -> Iterable[Method]:
         presets=PRESETS,
         unimportable="their code has no licence, and its files are not read",
         summary="adapters beside an MLP that only some tokens pass",
+        dynamic="which tokens pass the MLP",
         citation="Zhao et al.: Dynamic Tuning Towards Parameter and Inference Efficiency for ViT"
         " Adaptation. NeurIPS 2024. arXiv:2403.11808",
     )

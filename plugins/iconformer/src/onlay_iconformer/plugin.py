@@ -32,5 +32,6 @@ def register_methods() -> Iterable[Method]:
         unimportable="its authors published neither code nor checkpoints",
         presets=PRESETS,
         summary="adapters whose convolution kernels are generated from the input",
+        dynamic="the kernels",
         citation=CITATION,
     )

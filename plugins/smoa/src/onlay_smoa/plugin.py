@@ -31,5 +31,6 @@ def register_methods() -> Iterable[Method]:
         unimportable="its authors published neither code nor checkpoints",
         presets=PRESETS,
         summary="one routed library of small adapters for all blocks, with norms and prompts",
+        dynamic="the expert of each part of a token, prompts",
         citation=CITATION,
     )

@@ -80,6 +80,8 @@ def _notes(kind: str, found: Any) -> Iterator[str]:
             yield f"needs a backbone with: {', '.join(sorted(found.needs))}"
         for trait, reason in found.refuses.items():
             yield f"not for a backbone with {trait}: {reason}"
+        if found.dynamic:
+            yield f"depends on the input: {found.dynamic}"
         if found.presets:
             yield click.wrap_text(f"presets: {', '.join(found.presets)}", 98)
     if kind == "decoder":

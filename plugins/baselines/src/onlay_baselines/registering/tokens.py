@@ -46,6 +46,7 @@ TOKENS: tuple[Method, ...] = (
             {"bottleneck": 8, "rank": 4, "parts": "apl", "rows": 4, "prefix_gate_bias": -4.0},
         ),
         summary="adapter, prefix and LoRA, each behind a gate that reads the input",
+        dynamic="the gates",
         citation="Mao et al.: UniPELT: A Unified Framework for Parameter-Efficient Language Model"
         " Tuning. ACL 2022. arXiv:2110.07577",
     ),

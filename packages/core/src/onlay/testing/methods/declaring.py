@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from onlay.testing.case import MethodCase
+from onlay.testing.checking import require
 from onlay.testing.effects import require_effects
 from onlay.testing.registered import (
     listing_imports_no_torch,
@@ -36,6 +37,16 @@ def check_settings_round_trip(case: MethodCase) -> None:
 def check_settings_are_described(case: MethodCase) -> None:
     """Every setting has a description: the docstring under its field."""
     settings_are_described(case.config)
+
+
+def check_what_folds_is_static(case: MethodCase) -> None:
+    """A method that says what of it depends on the input does not promise to fold: folded weights
+    are the same for all inputs."""
+    told = case.method.dynamic
+    require(
+        not (told and "foldable" in case.traits),
+        f"`{case.method.name}` promises `foldable` and declares `dynamic`: {told}",
+    )
 
 
 def check_every_setting_has_an_effect(cases: Sequence[MethodCase]) -> None:
