@@ -121,6 +121,14 @@ class Transposed(OutputOf):
         return super().install(lambda x: pipe(x.flatten(2).mT).mT.view(x.shape))
 
 
+def foreign_embedder(built: BuiltBackbone) -> None:
+    built.anatomy.embedders = {"position": nn.Linear(3, 16)}
+
+
+def other_count(built: BuiltBackbone) -> None:
+    built.anatomy.patches = 5
+
+
 # --- the network ----------------------------------------------------------------------------------
 
 
@@ -174,6 +182,8 @@ DEFECTS: Mapping[str, Defect] = {
     "rounded_port": Defect(rounded_port, "passing_on_changes_nothing", "moves by"),
     "sticky_port": Defect(sticky_port, "ports_leave_nothing_behind", "`blocks.1.mlp` is left"),
     "unread_site": Defect(unread_site, "every_site_acts_on_the_features", "`embed.out` changes"),
+    "foreign_embedder": Defect(foreign_embedder, "embedders_make_tokens", "`position` is no part"),
+    "other_count": Defect(other_count, "patches_are_as_many_as_it_says", "says 5 and has 4"),
     "square_layout": Defect(kinds.SquareLayout, "layout_of_wide_inputs", "5 places for 9 tokens"),
     "no_prefix": Defect(kinds.NoPrefix, "layout_is_where_tokens_lie", "4 places for 5 tokens"),
     "deaf_layout": Defect(

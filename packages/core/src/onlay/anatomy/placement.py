@@ -62,11 +62,18 @@ class Placement:
         return self.anatomy.provides
 
     def site(self, name: str) -> Site:
-        """A site of the whole: `input`, `embed.out`, `tokens.in` or `norm.out`."""
+        """A site of the whole: `input`, `embed.out`, `position.out`, `tokens.in` or `norm.out`."""
         if name not in self.anatomy.sites:
             have = ", ".join(f"`{n}`" for n in self.anatomy.sites) or "none"
             raise AnatomyError(f"this backbone has no site `{name}` (have: {have})")
         return self.anatomy.sites[name]
+
+    def embedder(self, name: str) -> nn.Module:
+        """A part of what makes tokens of inputs, to `thaw`: `tokens`, `tokens.first`, `position`."""
+        if name not in self.anatomy.embedders:
+            have = ", ".join(f"`{n}`" for n in self.anatomy.embedders) or "none"
+            raise AnatomyError(f"this backbone names no embedder `{name}` (have: {have})")
+        return self.anatomy.embedders[name]
 
     def layout(self, block: Block) -> Callable[[], Layout]:
         """What a module asks while it runs: where do tokens lie at the entry of `block`?"""

@@ -49,6 +49,7 @@ def register_tasks() -> Iterable[Task]:
             {"pool": "cls+mean"},
             {"pool": "max", "head_norm": "batch"},
             {"hidden": [8], "hidden_norm": "batch", "dropout": 0.5, "zero_head": True},
+            {"hidden": [8], "activation": "gelu"},
             {"class_weights": "balanced", "label_smoothing": 0.1},
         ),
     )
@@ -61,7 +62,7 @@ def register_tasks() -> Iterable[Task]:
         targets="labels",
         examples=(
             {},
-            {"loss": "focal", "label_smoothing": 0.1, "hidden": [8]},
+            {"loss": "focal", "label_smoothing": 0.1, "hidden": [8], "activation": "gelu"},
             {"loss": "asymmetric", "pos_weight": "balanced", "pool": "mean"},
         ),
         example="onlay.tasks.examples:several_labels",
@@ -74,7 +75,7 @@ def register_tasks() -> Iterable[Task]:
         targets="numbers",
         examples=(
             {},
-            {"loss": "huber", "scaling": "minmax", "hidden": [8]},
+            {"loss": "huber", "scaling": "minmax", "hidden": [8], "activation": "gelu"},
             {"loss": "l1", "scaling": "none", "pool": "mean", "unit": "cm"},
         ),
         example="onlay.tasks.examples:numbers",

@@ -32,11 +32,13 @@ class PooledConfig(Config):
     linear probes have it (He et al. 2022, appendix A.1), for backbones pretrained without labels,
     whose features hardly differ from image to image; folded into the layer on export."""
     hidden: tuple[PositiveInt, ...] = ()
-    """Widths of layers before the last one, each with a ReLU; `[256, 256]` with
+    """Widths of layers before the last one, each with an `activation`; `[256, 256]` with
     `hidden_norm: batch` and `dropout: 0.5` is the head of Point-MAE, ACT and DAPT, `[256]` with
     `none` Point-BERT's."""
     hidden_norm: Literal["none", "batch"] = "none"
-    """`batch`: batch normalisation before each ReLU of the hidden layers."""
+    """`batch`: batch normalisation before the activation of each hidden layer."""
+    activation: Literal["relu", "gelu"] = "relu"
+    """Behind each hidden layer; `gelu` in the head of PPT."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout while training: on the pooled features, or behind each hidden layer if there are
     any."""

@@ -67,13 +67,14 @@ class PooledHead(nn.Module):
 
 
 def _hidden(config: PooledConfig, size: int) -> nn.Sequential:
-    """Linear, norm, ReLU, dropout for each hidden layer; without any, dropout alone."""
+    """Linear, norm, activation, dropout for each hidden layer; without any, dropout alone."""
+    active = nn.GELU if config.activation == "gelu" else nn.ReLU
     layers: list[nn.Module] = []
     for width in config.hidden:
         layers.append(nn.Linear(size, width))
         if config.hidden_norm == "batch":
             layers.append(nn.BatchNorm1d(width))
-        layers += [nn.ReLU(), nn.Dropout(config.dropout)]
+        layers += [active(), nn.Dropout(config.dropout)]
         size = width
     return nn.Sequential(*(layers or [nn.Dropout(config.dropout)]))
 

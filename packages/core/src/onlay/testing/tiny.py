@@ -180,6 +180,7 @@ def built(
         provides=frozenset({"sequence", layout, "class_token", "insertion", "extension"}),
         prefix=1,
         class_token=(model, "cls_token"),
+        embedders={"tokens": model.embed},
     )
     return BuiltBackbone(
         module=model,

@@ -39,7 +39,7 @@ class TinyPoints(TinyBackbone):
 
     def __init__(self, width: int = 16, depth: int = 2, heads: int = 2) -> None:
         super().__init__(width, depth, heads)
-        self.embed = _Groups(width)
+        self.embed: Any = _Groups(width)
 
     def patches(self, inputs: Tensor) -> Tensor:
         """(B, G, D)."""
@@ -74,4 +74,7 @@ def tiny_points(seed: int = 0, **kwargs: Any) -> BuiltBackbone:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = TinyPoints(**kwargs)
-    return built(model, TinyPointsAnatomy, "tiny_points", "points", "points", {})
+    made = built(model, TinyPointsAnatomy, "tiny_points", "points", "points", {})
+    first, place = model.embed.shape, model.embed.place
+    made.anatomy.embedders = {"tokens": first, "tokens.first": first, "position": place}
+    return made

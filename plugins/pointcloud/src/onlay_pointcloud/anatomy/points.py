@@ -44,6 +44,12 @@ def dissect(model: PointMae, *, npoints: int, freeze_bn: bool = True) -> PointAn
         class_position=(model, "cls_pos") if has_class_token else None,
         pooled_width=width * (len(model.prefixes) + 1),
         freeze_bn=freeze_bn,
+        embedders={
+            "tokens": model.encoder,
+            "tokens.first": model.encoder.first_conv,
+            "position": model.pos_embed,
+        },
+        patches=model.group.groups,
         settings={"position": (model.blocks, "position")},
         unfit={
             "class_token": "it was built with `class_token: false`",
@@ -59,6 +65,7 @@ def _whole(model: PointMae, width: int) -> list[Site]:
     return [
         Site("input", "input", 3, GivenTo(model.group), unfoldable=_GIVEN),
         _embed_out(model, width),
+        _position_out(model, width),
         Site("tokens.in", "tokens.in", width, InputOf(model.blocks)),
         Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),
     ]
@@ -71,6 +78,12 @@ def _embed_out(model: PointMae, width: int) -> Site:
         return Site("embed.out", "embed.out", width, port, writer=ModuleTarget(model.reduce_dim))
     writer = ModuleTarget(model.encoder.second_conv[-1], pooled=True)
     return Site("embed.out", "embed.out", width, port, writer=writer, unfoldable=_MAXIMUM)
+
+
+def _position_out(model: PointMae, width: int) -> Site:
+    """Of the groups alone; the learned tokens of pretraining have positions of their own."""
+    writer = ModuleTarget(model.pos_embed[-1])
+    return Site("position.out", "position.out", width, OutputOf(model.pos_embed), writer=writer)
 
 
 @dataclass(eq=False)

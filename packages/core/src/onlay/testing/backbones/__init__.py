@@ -6,6 +6,7 @@ from __future__ import annotations
 from onlay.testing.backbones import (
     building,
     declaring,
+    embedding,
     encoding,
     inserting,
     layouts,
@@ -39,6 +40,8 @@ BACKBONE_CHECKS: tuple[Check, ...] = (
     Check(layouts.check_layout_is_where_tokens_lie),
     Check(layouts.check_layout_of_wide_inputs, layouts.not_wide),
     Check(layouts.check_layout_follows_the_module),
+    Check(embedding.check_embedders_make_tokens, embedding.no_embedders),
+    Check(embedding.check_patches_are_as_many_as_it_says, embedding.no_fixed_count),
     Check(encoding.check_example_is_of_the_networks_kind),
     Check(encoding.check_encodes_with_its_own_forward_pass),
     Check(encoding.check_features_have_their_shapes),
