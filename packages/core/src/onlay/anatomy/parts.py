@@ -36,8 +36,8 @@ BLOCK_SITES = (
 """The sites of a block in the order in which data meets them."""
 
 MODEL_SITES = ("input", "embed.out", "position.out", "tokens.in", "norm.out")
-"""The sites of the whole: what the network is given, patch tokens before prefix tokens, what a module
-makes of the patches' places, what enters block 0, after the last norm."""
+"""The sites of the whole: what the network is given, patch tokens before prefix tokens, what a
+module makes of the patches' places, what enters block 0, after the last norm."""
 
 
 FUSED = ("q", "k", "v")
@@ -187,9 +187,9 @@ class Anatomy(ABC):
     """Whether frozen batch norms keep their statistics while an adapter trains; if not, they drift
     as in the authors' training, in copies that the adapter owns and the bundle holds."""
     embedders: Mapping[str, nn.Module] = field(default_factory=dict)
-    """What makes tokens of inputs, for methods that train some of it: `tokens`, of it `tokens.first`,
-    the layers in front of its first pooling, and `position`, what makes positions; as far as these
-    are modules."""
+    """What makes tokens of inputs, for methods that train some of it: `tokens`, of it
+    `tokens.first`, the layers in front of its first pooling, and `position`, what makes positions;
+    as far as these are modules."""
     patches: int | None = None
     """How many patches or groups every input has, where the network fixes it."""
     settings: Mapping[str, tuple[Any, str]] = field(default_factory=dict)

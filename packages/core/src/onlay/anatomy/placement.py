@@ -69,7 +69,7 @@ class Placement:
         return self.anatomy.sites[name]
 
     def embedder(self, name: str) -> nn.Module:
-        """A part of what makes tokens of inputs, to `thaw`: `tokens`, `tokens.first`, `position`."""
+        """A part of what makes tokens, to `thaw`: `tokens`, `tokens.first` or `position`."""
         if name not in self.anatomy.embedders:
             have = ", ".join(f"`{n}`" for n in self.anatomy.embedders) or "none"
             raise AnatomyError(f"this backbone names no embedder `{name}` (have: {have})")
