@@ -26,10 +26,10 @@ from torch import Tensor, nn
 import onlay
 from onlay import hookimpl
 from onlay.anatomy import Placement
-from onlay.config.base import Config
 from onlay.descriptors import Method
 from onlay.host import PluginHost
 from onlay.model.adapted import AdaptedModel
+from onlay.settings import Config
 
 MODEL, CLASSES, BATCH, THREADS = "vit_base_patch16_224", 100, 8, 2
 SIDE, BOTTLENECK = 96, 54

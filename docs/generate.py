@@ -18,11 +18,11 @@ from typing import Any
 import click
 
 from onlay import PluginHost, errors
-from onlay.config.base import Config
 from onlay.config.explain import explained
 from onlay.descriptors import resolve
 from onlay.errors import OnlayError
 from onlay.host.firstparty import install
+from onlay.settings import Config
 
 NOUNS = {"dataset": "data set"}
 LINE = re.compile(r"^<!-- (\w+):? ?(.*?) -->$", re.MULTILINE)

@@ -17,7 +17,7 @@ trains = pytest.mark.skipif(not find_spec("onlay_train"), reason="`onlay-train` 
 
 HEALTHY = """
     from onlay import hookimpl
-    from onlay.config.base import Config
+    from onlay.settings import Config
     from onlay.descriptors import Method
     from typing import Literal
 

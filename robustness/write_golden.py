@@ -26,10 +26,11 @@ from golden_data import make_data
 from rich.console import Console
 
 import onlay
-from onlay.bundle.writing import TENSORS, save
+from onlay.bundle.writing import TENSORS
 from onlay.cli import main as command
 from onlay.config import resolve
 from onlay.host import PluginHost
+from onlay.model.saving import save
 from onlay_train.run import train
 from onlay_train.signals import Stopped
 

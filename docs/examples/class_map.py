@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from onlay import hookimpl
-from onlay.config.base import Config
 from onlay.descriptors import Task
-from onlay.measures import PERCENT, Measure
+from onlay.reports import PERCENT, Measure
+from onlay.settings import Config
 from onlay.task import Bars, Raster
 
 if TYPE_CHECKING:

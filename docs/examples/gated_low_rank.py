@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from onlay import hookimpl
 from onlay.anatomy import Block, Placement
-from onlay.config.base import Config
 from onlay.descriptors import Method
 from onlay.figures import Figures
 from onlay.recompute import recomputing
+from onlay.settings import Config
 
 
 class GatedLowRankConfig(Config):

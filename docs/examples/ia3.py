@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from onlay import hookimpl
 from onlay.anatomy import Affine, Placement
-from onlay.config.base import Config
 from onlay.descriptors import Method
+from onlay.settings import Config
 
 
 class Ia3Config(Config):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from onlay import hookimpl
-from onlay.config.base import Config
 from onlay.descriptors import Optimizer
+from onlay.settings import Config
 
 if TYPE_CHECKING:
     import torch

@@ -17,10 +17,10 @@ from click.testing import CliRunner
 from onlay import PluginHost
 from onlay.cli import main
 from onlay.errors import ConfigError, PluginError
-from onlay.measures import Measure
 from onlay.model.answers import Answers, flat
 from onlay.model.outputs import outputs_in, stems
 from onlay.model.predict import Found
+from onlay.reports import Measure
 from onlay.task import Input, Prediction
 
 HOST = PluginHost.discover()
@@ -189,7 +189,7 @@ def onlay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     files = Found(tuple(path for path, _ in answers), Counter())
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("onlay.bundle.load", lambda *args, **kwargs: _Model())
+    monkeypatch.setattr("onlay.model.loading.load", lambda *args, **kwargs: _Model())
     monkeypatch.setattr("onlay.model.predict.found_in", lambda *args: files)
     monkeypatch.setattr("onlay.model.predict.predict", lambda *args, **kwargs: iter(answers))
     monkeypatch.setattr(PluginHost, "find", lambda self, kind, name: None)

@@ -117,7 +117,7 @@ def test_a_plugin_that_exits_on_import_takes_nobody_with_it(site):
 FILE = """
     from typing import Literal
     from onlay import hookimpl
-    from onlay.config.base import Config
+    from onlay.settings import Config
     from onlay.descriptors import Method
 
     class ScaleConfig(Config):

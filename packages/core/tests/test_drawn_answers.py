@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from onlay.errors import PluginError
-from onlay.measures import Measure
 from onlay.model.answers import Answers
 from onlay.pages.drawn import drawn
+from onlay.reports import Measure
 from onlay.task import Bars, Prediction, Raster
 
 

@@ -15,11 +15,11 @@ from torch.nn import Linear
 
 from onlay import PluginHost, hookimpl
 from onlay.cli import main
-from onlay.config.base import Config
 from onlay.descriptors import Backbone, resolve
 from onlay.errors import PluginError
 from onlay.machine.guard import guarded, in_words, shown
 from onlay.model.adopting import adopted
+from onlay.settings import Config
 from onlay.testing import tiny_backbone
 
 

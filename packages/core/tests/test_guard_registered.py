@@ -8,8 +8,8 @@ import pytest
 from plugin_statuses import method
 
 from onlay import PluginHost, hookimpl
-from onlay.config.base import Config
 from onlay.descriptors import Command, Exporter, Modality
+from onlay.settings import Config
 
 # --- what is registered
 
@@ -30,7 +30,7 @@ class Named(Config):
         (method(name="-x"), "'-x' cannot name a method"),
         (method(name="a\n\x1b[31mb"), r"'a\n\x1b[31mb' cannot name a method"),
         (method(name="[red]a[/red]"), "'[red]a[/red]' cannot name a method"),
-        (method(config=3), "must be a class on `onlay.config.base.Config`"),
+        (method(config=3), "must be a class on `onlay.settings.Config`"),
         (method(config=Named), "must have `name: Literal["),
         (method(attach=print), "`attach` of the method `linear` must be `str`"),
         (method(summary=None), "`summary` of the method `linear` must be `str`, not `NoneType`"),

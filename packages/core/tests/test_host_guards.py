@@ -11,10 +11,10 @@ from made_up_plugins import method, methods, plugin, raises
 from pydantic import create_model
 
 from onlay import PluginHost, hookimpl
-from onlay.config.base import Config
 from onlay.config.oneof import OneOf
 from onlay.errors import ConfigError, PluginError
 from onlay.methods.config import LinearConfig
+from onlay.settings import Config
 
 
 def half_way():

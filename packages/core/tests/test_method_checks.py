@@ -99,7 +99,7 @@ HEAVY = """
 import torch
 from typing import Literal
 from onlay import hookimpl
-from onlay.config.base import Config
+from onlay.settings import Config
 from onlay.descriptors import Method
 
 class HeavyConfig(Config):

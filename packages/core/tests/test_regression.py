@@ -12,7 +12,7 @@ from torch import Tensor
 from onlay.data import Splits
 from onlay.errors import ConfigError, DataError
 from onlay.features import Features, Grid
-from onlay.measures import Measure
+from onlay.reports import Measure
 from onlay.tasks.config import RegressionConfig
 from onlay.tasks.regression import RegressionHead
 from onlay.testing import task_checks

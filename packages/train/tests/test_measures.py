@@ -17,7 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from onlay.cli import main
 from onlay.host import PluginHost
-from onlay.measures import LOSS, PERCENT, Measure, measure_named, measures_of
+from onlay.reports import LOSS, PERCENT, Measure, measure_named, measures_of
 from onlay_train.compare import Comparison
 from onlay_train.folds import Folds
 from onlay_train.plot import plot_comparison, plot_run

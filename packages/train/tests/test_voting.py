@@ -13,11 +13,11 @@ from click.testing import Result
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
-from onlay.bundle import load
 from onlay.config import load as load_config
 from onlay.descriptors import resolve
 from onlay.errors import DataError
 from onlay.host import PluginHost
+from onlay.model.loading import load
 from onlay_train.evaluate_run import evaluate_run
 from onlay_train.voting import Voted, Voter
 

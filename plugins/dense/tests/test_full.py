@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 import onlay
-from onlay.bundle import load
+from onlay.model.loading import load
 from onlay.testing.tiny import tiny_backbone
 
 TASK = {"name": "segmentation", "decoder": "linear"}

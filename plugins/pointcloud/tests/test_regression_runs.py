@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import onlay
 from onlay.cli import main
-from onlay.measures import Measure
+from onlay.reports import Measure
 
 pytest.importorskip("onlay_train", reason="comes with onlay-train")
 

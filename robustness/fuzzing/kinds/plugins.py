@@ -15,7 +15,7 @@ from fuzzing.cases import Case
 _HEAD = """
 from typing import Literal
 from onlay import hookimpl
-from onlay.config.base import Config
+from onlay.settings import Config
 from onlay.descriptors import Method
 class Odd(Config):
     name: Literal["odd"] = "odd"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class PrefixConfig(Config):

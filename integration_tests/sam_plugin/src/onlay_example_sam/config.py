@@ -2,7 +2,7 @@
 
 from pydantic import PositiveFloat
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class SamConfig(Config):

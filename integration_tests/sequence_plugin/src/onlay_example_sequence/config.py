@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, PositiveInt
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class SmallSequenceConfig(Config):

@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onlay.bundle import load
     from onlay.hooks import hookimpl
     from onlay.host import PluginHost
     from onlay.model.assemble import adapt
+    from onlay.model.loading import load
 
     __version__: str
 
@@ -20,7 +20,7 @@ __all__ = ["PluginHost", "__version__", "adapt", "hookimpl", "load"]
 
 _HOMES = {
     "adapt": "onlay.model.assemble",
-    "load": "onlay.bundle",
+    "load": "onlay.model.loading",
     "hookimpl": "onlay.hooks",
     "PluginHost": "onlay.host",
 }

@@ -18,7 +18,7 @@ from onlay.machine.guard import in_words
 from onlay.machine.streams import stdout_to_stderr
 
 if TYPE_CHECKING:
-    from onlay.config.base import Config
+    from onlay.settings import Config
 
 
 def resolve(path: str) -> Any:
@@ -100,8 +100,8 @@ class Method:
     """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`,
     `class_token`)."""
     sites: frozenset[str] = frozenset()
-    """Sites that every block must have, of those that a modality's blocks may lack: `fc1.out` where
-    no layer's output stands alone before the activation."""
+    """Sites that every block must have, of those that some lack: `fc1.out`, which a gated MLP with
+    two first layers has not."""
     refuses: Mapping[str, str] = field(default_factory=dict)
     """What the method cannot be used on: a trait that a backbone provides -> the reason in
     words."""
@@ -350,7 +350,7 @@ class Optimizer:
     summary: str
     """What it is, in a few words, for lists."""
     settings: str | None = None
-    """Import path of a `onlay.config.base.Config` class of what it takes in `train.opt_kwargs`,
+    """Import path of a `onlay.settings.Config` class of what it takes in `train.opt_kwargs`,
     without a `name`; checked before anything is loaded, and what `build` is given. Without it
     `build` is given the mapping."""
     examples: Sequence[Mapping[str, Any]] = ({},)

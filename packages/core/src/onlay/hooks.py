@@ -2,7 +2,9 @@
 participle).
 
 A plugin is a module of functions decorated with `onlay.hookimpl`, named in the entry-point group
-`onlay`. Arguments are passed by name; an implementation takes only those that it uses.
+`onlay`. Arguments are passed by name; an implementation takes only those that it uses. `model` is
+always an `onlay.model.adapted.AdaptedModel`, `config` an `onlay.config.run.RunConfig` or, where
+groups and optimizers are made, its `train`, an `onlay.config.train.TrainConfig`.
 """
 
 from __future__ import annotations
@@ -17,10 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
+    from torch import nn
 
     from onlay.anatomy import BuiltBackbone
-    from onlay.config.run import RunConfig
-    from onlay.config.train import TrainConfig
     from onlay.descriptors import (
         Backbone,
         Command,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         Task,
         Tracker,
     )
-    from onlay.model.adapted import AdaptedModel
+    from onlay.settings import Config
 
 PROJECT = "onlay"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -48,8 +49,8 @@ class Run:
     """Where its files are; it may be empty still."""
     id: str
     """Twelve hexadecimal digits, its own: another run in the same folder has another one."""
-    config: RunConfig
-    """What is trained and how, complete."""
+    config: Any
+    """What is trained and how, complete: an `onlay.config.run.RunConfig`."""
 
 
 @hookspec
@@ -181,7 +182,7 @@ def register_commands() -> Iterable[Command]:
 
 
 @hookspec(firstresult=True)
-def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]] | None:
+def make_param_groups(model: nn.Module, config: Config) -> list[dict[str, Any]] | None:
     """Decide: the optimizer's parameter groups over the trained parameters of `model`.
 
     `config` has the learning rate and weight decay. `None` leaves it to the next plugin; the one
@@ -196,9 +197,7 @@ def make_param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str
 
 
 @hookspec(firstresult=True)
-def make_optimizer(
-    groups: list[dict[str, Any]], config: TrainConfig
-) -> torch.optim.Optimizer | None:
+def make_optimizer(groups: list[dict[str, Any]], config: Config) -> torch.optim.Optimizer | None:
     """Decide: the optimizer over the parameter `groups`, whatever `config` names.
 
     `None` leaves it to the next plugin, and in the end to the one that `config.opt` names.
@@ -210,7 +209,7 @@ def make_optimizer(
 
 
 @hookspec
-def config_resolved(config: RunConfig) -> None:
+def config_resolved(config: Config) -> None:
     """Tell: the `config` of a run is complete and valid; a `ConfigError` raised here refuses it.
 
     >>> @hookimpl
@@ -231,7 +230,7 @@ def backbone_built(backbone: BuiltBackbone, run: Run | None) -> None:
 
 
 @hookspec
-def adapter_attached(model: AdaptedModel, run: Run | None) -> None:
+def adapter_attached(model: nn.Module, run: Run | None) -> None:
     """Tell: `model` has an adapter, and the adapter has proved itself alive; `run` is `None` where
     it is not for a run.
 
@@ -242,7 +241,7 @@ def adapter_attached(model: AdaptedModel, run: Run | None) -> None:
 
 
 @hookspec
-def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float], run: Run) -> None:
+def step_finished(model: nn.Module, step: int, metrics: Mapping[str, float], run: Run) -> None:
     """Tell: optimizer step number `step` of `model` is done in `run`; `metrics` has `loss`, `lr`
     and the method's figures so far in the epoch.
 
@@ -255,7 +254,7 @@ def step_finished(model: AdaptedModel, step: int, metrics: Mapping[str, float], 
 
 
 @hookspec
-def evaluated(model: AdaptedModel, split: str, metrics: Mapping[str, float], run: Run) -> None:
+def evaluated(model: nn.Module, split: str, metrics: Mapping[str, float], run: Run) -> None:
     """Tell: `model` of `run` was evaluated on `split` (`validation`, `test`) and reached `metrics`.
 
     >>> @hookimpl
@@ -286,7 +285,7 @@ def checkpoint_loaded(state: dict[str, Any], path: Path, run: Run) -> None:
 
 
 @hookspec
-def run_finished(model: AdaptedModel, folder: Path, summary: Mapping[str, Any], run: Run) -> None:
+def run_finished(model: nn.Module, folder: Path, summary: Mapping[str, Any], run: Run) -> None:
     """Tell: a `run` ended; its bundle of `model` lies in `folder`, `summary` is its table.
 
     >>> @hookimpl

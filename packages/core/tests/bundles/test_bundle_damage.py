@@ -10,7 +10,6 @@ from changed_bundles import change
 
 import onlay
 from onlay.bundle import read_manifest
-from onlay.config.base import Config
 from onlay.descriptors import Modality
 from onlay.errors import (
     BundleError,
@@ -18,6 +17,7 @@ from onlay.errors import (
 )
 from onlay.host import PluginHost, builtin
 from onlay.model.preprocessing import reader
+from onlay.settings import Config
 from onlay.testing import tiny_backbone
 
 

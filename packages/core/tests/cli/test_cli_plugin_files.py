@@ -16,7 +16,7 @@ from onlay.testing.said import refusal
 FILE = """
 from typing import Literal
 from onlay import hookimpl
-from onlay.config.base import Config
+from onlay.settings import Config
 from onlay.descriptors import Method
 
 class WarpConfig(Config):

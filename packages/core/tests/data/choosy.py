@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from onlay import hookimpl
 from onlay.anatomy import BuiltBackbone, Placement
-from onlay.config.base import Config
 from onlay.descriptors import Backbone, Method, Modality
+from onlay.settings import Config
 from onlay.testing import tiny_backbone
 
 CHOICES = [[0, 0, 1], [3, 1, 2], [2, 2, 2], [1, 4, 5]]

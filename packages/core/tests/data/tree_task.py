@@ -12,9 +12,9 @@ from torch.nn import functional
 
 import onlay
 from onlay.batches import Tree, stacked
-from onlay.config.base import Config
 from onlay.descriptors import Task
 from onlay.features import Features
+from onlay.settings import Config
 from onlay.task import Prediction
 
 VOID = 255

@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 from pydantic import Field
 
 from onlay import config, hookimpl
-from onlay.config.base import Config
 from onlay.config.schema import run_schema
 from onlay.descriptors import Backbone, Dataset, Method
 from onlay.errors import OnlayError
+from onlay.settings import Config
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -7,8 +7,8 @@ from types import ModuleType
 from pydantic import create_model
 
 from onlay import hookimpl
-from onlay.config.base import Config
 from onlay.descriptors import Method
+from onlay.settings import Config
 
 
 def method(name, **more):

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from onlay import adapt
-from onlay.config.base import Config
 from onlay.errors import DataError
+from onlay.settings import Config
 from onlay.testing import tiny_backbone
 
 LABELS = ["[red]", "green", "blue"]

@@ -7,9 +7,9 @@ from typing import Literal
 
 import click
 
-from onlay.config.base import Config
 from onlay.descriptors import Command, Method
 from onlay.errors import RunError
+from onlay.settings import Config
 
 
 class TwistConfig(Config):

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 import onlay
 from onlay import PluginHost
-from onlay.bundle import load
 from onlay.cli import main
+from onlay.model.loading import load
 from onlay.model.predict import predict
 from onlay.pages.observing import made_by, observe
 

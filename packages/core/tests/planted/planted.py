@@ -16,8 +16,8 @@ from torch import nn
 
 from onlay import hookimpl
 from onlay.anatomy import Placement
-from onlay.config.base import Config
 from onlay.descriptors import Method
+from onlay.settings import Config
 
 
 def beside(place: Placement, make: Callable[[int, Any], nn.Module]) -> None:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from onlay import hookimpl
 from onlay.anatomy import Anatomy, BuiltBackbone, InputOf, OutputOf, Undo
 from onlay.anatomy.slices import Rows, SliceOf
-from onlay.config.base import Config
 from onlay.descriptors import Backbone
+from onlay.settings import Config
 from onlay.testing import TinyBackbone, tiny_backbone
 
 TRAITS = frozenset({"sequence", "grid", "class_token", "insertion", "extension"})

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay import hookimpl
-from onlay.config.base import Config
 from onlay.descriptors import Decoder
+from onlay.settings import Config
 
 
 class Healthy(nn.Module):

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from onlay import hookimpl
-from onlay.config.base import Config
 from onlay.descriptors import Optimizer
+from onlay.settings import Config
 
 
 class Healthy(torch.optim.SGD):

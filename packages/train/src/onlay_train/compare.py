@@ -17,7 +17,7 @@ from onlay.config import resolve
 from onlay.config.overrides import merged
 from onlay.host import PluginHost
 from onlay.machine.disk import write_text
-from onlay.measures import Measure
+from onlay.reports import Measure
 from onlay_train.folder import RunFolder
 from onlay_train.plot import plot_comparison
 from onlay_train.report import kilobytes, megabytes

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from onlay.measures import LOSS, PERCENT, Measure
+from onlay.reports import LOSS, PERCENT, Measure
 from onlay_train.report import say
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from onlay.config.base import Config
 from onlay.config.run import RunConfig
 from onlay.data import Splits, Whole
 from onlay.descriptors import resolve
 from onlay.errors import DataError
 from onlay.host import PluginHost
 from onlay.model.splits import read_splits
+from onlay.settings import Config
 from onlay_train.loaders import size
 
 ALL = "all"

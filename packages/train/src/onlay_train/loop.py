@@ -18,7 +18,7 @@ from onlay.errors import OnlayError, PluginError, RunError
 from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay.machine.system import replace
-from onlay.measures import measure_named, measures_of
+from onlay.reports import measure_named, measures_of
 from onlay_train.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from onlay_train.display import Display
 from onlay_train.evaluation import Seen

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from onlay.machine.disk import replacing
-from onlay.measures import LOSS, PERCENT, Measure
+from onlay.reports import LOSS, PERCENT, Measure
 
 _SPLITS = ("validation", "test")
 

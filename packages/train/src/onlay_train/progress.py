@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from onlay.measures import PERCENT, Measure
+from onlay.reports import PERCENT, Measure
 
 
 @dataclass

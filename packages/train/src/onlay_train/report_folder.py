@@ -17,8 +17,7 @@ from torch.utils.data import Dataset
 from onlay.descriptors import Modality, resolve
 from onlay.errors import ConfigError
 from onlay.machine.disk import write_text, writing
-from onlay.measures import Measure
-from onlay.reports import Mistake, Report
+from onlay.reports import Measure, Mistake, Report
 from onlay_train.report_page import Card, page
 
 NUMBERS = "metrics.json"

@@ -10,8 +10,7 @@ from pathlib import PurePath
 from string import Template
 from typing import TYPE_CHECKING
 
-from onlay.measures import measure_named
-from onlay.reports import Cell, Mistake, Report, Table
+from onlay.reports import Cell, Mistake, Report, Table, measure_named
 
 if TYPE_CHECKING:
     from onlay_train.report_folder import Judged

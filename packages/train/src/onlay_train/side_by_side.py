@@ -11,11 +11,11 @@ import torch
 from matplotlib.figure import Figure
 
 from onlay.batches import stacked
-from onlay.bundle import load
 from onlay.config import load as load_config
 from onlay.host import PluginHost
 from onlay.model.answers import Answers
 from onlay.model.assemble import move_targets
+from onlay.model.loading import load
 from onlay.model.splits import read_splits
 from onlay_train.plot import save
 from onlay_train.rasters import coloured, rasters, thumbnail

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay.errors import RunError
-from onlay.measures import Measure, measure_named
+from onlay.reports import Measure, measure_named
 
 
 @dataclass(frozen=True, kw_only=True)

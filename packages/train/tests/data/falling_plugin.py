@@ -11,7 +11,7 @@ from torchmetrics import Metric, MetricCollection
 
 import onlay
 from onlay.descriptors import Task
-from onlay.measures import Measure
+from onlay.reports import Measure
 from onlay.tasks.classification import ClassificationHead
 from onlay.tasks.config import ClassificationConfig
 from onlay.tasks.pooled import pooled_size

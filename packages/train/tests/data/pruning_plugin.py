@@ -10,9 +10,9 @@ from accelerate.tracking import GeneralTracker
 from torch import Tensor, nn
 
 import onlay
-from onlay.config.base import Config
 from onlay.descriptors import Method, Tracker
 from onlay.hooks import Run
+from onlay.settings import Config
 
 
 class PruningConfig(Config):

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 import onlay
-from onlay.config.base import Config
 from onlay.data import Splits
 from onlay.descriptors import Backbone, Dataset, Method
 from onlay.figures import Figures
+from onlay.settings import Config
 
 
 class TinyConfig(Config):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 ArcSite = Literal["attn.in", "mlp.in"]
 

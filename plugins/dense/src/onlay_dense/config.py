@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import NonNegativeInt
 
-from onlay.config.base import Config
 from onlay.config.oneof import OneOf
+from onlay.settings import Config
 from onlay_dense.decoders.config import AutoConfig
 
 

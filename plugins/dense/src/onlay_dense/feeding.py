@@ -11,9 +11,9 @@ from onlay_dense.levels import kind_of
 from onlay_dense.neck import Coarser, SimplePyramid
 
 if TYPE_CHECKING:
-    from onlay.config.base import Config
     from onlay.descriptors import Decoder
     from onlay.host import PluginHost
+    from onlay.settings import Config
 
 WIDTH = 64
 """Channels of the pyramid that is made of a plain transformer's maps, for a decoder whose settings

@@ -21,9 +21,9 @@ from onlay_dense.levels import refuse_levels, stride_at, strides, taps
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
-    from onlay.config.base import Config
     from onlay.features import Features
     from onlay.host import PluginHost
+    from onlay.settings import Config
     from onlay_dense.config import DenseConfig
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import PositiveFloat, PositiveInt, field_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class IconformerConfig(Config):

@@ -25,7 +25,7 @@ from torch import nn
 
 from onlay import hookimpl
 from onlay.anatomy import Affine
-from onlay.config.base import Config
+from onlay.settings import Config
 from onlay.descriptors import Method
 
 

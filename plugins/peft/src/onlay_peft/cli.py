@@ -28,7 +28,7 @@ def export(host: PluginHost, bundle: Path, out: Path, backbone: str | None) -> N
     """
     if out.exists():
         raise RunError(f"`{out}` is there already: give another name or remove it")
-    from onlay.bundle import load
+    from onlay.model.loading import load
     from onlay_peft.exporter import export as write
 
     model = load(bundle, backbone=backbone, host=host)

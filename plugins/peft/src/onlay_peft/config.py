@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 from onlay_peft.catalogue import ELSEWHERE, STARTS_FROM_DATA, UNFIT, tuners
 
 SITES = ("qkv.out", "attn.out", "fc1.out", "mlp.out")

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class SmoaConfig(Config):

@@ -4,7 +4,6 @@
 Never a pickle.
 """
 
-from onlay.bundle.reading import load, read_manifest, seal
-from onlay.bundle.writing import save
+from onlay.bundle.reading import read_manifest, seal
 
-__all__ = ["load", "read_manifest", "save", "seal"]
+__all__ = ["read_manifest", "seal"]

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from onlay.bundle.manifest import Manifest
 from onlay.bundle.markdown import cell, code
 from onlay.machine.guard import shown
-from onlay.measures import Measure, measure_named
+from onlay.reports import Measure, measure_named
 
 _PIPELINES = dict.fromkeys(
     (("image", "classification"), ("image", "multilabel")), "image-classification"

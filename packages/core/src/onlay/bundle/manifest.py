@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 FORMAT_VERSION = 1
 

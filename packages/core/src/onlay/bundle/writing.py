@@ -1,53 +1,23 @@
-"""Writing a bundle, with the hashes by which a reader knows it again."""
+"""Writing a bundle's files."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
-from safetensors.torch import save as to_safetensors
+from typing import Any
 
 from onlay.bundle.card import model_card
-from onlay.bundle.fingerprint import fingerprint, when_rounded
-from onlay.bundle.manifest import BackboneRecord, Manifest
+from onlay.bundle.manifest import Manifest
 from onlay.bundle.replacing import replace_folder
 from onlay.bundle.seal import KEY, sha256_of
 from onlay.errors import BundleError
 from onlay.machine.disk import writing
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from onlay.model.adapted import AdaptedModel
-
 CONFIG, TENSORS, CARD = "adapter_config.json", "adapter_model.safetensors", "README.md"
 
 
-def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Path:
-    """Write the bundle of a model; an existing bundle is replaced, anything else is left alone and
-    refused.
-
-    `record`: `metrics` (flat numbers), `measures` (how they are read), `dataset`, `command`,
-    `seed`, ... for the model card; every key is optional.
-
-    Raises:
-        BundleError: a tensor is not finite, or something else lies in the folder's place.
-        RunError: the folder cannot be written.
-    """
-    check_place(folder)
-    state = {name: t.contiguous().cpu() for name, t in model.trained_state().items()}
-    for name, tensor in state.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise BundleError(f"`{name}` holds numbers that are not finite: nothing was written")
-    tensors = to_safetensors(
-        state,
-        metadata={"format": "pt"},  # one key alone: several are written in a random order
-    )
-    manifest = describe(model, tensors, record)
+def write(folder: Path, manifest: Manifest, tensors: bytes, record: Mapping[str, Any]) -> None:
+    """In place of the bundle that lies there, whole or not at all, with the manifest's hash."""
     manifest = manifest.model_copy(update={KEY: sha256_of(manifest.model_dump(mode="json"))})
     files = {
         TENSORS: tensors,
@@ -55,7 +25,6 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
         CARD: model_card(manifest, record, size=len(tensors)).encode(),
     }
     replace_folder(folder, files)
-    return folder
 
 
 def check_place(folder: Path) -> None:
@@ -65,34 +34,3 @@ def check_place(folder: Path) -> None:
             raise BundleError(f"`{folder}` is a file: a bundle is a folder, give another name")
         if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
             raise BundleError(f"`{folder}` holds other files and is no bundle; give a new folder")
-
-
-def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> Manifest:
-    """The manifest of a model as it is now."""
-    report, trunk = model.trainable_report(), untouched_trunk(model)
-    return Manifest(
-        method=model.method.model_dump(mode="json"),
-        task=model.task.model_dump(mode="json"),
-        modality=model.built.modality,
-        backbone=BackboneRecord(
-            label=model.built.label,
-            source=dict(model.built.source),
-            fingerprint=fingerprint(trunk),
-            fingerprint_rounded=when_rounded(trunk),
-            parameters=report.backbone,
-        ),
-        labels=list(model.head.labels),
-        preprocessing=model.preprocessing,
-        sites=model.adapter.sites,
-        parameters=report.counts,
-        packages=model.packages,
-        data={key: str(record[key]) for key in ("dataset", "split") if record.get(key)},
-        metrics={k: v for k, v in record.get("metrics", {}).items() if math.isfinite(v)},
-        tensors_sha256=hashlib.sha256(tensors).hexdigest(),
-    )
-
-
-def untouched_trunk(model: AdaptedModel) -> dict[str, Tensor]:
-    """The backbone's tensors as they are without the adapter."""
-    with model.disabled():
-        return model.anatomy.trunk()

@@ -20,8 +20,8 @@ from onlay.errors import ConfigError, DataError
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
-    from onlay.config.base import Config
     from onlay.reading.survey import Survey
+    from onlay.settings import Config
 
 PROCESSES_FROM = 2000
 """Items from which on more processes are worth their start."""

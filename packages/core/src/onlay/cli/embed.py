@@ -61,8 +61,8 @@ def embed(
 
     writer_of(out)
     pools = _pools(pool)
-    from onlay.bundle import load
     from onlay.model.embed import embed as batches_of
+    from onlay.model.loading import load
     from onlay.model.predict import found_in
 
     model = load(bundle, backbone=backbone, host=host, device=device_or_default(device))

@@ -14,7 +14,7 @@ from onlay.errors import OnlayError, UnknownName, unknown
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
-    from onlay.config.base import Config
+    from onlay.settings import Config
 
 EXPLAINED = ("method", "backbone", "task", "dataset", "decoder")
 

@@ -58,7 +58,7 @@ def inspect(
 
     Where the truth about a file is known, it stands beside the answer, with how they differ.
     """
-    from onlay.bundle import load
+    from onlay.model.loading import load
     from onlay.model.predict import found_in
     from onlay.model.truths import truths
     from onlay.pages.observing import made_by, observed, view

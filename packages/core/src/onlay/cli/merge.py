@@ -35,7 +35,7 @@ def merge(
     `torch.export.load` does. The latter also holds pieces that cannot be folded. The suffix of FILE
     chooses the format; a name without one is a folder in timm's.
     """
-    from onlay.bundle import load
+    from onlay.model.loading import load
 
     with writing(out):
         if out.exists():

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onlay.cli.answers import print_csv, print_json, print_table
 from onlay.cli.options import (
     backbone_option,
     bundle_argument,
@@ -21,6 +20,7 @@ from onlay.cli.options import (
 from onlay.cli.tiles import TileSize, refuse_alone
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
+from onlay.model.printing import print_csv, print_json, print_table
 
 if TYPE_CHECKING:
     from onlay.model.predict import Unreadable
@@ -97,8 +97,8 @@ def predict(
     refuse_alone(tile, overlap, pages)
     if as_json and as_csv:
         raise ConfigError("the answers are printed in one form: give `--json` or `--csv`, not both")
-    from onlay.bundle import load
     from onlay.model.answers import Answers
+    from onlay.model.loading import load
     from onlay.model.outputs import outputs_in
     from onlay.model.predict import found_in
     from onlay.model.predict import predict as answers_of

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onlay.config.base import Config
     from onlay.config.run import RunConfig
     from onlay.host import PluginHost
+    from onlay.settings import Config
 
 __all__ = ["load", "parse", "resolve", "save"]
 
@@ -77,10 +77,10 @@ def parse(kind: str, value: str | Mapping[str, Any] | Config, host: PluginHost) 
     from pydantic import ValidationError
     from pydantic_core import PydanticCustomError
 
-    from onlay.config.base import Config
     from onlay.config.oneof import OneOf
     from onlay.config.sentences import as_one_sentence
     from onlay.errors import ConfigError
+    from onlay.settings import Config
 
     if isinstance(value, Config):
         return value

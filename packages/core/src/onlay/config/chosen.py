@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 def settled(task: Config, head: Any) -> Config:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, field_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 Share = Annotated[float, Field(ge=0, lt=1)] | NonNegativeInt
 """A share of the items, or a number of items; 0 for none."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from onlay.config.base import Config
 from onlay.config.oneof import NameOf, OneOf
+from onlay.settings import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class FoldConfig(Config):

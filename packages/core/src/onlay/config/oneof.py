@@ -15,8 +15,8 @@ from onlay.errors import PluginError
 from onlay.host.firstparty import distribution_of
 
 if TYPE_CHECKING:
-    from onlay.config.base import Config
     from onlay.host import PluginHost
+    from onlay.settings import Config
 
 ONE_OF = "x-onlay-one-of"
 """Marks the place in a JSON Schema where `onlay schema` puts the installed configurations, with

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from onlay.config.base import Config
 from onlay.config.fold import FoldConfig
 from onlay.config.oneof import OneOf
 from onlay.config.overrides import merged
@@ -18,7 +17,7 @@ from onlay.config.train import TrainConfig
 from onlay.descriptors import resolve
 from onlay.errors import AnatomyError, DataError
 from onlay.host.fit import check_fit, check_targets
-from onlay.tasks.config import ClassificationConfig
+from onlay.settings import Config
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost
@@ -32,6 +31,10 @@ BLOCKS = {
 """The fields that hold a registered configuration."""
 
 
+def _classification() -> Config:
+    return resolve("onlay.tasks.config:ClassificationConfig")()
+
+
 class RunConfig(Config):
     """What one training is made of: a frozen backbone, a method, data, a task, and how to train."""
 
@@ -43,7 +46,7 @@ class RunConfig(Config):
     """How the backbone is adapted: a name or a block."""
     data: Annotated[Config, BLOCKS["data"]]
     """What is learnt from: a block whose `name` is a layout of data on disk."""
-    task: Annotated[Config, BLOCKS["task"]] = ClassificationConfig()
+    task: Annotated[Config, BLOCKS["task"]] = Field(default_factory=_classification)
     """Head, loss and metrics."""
     train: TrainConfig = TrainConfig()
     """Optimizer, schedule, precision, selection, bookkeeping."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
-from onlay.config.migrate import VERSION_KEY
 from onlay.config.oneof import NAME_OF, ONE_OF, OneOf, blocks_of
 from onlay.config.run import BLOCKS, RunConfig
 from onlay.host.firstparty import names_of
+from onlay.settings import VERSION_KEY
 
 if TYPE_CHECKING:
-    from onlay.config.base import Config
     from onlay.host import PluginHost
+    from onlay.settings import Config
 
 REF = "#/$defs/{model}"
 

@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from onlay.config.base import Config
 from onlay.config.oneof import NameOf
 from onlay.descriptors import resolve
+from onlay.settings import Config
 
 
 class TrainConfig(Config):

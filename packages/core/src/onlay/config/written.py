@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError, to_jsonable_python
 
-from onlay.config.base import Config
-from onlay.config.migrate import VERSION_KEY, upgraded
 from onlay.config.run import BLOCKS, RunConfig
 from onlay.errors import ConfigError
+from onlay.settings import VERSION_KEY, Config, upgraded
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost

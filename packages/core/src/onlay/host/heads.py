@@ -10,8 +10,8 @@ from onlay.host.fit import check_fit
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
-    from onlay.config.base import Config
     from onlay.host.plugin_host import PluginHost
+    from onlay.settings import Config
 
 
 def head_of(

@@ -45,7 +45,7 @@ def check_config(kind: str, descriptor: Any) -> None:
     if not isinstance(fields, Mapping):
         raise TypeError(
             f"the configuration of the {kind} `{descriptor.name}` must be a class on"
-            " `onlay.config.base.Config`, or its import path"
+            " `onlay.settings.Config`, or its import path"
         )
     field = fields.get("name")
     if field is None or field.default != descriptor.name:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class FullConfig(Config):

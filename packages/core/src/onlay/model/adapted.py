@@ -26,9 +26,9 @@ from onlay.model.losses import asked, auxiliary_losses, task_loss
 from onlay.model.report import TrainableReport, parts_of
 
 if TYPE_CHECKING:
-    from onlay.config.base import Config
     from onlay.data import Splits
     from onlay.features import Features
+    from onlay.settings import Config
 
 
 class AdaptedModel(nn.Module):
@@ -376,7 +376,7 @@ class AdaptedModel(nn.Module):
     ) -> Path:
         """Write the bundle folder, atomically; `record` holds facts of the run for its model
         card."""
-        from onlay.bundle import save
+        from onlay.model.saving import save
 
         return save(self, path_of(save_directory), record=record or {})
 

@@ -12,7 +12,6 @@ from onlay.anatomy import BuiltBackbone, Placement
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.liveness import check_frozen, prove_alive
 from onlay.config import parse
-from onlay.config.base import Config
 from onlay.config.chosen import settled
 from onlay.config.oneof import inner_blocks
 from onlay.descriptors import Method, resolve
@@ -27,6 +26,7 @@ from onlay.model.class_names import class_names
 from onlay.model.losses import check_losses
 from onlay.model.splits import read_splits
 from onlay.model.unread import rest_unread
+from onlay.settings import Config
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig

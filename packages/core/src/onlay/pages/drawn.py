@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from onlay.measures import PERCENT
 from onlay.model.scales import limits_of
 from onlay.pages.records import Record
+from onlay.reports import PERCENT
 from onlay.task import Bars, Raster
 
 LARGEST = 512

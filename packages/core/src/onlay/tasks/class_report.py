@@ -15,8 +15,7 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from onlay.errors import DataError
-from onlay.measures import PERCENT, Measure
-from onlay.reports import Cell, Drawing, Mistake, Report, Table
+from onlay.reports import PERCENT, Cell, Drawing, Measure, Mistake, Report, Table
 from onlay.tasks.confusion import confusion_svg
 from onlay.tasks.targets import IGNORED
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay.task import Prediction
 from onlay.tasks.class_weights import balanced_weights, starting_weights
 from onlay.tasks.pooled import PooledHead, pooled_size

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 POOLS = ("pretrained", "cls", "mean", "max", "prompts", "prompts_max")
 

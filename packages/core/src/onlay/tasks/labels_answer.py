@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay.task import Bars
 
 

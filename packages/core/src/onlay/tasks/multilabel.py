@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from onlay.data import targets_of
 from onlay.errors import ConfigError, OnlayError
 from onlay.host.firstparty import install
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay.tasks.label_losses import LabelLoss
 from onlay.tasks.label_targets import checked_labels, known
 from onlay.tasks.labels_answer import LabelsAnswer

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from onlay.measures import Measure
-from onlay.reports import Mistake, Report, Table
+from onlay.reports import Measure, Mistake, Report, Table
 from onlay.tasks.number_metrics import ErrorOfNumbers
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from onlay.measures import Measure
+from onlay.reports import Measure
 
 
 @dataclass(frozen=True)

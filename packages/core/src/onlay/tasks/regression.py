@@ -15,7 +15,7 @@ from torch.nn import functional
 from onlay.data import targets_of
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
-from onlay.measures import Measure
+from onlay.reports import Measure
 from onlay.tasks.numbers_answer import NumbersAnswer
 from onlay.tasks.pooled import PooledHead, pooled_size
 

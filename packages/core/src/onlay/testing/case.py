@@ -12,12 +12,12 @@ from torch import Tensor
 
 from onlay.anatomy import BuiltBackbone
 from onlay.config import parse
-from onlay.config.base import Config
 from onlay.descriptors import Method
 from onlay.errors import AnatomyError, OnlayError
 from onlay.host import PluginHost
 from onlay.model.adapted import AdaptedModel
 from onlay.model.assemble import attach, build_head
+from onlay.settings import Config
 from onlay.testing.registered import in_words
 from onlay.testing.small import small_backbones
 from onlay.testing.states import shake

@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from onlay.config import parse
-from onlay.config.base import Config
 from onlay.config.explain import explained
 from onlay.host import PluginHost
+from onlay.settings import Config
 from onlay.testing.checking import require
 
 _ALL = """

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 REPARAMETERISED = (
     "a network that makes the rows is dropped after training: what trains would not be what is"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 Map = Literal["q", "k", "v", "qkv", "proj", "fc1", "fc2"]
 """A frozen linear map of a block: of the attention's input, its output projection, and the MLP's

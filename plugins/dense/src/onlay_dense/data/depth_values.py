@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import NonNegativeFloat, PositiveFloat, model_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class DepthValues(Config):

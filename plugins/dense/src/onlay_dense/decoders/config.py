@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class AutoConfig(Config):

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from onlay.measures import PERCENT, Measure
+from onlay.reports import PERCENT, Measure
 from onlay.task import Input, Raster
 from onlay_dense.onto_picture import onto_picture
 

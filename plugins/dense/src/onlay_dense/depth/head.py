@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from onlay.data import item_at
 from onlay.errors import DataError, OnlayError
 from onlay.host.firstparty import install
-from onlay.measures import PERCENT, Measure
+from onlay.reports import PERCENT, Measure
 from onlay_dense.depth.answer import DepthAnswer
 from onlay_dense.depth.valid import checked_depths, known, silog_B
 from onlay_dense.trunk import Trunk, build_trunk

@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from onlay.measures import Measure
-from onlay.reports import Mistake, Report, Table
+from onlay.reports import Measure, Mistake, Report, Table
 from onlay_dense.depth.metrics import AVERAGED, of_picture
 from onlay_dense.depth.valid import Crop, cropped, known
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay.task import Input, Raster
 from onlay_dense.objects.masks import filled, frame, outline, pasted
 from onlay_dense.objects.overlay import draw_objects

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay_dense.objects.masks import outline
 
 TURN = 0.618034

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay.task import Input, Raster, numbered
 from onlay.tasks.class_maps import VOID
 from onlay_dense.onto_picture import onto_picture

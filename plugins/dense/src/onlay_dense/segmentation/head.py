@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
-from onlay.measures import PERCENT, Measure
+from onlay.reports import PERCENT, Measure
 from onlay.tasks.class_maps import confusion
 from onlay.tasks.class_weights import balanced_weights, starting_weights
 from onlay_dense.segmentation.answer import SegmentationAnswer

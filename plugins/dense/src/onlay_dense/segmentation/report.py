@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from onlay.measures import PERCENT
-from onlay.reports import Cell, Drawing, Mistake, Report, Table
+from onlay.reports import PERCENT, Cell, Drawing, Mistake, Report, Table
 from onlay.tasks.class_maps import intersections_over_unions, scores
 from onlay.tasks.confusion import confusion_svg
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class TimmConfig(Config):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 MAX_PIXELS = 89_478_485
 """Where Pillow begins to warn of decompression bombs: about 350 MB in memory."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class PointBackbone(Config):

@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from onlay.config.base import Config
 from onlay.config.data import FilesConfig, ListedConfig, TableConfig, ValidationConfig
+from onlay.settings import Config
 
 Column = StrictInt | str
 """A column of a file, by its number from 0 on or by its name."""

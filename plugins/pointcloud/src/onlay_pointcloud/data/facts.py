@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from onlay.config.base import Config
+from onlay.settings import Config
 from onlay_pointcloud.data.config import CloudPreprocess, Column
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]

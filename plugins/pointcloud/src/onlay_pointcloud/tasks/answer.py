@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay.task import Bars, Input, numbered
 
 if TYPE_CHECKING:

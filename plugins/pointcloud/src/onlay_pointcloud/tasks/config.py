@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, field_validator, model_validator
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class DecoderConfig(Config):

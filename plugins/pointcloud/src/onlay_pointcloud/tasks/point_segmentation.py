@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay.tasks.class_maps import VOID
 from onlay.tasks.classification import balanced_weights
 from onlay_pointcloud.tasks.classes_answer import ClassesAnswer

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
-from onlay.measures import PERCENT
+from onlay.reports import PERCENT
 from onlay_pointcloud.tasks.answer import PartsAnswer, shares_of
 from onlay_pointcloud.tasks.decoder import (
     CATEGORY_WIDTH,

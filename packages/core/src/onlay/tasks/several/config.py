@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from onlay.config.base import Config
 from onlay.config.oneof import OneOf
+from onlay.settings import Config
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 """Of a head."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from onlay.errors import ConfigError, DataError
 from onlay.host.heads import head_of
-from onlay.measures import Measure, measures_of
+from onlay.reports import Measure, measures_of
 from onlay.tasks.several.answer import SeveralAnswer
 from onlay.tasks.several.joining import Collate, JoinedMetrics, splits_of
 from onlay.tasks.several.named import labels_of, targets_in

@@ -14,11 +14,11 @@ from torch import Tensor
 from onlay.anatomy import Anatomy, Block, BuiltBackbone
 from onlay.bundle.fingerprint import fingerprint
 from onlay.config import parse
-from onlay.config.base import Config
 from onlay.descriptors import Backbone, resolve
 from onlay.errors import OnlayError
 from onlay.host import PluginHost
 from onlay.model.assemble import build_backbone
+from onlay.settings import Config
 from onlay.testing.registered import in_words
 from onlay.testing.states import shake
 

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from onlay.anatomy import BuiltBackbone
 from onlay.config import parse
-from onlay.config.base import Config
 from onlay.data import Splits, item_at, items_of
 from onlay.descriptors import Dataset, resolve
 from onlay.errors import OnlayError
 from onlay.host import PluginHost
 from onlay.model.assemble import build_backbone
+from onlay.settings import Config
 from onlay.testing.small import TINY
 
 SEEN = 12

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from onlay.config import parse
-from onlay.config.base import Config
 from onlay.descriptors import Decoder
 from onlay.host import PluginHost
+from onlay.settings import Config
 from onlay.testing.registered import in_words
 
 KINDS: Mapping[str, str] = {"one_stride": "maps of one size", "pyramid": "a pyramid"}

@@ -13,13 +13,13 @@ from torch import Tensor
 from onlay.anatomy import BuiltBackbone
 from onlay.batches import row
 from onlay.config import parse
-from onlay.config.base import Config
 from onlay.data import Splits
 from onlay.descriptors import Task, resolve
 from onlay.errors import OnlayError
 from onlay.features import Features
 from onlay.host import PluginHost
 from onlay.model.assemble import build_head
+from onlay.settings import Config
 from onlay.testing.case import LABELS
 from onlay.testing.registered import in_words
 from onlay.testing.small import small_backbones

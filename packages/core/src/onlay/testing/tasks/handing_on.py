@@ -18,6 +18,7 @@ from onlay.config import parse
 from onlay.descriptors import Backbone, Exporter, resolve
 from onlay.errors import OnlayError
 from onlay.host import PluginHost
+from onlay.model import printing
 from onlay.model.assemble import attach, build_backbone
 from onlay.model.outputs import outputs_in
 from onlay.testing.checking import Broken, require
@@ -46,10 +47,8 @@ def check_answers_go_through_predict(case: TaskCase) -> None:
 
 
 def _printed(form: str, names: list[str], records: list[Any]) -> str:
-    from onlay.cli import answers  # which stands above the kit
-
     with redirect_stdout(io.StringIO()) as text:
-        getattr(answers, form)([*zip(names, records, strict=True)])
+        getattr(printing, form)([*zip(names, records, strict=True)])
     return text.getvalue()
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from onlay.batches import rows
 from onlay.errors import OnlayError
-from onlay.measures import Measure, measures_of
+from onlay.reports import Measure, measures_of
 from onlay.testing.checking import require
 from onlay.testing.tasks.case import BATCH, TaskCase
 from onlay.testing.tasks.heads import as_wished, changed_in

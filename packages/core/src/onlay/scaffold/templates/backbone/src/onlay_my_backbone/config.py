@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from onlay.config.base import Config
+from onlay.settings import Config
 from pydantic import PositiveInt, model_validator
 
 # `grid`: patches lie on a map; `class_token`: there is one; `insertion`: the blocks take

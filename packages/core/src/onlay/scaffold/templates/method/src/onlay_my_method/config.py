@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from onlay.config.base import Config
+from onlay.settings import Config
 from pydantic import PositiveInt
 
 

@@ -1,6 +1,6 @@
 """How an input is prepared, as data sets tell it and bundles keep it; imports no torch."""
 
-from onlay.config.base import Config
+from onlay.settings import Config
 from pydantic import ConfigDict, PositiveFloat, PositiveInt
 
 

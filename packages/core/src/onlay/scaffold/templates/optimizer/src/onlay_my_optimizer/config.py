@@ -3,7 +3,7 @@
 Rate and weight decay are `train.lr` and `train.weight_decay`, as of every optimizer.
 """
 
-from onlay.config.base import Config
+from onlay.settings import Config
 from pydantic import Field
 
 

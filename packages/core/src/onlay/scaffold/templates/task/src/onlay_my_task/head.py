@@ -10,7 +10,7 @@ from onlay.anatomy import Anatomy
 from onlay.data import Splits
 from onlay.errors import AnatomyError, ConfigError, OnlayError
 from onlay.features import Features
-from onlay.measures import Measure
+from onlay.reports import Measure
 from onlay.task import Prediction
 from torch import Tensor, nn
 from torch.nn import functional

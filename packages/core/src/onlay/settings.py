@@ -1,10 +1,14 @@
 """The base of every configuration class: strict, frozen, described by the docstrings under its
-fields."""
+fields, readable in later versions.
+
+Older data is brought up one schema version at a time, newer data is refused in words.
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -19,7 +23,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from onlay.config.migrate import VERSION_KEY, upgraded
+from onlay.errors import OnlayError
+
+VERSION_KEY = "$v"
 
 
 class Config(BaseModel):
@@ -106,3 +112,48 @@ def _in_a_block(key: str, cls: type[Config]) -> list[str]:
         for name, block in blocks.items()
         if inspect.isclass(block) and issubclass(block, Config) and key in block.model_fields
     ]
+
+
+def upgraded(cls: type[Config], data: Any) -> Any:
+    """`data` in the words of today's `cls`, without its version.
+
+    Data that names no version was written by hand and is read as today's.
+    """
+    if not isinstance(data, dict) or VERSION_KEY not in data:
+        return data
+    data = deepcopy(data)
+    version = data.pop(VERSION_KEY)
+    if type(version) is not int or version < 1:
+        raise PydanticCustomError("schema_version", "`$v` must be a whole number from 1 on")
+    if version > cls.schema_version:
+        raise PydanticCustomError(
+            "schema_version",
+            "written by a newer version (schema {written}, this one reads {read}): "
+            "update the package that brings it",
+            {"written": version, "read": cls.schema_version},
+        )
+    for step in range(version, cls.schema_version):
+        data = _migrated(cls, data, step)
+    return data
+
+
+def _migrated(cls: type[Config], data: dict[str, Any], version: int) -> dict[str, Any]:
+    """Whatever is wrong with a migration is its author's mistake, and told as such."""
+    try:
+        newer = cls.migrate(data, version)
+    except (OnlayError, PydanticCustomError):
+        raise
+    except Exception as error:
+        raise _no_migration(cls, version, f"{type(error).__name__}: {error}") from error
+    if not isinstance(newer, dict):
+        raise _no_migration(cls, version, f"it gave a `{type(newer).__name__}`")
+    return newer
+
+
+def _no_migration(cls: type[Config], version: int, reason: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "schema_version",
+        "written by an older version (schema {written}, this one reads {read}), and "
+        "`{name}.migrate` fails ({reason}): tell the authors of the package that brings it",
+        {"written": version, "read": cls.schema_version, "name": cls.__name__, "reason": reason},
+    )
