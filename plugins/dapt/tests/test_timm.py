@@ -35,11 +35,29 @@ def test_published_vit_b_size(host: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "method", "other"),
+    [
+        # a block: 4 * 768 + 1 + 1537 * 64 of the adapter; twice the channels: 6 * 768 at norms and
+        # attention, 2 * 768 behind the MLP and on the prompt, 2 * 2048 of gate and value
+        ("eva02_base_patch14_224", 12 * (101_441 + 2 * (4_608 + 1_536 + 4_096)) + 4 * 768, 768),
+        # 4 * 384 + 1 + 769 * 64; 8 * 384 and 2 * 1536 channels
+        ("vit_small_plus_patch16_dinov3", 12 * (50_753 + 2 * (3_072 + 3_072)) + 4 * 384, 384),
+    ],
+)
+def test_gated_mlps_of_full_size(name: str, method: int, other: int, host: Any) -> None:
+    with torch.device("meta"):
+        model = onlay.adapt(timm.create_model(name), "dapt", host=host, num_classes=3, verify=False)
+    assert (model.trainable_report().method, model.trainable_report().other) == (method, other)
+
+
+@pytest.mark.parametrize(
     ("name", "changes", "left"),
     [
         ("vit_tiny_patch16_224", {}, []),
         ("vit_tiny_patch16_224", {"qkv_bias": False, "reg_tokens": 2}, []),
         ("vit_medium_patch16_reg4_gap_256", {}, ["norm.out"]),  # its norm comes after pooling
+        ("eva02_base_patch14_224", {"patch_size": 8}, ["norm.out"]),  # q, k, v and SwiGLU apart
+        ("vit_small_plus_patch16_dinov3", {}, []),
     ],
 )
 def test_trains_and_exports(
@@ -71,3 +89,21 @@ def test_refuses_swin_in_one_sentence(host: Any, tmp_path: Any) -> None:
     run = {"backbone": name, "method": "dapt", "data": {"name": "image_folder", "path": "x"}}
     with pytest.raises(ValidationError, match=reason):
         RunConfig.model_validate(run, context={"host": host})
+
+
+def test_a_gated_block_written_out(adapt: Any, photographs: Tensor, randomize: Any) -> None:
+    """Scale and shift stand on gate and value before the product, one vector of both."""
+    backbone = timm.create_model("vit_small_plus_patch16_dinov3", **(SMALL | {"depth": 1})).eval()
+    model = adapt(backbone, prompts=False, pool="cls+mean")
+    randomize(model)
+    seen: dict[str, Tensor] = {}
+    mlp, home = backbone.blocks[0].mlp, model.adapter.get_submodule("blocks.0")
+    mlp.register_forward_pre_hook(lambda _, args: seen.update(read=args[0]))
+    mlp.fc2.register_forward_pre_hook(lambda _, args: seen.update(product=args[0]))
+    with torch.no_grad():
+        model(photographs)
+        model.detach()
+        gamma, beta = home.fc1_out.rewrites[0].gamma, home.fc1_out.rewrites[0].beta
+        gate = mlp.fc1_g(seen["read"]) * gamma[:192] + beta[:192]
+        value = mlp.fc1_x(seen["read"]) * gamma[192:] + beta[192:]
+    torch.testing.assert_close(seen["product"], torch.nn.functional.silu(gate) * value)

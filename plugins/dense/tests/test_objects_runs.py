@@ -14,7 +14,9 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
+import onlay
 from onlay.cli import main
+from onlay.model.pieces import blended
 from onlay_dense.data.samples import paint
 from onlay_image.data.located import Located
 
@@ -80,6 +82,22 @@ def test_masks_are_learnt_judged_and_written(tmp_path):
     assert [each["bbox"] for each in results] == [each["bbox"] for each in answer["objects"]]
     assert Image.open(out / "3-overlay.png").size == (64, 48)
     assert "discs" in command("predict", str(run), str(picture)).stdout
+    in_their_own_size(run, picture, [each["bbox"] for each in results])
+
+
+def in_their_own_size(run: Path, picture: Path, boxes: list[list[float]]) -> None:
+    """What is judged is what `predict` tells of the picture's own pixels; so are tiles."""
+    model = onlay.load(run / "bundle").eval()
+    part = Located([picture], [{"boxes": torch.zeros(0, 4)}], model.preprocessing)
+    found = blended(model, part.in_full()[0][0].pieces, 1)["boxes"][0]
+    torch.testing.assert_close(found[:, :2], torch.tensor(boxes)[:, :2], atol=0.006, rtol=0)
+    judged = json.loads(command("eval", str(run), "--own-size", "--json").stdout)
+    assert 0 <= judged["own_size_mask_ap50"] <= 1
+    told = command("predict", str(run), str(picture), "--tile", "64", "--json")
+    (answer,) = json.loads(told.stdout)
+    assert answer["size"] == [48, 64]
+    sides = torch.tensor([each["bbox"] for each in answer["objects"]])
+    assert (sides[:, :2] + sides[:, 2:] <= torch.tensor([64.01, 48.01])).all()
 
 
 def test_a_run_on_boxes_that_stopped_goes_on_bit_for_bit(tmp_path, monkeypatch):

@@ -87,6 +87,57 @@ def test_a_run_judges_the_confusion_of_all_and_its_report_names_classes(
     assert "of the pixels wrong" in (tmp_path / "report" / "index.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("options", "name", "said"),
+    [
+        (("--own-size",), "own_size", "all of `{}`, in their own size"),
+        (("--tile", "64"), "tiled", "all of `{}`, in their own size, in tiles of 64 x 64"),
+    ],
+)
+def test_pictures_are_judged_in_their_own_size_by_the_masks_that_are_written(
+    run: Path, tmp_path: Path, options: tuple[str, ...], name: str, said: str
+) -> None:
+    """Counted by hand from the files that `predict` writes and those on disk."""
+    wide, out = tmp_path / "wide", tmp_path / "out"
+    for number in (0, 1):
+        drawn(wide, number)
+        for path in (wide / "images" / f"{number}.png", wide / "masks" / f"{number}.png"):
+            enlarged = np.asarray(Image.open(path)).repeat(2 + number, 0).repeat(2, 1)
+            Image.fromarray(enlarged).save(path)
+    told = json.loads(good("eval", str(run), f"data.path={wide}", *options, "--json").stdout)
+    tiles = options if name == "tiled" else ()
+    good("predict", str(run), str(wide / "images"), *tiles, "--out", str(out))
+    counts = np.zeros((2, 2))
+    for number in (0, 1):
+        found = np.asarray(Image.open(out / f"{number}.png"))
+        true = np.asarray(Image.open(wide / "masks" / f"{number}.png"))
+        assert found.shape == true.shape == (40 * (2 + number), 120)
+        np.add.at(counts, ((true[true < 255] > 0).astype(int), found[true < 255]), 1)
+    right, either = counts.diagonal(), counts.sum(0) + counts.sum(1) - counts.diagonal()
+    assert told[f"{name}_miou"] == pytest.approx((right / either).mean(), abs=1e-9)
+    assert told[f"{name}_accuracy"] == pytest.approx(right.sum() / counts.sum(), abs=1e-9)
+    assert "miou" not in told
+    shown = good("eval", str(run), f"data.path={wide}", *options).stdout
+    assert f"{said.format(wide)}, 2 samples" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--overlap", "8"), "`--overlap` is that of tiles"),
+        (("--tile", "64", "--overlap", "64"), "tiles of 64 x 64 cannot overlap by 64: give a"),
+        (("--tile", "32"), "a tile has 32 x 32 pixels, and the backbone takes 64 x 64"),
+        (
+            ("--own-size", "--votes", "3"),
+            "`--votes` looks at inputs in the model's size: leave out",
+        ),
+        (("--own-size", "data.preprocess.resize=crop"), "does not see all of a picture"),
+    ],
+)
+def test_sizes_that_make_no_sense(run: Path, words: tuple[str, ...], said: str) -> None:
+    assert said in refusal(onlay("eval", str(run), "--split", "train", *words))
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights_and_pictures_change_nothing(
     data: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

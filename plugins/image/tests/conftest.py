@@ -147,7 +147,9 @@ class Reference:
 
     def mlp(self, at: str, mlp: Any, x: Tensor) -> Tensor:
         if hasattr(mlp, "fc1_g"):
-            hidden = mlp.act(mlp.fc1_g(x)) * mlp.fc1_x(x)
+            both = self.at(at + "fc1.out", torch.cat([mlp.fc1_g(x), mlp.fc1_x(x)], dim=-1))
+            gate, value = both.chunk(2, dim=-1)
+            hidden = mlp.act(gate) * value
         else:
             hidden = self.at(at + "fc1.out", mlp.fc1(x))
             if mlp.fc2.in_features < mlp.fc1.out_features:

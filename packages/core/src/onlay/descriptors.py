@@ -100,8 +100,8 @@ class Method:
     """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`,
     `class_token`)."""
     sites: frozenset[str] = frozenset()
-    """Sites that every block must have, of those that some lack: `fc1.out`, which a gated MLP with
-    two first layers has not."""
+    """Sites that every block must have, of those that a modality's blocks may lack: `fc1.out` where
+    no layer's output stands alone before the activation."""
     refuses: Mapping[str, str] = field(default_factory=dict)
     """What the method cannot be used on: a trait that a backbone provides -> the reason in
     words."""

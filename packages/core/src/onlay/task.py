@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from onlay.data import Splits
     from onlay.features import Features
+    from onlay.model.pieces import Position
     from onlay.settings import Config
 
 
@@ -196,7 +197,14 @@ class TaskHead(Protocol):
     """What of the output lies on the input, as `target_kinds` has it for targets: `map`, numbers
     (B, ..., H, W) for the pixels of the input that may be averaged, such as logits and depths.
     Where every leaf is one, large inputs are answered in tiles that overlap (`onlay predict
-    --tile`). May be left out."""
+    --tile`), and judged at their own size (`onlay eval --own-size`). May be left out."""
+
+    def put_together(self, outputs: Sequence[Any], positions: Sequence[Position]) -> Any:
+        """Of the outputs for pieces of one input, each without the batch's axis and on the CPU, the
+        output for all of it, as a batch of one, such as objects that several tiles see; for
+        `--tile` and `--own-size`. May be left out: then `output_kinds` must say that all are
+        maps."""
+        ...
 
     config: Config
     """The task's settings with every choice made that they left open, such as which decoder `auto`

@@ -186,6 +186,11 @@ class AnotherView(Healthy):
         return outputs[0]
 
 
+class HalfOfEachPiece(Healthy):
+    def put_together(self, outputs: Sequence[Tensor], positions: Sequence[Any]) -> Tensor:
+        return 0.5 * outputs[0][None]
+
+
 class OneAnswer(Healthy):
     def predict(self, output: Tensor) -> list[Prediction]:
         return super().predict(output.mean(0, keepdim=True))
@@ -290,6 +295,7 @@ DEFECTS: Mapping[str, Defect] = {
     "always_dropping": Defect(AlwaysDropping, "evaluation_draws_no_random_number", "differ"),
     "batch_normal": Defect(BatchNormal, "inputs_of_a_batch_do_not_touch", "of input 0 moves"),
     "another_view": Defect(AnotherView, "views_become_one_output", "do not begin with the inputs"),
+    "half_of_each_piece": Defect(HalfOfEachPiece, "a_single_piece_is_all_of_it", "is moved by"),
     "one_answer": Defect(OneAnswer, "predicts_an_answer_for_each_input", "get 1 answers"),
     "unranked": Defect(Unranked, "predicts_an_answer_for_each_input", "not sorted"),
     "nameless_metric": Defect(NamelessMetric, "metrics_hold_the_main_one", "`top1` is not among"),

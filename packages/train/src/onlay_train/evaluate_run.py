@@ -23,6 +23,7 @@ from onlay_train.collected import Collected
 from onlay_train.engine import loader_workers, make_accelerator
 from onlay_train.evaluation import Evaluation
 from onlay_train.folder import RunFolder
+from onlay_train.in_full import InPiecesModel, OneInput, OwnSize
 from onlay_train.judged import judged
 from onlay_train.knn import knn_top1, vectors_of
 from onlay_train.loaders import collate_of, size
@@ -57,13 +58,15 @@ def evaluate_run(
     overrides: Iterable[str] = (),
     votes: int = 0,
     knn: int = 0,
+    own_size: OwnSize | None = None,
     report: Path | None = None,
 ) -> Judgement:
     """Judge the run's own data, by default their test part, or other ones, by default all of them.
 
     With `votes` metrics are those of the mean over so many ballots (see `onlay_train.voting`),
     under names of their own: `voted_top1`. With `knn` it is `knn_top1` alone, of so many nearest
-    neighbours in the run's own training part. `report` is a folder for what
+    neighbours in the run's own training part. With `own_size` inputs are judged in the size that
+    they have on disk: `own_size_miou`, or `tiled_miou` in tiles. `report` is a folder for what
     `onlay_train.report_folder` writes.
 
     Raises:
@@ -103,27 +106,35 @@ def evaluate_run(
     if votes:
         part, called = Voted(part, votes, config.data.name), Voter(called)
         batch_size = max(1, batch_size // votes)
+    collate, what, prefix = collate_of(model.head), found.what, "voted" if votes else ""
+    if own_size is not None:
+        part, called = (
+            own_size.part(part, model, host, config.data.name),
+            InPiecesModel(called, batch_size),
+        )
+        collate, batch_size = OneInput(collate), 1
+        what, prefix = f"{what}, {own_size}", own_size.prefix
     evaluation = Evaluation(
         part,
         accelerator,
         batch_size=batch_size,
         workers=workers,
-        collate=collate_of(model.head),
+        collate=collate,
     )
     measures = measures_of(model.head)
     seen = Collected(model.head) if report is not None else None
     metrics = evaluation(called, model, seen=seen or (lambda output, targets: None))
-    if votes:
-        metrics = {f"voted_{name}": value for name, value in metrics.items()}
+    if prefix:
+        metrics = {f"{prefix}_{name}": value for name, value in metrics.items()}
     host.evaluated(model, found.split, metrics, folder.run(own))
     if report is not None and seen is not None:
         told = seen.report()
         if accelerator.is_main_process:
             facts = made_by("eval", run) | _about(model)
-            about = Judged(metrics, size(part), found.what, facts, measures)
+            about = Judged(metrics, size(part), what, facts, measures)
             modality = host.modalities.get(model.built.modality)
             write_report(report, told, about, found.dataset, modality, model.preprocessing)
-    return Judgement(metrics, size(part), found.split, found.what, found.notes, measures)
+    return Judgement(metrics, size(part), found.split, what, found.notes, measures)
 
 
 def _about(model: AdaptedModel) -> dict[str, str]:

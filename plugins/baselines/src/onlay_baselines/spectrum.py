@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onlay.anatomy import Affine
-from onlay_baselines.updates import ENDS, shape_of
+from onlay.anatomy import Affine, Placement
+from onlay_baselines.updates import ENDS
 
 if TYPE_CHECKING:
-    from onlay.anatomy import Anatomy, Block, FrozenMap, Placement
+    from onlay.anatomy import Anatomy, FrozenMap
     from onlay_baselines.config.weights import SpectrumConfig
 
 
@@ -87,20 +87,22 @@ def shares(size: int, parts: int) -> list[int]:
 
 
 def attach(place: Placement, config: SpectrumConfig) -> None:
-    """In the place of each map."""
-    for block in place.blocks:
-        for name in config.targets:
-            site = "attn.out" if name == "proj" else ENDS[name][1]
-            (map,) = place.maps(block.site(site))
-            place.replace(map, Modulated(map, config))
+    """In the place of each map; of gate and value that are kept apart, each is a map."""
+    for map in maps_of(place, config):
+        place.replace(map, Modulated(map, config))
+
+
+def maps_of(place: Placement, config: SpectrumConfig) -> list[FrozenMap]:
+    sites = ["attn.out" if name == "proj" else ENDS[name][1] for name in config.targets]
+    return [map for b in place.blocks for site in sites for map in place.maps(b.site(site))]
 
 
 def count(config: SpectrumConfig, anatomy: Anatomy) -> int:
     """The sum of r_k (i_k + o_k) over the parts of every map."""
-    return sum(_of_map(b, name, config) for b in anatomy.blocks for name in config.targets)
+    return sum(_of_map(map, config) for map in maps_of(Placement(anatomy), config))
 
 
-def _of_map(block: Block, name: str, config: SpectrumConfig) -> int:
+def _of_map(map: FrozenMap, config: SpectrumConfig) -> int:
     ranks = shares(config.rank, config.parts)
-    cuts = [shares(size, config.parts) for size in shape_of(block, name)]
+    cuts = [shares(size, config.parts) for size in map.module.weight.shape]
     return sum(r * (i + o) for i, o, r in zip(*cuts, ranks, strict=True))

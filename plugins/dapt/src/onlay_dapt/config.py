@@ -29,7 +29,8 @@ class DaptConfig(Config):
 
     scale_and_shift: bool = True
     """The authors' TFTS: a scale and a shift per channel at six sites of every block, on its
-    prompt, on the patch tokens and behind the last norm."""
+    prompt, on the patch tokens and behind the last norm. Before the activation of a gated MLP they
+    stand on gate and value alike: a reading, since the authors' networks have none."""
 
     prompts: bool = True
     """Internal prompts: after every block one token, made of what its adapter put out, is

@@ -18,6 +18,7 @@ from onlay_image.data.moving import fitted, lying
 from onlay_image.data.pictures import read_picture
 from onlay_image.data.preprocess import geometry
 from onlay_image.data.reading import Reading
+from onlay_image.data.tiles import WHOLE
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ class WayBack:
 
 
 def on_the_file(given: Input | None) -> WayBack | None:
-    """Where the file can be read again, and its preparation is that of pictures."""
-    picture = None if given is None else _read(given)
-    if picture is None or given is None:
+    """Where the file can be read again, and its preparation is that of pictures; None also of a
+    picture that was given in its own size."""
+    if given is None or given.preprocessing.get("resize") == WHOLE:
+        return None
+    if (picture := _read(given)) is None:
         return None
     width, height = picture.size
     middle = torch.tensor([width / 2, height / 2])

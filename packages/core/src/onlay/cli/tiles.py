@@ -23,7 +23,9 @@ class TileSize(click.ParamType):
         return int(found[1]), int(found[2] or found[1])
 
 
-def refuse_alone(tile: tuple[int, int] | None, overlap: int | None, pages: Path | None) -> None:
+def refuse_alone(
+    tile: tuple[int, int] | None, overlap: int | None, pages: Path | None = None
+) -> None:
     """Raise a `ConfigError` for options that have no meaning with the others."""
     if tile is None and overlap is not None:
         raise ConfigError("`--overlap` is that of tiles: give their size, too, as `--tile`")

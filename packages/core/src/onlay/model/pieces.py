@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,8 +16,23 @@ if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a piece of a picture lies on it; pairs are of height and width, in pixels of the
+    whole."""
+
+    whole: tuple[int, int]
+    start: tuple[float, float] = (0.0, 0.0)
+    """Where the piece begins."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Pixels of the whole for one of the piece."""
+    core: tuple[tuple[float, float], tuple[float, float]] = ((-inf, -inf), (inf, inf))
+    """From where to where (not included) the piece is nearer to what is there than its neighbours
+    are, which see some of it, too."""
+
+
 class Piece(Protocol):
-    """Of an input."""
+    """Of an input. For tasks that put pieces together themselves it has a `position`, too."""
 
     inputs: Tensor
     """What the network is given, without the batch's axis; of all pieces alike in shape."""
@@ -39,15 +55,34 @@ class InPieces:
 
 @torch.inference_mode()
 def blended(model: AdaptedModel, pieces: Sequence[Piece], batch_size: int) -> Tree:
-    """The output for one input, as a batch of one."""
+    """The output for one input, as a batch of one: as the head puts it together
+    (`TaskHead.put_together`), else each leaf as its piece adds it."""
+    each, together = _outputs(model, pieces, batch_size), put_together(getattr(model, "head", None))
+    if together is not None:
+        positions: Any = [getattr(piece, "position", None) for piece in pieces]
+        return together([mapped(_on_cpu, own) for own in each], positions)
     total: Tree = None
+    for piece, own in zip(pieces, each, strict=True):
+        total = _added(piece, own, total)
+    return mapped(lambda leaf: leaf[None], total)
+
+
+def put_together(head: Any) -> Callable[..., Tree] | None:
+    """How a head makes one output of those of pieces, where it has a way of its own."""
+    return getattr(head, "put_together", None)
+
+
+def _outputs(model: AdaptedModel, pieces: Sequence[Piece], batch_size: int) -> Iterator[Tree]:
+    """Of each piece, without the batch's axis."""
     device = next(model.parameters()).device
     for start in range(0, len(pieces), batch_size):
         some = pieces[start : start + batch_size]
         outputs = model(torch.stack([piece.inputs for piece in some]).to(device))
-        for index, piece in enumerate(some):
-            total = _added(piece, row(outputs, index), total)
-    return mapped(lambda leaf: leaf[None], total)
+        yield from (row(outputs, index) for index in range(len(some)))
+
+
+def _on_cpu(leaf: Any) -> Any:
+    return leaf.cpu() if isinstance(leaf, Tensor) else leaf
 
 
 def _added(piece: Piece, output: Tree, total: Tree) -> Tree:

@@ -11,7 +11,7 @@ from torch import Tensor
 from onlay.descriptors import Modality, resolve
 from onlay.errors import ConfigError
 from onlay.model.answers import Answers
-from onlay.model.pieces import Piece, blended
+from onlay.model.pieces import Piece, blended, put_together
 from onlay.model.predict import Unreadable, files_of, modality_of, readable
 from onlay.model.preprocessing import check
 from onlay.task import Input
@@ -67,7 +67,7 @@ def predict_in_tiles(
 
 def tiles_of(model: AdaptedModel, modality: Modality, size: tuple[int, int], overlap: int) -> Tiles:
     """What cuts a model's inputs; fails as `predict_in_tiles` says."""
-    if not all_maps(getattr(model.head, "output_kinds", None)):
+    if not lies_on_inputs(model.head):
         raise ConfigError(
             f"what `{model.task.name}` answers does not lie on its input pixel by pixel, so it"
             " cannot be put together from tiles: leave out `--tile`"
@@ -82,6 +82,11 @@ def tiles_of(model: AdaptedModel, modality: Modality, size: tuple[int, int], ove
     check(modality, model.preprocessing, f"files of modality `{modality.name}` cannot be read")
     make = resolve(modality.tiles)
     return make(model.preprocessing, model.built.input_spec, size, overlap)
+
+
+def lies_on_inputs(head: Any) -> bool:
+    """Whether outputs for pieces of an input can be made one for all of it."""
+    return put_together(head) is not None or all_maps(getattr(head, "output_kinds", None))
 
 
 def all_maps(kinds: Any) -> bool:

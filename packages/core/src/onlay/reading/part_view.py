@@ -18,8 +18,8 @@ _OF_ITEMS = ("targets", "sources")
 
 class PartView(Dataset[Any]):
     """The items of a part at `indices`, in that order, with what the part says of them: `targets`
-    and `sources`, `plain` (as in evaluation), `blocks`, `votes`, `move_targets`; each where the
-    part has it.
+    and `sources`, `plain` (as in evaluation), `blocks`, `votes`, `in_full`, `move_targets`; each
+    where the part has it.
 
     `still`: whatever chance does to an item, it does every time, and draws from no generator of
     somebody else's.
@@ -34,6 +34,8 @@ class PartView(Dataset[Any]):
         self.blocks = _fewer(getattr(part, "blocks", None), self.indices)
         if hasattr(part, "votes"):
             self.votes = self._votes
+        if hasattr(part, "in_full"):
+            self.in_full = self._in_full
         if hasattr(part, "move_targets"):
             self.move_targets = self._move_targets
 
@@ -49,6 +51,9 @@ class PartView(Dataset[Any]):
 
     def _votes(self, number: int) -> PartView:
         return PartView(self.part.votes(number), self.indices)
+
+    def _in_full(self, tiles: Any) -> PartView:
+        return PartView(self.part.in_full(tiles), self.indices)
 
     def _move_targets(self, kinds: Any) -> None:
         self.part.move_targets(kinds)

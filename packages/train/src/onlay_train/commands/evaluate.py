@@ -12,6 +12,7 @@ import click
 
 from onlay.cli.options import with_host
 from onlay.cli.settings import TakesSettings
+from onlay.cli.tiles import TileSize, refuse_alone
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.reports import measure_named
@@ -41,6 +42,22 @@ if TYPE_CHECKING:
     " training part.",
 )
 @click.option(
+    "--own-size",
+    is_flag=True,
+    help="Judge maps and objects on the inputs' own pixels, not on those of the model.",
+)
+@click.option(
+    "--tile",
+    type=TileSize(),
+    help="Likewise, each input in full and in tiles of so many pixels, as `onlay predict --tile`"
+    " has them.",
+)
+@click.option(
+    "--overlap",
+    type=click.IntRange(min=0),
+    help="Pixels that neighbouring tiles share; default: a quarter of the tile.",
+)
+@click.option(
     "--report",
     type=click.Path(path_type=Path),
     help="Also write a page with mistakes, and tables and pictures of what was judged, into this"
@@ -55,6 +72,9 @@ def evaluate(
     split: str | None,
     votes: int | None,
     knn: int | None,
+    own_size: bool,
+    tile: tuple[int, int] | None,
+    overlap: int | None,
     report: Path | None,
     as_json: bool,
 ) -> None:
@@ -62,13 +82,19 @@ def evaluate(
 
     Overrides change the run's configuration, its data for example: of data.path=other/photographs
     all is judged, whatever its layout, for the run has seen none of it. Metrics that were voted on
-    have names of their own, such as voted_top1, and stand alone; so has knn_top1.
+    have names of their own, such as voted_top1, and stand alone; so has knn_top1, and so have those
+    of inputs in their own size: own_size_miou, tiled_miou.
     """
     _refuse_both(votes, knn, split)
+    refuse_alone(tile, overlap)
+    if (votes or knn) and (own_size or tile):
+        asked, other = "--votes" if votes else "--knn", "--tile" if tile else "--own-size"
+        raise ConfigError(f"`{asked}` looks at inputs in the model's size: leave out `{other}`")
     if knn and report is not None:
         raise ConfigError("`--knn` has no answers of the task to report on: leave out `--report`")
     with silent_elsewhere():
         from onlay_train.evaluate_run import evaluate_run
+        from onlay_train.in_full import OwnSize
 
         found = evaluate_run(
             run,
@@ -77,6 +103,7 @@ def evaluate(
             overrides=overrides,
             votes=votes or 0,
             knn=knn or 0,
+            own_size=OwnSize(tile, overlap) if own_size or tile else None,
             report=report,
         )
     if as_json:

@@ -18,6 +18,7 @@ from onlay.errors import DataError
 from onlay_dense.objects.answer import ObjectsAnswer
 from onlay_dense.objects.config import InstancesConfig, ObjectsConfig
 from onlay_dense.objects.detector import Detector, without_autocast
+from onlay_dense.objects.joining import joined
 from onlay_dense.objects.library import ap_metric
 from onlay_dense.objects.neck import Coarsest, build_neck
 from onlay_dense.objects.targets import collate, each_of, to_learn
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.data import Splits
     from onlay.features import Features
+    from onlay.model.pieces import Position
 
 SEED = 0
 """Of the anchors and regions that a loss in evaluation is the mean of."""
@@ -118,6 +120,14 @@ class ObjectsHead(nn.Module):
         """The objects of each picture."""
         found = each_of(output)
         return [ObjectsAnswer.of(each, self.labels, self.config.threshold) for each in found]
+
+    def put_together(
+        self, outputs: Sequence[dict[str, Tensor]], positions: Sequence[Position]
+    ) -> dict[str, list[Tensor]]:
+        """Of what is found on pieces of a picture what is found on it; see
+        `onlay_dense.objects.joining`."""
+        found = joined(outputs, positions, self.config.nms_threshold)
+        return {name: [leaf] for name, leaf in found.items()}
 
     def truths(self, targets: Any) -> list[ObjectsAnswer]:
         """The objects that targets of a batch are."""

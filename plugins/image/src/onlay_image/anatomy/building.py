@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,13 @@ from onlay.anatomy import (
     GivenTo,
     InputOf,
     ModuleTarget,
+    OutputOf,
     Site,
 )
+from onlay.anatomy.ports import Port
 from onlay.anatomy.targets import wide
 from onlay.errors import AnatomyError, CannotFold
+from onlay_image.anatomy.apart import Apart, ApartTarget
 from onlay_image.timm_types import TimmModule
 
 
@@ -50,8 +54,17 @@ def norm_target(norm: TimmModule) -> FoldTarget | None:
     )
 
 
-def fc1_targets(mlp: TimmModule) -> list[FoldTarget]:
-    """The linear maps that read an MLP's input: `fc1`, or `fc1_g` and `fc1_x` of SwiGLU.
+class FirstMap(NamedTuple):
+    """What computes `fc1.out`."""
+
+    port: Port
+    target: FoldTarget
+    width: int
+
+
+def first_map(mlp: TimmModule) -> FirstMap:
+    """`fc1` of an MLP, or `fc1_g` and `fc1_x` of SwiGLU as one, the gate first, as timm's packed
+    SwiGLU has it.
 
     Raises:
         AnatomyError: an MLP of another kind, whose sites are not known.
@@ -62,7 +75,11 @@ def fc1_targets(mlp: TimmModule) -> list[FoldTarget]:
             f"a model with MLPs of kind `{type(mlp).__name__}` cannot be adapted;"
             " supported are those with `fc1` and `fc2`, and SwiGLU"
         )
-    return [ModuleTarget(getattr(mlp, name)) for name in names]
+    maps = [getattr(mlp, name) for name in names]
+    width = sum(map.out_features for map in maps)
+    if len(maps) == 1:
+        return FirstMap(OutputOf(maps[0]), ModuleTarget(maps[0]), width)
+    return FirstMap(Apart(maps), ApartTarget(maps), width)
 
 
 def fc2_in(mlp: TimmModule, at: str) -> Site:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onlay.anatomy import Block, InputOf, ModuleTarget, OutputOf, ResidualInto, Site
-from onlay_image.anatomy.building import assemble, fc1_targets, fc2_in, norm_target
+from onlay_image.anatomy.building import assemble, fc2_in, first_map, norm_target
 from onlay_image.anatomy.qkv import dissect_qkv
 from onlay_image.timm_types import TimmModule
 
@@ -41,10 +41,8 @@ def _attention(module: TimmModule, at: str, width: int, keys_cancel: bool) -> It
 
 def _mlp(module: TimmModule, at: str, width: int) -> Iterator[Site]:
     mlp, norm = module.mlp, norm_target(module.norm2)
-    fc1 = fc1_targets(mlp)
-    yield Site("mlp.in", at + "mlp.in", width, InputOf(mlp), writer=norm, readers=fc1)
-    if hasattr(mlp, "fc1"):
-        hidden = mlp.fc1.out_features
-        yield Site("fc1.out", at + "fc1.out", hidden, OutputOf(mlp.fc1), writer=fc1[0])
+    fc1 = first_map(mlp)
+    yield Site("mlp.in", at + "mlp.in", width, InputOf(mlp), writer=norm, readers=[fc1.target])
+    yield Site("fc1.out", at + "fc1.out", fc1.width, fc1.port, writer=fc1.target)
     yield fc2_in(mlp, at)
     yield Site("mlp.out", at + "mlp.out", width, OutputOf(mlp), writer=ModuleTarget(mlp.fc2))

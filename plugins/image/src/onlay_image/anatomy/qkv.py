@@ -9,16 +9,16 @@ all.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from onlay.anatomy import FoldTarget, ModuleTarget, OutputOf, Override, Undo
 from onlay.anatomy.parts import FUSED
 from onlay.anatomy.ports import Pipe, Port
 from onlay.anatomy.targets import CalledTarget, wide
 from onlay.errors import AnatomyError, CannotFold
+from onlay_image.anatomy.apart import Apart, ApartTarget
 from onlay_image.timm_types import TimmModule
 
 
@@ -44,7 +44,7 @@ def dissect_qkv(attn: TimmModule, *, keys_cancel: bool) -> Qkv:
     if attn.qkv is None:
         apart = (attn.q_proj, attn.k_proj, attn.v_proj)
         widths = dict(zip(FUSED, (part.out_features for part in apart), strict=True))
-        return Qkv(SplitQkv(attn), SplitTarget(attn), widths)
+        return Qkv(Apart(apart), ApartTarget(apart), widths)
     thirds = dict.fromkeys(FUSED, attn.qkv.out_features // 3)
     if getattr(attn, "q_bias", None) is None:
         return Qkv(OutputOf(attn.qkv), ModuleTarget(attn.qkv), thirds)
@@ -115,65 +115,3 @@ class SeparateBiasTarget:
         self.attn.qkv.weight.data.copy_(weight)
         self.attn.q_bias.data.copy_(q)
         self.attn.v_bias.data.copy_(v)
-
-
-class SplitQkv:
-    """Three maps that are called one after the other: at the first, all three are computed and
-    piped together.
-    """
-
-    def __init__(self, attn: TimmModule) -> None:
-        self.attn = attn
-
-    def install(self, pipe: Pipe) -> list[Undo]:
-        trio = _Trio(self.attn, pipe)
-        return [
-            self.attn.q_proj.register_forward_hook(trio.on_query),
-            Override(self.attn.k_proj, "forward", trio.key),
-            Override(self.attn.v_proj, "forward", trio.value),
-        ]
-
-
-class _Trio:
-    def __init__(self, attn: TimmModule, pipe: Pipe) -> None:
-        self.pipe = pipe
-        self.make_key, self.make_value = attn.k_proj.forward, attn.v_proj.forward
-        self.kept: list[Tensor] = []
-
-    def on_query(self, module: nn.Module, args: tuple[Any, ...], query: Tensor) -> Tensor:
-        parts = [query, self.make_key(args[0]), self.make_value(args[0])]
-        qkv = torch.cat(parts, dim=-1)
-        piped = self.pipe(qkv)
-        if piped is not qkv:
-            parts = list(piped.split([part.shape[-1] for part in parts], dim=-1))
-        self.kept = parts[1:]
-        return parts[0]
-
-    def key(self, x: Tensor) -> Tensor:
-        return self.kept[0]
-
-    def value(self, x: Tensor) -> Tensor:
-        value, self.kept = self.kept[1], []
-        return value
-
-
-class SplitTarget:
-    """`q_proj`, `k_proj` and `v_proj` as one fused map."""
-
-    diagonal, pooled = False, False
-
-    def __init__(self, attn: TimmModule) -> None:
-        self.own = [ModuleTarget(part) for part in (attn.q_proj, attn.k_proj, attn.v_proj)]
-
-    def parts(self) -> list[ModuleTarget]:
-        return self.own
-
-    def read(self) -> tuple[Tensor, Tensor]:
-        weights, shifts = zip(*(part.read() for part in self.own), strict=True)
-        return torch.cat(weights), torch.cat(shifts)
-
-    def write(self, weight: Tensor, shift: Tensor) -> None:
-        sizes = [part.module.weight.shape[0] for part in self.own]
-        pieces = zip(self.own, weight.split(sizes), shift.split(sizes), strict=True)
-        for part, own_weight, own_shift in pieces:
-            part.write(own_weight, own_shift)

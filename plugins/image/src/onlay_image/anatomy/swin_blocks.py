@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from onlay.anatomy import Block, FoldTarget, InputOf, ModuleTarget, OutputOf, ResidualInto, Site
 from onlay.anatomy.ports import Port
-from onlay_image.anatomy.building import assemble, fc1_targets, fc2_in, norm_target
+from onlay_image.anatomy.building import assemble, fc2_in, first_map, norm_target
 from onlay_image.anatomy.qkv import dissect_qkv
 from onlay_image.anatomy.windows import AttentionInput, OnMap
 from onlay_image.timm_types import TimmModule
@@ -21,13 +21,13 @@ from onlay_image.timm_types import TimmModule
 def swin_block(module: TimmModule, index: int) -> Block:
     """A block of `SwinTransformer`."""
     at, width = f"blocks.{index}.", module.dim
-    norm2 = norm_target(module.norm2)
+    norm2, fc1 = norm_target(module.norm2), first_map(module.mlp)
     ins, outs = OutputOf(module.norm1), InputOf(module.drop_path1)
     residual = ResidualInto(module.norm2, module.drop_path2)
     sites = [
         *_attention(module, at, width, ins, outs, norm_target(module.norm1)),
         Site("mlp.res", at + "mlp.res", width, residual),
-        Site("mlp.in", at + "mlp.in", width, InputOf(module.mlp), norm2, fc1_targets(module.mlp)),
+        Site("mlp.in", at + "mlp.in", width, InputOf(module.mlp), norm2, [fc1.target]),
         *_rest(module, at, width),
     ]
     return assemble(module, index, width, sites)
@@ -35,14 +35,14 @@ def swin_block(module: TimmModule, index: int) -> Block:
 
 def swin_v2_block(module: TimmModule, index: int) -> Block:
     """A block of `SwinTransformerV2`."""
-    at, width, fc1 = f"blocks.{index}.", module.dim, module.mlp.fc1
+    at, width, fc1 = f"blocks.{index}.", module.dim, first_map(module.mlp)
     ins, outs = AttentionInput(module), InputOf(module.norm1)
     residual = ResidualInto(module.mlp, module.drop_path2)
     sites = [
         *_attention(module, at, width, ins, outs, None),
         Site("mlp.res", at + "mlp.res", width, residual),
         # The input of fc1, not of mlp: a hook there would race with that of the residual stream.
-        Site("mlp.in", at + "mlp.in", width, InputOf(fc1), readers=fc1_targets(module.mlp)),
+        Site("mlp.in", at + "mlp.in", width, InputOf(module.mlp.fc1), readers=[fc1.target]),
         *_rest(module, at, width),
     ]
     return assemble(module, index, width, sites)
@@ -74,10 +74,9 @@ def _attention(
 
 
 def _rest(module: TimmModule, at: str, width: int) -> Iterator[Site]:
-    mlp = module.mlp
-    fc1 = fc1_targets(mlp)
+    mlp, fc1 = module.mlp, first_map(module.mlp)
     yield Site("block.in", at + "block.in", width, InputOf(module))
-    yield Site("fc1.out", at + "fc1.out", mlp.fc1.out_features, OutputOf(mlp.fc1), writer=fc1[0])
+    yield Site("fc1.out", at + "fc1.out", fc1.width, fc1.port, writer=fc1.target)
     yield fc2_in(mlp, at)
     yield Site("mlp.out", at + "mlp.out", width, OutputOf(mlp), writer=ModuleTarget(mlp.fc2))
     yield Site("block.out", at + "block.out", width, OutputOf(module))

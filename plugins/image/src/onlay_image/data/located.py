@@ -12,8 +12,9 @@ from torchvision import tv_tensors
 from onlay.batches import Tree
 from onlay.errors import ConfigError, DataError
 from onlay_image.data.chance import changes, erasing
+from onlay_image.data.in_full import InFull
 from onlay_image.data.kept import Kept
-from onlay_image.data.moving import fitted, lying, plainly, refuse_other_kinds, words
+from onlay_image.data.moving import Size, fitted, lying, plainly, refuse_other_kinds, words
 from onlay_image.data.pictures import Source, read_picture
 from onlay_image.data.preparing import ImagePreprocess
 from onlay_image.data.preprocess import Fit, Normalize, geometry, training_steps
@@ -41,7 +42,7 @@ class Located(Dataset[tuple[Tensor, Tree]]):
     ) -> None:
         assert len(sources) == len(targets), "a target for each picture"
         self.sources, self.targets, self.kinds = sources, targets, None
-        self.reading, self.normalize = Reading.of(facts), Normalize(facts)
+        self.facts, self.reading, self.normalize = facts, Reading.of(facts), Normalize(facts)
         self.size, self.augment = tuple(facts["img_size"]), config.augment if config else "none"
         fit: Any = geometry(facts)
         self.chance: Any = None
@@ -76,6 +77,15 @@ class Located(Dataset[tuple[Tensor, Tree]]):
         if self.plain is not None:
             self.plain.move_targets(kinds)
 
+    def in_full(self, tiles: Any = None) -> InFull:
+        """The same pictures in their own size, with targets as they are stored; in pieces that
+        `tiles` cuts (`onlay_image.data.tiles.Tiles`), else each as it is shown to the backbone.
+
+        Raises:
+            ConfigError: without tiles, where the backbone is not shown all of a picture.
+        """
+        return InFull(self, tiles)
+
     def __getitem__(self, index: int) -> tuple[Tensor, Tree]:
         pixels, target = self.kept.of(index, lambda: self._fitted(index))
         if self.chance is not None:
@@ -90,13 +100,20 @@ class Located(Dataset[tuple[Tensor, Tree]]):
         """Both before chance."""
         layers = read_picture(self.sources[index], self.reading)
         width, height = layers[0].size
-        try:
-            target = lying(self.targets[index], self.kinds, (height, width))
-        except DataError as error:
-            raise DataError(f"`{self.sources[index]}`: {error}") from error
-        layers, target = fitted(self.steps, layers, target)
+        layers, target = fitted(self.steps, layers, self.lying(index, (height, width)))
         pixels = Fit(None)(layers)
         return (pixels, target) if self.beyond is None else self.beyond(pixels, target)
+
+    def lying(self, index: int, size: Size) -> Tree:
+        """A target as it is stored, on its picture of this size.
+
+        Raises:
+            DataError: it is of another size; names the picture.
+        """
+        try:
+            return lying(self.targets[index], self.kinds, size)
+        except DataError as error:
+            raise DataError(f"`{self.sources[index]}`: {error}") from error
 
 
 def _refuse_turning(config: ImagePreprocess) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from onlay.errors import ConfigError
+from onlay.model.pieces import Position
 from onlay_image.data.pictures import read_picture
 from onlay_image.data.preprocess import Fit, Normalize
 from onlay_image.data.reading import Reading
@@ -84,6 +86,9 @@ class Place:
     shares: Tensor
     """Of each of its pixels, which all tiles' shares of a pixel add up to 1."""
 
+    core: tuple[float, float]
+    """From where to where it is nearer to a pixel than its neighbours are."""
+
     @property
     def stop(self) -> int:
         return self.start + len(self.shares)
@@ -98,6 +103,13 @@ class Tile:
     row: Place
     column: Place
     whole: tuple[int, int]
+
+    @property
+    def position(self) -> Position:
+        """For what is no map."""
+        top, left = self.row, self.column
+        core = (top.core[0], left.core[0]), (top.core[1], left.core[1])
+        return Position(self.whole, (top.start, left.start), core=core)
 
     def added(self, output: Tensor, total: Tensor | None) -> Tensor:
         """A total (..., H, W) with the tile's output (..., h, w), by its share of each pixel; the
@@ -124,7 +136,9 @@ def _placed(length: int, tile: int, overlap: int) -> list[Place]:
     for weight, start in zip(weights, starts, strict=True):
         weight[start : start + tile] = slope
     shares_TL = (weights / weights.sum(0)).float()
+    between = [(start + tile + following) / 2 for start, following in pairwise(starts)]
+    cores = pairwise([-inf, *between, inf])
     return [
-        Place(start, shares[start : start + tile])
-        for start, shares in zip(starts, shares_TL, strict=True)
+        Place(start, shares[start : start + tile], core)
+        for start, shares, core in zip(starts, shares_TL, cores, strict=True)
     ]

@@ -22,6 +22,7 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(heads.check_evaluation_draws_no_random_number),
     Check(heads.check_inputs_of_a_batch_do_not_touch),
     Check(heads.check_views_become_one_output),
+    Check(heads.check_a_single_piece_is_all_of_it, heads.puts_nothing_together),
     Check(heads.check_state_round_trips),
     Check(answering.check_predicts_an_answer_for_each_input),
     Check(answering.check_answers_are_told_in_a_line),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from onlay.batches import mapped, row, size_of, tensors_of
+from onlay.model.pieces import Position, put_together
 from onlay.testing.checking import require
 from onlay.testing.states import apart, bits, changed, listed
 from onlay.testing.tasks.case import BATCH, TaskCase
@@ -147,6 +148,26 @@ def check_views_become_one_output(case: TaskCase) -> None:
         [tuple(t.shape) for t in tensors_of(x)] for x in (head.joined(outputs), outputs[0])
     )
     require(joined == alone, f"`joined` has the shapes {joined}, and a single view {alone}")
+
+
+def puts_nothing_together(case: TaskCase) -> str:
+    return "" if put_together(case.head()) else "the head has no `put_together`"
+
+
+@torch.no_grad()
+def check_a_single_piece_is_all_of_it(case: TaskCase) -> None:
+    """`put_together`, if there is one, makes of the output for one piece that is all of an input
+    that output, as a batch of one."""
+    head, inputs = case.moved(), case.data[1]
+    output = head(case.features(head))
+    whole = Position((inputs.shape[-2], inputs.shape[-1]))
+    for index in range(BATCH):
+        found = head.put_together([row(output, index)], [whole])
+        alike = [tuple(t.shape) for t in tensors_of(row(found, 0))]
+        own = [tuple(t.shape) for t in tensors_of(row(output, index))]
+        require(alike == own, f"of one piece with tensors of {own} it makes {alike}")
+        worst = _apart(row(found, 0), row(output, index))
+        require(worst <= CLOSE, f"one piece that is all of an input is moved by {worst:.2g}")
 
 
 @torch.no_grad()
