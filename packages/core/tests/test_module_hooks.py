@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.anatomy import BuiltBackbone
+from onlay.batches import rows
 from onlay.errors import AnatomyError
 from onlay.model.adapted import AdaptedModel
 from onlay.model.losses import check_losses
@@ -147,3 +148,16 @@ def test_a_head_that_needs_features_and_targets(
     assert model.loss((images, TARGETS)).item() == pytest.approx(expected.item(), abs=1e-6)
     with pytest.raises(AnatomyError, match="`forward_loss` needs features and targets at once"):
         model.loss_of(output, TARGETS)
+
+
+def test_two_views_where_the_loss_is_of_features(
+    built: BuiltBackbone, adapt_with: Adapt, images: Tensor
+) -> None:
+    """A method's `loss` is given features, which are cut as outputs are."""
+    views = TwoViews()
+    views.loss = lambda output, targets, head: 3 * head.loss(rows(output, slice(2, 4)), targets)
+    model = placed(built, adapt_with, views)
+    model.head = Detector()
+    halved = model.eval()(images / 2)
+    expected = 3 * ((halved[0, 0] - 1) ** 2 + (halved[1, 2] - 1) ** 2) / 2 + 16
+    assert model.train().loss((images, TARGETS)).item() == pytest.approx(expected.item(), abs=1e-5)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from onlay.features import Grid, Layout, Line, Points, centres_of, map_of
+from onlay.batches import rows, size_of
+from onlay.features import Features, Grid, Layout, Line, Points, centres_of, map_of
 from onlay.inspecting import Signal
 from onlay.pages.records import signals
 
@@ -38,6 +39,21 @@ def test_what_a_kind_offers_is_asked_by_trait():
     assert [kind.count for kind in kinds] == [6, 5, 6, 8]
     assert [map_of(kind) for kind in kinds] == [(2, 3), None, None, (2, 4)]
     assert [centres_of(kind) is centres for kind in kinds] == [False, True, False, False]
+
+
+def test_some_inputs_of_features():
+    clouds, centres = torch.randn(3, 9, 3), torch.randn(3, 2, 3)
+    patches, empty = torch.randn(3, 2, 4), torch.empty(3, 0, 4)
+    where = Points(centres, prefix=1)
+    whole = Features(None, empty, patches, where, levels=[patches.mT], inputs=clouds)
+    assert size_of(whole) == 3
+    some = rows(whole, slice(1, 3))
+    assert len(some) == 2
+    assert some.cls is None
+    assert torch.equal(some.patches, patches[1:])
+    assert torch.equal(some.levels[0], patches.mT[1:])
+    assert torch.equal(centres_of(some.layout), centres[1:])
+    assert torch.equal(some.inputs, clouds[1:])
 
 
 def test_signals_of_a_line_have_no_map_and_leave_out_its_prefix():

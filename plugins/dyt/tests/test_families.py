@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import onlay
-from onlay_dyt.dispatch import Router
+from onlay_dyt.dispatch import Returning, Router, Taking
 
 timm = pytest.importorskip("timm", reason="comes with onlay-image")
 pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
@@ -21,6 +21,7 @@ FAMILIES = {
     "beit": ("beit_base_patch16_224", COLUMN),
     "dinov3": ("vit_small_patch16_dinov3", COLUMN),
     "eva02": ("eva02_tiny_patch14_224", {**COLUMN, "img_size": 28, "patch_size": 7}),
+    "gated": ("eva02_base_patch14_224", {**COLUMN, "img_size": 28, "patch_size": 7}),
     "swin": ("swin_tiny_patch4_window7_224", PYRAMID),
     "swinv2": ("swinv2_tiny_window8_256", PYRAMID),
 }
@@ -53,7 +54,7 @@ def rates(model: Any, images: torch.Tensor) -> list[float]:
     """Of the patches of each block, in evaluation."""
     found: list[float] = []
     hooks = [
-        router.register_forward_hook(lambda m, a, y: found.append(m.gates.float().mean().item()))
+        router.register_forward_hook(lambda m, a, y: found.append(m.now.gates.mean().item()))
         for router in routers(model)
     ]
     with torch.no_grad():
@@ -105,7 +106,7 @@ def test_a_closed_patch_leaves_a_block_as_it_came_from_attention(family: str) ->
             if name.endswith(("up", "up_bias")):
                 parameter.zero_()
     router, block = routers(model)[0], model.anatomy.blocks[0].module
-    router.register_forward_hook(lambda m, a, y: streams.append((m.gates.clone(), y.clone())))
+    router.register_forward_hook(lambda m, a, y: streams.append((m.now.gates.clone(), y.clone())))
     block.register_forward_hook(lambda m, a, y: ends.append(y.clone()))
     with torch.no_grad():
         model(images)
@@ -142,12 +143,17 @@ def test_figures_are_rates_by_block() -> None:
     assert all(0 < value < 1 for value in values.values())
 
 
-def test_packed_tokens_are_not_computed() -> None:
-    model, images = adapted("vit")
+@pytest.mark.parametrize(("family", "maps", "hidden"), [("vit", 1, 96), ("gated", 2, 64)])
+def test_packed_tokens_are_not_computed(family: str, maps: int, hidden: int) -> None:
+    """By none of the first layers of the MLP, of which a gated one (SwiGLU) has two."""
+    model, images = adapted(family)
     sizes: list[torch.Size] = []
-    fc2 = [m for m in model.adapter.modules() if type(m).__name__ == "Returning"]
-    fc2[0].register_forward_hook(lambda m, a, y: sizes.append(a[0].shape))
-    with torch.no_grad():
-        model(images)
+    first, last = (
+        [m for m in model.adapter.modules() if isinstance(m, kind)] for kind in (Taking, Returning)
+    )
+    assert len(first) == maps * len(last) == 2 * maps
+    for map in first[:maps]:
+        map.register_forward_hook(lambda m, a, y: sizes.append(y.shape))
+    last[0].register_forward_hook(lambda m, a, y: sizes.append(a[0].shape))
     rate = rates(model, images)[0]
-    assert sizes[0] == (round(rate * 3 * 17), 96)
+    assert sizes == [(round(rate * 3 * 17), hidden)] * (maps + 1)

@@ -30,16 +30,16 @@ def test_a_token_passes_with_the_probability_of_its_score(tau: float) -> None:
     gate = router(DytConfig(), prefix=0, tau=tau).train()
     scores = torch.tensor([-2.0, 0.0, 2.0]).repeat(20_000)[:, None, None]
     gate(scores)
-    rates = gate.gates.view(-1, 3).mean(0)
+    rates = gate.now.gates.view(-1, 3).mean(0)
     torch.testing.assert_close(rates, torch.tensor([0.1192, 0.5, 0.8808]), rtol=0, atol=0.008)
-    assert set(gate.gates.unique().tolist()) == {0.0, 1.0}
+    assert set(gate.now.gates.unique().tolist()) == {0.0, 1.0}
 
 
 def test_gradients_are_those_of_the_soft_gate() -> None:
     x = torch.zeros(1, 1, 1, requires_grad=True)
     gate = router(DytConfig(), prefix=0).eval()
     gate(x)
-    gate.gates.sum().backward()
+    gate.now.gates.sum().backward()
     assert x.grad is not None
     assert x.grad.item() == 0.25
     logit = torch.zeros(1, 1, requires_grad=True)
@@ -52,7 +52,7 @@ def test_in_evaluation_a_token_passes_above_a_half_and_the_class_token_always() 
     gate = router(DytConfig()).eval()
     x = torch.tensor([[[-9.0], [0.1], [-0.1]], [[-9.0], [0.0], [3.0]]])
     assert gate(x) is x
-    assert gate.gates.tolist() == [[1, 1, 0], [1, 0, 1]]
+    assert gate.now.gates.tolist() == [[1, 1, 0], [1, 0, 1]]
 
 
 def test_the_loss_of_rates_is_of_the_mean_over_all_blocks() -> None:

@@ -63,6 +63,25 @@ def test_deep_prompts_have_no_position(kind: type[PointMae], small: Any, clouds:
     assert features.layout.prefix == p
 
 
+@torch.no_grad()
+def test_what_is_added_from_inside_recons_block_reaches_its_patches_alone(
+    small: Any, clouds: Tensor
+) -> None:
+    """The three global tokens pass beside the inner sites."""
+    model, side = small(ReCon), nn.Linear(48, 48)
+    block, seen = model.blocks.blocks[0], []
+    block.norm2.register_forward_pre_hook(lambda m, args: seen.append(args[0]))
+    block.register_forward_hook(lambda m, args, output: seen.append(output))
+    model(clouds)
+    bare, place = seen[1], placed(model)
+    place.branch(place.blocks[0].site("mlp.res"), place.blocks[0].site("block.out"), side)
+    Attachments.of(model).add("side", place.adapter)
+    block.register_forward_hook(lambda m, args, output: seen.append(output))
+    place.anatomy.encode(clouds)
+    torch.testing.assert_close(seen[-1][:, 3:], bare[:, 3:] + side(seen[0]))
+    assert torch.equal(seen[-1][:, :3], bare[:, :3])
+
+
 class Longer:
     def __init__(self, rows_1PC: Tensor, heads: int) -> None:
         self.rows_1PC, self.heads, self.own = rows_1PC, heads, F.scaled_dot_product_attention

@@ -2,7 +2,7 @@
 
 A tree is a tensor, or a mapping or a tuple (a named one, too) of trees. In a batch each tensor has
 the inputs along its first axis, and a list has one entry for each input, whatever that is (the
-boxes of each picture, of which none has as many as another).
+boxes of each picture, of which none has as many as another). `Features` count as a tensor.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from onlay.errors import DataError
+from onlay.features import Features
 
 Tree = Any
 
@@ -96,7 +97,7 @@ def _leaves(tree: Tree) -> Iterator[Any]:
 
 
 def _of_all(leaf: Any) -> bool:
-    return not isinstance(leaf, list) and getattr(leaf, "ndim", 0) == 0
+    return not isinstance(leaf, list | Features) and getattr(leaf, "ndim", 0) == 0
 
 
 def _tuple(like: tuple[Any, ...], branches: Sequence[Any]) -> tuple[Any, ...]:

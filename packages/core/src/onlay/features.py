@@ -30,7 +30,8 @@ class Layout(Protocol):
     @property
     def traits(self) -> frozenset[str]:
         """What the kind offers beside this: `map` (see `map_of`), `neighbours` (see `centres_of`),
-        `order` (tokens come one after another), or a word of a plugin's own."""
+        `order` (tokens come one after another), or a word of a plugin's own. One whose places
+        differ between inputs may have `rows(which: slice)`, the layout of some of them."""
         ...
 
 
@@ -65,6 +66,9 @@ class Points:
     @property
     def traits(self) -> frozenset[str]:
         return frozenset({"neighbours"})
+
+    def rows(self, which: slice) -> Points:
+        return Points(self.centres[which], self.prefix)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,20 @@ class Features:
     inputs: Any = field(kw_only=True)
     """What the backbone was given: images (B, C, H, W), clouds (B, N, 3 + further columns), ids
     (B, T)."""
+
+    def __len__(self) -> int:
+        """Inputs of the batch."""
+        return len(self.patches)
+
+    def __getitem__(self, which: slice) -> Features:
+        """Some inputs of the batch."""
+        names = ("cls", "prompts", "patches", "pooled")
+        found = {name: getattr(self, name) for name in names}
+        own = {name: None if x is None else x[which] for name, x in found.items()}
+        layout, levels = self.layout, [x[which] for x in self.levels]
+        rows = getattr(layout, "rows", None)
+        placed = rows(which) if rows else layout
+        return replace(self, **own, layout=placed, levels=levels, inputs=self.inputs[which])
 
     def to(self, wanted: dtype) -> Features:
         """The same in another dtype; layout and inputs as they are."""

@@ -9,7 +9,7 @@ from onlay_dyt.dispatch import Closing, Returning, Router, Taking
 from onlay_dyt.passing import Passing, Taught
 
 if TYPE_CHECKING:
-    from onlay.anatomy import Anatomy, Block, Placement
+    from onlay.anatomy import Anatomy, Placement
     from onlay_dyt.config import DytConfig
 
 
@@ -22,19 +22,13 @@ def attach(place: Placement, config: DytConfig) -> None:
         layout = place.layout(block)
         router = Router(block.width, block.index, layout, passing, config.temperature)
         place.rewrite(stream, router)
-        behind = norm_is_behind(block)
         for map in place.readers(block.site("mlp.in")):
             place.replace(map, Taking(map, router))
         (last,) = place.maps(block.site("mlp.out"))
-        place.replace(last, Returning(last, router, last=not behind))
-        if behind:
+        place.replace(last, Returning(last, router, last=not block.norm_behind))
+        if block.norm_behind:
             place.rewrite(end, Closing(router))
         place.branch(stream, end, Experts(block.width, config))
-
-
-def norm_is_behind(block: Block) -> bool:
-    """Whether the norm of the MLP's branch reads its output, as in Swin-V2."""
-    return block.mlp_norm is not None and block.site("mlp.in").writer is None
 
 
 def count(config: DytConfig, anatomy: Anatomy) -> int:

@@ -21,6 +21,14 @@ NO_NOISE = 1e-6
 """How near to 0 and 1 a uniform draw may come."""
 
 
+class Pass:
+    """What the parts of a block tell each other during one pass; behind it nothing is kept."""
+
+    def __init__(self) -> None:
+        self.gates, self.stream = torch.empty(0), torch.empty(0)
+        self.places: tuple[int, ...] = ()
+
+
 class Router(nn.Module):
     """Returns its very input (B, T, D) and keeps the gates (B, T): 1 for a token that passes.
 
@@ -39,26 +47,24 @@ class Router(nn.Module):
         super().__init__()
         self.score, self.layout, self.block = nn.Linear(width, 1), layout, block
         self.passing, self.temperature = passing, tau
-        self.release()
-        self.doubled = False
+        self.now, self.doubled = Pass(), False
         nn.init.trunc_normal_(self.score.weight, std=0.02)
         nn.init.zeros_(self.score.bias)
         self.train()
 
     def forward(self, x: Tensor) -> Tensor:
         gates_BT = self._gates(self.score(x.flatten(1, -2))[..., 0])
-        prefix = self.layout().prefix if x.ndim == 3 else 0
+        prefix = gates_BT.shape[1] - self.layout().count
         if not recomputing():  # in the backward pass the batch is over
             self.doubled = self.training and x.shape[0] == self.passing.doubled
         dispatched = gates_BT[: gates_BT.shape[0] // 2] if self.doubled else gates_BT
         self._count(dispatched[:, prefix:])
-        self.gates, self.stream = self._whole(dispatched, prefix), x
+        self.now.gates, self.now.stream = self._whole(dispatched, prefix), x
         return x
 
     def release(self) -> None:
-        """Forget the pass: nothing is kept behind a block."""
-        self.gates, self.stream = torch.empty(0), torch.empty(0)
-        self.places: tuple[int, ...] = ()
+        """Forget the pass."""
+        self.now = Pass()
 
     def _gates(self, logit_BT: Tensor) -> Tensor:
         if not self.training:
@@ -88,7 +94,7 @@ class Router(nn.Module):
 
     def shows(self, x: Tensor, output: Tensor) -> Tensor:
         """The gates, (B, T)."""
-        return self.gates
+        return self.now.gates
 
     def figures(self) -> Figures:
         """`dyt/rate/block_03`: the share of the tokens that passed."""
@@ -113,10 +119,10 @@ class Taking(nn.Module):
         self.twin, self.router = [map.twin()], router  # the twin is no child
 
     def forward(self, x: Tensor) -> Tensor:
-        self.router.places = x.shape[:-1]
+        self.router.now.places = x.shape[:-1]
         if masks(self.training):
             return self.twin[0](x)
-        return self.twin[0](x.reshape(-1, x.shape[-1])[self.router.gates.flatten() > 0])
+        return self.twin[0](x.reshape(-1, x.shape[-1])[self.router.now.gates.flatten() > 0])
 
 
 class Returning(nn.Module):
@@ -129,15 +135,15 @@ class Returning(nn.Module):
         self.twin, self.router, self.last = [map.twin()], router, last
 
     def forward(self, h: Tensor) -> Tensor:
-        gates_BT, places, rows = self.router.gates, self.router.places, self.twin[0](h)
+        now, rows = self.router.now, self.twin[0](h)
         if self.last:
             self.router.release()
         if masks(self.training):
-            return rows * gates_BT.view(*places, 1).to(rows.dtype)
-        open_rows = gates_BT.flatten() > 0
+            return rows * now.gates.view(*now.places, 1).to(rows.dtype)
+        open_rows = now.gates.flatten() > 0
         out = rows.new_zeros(open_rows.shape[0], rows.shape[-1])
         out[open_rows] = rows
-        return out.view(*places, rows.shape[-1])
+        return out.view(*now.places, rows.shape[-1])
 
 
 class Closing(nn.Module):
@@ -151,7 +157,7 @@ class Closing(nn.Module):
         self.router = router
 
     def forward(self, x: Tensor) -> Tensor:
-        before = self.router.stream.view(x.shape)
-        gates = self.router.gates.view(*x.shape[:-1], 1).to(x.dtype)
+        before = self.router.now.stream.view(x.shape)
+        gates = self.router.now.gates.view(*x.shape[:-1], 1).to(x.dtype)
         self.router.release()
         return before + gates * (x - before)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.batches import rows, size_of
-from onlay.errors import AnatomyError
 from onlay.recompute import recomputing
 from onlay_dyt.config import DytConfig
 
@@ -51,16 +50,7 @@ class Taught(Passing):
         return torch.cat([inputs, inputs])
 
     def loss(self, output: Any, targets: Any, head: Any) -> Tensor:
-        """The task's loss of both, and of classes the divergence of the first from the second.
-
-        Raises:
-            AnatomyError: the head has no loss of an output alone.
-        """
-        if not hasattr(head, "loss"):
-            raise AnatomyError(
-                "this task has no loss of an output alone, which the complete network would be"
-                " judged by: set `method.teacher=false`"
-            )
+        """The task's loss of both, and of classes the divergence of the first from the second."""
         self.doubled = 0
         half = size_of(output) // 2
         own, whole = rows(output, slice(half)), rows(output, slice(half, None))

@@ -71,6 +71,9 @@ class Site:
     """The site that this one is a slice of."""
     start: int = 0
     """Where the slice begins on the whole's last axis."""
+    beside: int = 0
+    """Tokens at the front that the sites inside the block have not, as another part of it carries
+    them: what is added from there is added to the others."""
 
     @property
     def order(self) -> int:
@@ -137,6 +140,8 @@ class Block:
     heads: int = 1
     mlp_norm: nn.Module | None = None
     """The norm of the MLP's branch: before the MLP, or behind it in Swin-V2."""
+    norm_behind: bool = False
+    """Whether that norm reads what the MLP puts out."""
 
     def site(self, name: str) -> Site:
         """The site, or a part of one by its whole name (`qkv.out.q`), or an `AnatomyError` that

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from onlay.anatomy.parts import Site
 from onlay.anatomy.ports import Pipe
@@ -98,12 +99,17 @@ class SitePipe(nn.Module):
 
 
 def _fitting(added: Tensor, x: Tensor, target: Site) -> Tensor:
-    """On Swin one site of a block is a map and another its rows: (B, H, W, D), (B, H W, D)."""
-    alike, width = added.ndim == x.ndim, x.shape[-1:]
-    if added.shape[-1:] not in ((1,), width) or not (alike or added.numel() == x.numel()):
+    """On Swin one site of a block is a map and another its rows: (B, H, W, D), (B, H W, D). Where
+    some tokens pass `beside` the inner sites nothing is added to them."""
+    if added.ndim != x.ndim and added.numel() == x.numel() and added.shape[-1] == x.shape[-1]:
+        return added.reshape(x.shape)
+    if target.beside and added.shape[1] + target.beside == x.shape[1]:
+        return F.pad(added, (0, 0, target.beside, 0))
+    pairs = zip(added.shape, x.shape, strict=False)
+    if added.ndim != x.ndim or any(own not in (1, whole) for own, whole in pairs):
         found, own = tuple(added.shape), tuple(x.shape)
         raise AnatomyError(f"a branch into `{target.path}` gives {found} where {own} passes")
-    return added if alike else added.reshape(x.shape)
+    return added
 
 
 def rounded_once(pipe: Pipe, x: Tensor, dtype: torch.dtype | None) -> Tensor:

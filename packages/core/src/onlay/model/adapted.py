@@ -22,7 +22,7 @@ from onlay.errors import AnatomyError, BundleError, CannotFold
 from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
 from onlay.model.compiled import InTurn, called_in_turn
-from onlay.model.losses import asked, auxiliary_losses, task_loss
+from onlay.model.losses import OfFeatures, asked, auxiliary_losses, task_loss
 from onlay.model.report import TrainableReport, parts_of
 
 if TYPE_CHECKING:
@@ -191,9 +191,11 @@ class AdaptedModel(nn.Module):
 
     def _task_loss(self, features: Features, targets: Any) -> Tensor:
         """By the method's module that has a `loss`, by the head's `forward_loss`, by its `loss`."""
+        own = asked(self.adapter, "loss") if self.training else []
         whole = getattr(self.head, "forward_loss", None)
-        if whole is not None and not (self.training and asked(self.adapter, "loss")):
-            return whole(self._read(features), targets)
+        if whole is not None and not (own and hasattr(self.head, "loss")):
+            given = self._read(features)
+            return own[0](given, targets, OfFeatures(whole)) if own else whole(given, targets)
         output, training = self.answer(features), self.training
         return task_loss(self.adapter, self.head, output, targets, training=training)
 

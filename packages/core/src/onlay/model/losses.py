@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,15 @@ from onlay.errors import AnatomyError
 
 if TYPE_CHECKING:
     from onlay.anatomy.adapter import Adapter
+    from onlay.features import Features
+
+
+@dataclass(frozen=True)
+class OfFeatures:
+    """What a method's `loss` is given for a head that has a `forward_loss` alone; its output is
+    the features."""
+
+    loss: Callable[[Features, Any], Tensor]
 
 
 def asked(adapter: Adapter, name: str) -> list[Callable[..., Any]]:

@@ -39,7 +39,6 @@ TOKENS: tuple[Method, ...] = (
         config=f"{CONFIG}:UnipeltConfig",
         attach="onlay_baselines.unipelt:attach",
         count="onlay_baselines.unipelt:count",
-        needs=frozenset({"extension"}),
         traits="onlay_baselines.traits:of_unipelt",
         examples=(
             {"bottleneck": 8, "rank": 4},

@@ -95,12 +95,14 @@ def pixels(model: TimmModule) -> Site:
     return Site("input", "input", model.in_chans, port, unfoldable=why, axis=-3)
 
 
-def assemble(module: TimmModule, index: int, width: int, sites: Iterable[Site]) -> Block:
+def assemble(
+    module: TimmModule, index: int, width: int, sites: Iterable[Site], *, norm_behind: bool = False
+) -> Block:
     """A block with its sites in the order in which data meets them."""
     ordered = sorted(sites, key=lambda site: BLOCK_SITES.index(site.name))
     by_name = {site.name: site for site in ordered}
     heads, norm = module.attn.num_heads, module.norm2
-    return Block(index, width, by_name, module, heads=heads, mlp_norm=norm)
+    return Block(index, width, by_name, module, heads, norm, norm_behind)
 
 
 def embed_target(patch_embed: TimmModule) -> FoldTarget | None:

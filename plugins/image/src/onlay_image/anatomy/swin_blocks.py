@@ -45,7 +45,7 @@ def swin_v2_block(module: TimmModule, index: int) -> Block:
         Site("mlp.in", at + "mlp.in", width, InputOf(module.mlp.fc1), readers=[fc1.target]),
         *_rest(module, at, width),
     ]
-    return assemble(module, index, width, sites)
+    return assemble(module, index, width, sites, norm_behind=True)
 
 
 def _attention(

@@ -13,7 +13,8 @@ def dissect_block(module: Any, index: int, width: int) -> Block:
     """One block.
 
     In ReCon the sites between `block.in` and `block.out` are those of the patches (and of inserted
-    tokens); its norms write the residual stream too, so nothing folds into them there.
+    tokens), and three global tokens pass beside them; its norms write the residual stream too, so
+    nothing folds into them there.
     """
     at = f"blocks.{index}."
     attn, mlp = module.attn, module.mlp
@@ -33,7 +34,7 @@ def dissect_block(module: Any, index: int, width: int) -> Block:
         Site("fc1.out", at + "fc1.out", hidden, OutputOf(mlp.fc1), writer=fc1),
         Site("fc2.in", at + "fc2.in", hidden, InputOf(mlp.fc2), readers=(fc2,)),
         Site("mlp.out", at + "mlp.out", width, OutputOf(mlp), writer=fc2),
-        Site("block.out", at + "block.out", width, OutputOf(module)),
+        Site("block.out", at + "block.out", width, OutputOf(module), beside=3 if recon else 0),
     ]
     by_name = {site.name: site for site in sites}
     return Block(index, width, by_name, module, heads=attn.num_heads, mlp_norm=module.norm2)
