@@ -16,3 +16,13 @@ def test_pointgst(check):
 @method_checks("stag")
 def test_stag(check):
     check()
+
+
+@method_checks("ppt")
+def test_ppt(check):
+    check()
+
+
+@method_checks("point_peft")
+def test_point_peft(check):
+    check()

@@ -9,8 +9,6 @@ import torch
 from torch.nn import functional as F
 
 import onlay
-from onlay.config import parse
-from onlay.descriptors import resolve
 from onlay.errors import ConfigError
 from onlay.testing import tiny_points
 from onlay_cloud_methods.idpt import Generator, Placed
@@ -21,32 +19,38 @@ from onlay_cloud_methods.stag import Convolved, GraphLayer, Lowered
 HOST = onlay.PluginHost.discover()
 
 
-@pytest.fixture(scope="module")
-def point_mae() -> Any:
-    """At full size, without values."""
-    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
-    from onlay_pointcloud.backbones.build import adopt
-    from onlay_pointcloud.network.point_mae import PointMae
-
-    with torch.device("meta"):
-        return adopt(PointMae(groups=128, group_size=32))
-
-
 @pytest.mark.parametrize(
-    ("method", "settings", "expected"),
+    ("method", "preset", "settings", "classes", "expected"),
     [
-        ("idpt", {"train_class_token": False}, 1_330_176),
-        ("idpt", {}, 1_696_783 - 365_839),
-        ("pointgst", {"train_class_token": False}, 12 * 29_544),
-        ("pointgst", {}, 622_831 - 267_535),
-        ("stag", {}, 259_200),
-        ("stag", {"kind": "sl"}, 851_520),
+        ("idpt", "scanobjectnn", {}, 15, 1_696_783),
+        ("idpt", "scanobjectnn-prompt", {}, 15, 1_500_175),
+        ("idpt", "scanobjectnn", {}, 40, 1_703_208),
+        ("idpt", "scanobjectnn", {"train_class_token": False}, 15, 1_330_176 + 365_839),
+        ("pointgst", "scanobjectnn", {}, 15, 622_831),
+        ("pointgst", "scanobjectnn", {}, 40, 629_256),
+        ("pointgst", "scanobjectnn", {"train_class_token": False}, 15, 12 * 29_544 + 267_535),
+        ("stag", "scanobjectnn", {}, 15, 428_431),
+        ("stag", "scanobjectnn", {"kind": "sl"}, 15, 1_020_751),
+        ("ppt", "scanobjectnn", {}, 15, 1_042_191),
+        ("ppt", "scanobjectnn", {}, 40, 1_048_616),
+        ("ppt", "scanobjectnn", {"train_embedders": False}, 15, 591_744 + 768 + 365_839),
+        ("point_peft", "scanobjectnn", {}, 15, 773_017 - 62_268),
+        ("point_peft", "scanobjectnn", {}, 40, 779_442 - 62_268),
     ],
 )
-def test_counts(method: str, settings: dict[str, Any], expected: int, point_mae: Any) -> None:
-    config = parse("method", {"name": method, **settings}, HOST)
-    formula = resolve(HOST.find("method", method).count)
-    assert formula(config, point_mae.anatomy) == expected
+def test_all_that_trains_with_the_papers_head(
+    method: str, preset: str, settings: dict[str, Any], classes: int, expected: int
+) -> None:
+    """Without values, on Point-MAE in full size; adapting compares each formula with them, too."""
+    pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
+    from onlay_pointcloud.network.point_mae import PointMae
+
+    recipe = HOST.find("method", method).presets[preset]
+    config = {"name": method, **recipe.get("method", {}), **settings}
+    with torch.device("meta"):
+        network = PointMae(groups=128, group_size=32)
+        model = onlay.adapt(network, config, task=recipe["task"], num_classes=classes, verify=False)
+    assert sum(p.numel() for p in model.trained_parameters().values()) == expected
 
 
 def adapted(method: str, *, depth: int = 2, **settings: Any) -> tuple[Any, torch.Tensor]:

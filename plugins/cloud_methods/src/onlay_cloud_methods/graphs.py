@@ -37,3 +37,22 @@ def gathered(values_BGC: Tensor, indices_BGk: Tensor) -> Tensor:
     """Values (B, G, k, C) of the neighbours."""
     batch = torch.arange(values_BGC.shape[0], device=values_BGC.device)[:, None, None]
     return values_BGC[batch, indices_BGk]
+
+
+def picked(values_BGC: Tensor, indices_BS: Tensor) -> Tensor:
+    """Values (B, S, C) of some of the points."""
+    return gathered(values_BGC, indices_BS[..., None])[:, :, 0]
+
+
+def spread_out(points_BG3: Tensor, count: int) -> Tensor:
+    """Indices (B, S) of points each of which is farthest from those before it; the first point is
+    the first one."""
+    rows = torch.arange(points_BG3.shape[0], device=points_BG3.device)
+    last, chosen = torch.zeros_like(rows), []
+    far_BG = points_BG3.new_full(points_BG3.shape[:2], torch.inf)
+    for _ in range(count):
+        chosen.append(last)
+        squared = (points_BG3 - points_BG3[rows, last][:, None]).square().sum(-1)
+        far_BG = torch.minimum(far_BG, squared)
+        last = far_BG.argmax(1)
+    return torch.stack(chosen, 1)

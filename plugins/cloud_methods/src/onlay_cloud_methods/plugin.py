@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from onlay.descriptors import Method
@@ -12,14 +12,16 @@ CONFIG = "onlay_cloud_methods.config"
 HEAD = {"hidden": [256, 256], "hidden_norm": "batch", "dropout": 0.5}
 
 
-def recipe(pool: str, **method: Any) -> dict[str, Any]:
+def recipe(
+    pool: str, drop_path: float = 0.1, head: Mapping[str, Any] | None = None, **method: Any
+) -> dict[str, Any]:
     """Of IDPT's and PointGST's scripts on ScanObjectNN and ModelNet40. They report the best epoch
     on the test part; `train.selection` stays `last`."""
     return {
         "modality": "points",
         **({"method": method} if method else {}),
-        "task": {"name": "classification", "pool": pool, **HEAD},
-        "backbone": {"drop_path": 0.1},
+        "task": {"name": "classification", "pool": pool, **HEAD, **(head or {})},
+        "backbone": {"drop_path": drop_path},
         "train": {
             "epochs": 300,
             "warmup_epochs": 10,
@@ -88,4 +90,62 @@ def register_methods() -> Iterable[Method]:
         dynamic="which groups speak to each other",
         citation="Furuya: Token Adaptation via Side Graph Convolution for Efficient Fine-tuning of"
         " 3D Point Cloud Transformers. 2025. arXiv:2502.14142",
+    )
+    yield Method(
+        name="ppt",
+        config=f"{CONFIG}:PptConfig",
+        attach="onlay_cloud_methods.ppt:attach",
+        count="onlay_cloud_methods.ppt:count",
+        needs=frozenset({"points", "insertion"}),
+        examples=(
+            {"tokens": 6, "bottleneck": 8},
+            {
+                "tokens": 4,
+                "bottleneck": 8,
+                "train_embedders": False,
+                "train_class_token": False,
+            },
+        ),
+        presets={
+            "scanobjectnn": recipe("cls+mean+prompts", 0.3, head={"activation": "gelu"}),
+        },
+        summary="the groups once more as prompts, and bottlenecks that all blocks share",
+        citation="Zhang, Qi, Dong, Bai, Wei: Positional Prompt Tuning for Efficient 3D"
+        " Representation Learning. 2024. arXiv:2408.11567",
+    )
+    yield Method(
+        name="point_peft",
+        config=f"{CONFIG}:PointPeftConfig",
+        attach="onlay_cloud_methods.point_peft:attach",
+        count="onlay_cloud_methods.point_peft:count",
+        needs=frozenset({"points", "insertion"}),
+        examples=(
+            {
+                "rank": 4,
+                "memory_rank": 2,
+                "remembered": 2,
+                "bank": 4,
+                "neighbours": 3,
+                "attention_width": 6,
+                "attention_heads": 2,
+            },
+            {
+                "rank": 4,
+                "memory_rank": 2,
+                "prompted": 0,
+                "bank": 8,
+                "neighbours": 4,
+                "attention_width": 8,
+                "attention_heads": 4,
+                "order": "adapter_first",
+                "feature": "mean",
+                "train_class_token": False,
+            },
+        ),
+        quiet={"temperature": "without data the memory is empty"},
+        presets={"scanobjectnn": recipe("cls+max", bank=11392)},
+        unimportable="their code has no licence, and its files are not read",
+        summary="prompts with a memory of the training clouds, adapters, and a step by geometry",
+        citation="Tang, Zhang, Guo, Wang, Zhao, Wang, Li: Point-PEFT: Parameter-Efficient"
+        " Fine-Tuning for 3D Pre-trained Models. AAAI 2024. arXiv:2310.03059",
     )

@@ -49,7 +49,7 @@ BROUGHT_BY = {
         ),
     },
     "onlay-dyt": {"method": ("dyt",)},
-    "onlay-cloud-methods": {"method": ("idpt", "pointgst", "stag")},
+    "onlay-cloud-methods": {"method": ("idpt", "point_peft", "pointgst", "ppt", "stag")},
     "onlay-train": {
         "command": ("train", "eval", "folds", "demo"),
         "optimizer": (
