@@ -105,7 +105,7 @@ def test_processes_take_items_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     first(torch.tensor([[0.0], [2.0]]), torch.tensor([0, 2]))
     first(torch.tensor([[4.0]]), torch.tensor([4]))
     second(torch.tensor([[1.0], [3.0]]), torch.tensor([1, 3]))
-    shares = [[*zip(each.outputs, each.targets, strict=True)] for each in (first, second)]
+    shares = [each.pairs for each in (first, second)]
     monkeypatch.setattr(collected, "gather_object", lambda own: shares)
     found = first.report().facts
     assert found["outputs"] == "[[0.0], [1.0], [2.0], [3.0], [4.0]]"

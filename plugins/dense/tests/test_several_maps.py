@@ -97,6 +97,31 @@ def test_metrics_and_measures_bear_the_heads_names() -> None:
     assert head.measures["parts/miou"].unit == "%"
 
 
+def test_mistakes_of_all_heads_are_told_in_turn() -> None:
+    """One picture is half wrong in its classes, the other in its depths."""
+    pytest.importorskip("torchmetrics", reason="comes with onlay-train")
+    from onlay_train.collected import Collected
+
+    head, true = model_of().head, targets()
+    parts = torch.nn.functional.one_hot(true["mask"], 2).movedim(-1, 1).float()
+    parts[1] = parts[1, :1].expand(2, 8, 8).flip(0) * torch.tensor([1.0, 0.5])[:, None, None]
+    depth = true["depth"].clone()
+    depth[0] *= 2
+    seen = Collected(head)
+    for n in (slice(1), slice(1, 2)):
+        seen({"parts": parts[n], "depth": depth[n]}, {k: v[n] for k, v in true.items()})
+    report = seen.report()
+    told = [(mistake.index, mistake.said.split()[0]) for mistake in report.mistakes]
+    assert told == [(1, "parts:"), (0, "depth:"), (1, "depth:")]
+    assert report.mistakes[1].score == 1
+    assert report.mistakes[0].score == 0.5
+    names = [table.name for table in report.tables]
+    assert names == ["parts-per_class", "parts-confusion", "depth-per_picture"]
+    assert report.drawings[0].name == "parts-confusion"
+    assert report.measures["parts/trivial_miou"].unit == "%"
+    assert report.facts["parts/trivial"] == "wall everywhere"
+
+
 def test_a_report_tells_heads_and_their_parts_apart() -> None:
     task = {"heads": {**HEADS, "parts": {"name": "segmentation", "decoder": "segformer"}}}
     report = model_of(**task).trainable_report()
@@ -169,6 +194,14 @@ def test_a_run_that_was_stopped_ends_the_same(
     records = [json.loads(x) for x in (tmp_path / "parts/metrics.jsonl").read_text().splitlines()]
     assert {"validation_parts/miou", "validation_depth/abs_rel"} <= records[-1].keys()
     predicts(tmp_path / "parts", tmp_path)
+    report = tmp_path / "report"
+    judged = run("eval", tmp_path / "parts", "--own-size", "--report", report, "--json")
+    told = json.loads(judged.stdout)
+    summary = json.loads((tmp_path / "parts/summary.json").read_text())["metrics"]
+    for name in ("parts/miou", "depth/abs_rel"):  # rooms are rendered in the model's size
+        assert told[f"own_size_{name}"] == pytest.approx(summary[f"test_{name}"], rel=1e-5)
+    assert "The worst of each head in turn" in (report / "index.html").read_text()
+    assert (report / "depth-per_picture.csv").exists()
 
 
 def predicts(out: Path, folder: Path) -> None:

@@ -96,7 +96,15 @@ def test_scenes_are_joined_from_their_blocks(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (data / "0.npy").rename(file := tmp_path / "one" / "0.npy")
     other = ("eval", run, f"data.path={file.parent}", "--json")
-    one, seven = (json.loads(command(*other, f"train.eval_batch_size={n}")) for n in (1, 7))
+    report = tmp_path / "report"
+    one = json.loads(command(*other, "train.eval_batch_size=1", "--report", str(report)))
+    seven = json.loads(command(*other, "train.eval_batch_size=7"))
+    assert "Blocks with most wrong points" in (report / "index.html").read_text()
+    assert "blocks by themselves" in json.loads((report / "metrics.json").read_text())["tables"]
+    rows = (report / "per_class.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["class", "low", "middle", "high"]
+    first = (report / "mistakes.csv").read_text().splitlines()[1]
+    assert first.startswith(str(file))
     (answer,) = json.loads(command("predict", run, str(file), "--json", "--out", out))
     assert (len(answer["classes"]), len(answer["shares"]) > 1) == (100, True)
     rows = read_ply(tmp_path / "out" / "0.ply", Wanted(extra=("label",)), 9).points

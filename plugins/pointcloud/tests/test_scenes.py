@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from onlay.cli.in_process import onlay
 from onlay.config.fold import FoldConfig
 from onlay.errors import BundleError, DataError
 from onlay.host import PluginHost
 from onlay.model.preprocessing import check
 from onlay.reading.folds import one_fold
 from onlay_pointcloud.data.labelled_config import CloudScenesConfig
-from onlay_pointcloud.data.scenes.cloud_scenes import build, whole
+from onlay_pointcloud.data.scenes.cloud_scenes import build, layout, measure, whole
 from onlay_pointcloud.data.scenes.cutting import CutScene, Cutting
 from onlay_pointcloud.data.scenes.files import S3DIS
 
@@ -160,10 +162,25 @@ def test_rooms_as_they_are_published(tmp_path: Path) -> None:
     counts = {name: n for name, n in splits.facts["points"]["test"].items() if n}
     assert counts == {"floor": 30, "chair": 40, "clutter": 10}
     assert splits.train[0][0].shape == (16, 6)
+    room = tmp_path / "Area_2" / "hall_1" / "hall_1.txt"
+    assert [item.source for item in layout(config(tmp_path, test_area=2)).parts["test"]] == [room]
+    extent = measure(config(tmp_path))(room)
+    assert (extent, extent.labels) == ((80,), {"floor", "chair", "clutter"})
     found = whole(config(tmp_path, test_area=2), SPEC, S3DIS[::-1])
     assert {*found.parts} == {"train", "test"}
     classes = found.everything[0][1]["classes"]
     assert {S3DIS[::-1][n] for n in classes.tolist()} <= {"floor", "chair", "clutter"}
+
+
+def test_data_check_reads_scenes_as_they_lie(published: Path) -> None:
+    words = ("data=cloud_scenes", f"data.path={published}", "data.block=1")
+    told = json.loads(onlay("data", "check", *words, "--json").stdout)
+    sizes = {name: part["items"] for name, part in told["parts"].items()}
+    assert sizes == {"train": 3, "test": 1}
+    assert told["extents"] == [{"extent": [80], "items": 4}]
+    other = onlay("data", "check", *words, "data.values={0: low, 1: high}")
+    assert other.exit_code == 1
+    assert "points of the label 2, which is no class" in other.stdout
 
 
 def test_blocks_are_not_dealt_to_folds(published: Path) -> None:

@@ -9,6 +9,7 @@ from accelerate.utils import gather_object
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from onlay.batches import mapped, row, size_of
 from onlay.errors import ConfigError
 from onlay.reports import Report
 
@@ -20,28 +21,31 @@ class Collected:
     def __init__(self, head: Any) -> None:
         self.told = getattr(head, "report", None)
         self.condense = getattr(head, "condense", lambda output, targets: (output, targets))
-        self.outputs: list[Tensor] = []
-        self.targets: list[Tensor] = []
+        self.pairs: list[tuple[Any, Any]] = []
 
     def __call__(self, output: Any, targets: Any) -> None:
         """Keep a batch, or what the head condenses it to, on the CPU.
 
         Raises:
-            ConfigError: outputs or targets are no tensors.
+            ConfigError: outputs or targets are no trees of tensors.
         """
         if self.told is None:
             return
         output, targets = self.condense(output, targets)
-        if not isinstance(output, Tensor) or not isinstance(targets, Tensor):
-            raise ConfigError("a task with a `report` needs outputs and targets that are tensors")
-        self.outputs += output.detach().cpu().unbind(0)
-        self.targets += targets.detach().cpu().unbind(0)
+        output, targets = mapped(_kept, output), mapped(_kept, targets)
+        self.pairs += [(row(output, n), row(targets, n)) for n in range(size_of(output))]
 
     def report(self) -> Report:
         """Of the items of all processes, which take them in turn; all must ask."""
         if self.told is None:
             return Report()
-        shares = gather_object([[*zip(self.outputs, self.targets, strict=True)]])
+        shares = gather_object([self.pairs])
         turns = chain.from_iterable(zip_longest(*shares))
         outputs, targets = default_collate([pair for pair in turns if pair is not None])
         return self.told(outputs, targets)
+
+
+def _kept(leaf: Any) -> Tensor:
+    if not isinstance(leaf, Tensor):
+        raise ConfigError("a task with a `report` needs outputs and targets that are tensors")
+    return leaf.detach().cpu()

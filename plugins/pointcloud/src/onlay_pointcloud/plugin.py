@@ -125,6 +125,8 @@ def register_datasets() -> Iterable[Dataset]:
         modality="points",
         summary="large scenes with a class for each point, in blocks; S3DIS",
         whole="onlay_pointcloud.data.scenes.cloud_scenes:whole",
+        layout="onlay_pointcloud.data.scenes.cloud_scenes:layout",
+        measure="onlay_pointcloud.data.scenes.cloud_scenes:measure",
         targets=frozenset({"point_classes"}),
         example="onlay_pointcloud.data.samples:cloud_scenes",
     )

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
 from onlay.reports import PERCENT, Measure
-from onlay.tasks.class_maps import confusion
+from onlay.tasks.class_map_report import class_map_report, confusions
 from onlay.tasks.class_weights import balanced_weights, starting_weights
 from onlay_dense.segmentation.answer import SegmentationAnswer
 from onlay_dense.segmentation.losses import checked_masks, dice_loss, pixel_loss, pixel_weights
@@ -130,16 +129,11 @@ class SegmentationHead(nn.Module):
     def condense(self, output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """What a report needs of a batch: the confusion matrix of each picture (B, C, C), and how
         many of its pixels have a class (B,)."""
-        found_BHW, classes = output.argmax(1), len(self.labels)
-        pairs = zip(found_BHW, targets, strict=True)
-        counts_BCC = torch.stack([confusion(*pair, classes) for pair in pairs])
-        return counts_BCC, counts_BCC.sum((1, 2))
+        return confusions(output.argmax(1), targets, len(self.labels))
 
     def report(self, outputs: Tensor, targets: Tensor) -> Report:
-        """Of what `condense` made of all pictures; see `onlay_dense.segmentation.report`."""
-        from onlay_dense.segmentation.report import segmentation_report
-
-        return segmentation_report(outputs, self.labels)
+        """Of what `condense` made of all pictures; see `onlay.tasks.class_map_report`."""
+        return class_map_report(outputs, self.labels, places="pixels", inputs="Pictures")
 
     def _weights(self) -> Tensor | None:
         """Balanced ones have come from data or from a bundle."""

@@ -16,6 +16,7 @@ from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
 from onlay.reports import PERCENT
+from onlay.tasks.class_map_report import class_map_report, confusions
 from onlay.tasks.class_maps import VOID
 from onlay.tasks.classification import balanced_weights
 from onlay_pointcloud.tasks.classes_answer import ClassesAnswer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.data import Splits
     from onlay.features import Features
+    from onlay.reports import Report
     from onlay_pointcloud.tasks.config import PointSegmentationConfig
 
 _MEASURES = ("miou", "accuracy", "mean_class", "fw_iou")
@@ -134,6 +136,21 @@ class PointSegmentationHead(nn.Module):
     def predict(self, output: Tensor) -> list[ClassesAnswer]:
         """The likeliest class of each point."""
         return [ClassesAnswer(self.labels, own_N) for own_N in output.detach().argmax(-1).cpu()]
+
+    def condense(self, output: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
+        """What a report needs of a batch: the confusion matrix of each item (B, C, C), and whether
+        it is a block of a scene (B,)."""
+        counts_BCC, _ = confusions(output.argmax(-1), classes_of(targets), len(self.labels))
+        blocks = isinstance(targets, Mapping)
+        return counts_BCC, torch.full((len(counts_BCC),), blocks, dtype=torch.bool)
+
+    def report(self, outputs: Tensor, targets: Tensor) -> Report:
+        """Of what `condense` made of all items; see `onlay.tasks.class_map_report`."""
+        facts, inputs = {}, "Clouds"
+        if targets.any():
+            inputs = "Blocks"
+            facts["tables"] = "of blocks by themselves, before what they say of a point is joined"
+        return class_map_report(outputs, self.labels, places="points", inputs=inputs, facts=facts)
 
     def _other_columns(self, columns: int) -> str:
         return (

@@ -15,12 +15,15 @@ from onlay.reports import Measure, measures_of
 from onlay.tasks.several.answer import SeveralAnswer
 from onlay.tasks.several.joining import Collate, JoinedMetrics, splits_of
 from onlay.tasks.several.named import labels_of, targets_in
+from onlay.tasks.several.reporting import condensed, reporting
+from onlay.tasks.several.reporting import joined as joined_reports
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.data import Splits
     from onlay.features import Features
     from onlay.host import PluginHost
+    from onlay.reports import Report
     from onlay.tasks.several.config import SeveralConfig
 
 
@@ -165,6 +168,31 @@ class SeveralHead(nn.Module):
     def collate(self) -> Callable[..., Any]:
         """Each target as its head wants it."""
         return Collate({self.keys[n]: h.collate for n, h in self.each if hasattr(h, "collate")})
+
+    @property
+    def condense(self) -> Callable[[Any, Any], tuple[Any, Any]]:
+        """What the report of each head that has one needs of a batch, by the heads' names."""
+        return self._condensed
+
+    def _condensed(self, output: Any, targets: Any) -> tuple[Any, Any]:
+        pairs = {
+            name: condensed(own, output[name], targets[self.keys[name]])
+            for name, own in reporting(dict(self.each)).items()
+        }
+        return {n: found for n, (found, _) in pairs.items()}, {n: x for n, (_, x) in pairs.items()}
+
+    @property
+    def report(self) -> Callable[[Any, Any], Report]:
+        """The reports of the heads as one; not there where none has one."""
+        if not reporting(dict(self.each)):
+            raise AttributeError("no head has a `report`")
+        return self._reported
+
+    def _reported(self, outputs: Any, targets: Any) -> Report:
+        heads = reporting(dict(self.each))
+        return joined_reports(
+            {name: own.report(outputs[name], targets[name]) for name, own in heads.items()}
+        )
 
     def metrics(self) -> nn.Module:
         """Those of each head, `parts/miou`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ from onlay.reading.judging import whole as judged
 from onlay.reading.layouts import Layout, divided
 from onlay.reading.listed import listed
 from onlay.reading.listing import Item
+from onlay.reading.survey import Extent
 from onlay_pointcloud.data.augment import chosen
 from onlay_pointcloud.data.labelled import tally_of
 from onlay_pointcloud.data.labelled_clouds import Counts, label_of, told
 from onlay_pointcloud.data.labelled_config import CloudScenesConfig
 from onlay_pointcloud.data.left_out import LeftOut
-from onlay_pointcloud.data.point_classes import PointClasses, point_classes
+from onlay_pointcloud.data.point_classes import VOID, PointClasses, point_classes
 from onlay_pointcloud.data.preprocess import Loader, resolve
 from onlay_pointcloud.data.scenes.cutting import Cutting
 from onlay_pointcloud.data.scenes.files import S3DIS, area_of, is_room, rows_of, scenes_in
@@ -34,13 +37,10 @@ def build(config: CloudScenesConfig, input_spec: Mapping[str, Any], seed: int) -
         DataError: what `scenes_in`, `divided` and `point_classes` raise; a scene that cannot be
             used, or has a label that is no class.
     """
-    layout, facts = (
-        scenes_in(config.path, config.parts, config.test_area),
-        facts_of(config, input_spec),
-    )
-    counts = counted(config, layout, facts)
-    classes = classes_in(config, layout, counts)
-    found = listed(divided(layout, config, NOUN), config, NOUN, classes.labels)
+    lies, facts = layout(config), facts_of(config, input_spec)
+    counts = counted(config, lies, facts)
+    classes = classes_in(config, lies, counts)
+    found = listed(divided(lies, config, NOUN), config, NOUN, classes.labels)
     load = loader(config, facts, classes)
     train = scenes_of(found.listing.train, load, facts)
     points = [sum(counts[source].values()) for source in train.sources]
@@ -59,7 +59,7 @@ def build(config: CloudScenesConfig, input_spec: Mapping[str, Any], seed: int) -
         validation=val,
         test=test,
         labels=classes.labels,
-        targets=layout.targets,
+        targets=lies.targets,
         preprocessing={**facts, **classes.facts()},
         digest=found.digest,
         facts=with_notes(told(found.facts, found.listing.parts(), counts, classes), load.load),
@@ -72,18 +72,43 @@ def whole(config: CloudScenesConfig, input_spec: Mapping[str, Any], labels: Sequ
     Raises:
         DataError: as `build`, but for parts that are absent; a class that the model does not know.
     """
-    layout, facts = (
-        scenes_in(config.path, config.parts, config.test_area),
-        facts_of(config, input_spec),
-    )
-    classes = classes_in(config, layout, counted(config, layout, facts)).renumbered(labels)
+    lies, facts = layout(config), facts_of(config, input_spec)
+    classes = classes_in(config, lies, counted(config, lies, facts)).renumbered(labels)
     load = loader(config, facts, classes)
     known = config.model_copy(update={"labels": tuple(labels)})
 
     def make(items: Sequence[Item]) -> SceneBlocks:
         return SceneBlocks(scenes_of(items, load, facts))
 
-    return judged(layout, known, labels, NOUN, make)
+    return judged(lies, known, labels, NOUN, make)
+
+
+def layout(config: CloudScenesConfig) -> Layout:
+    """Every scene, as it lies."""
+    return scenes_in(config.path, config.parts, config.test_area)
+
+
+def measure(config: CloudScenesConfig) -> partial[Extent]:
+    """For `onlay data check`: the points of a scene, all of which are read, and its classes."""
+    facts = {**config.preprocess.model_dump(), "npoints": 1, "min_points": 1, "normalize": "none"}
+    everything = layout(config)
+    files = [item.source for items in everything.parts.values() for item in items]
+    known = bool(config.values or config.labels or any(map(is_room, files)))
+    counts = {file: Counter[int]() for file in files}
+    classes = classes_in(config, everything, counts) if known else None
+    return partial(_extent, Loader(facts, LeftOut.silent(), label_of(config)), classes, config)
+
+
+def _extent(
+    load: Loader, classes: PointClasses | None, config: CloudScenesConfig, source: Path
+) -> Extent:
+    rows = rows_of(load, source, config.labels)
+    found = Extent((len(rows),))
+    known = classes or PointClasses((), dict.fromkeys(map(int, rows[:, -1]), VOID))
+    places = known.numbers(rows[:, -1], f"`{source}`")
+    if classes is not None:
+        found.labels = frozenset(classes.labels[n] for n in {*places.tolist()} - {VOID})
+    return found
 
 
 def facts_of(config: CloudScenesConfig, input_spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,6 +90,9 @@ class SceneBlocks(Dataset[Item]):
         sizes = [len(scenes.cut(self.kept[n])) for n in range(len(scenes.sources))]
         self.ends = np.cumsum(sizes)
         self.last: tuple[int, CutScene, Tensor] | None = None
+        files = zip(scenes.sources, sizes, strict=True)
+        self.sources = [source for source, size in files for _ in range(size)]
+        """Of each item the scene's file."""
 
     def __len__(self) -> int:
         return int(self.ends[-1])
