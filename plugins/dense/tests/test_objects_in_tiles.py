@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from onlay.model.pieces import Position
+from onlay.task import Position
 from onlay_dense.objects.joining import joined
 from onlay_image.data.tiles import Tiles
 

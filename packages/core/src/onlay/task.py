@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from onlay.reports import PERCENT, Measure
@@ -30,6 +31,21 @@ class Input:
     """As the backbone was given it, without the batch's axis."""
     preprocessing: Mapping[str, Any]
     """How it was made from the file, in the words of the modality (mean, deviation)."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a piece of a picture lies on it; pairs are of height and width, in pixels of the
+    whole."""
+
+    whole: tuple[int, int]
+    start: tuple[float, float] = (0.0, 0.0)
+    """Where the piece begins."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Pixels of the whole for one of the piece."""
+    core: tuple[tuple[float, float], tuple[float, float]] = ((-inf, -inf), (inf, inf))
+    """From where to where (not included) the piece is nearer to what is there than its neighbours
+    are, which see some of it, too."""
 
 
 @dataclass(frozen=True)

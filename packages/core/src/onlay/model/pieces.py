@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -14,21 +13,6 @@ from onlay.batches import Tree, mapped, row, tensors_of
 
 if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a piece of a picture lies on it; pairs are of height and width, in pixels of the
-    whole."""
-
-    whole: tuple[int, int]
-    start: tuple[float, float] = (0.0, 0.0)
-    """Where the piece begins."""
-    scale: tuple[float, float] = (1.0, 1.0)
-    """Pixels of the whole for one of the piece."""
-    core: tuple[tuple[float, float], tuple[float, float]] = ((-inf, -inf), (inf, inf))
-    """From where to where (not included) the piece is nearer to what is there than its neighbours
-    are, which see some of it, too."""
 
 
 class Piece(Protocol):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.data import Splits
     from onlay.features import Features
-    from onlay.model.pieces import Position
+    from onlay.task import Position
 
 SEED = 0
 """Of the anchors and regions that a loss in evaluation is the mean of."""

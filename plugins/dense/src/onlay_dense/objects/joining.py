@@ -15,7 +15,7 @@ from torchvision.ops import batched_nms
 from onlay_dense.objects.targets import chosen
 
 if TYPE_CHECKING:
-    from onlay.model.pieces import Position
+    from onlay.task import Position
 
 Found = Mapping[str, Tensor]
 

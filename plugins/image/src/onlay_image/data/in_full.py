@@ -14,7 +14,8 @@ from torch.utils.data import Dataset
 
 from onlay.batches import Tree
 from onlay.errors import ConfigError
-from onlay.model.pieces import InPieces, Position
+from onlay.model.pieces import InPieces
+from onlay.task import Position
 from onlay_image.data.moving import Size, plainly
 from onlay_image.data.pictures import read_picture
 from onlay_image.data.preprocess import geometry

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from onlay.errors import ConfigError
-from onlay.model.pieces import Position
+from onlay.task import Position
 from onlay_image.data.pictures import read_picture
 from onlay_image.data.preprocess import Fit, Normalize
 from onlay_image.data.reading import Reading

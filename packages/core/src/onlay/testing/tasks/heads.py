@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from onlay.batches import mapped, row, size_of, tensors_of
-from onlay.model.pieces import Position, put_together
+from onlay.model.pieces import put_together
+from onlay.task import Position
 from onlay.testing.checking import require
 from onlay.testing.states import apart, bits, changed, listed
 from onlay.testing.tasks.case import BATCH, TaskCase
