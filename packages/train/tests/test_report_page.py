@@ -111,7 +111,7 @@ def test_processes_take_items_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["outputs"] == "[[0.0], [1.0], [2.0], [3.0], [4.0]]"
     assert found["targets"] == "[0, 1, 2, 3, 4]"
     with pytest.raises(ConfigError, match="outputs and targets that are tensors"):
-        first({"a": torch.zeros(1)}, torch.zeros(1))
+        first({"a": [torch.zeros(1)]}, torch.zeros(1))
     nothing = Collected(object())
     nothing({"a": 1}, None)
     assert nothing.report() == Report()

@@ -47,5 +47,8 @@ class Collected:
 
 def _kept(leaf: Any) -> Tensor:
     if not isinstance(leaf, Tensor):
-        raise ConfigError("a task with a `report` needs outputs and targets that are tensors")
+        raise ConfigError(
+            "a task with a `report` needs outputs and targets that are tensors, or trees of them"
+            " alone; of others its `condense` makes some"
+        )
     return leaf.detach().cpu()
