@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import zoo_pages
+from tables import table
 
 from onlay import PluginHost, errors
 from onlay.config.explain import explained
@@ -201,18 +203,6 @@ def flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + key, value
 
 
-def table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield "|---" * len(head) + "|"
-    yield from (f"| {' | '.join(map(cell, row))} |" for row in rows)
-
-
-def cell(text: str) -> str:
-    """A bar ends a cell, unless it stands between backticks or is escaped."""
-    pieces = re.split(r"(`[^`]*`)", text)
-    return "".join(p if p.startswith("`") else p.replace("|", r"\|") for p in pieces)
-
-
 def one_line(text: str | None) -> str:
     return " ".join((text or "").split())
 
@@ -227,6 +217,9 @@ PARTS: dict[str, Callable[..., Iterable[str]]] = {
     "errors": failures,
     "documented": documented,
     "matrix": matrix,
+    "zoo": lambda: zoo_pages.kinds(HOST),
+    "counts": lambda: zoo_pages.counts(HOST),
+    "papers": lambda: zoo_pages.papers(HOST),
     "install": to_install,
     "readme": readme,
 }

@@ -158,6 +158,7 @@ def adapt_with() -> Callable[..., AdaptedModel]:
 def generate() -> ModuleType:
     """The script that makes the documentation's tables while the site is built."""
     file = Path(__file__).parents[3] / "docs" / "generate.py"
+    sys.path.append(str(file.parent))  # what lies beside it, as mkdocs lets it
     spec = importlib.util.spec_from_file_location("docs_generate", file)
     assert spec is not None
     assert spec.loader is not None

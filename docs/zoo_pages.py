@@ -1,0 +1,106 @@
+"""The tables of all methods: from their descriptors, and from `zoo.json`, which `zoo.py` wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tables import table
+
+from onlay import PluginHost
+
+FILE = Path(__file__).parent / "explanation" / "zoo.json"
+ARXIV = re.compile(r"arXiv:([\d.]+\d)")
+VERBS = {
+    "rewrite": "rewrites {}",
+    "branch": "adds {}",
+    "carry": "carries {}",
+    "insert": "tokens at {}",
+    "extend": "keys and values in {}",
+    "replace": "in the place of {}",
+    "thaw": "trained copies of {}",
+}
+
+
+def written() -> dict[str, dict[str, Any]]:
+    """Network -> its size and cost, and of every method what `zoo.py` saw, or none."""
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def kinds(host: PluginHost) -> Iterator[str]:
+    """Where each method acts, whether that depends on the input, whether it merges, since when."""
+    networks = written()
+    rows = (
+        (f"`{name}`", m.summary, where(name, networks), m.dynamic or "static", merges(name, networks))
+        + (linked(m.year, m.citation),)
+        for name, m in host.methods.items()
+    )
+    head = ("method", "what it is", "where it acts", "depends on the input", "merges", "year")
+    yield from table(head, rows)
+
+
+def where(name: str, networks: Mapping[str, Any]) -> str:
+    """In words, on the first network that takes the method."""
+    row = next(filter(None, (network["methods"].get(name) for network in networks.values())), None)
+    acts = {} if row is None else row["acts"]
+    return "; ".join(VERBS[verb].format(places(found)) for verb, found in acts.items()) or "-"
+
+
+def places(found: list[Any]) -> str:
+    """Sites and layers; of what leads from one to another each pair."""
+    pairs = [place if isinstance(place, str) else led(place) for place in found]
+    return ", ".join(f"`{place}`" if "`" not in place else place for place in pairs)
+
+
+def led(wire: list[str]) -> str:
+    *sources, target = wire
+    if sources == [target]:
+        return f"behind `{target}`"
+    return " and ".join(f"`{source}`" for source in sources) + f" to `{target}`"
+
+
+def merges(name: str, networks: Mapping[str, Any]) -> str:
+    told = [row["merges"] for n in networks.values() if (row := n["methods"].get(name))]
+    return "yes" if all(told) and told else "no"
+
+
+def linked(year: str, citation: str) -> str:
+    number = ARXIV.search(citation)
+    return f"[{year}](https://arxiv.org/abs/{number[1]})" if number and year else year
+
+
+def counts(host: PluginHost) -> Iterator[str]:
+    """What each trains beside a head, and what one input costs more than in the bare network."""
+    networks = written()
+    head = ["method"]
+    for network in networks:
+        head += [f"trained, {network}", "share", "extra FLOPs"]
+    rows = (
+        (f"`{name}`", *(cell for n in networks.values() for cell in counted(n, name)))
+        for name in host.methods
+    )
+    yield from table(tuple(head), rows)
+
+
+def counted(network: Mapping[str, Any], name: str) -> tuple[str, str, str]:
+    row = network["methods"].get(name)
+    if row is None:
+        return "-", "", ""
+    share = 100 * row["trained"] / network["parameters"]
+    return f"{row['trained']:,}", f"{share:.3g} %", extra(row["flops"] / network["flops"])
+
+
+def extra(share: float) -> str:
+    """`+1.3 %`."""
+    return "0" if share == 0 else f"{100 * share:+.2g} %" if abs(share) < 0.1 else f"{share:+.0%}"
+
+
+def papers(host: PluginHost) -> Iterator[str]:
+    """Every method's citation."""
+    for name, method in host.methods.items():
+        if method.citation:
+            text = ARXIV.sub(r"[arXiv:\1](https://arxiv.org/abs/\1)", method.citation)
+            yield f"- `{name}`: {text}"
