@@ -105,8 +105,8 @@ def presets(method: str, *begin: str) -> Iterator[str]:
 def citation(method: str) -> Iterator[str]:
     """Whom to cite for a method, with its number as a link and where to get BibTeX."""
     text = HOST.find("method", method).citation
-    yield "> " + re.sub(r"arXiv:([\d.]+)", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
-    if number := re.search(r"arXiv:([\d.]+)", text):
+    yield "> " + zoo_pages.ARXIV.sub(r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+    if number := zoo_pages.ARXIV.search(text):
         yield f">\n> [BibTeX of the preprint](https://arxiv.org/bibtex/{number[1]})"
 
 

@@ -145,7 +145,9 @@ def rows(host: PluginHost, written: Mapping[str, Any], names: set[str]) -> Itera
         bare = flops(built.anatomy.encode, built)
         kept = {} if network not in written else written[network]["methods"]
         methods = {
-            name: kept[name] if name in kept and name not in names else seen(name, built, host, bare)
+            name: kept[name]
+            if name in kept and name not in names
+            else seen(name, built, host, bare)
             for name in host.methods
         }
         size = sum(tensor.numel() for tensor in built.module.parameters())

@@ -14,15 +14,6 @@ from onlay import PluginHost
 
 FILE = Path(__file__).parent / "explanation" / "zoo.json"
 ARXIV = re.compile(r"arXiv:([\d.]+\d)")
-VERBS = {
-    "rewrite": "rewrites {}",
-    "branch": "adds {}",
-    "carry": "carries {}",
-    "insert": "tokens at {}",
-    "extend": "keys and values in {}",
-    "replace": "in the place of {}",
-    "thaw": "trained copies of {}",
-}
 
 
 def written() -> dict[str, dict[str, Any]]:
@@ -33,33 +24,39 @@ def written() -> dict[str, dict[str, Any]]:
 def kinds(host: PluginHost) -> Iterator[str]:
     """Where each method acts, whether that depends on the input, whether it merges, since when."""
     networks = written()
-    rows = (
-        (f"`{name}`", m.summary, where(name, networks), m.dynamic or "static", merges(name, networks))
-        + (linked(m.year, m.citation),)
-        for name, m in host.methods.items()
-    )
     head = ("method", "what it is", "where it acts", "depends on the input", "merges", "year")
-    yield from table(head, rows)
+    yield from table(head, (kind(name, networks, host) for name in host.methods))
+
+
+def kind(name: str, networks: Mapping[str, Any], host: PluginHost) -> Iterator[str]:
+    method = host.methods[name]
+    yield named(name, host.owner("method", name).name)
+    yield from (method.summary, where(name, networks), method.dynamic or "static")
+    yield from (merges(name, networks), linked(method.year, method.citation))
+
+
+def named(name: str, plugin: str) -> str:
+    """With a link to the page about the method, or about its plugin."""
+    pages = (page for page in (name, plugin) if FILE.with_name(f"{page}.md").exists())
+    page = next(pages, None)
+    return f"`{name}`" if page is None else f"[`{name}`]({page}.md)"
 
 
 def where(name: str, networks: Mapping[str, Any]) -> str:
-    """In words, on the first network that takes the method."""
+    """By the verbs, on the first network that takes the method."""
     row = next(filter(None, (network["methods"].get(name) for network in networks.values())), None)
     acts = {} if row is None else row["acts"]
-    return "; ".join(VERBS[verb].format(places(found)) for verb, found in acts.items()) or "-"
+    return "; ".join(f"{verb} {places(found)}" for verb, found in acts.items()) or "-"
 
 
 def places(found: list[Any]) -> str:
-    """Sites and layers; of what leads from one to another each pair."""
-    pairs = [place if isinstance(place, str) else led(place) for place in found]
-    return ", ".join(f"`{place}`" if "`" not in place else place for place in pairs)
+    """Sites and layers; of what leads from one to another both."""
+    return ", ".join(f"`{place}`" if isinstance(place, str) else led(place) for place in found)
 
 
 def led(wire: list[str]) -> str:
     *sources, target = wire
-    if sources == [target]:
-        return f"behind `{target}`"
-    return " and ".join(f"`{source}`" for source in sources) + f" to `{target}`"
+    return " and ".join(f"`{source}`" for source in sources) + f" → `{target}`"
 
 
 def merges(name: str, networks: Mapping[str, Any]) -> str:
@@ -95,7 +92,8 @@ def counted(network: Mapping[str, Any], name: str) -> tuple[str, str, str]:
 
 def extra(share: float) -> str:
     """`+1.3 %`."""
-    return "0" if share == 0 else f"{100 * share:+.2g} %" if abs(share) < 0.1 else f"{share:+.0%}"
+    digits = ".2g" if abs(share) < 0.1 else ".0f"
+    return f"{100 * share:+{digits}} %" if share else "0"
 
 
 def papers(host: PluginHost) -> Iterator[str]:
