@@ -110,6 +110,7 @@ def register_methods() -> Iterable[Method]:
             "scanobjectnn": recipe("cls+mean+prompts", 0.3, head={"activation": "gelu"}),
         },
         summary="the groups once more as prompts, and bottlenecks that all blocks share",
+        dynamic="the prompts",
         citation="Zhang, Qi, Dong, Bai, Wei: Positional Prompt Tuning for Efficient 3D"
         " Representation Learning. 2024. arXiv:2408.11567",
     )
@@ -146,6 +147,7 @@ def register_methods() -> Iterable[Method]:
         presets={"scanobjectnn": recipe("cls+max", bank=11392)},
         unimportable="their code has no licence, and its files are not read",
         summary="prompts with a memory of the training clouds, adapters, and a step by geometry",
+        dynamic="a prompt, and what neighbours give",
         citation="Tang, Zhang, Guo, Wang, Zhao, Wang, Li: Point-PEFT: Parameter-Efficient"
         " Fine-Tuning for 3D Pre-trained Models. AAAI 2024. arXiv:2310.03059",
     )
