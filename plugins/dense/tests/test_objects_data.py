@@ -9,20 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from objects_on_disk import HOST, maps, read
 from PIL import Image
 
-from onlay import PluginHost
 from onlay.config import parse
 from onlay.errors import ConfigError, DataError
 from onlay.testing import dataset_checks
 from onlay_dense.data.objects_samples import coco, instance_folder, numbered
 from onlay_dense.data.samples import paint
 from onlay_image.data.samples import draw
-
-HOST = PluginHost.discover()
-SPEC = {"img_size": [20, 28], "mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bilinear"}
-SPEC |= {"crop_pct": 1.0, "in_chans": 3}
-KINDS = {"boxes": "boxes", "masks": "mask"}
 
 
 @dataset_checks("instance_folder")
@@ -34,23 +29,6 @@ def test_instance_folder_keeps_the_contract(check):
 def test_coco_keeps_the_contract(check):
     pytest.importorskip("faster_coco_eval")
     check()
-
-
-def read(name: str, settings: Any, verb: str = "build", last: Any = 0) -> Any:
-    config = parse("dataset", {"name": name, **settings}, HOST)
-    found = HOST.load("dataset", name, verb)(config, SPEC, last)
-    for part in (found.train, found.test) if verb == "build" else [found.everything]:
-        if part is not None:
-            part.move_targets(KINDS)
-    return found
-
-
-def maps(folder: Path, drawn: np.ndarray, **settings: Any) -> dict[str, Any]:
-    """Three images with this map, without parts."""
-    for number in range(3):
-        draw(folder / f"images/{number}.png", number)
-        paint(folder / f"instances/{number}.png", drawn)
-    return {"path": folder, "test_size": 0, "val_size": 0, **settings}
 
 
 def test_a_map_of_objects_gives_boxes_labels_and_masks_of_the_size_of_the_input(tmp_path):

@@ -6,7 +6,7 @@ Shapes: n objects, H and W pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from onlay.errors import DataError
 from onlay.reading.judging import unknown_labels
 from onlay.reading.layouts import Layout
 from onlay.reading.listing import some
+from onlay_dense.data.object_classes import ClassMaps, Numbers
 from onlay_dense.data.objects import Objects, ObjectsOf, boxes_of
 from onlay_dense.data.objects_config import InstanceFolderConfig
-from onlay_dense.data.pairs import Paired, TwoFolders
+from onlay_dense.data.pairs import Paired, TwoFolders, in_both
 from onlay_dense.data.splits import Measure, make_splits, make_whole
+from onlay_dense.data.whole_numbers import whole_numbers
 from onlay_image.data.located import Located
-from onlay_image.data.values import read_values
 
 USUAL = ("instances", "instance", "instance_maps", "objects", "masks", "labels", "annotations")
 
@@ -35,8 +36,8 @@ def build(config: InstanceFolderConfig, input_spec: Mapping[str, Any], seed: int
     Raises:
         DataError: what `TwoFolders.paired`, `read_objects` and `make_splits` raise.
     """
-    labels = _labels(config)
-    return make_splits(_paired(config), config, input_spec, labels, _reader(config, labels))
+    labels, (paired, partners) = _labels(config), _paired(config)
+    return make_splits(paired, config, input_spec, labels, _reader(config, labels, partners))
 
 
 def whole(
@@ -47,8 +48,8 @@ def whole(
     Raises:
         DataError: as `build`; a class that the model does not know.
     """
-    config = _known(config, labels)
-    return make_whole(_paired(config), config, input_spec, labels, _reader(config, labels))
+    config, (paired, partners) = _known(config, labels), _paired(config)
+    return make_whole(paired, config, input_spec, labels, _reader(config, labels, partners))
 
 
 def truth(
@@ -63,7 +64,7 @@ def truth(
     Raises:
         DataError: it cannot be read, or its numbers are no objects of the model's classes.
     """
-    made = _reader(_known(config, labels), labels)
+    made = _reader(_known(config, labels), labels, {})
     return Located([source], made([file]), facts)
 
 
@@ -79,25 +80,38 @@ def _known(config: InstanceFolderConfig, labels: Sequence[str]) -> InstanceFolde
 
 def layout(config: InstanceFolderConfig) -> Layout:
     """Everything in the folders, as it lies."""
-    return _paired(config).layout
+    return _paired(config)[0].layout
 
 
 def measure(config: InstanceFolderConfig) -> Measure:
     """For `onlay data check`: every map is read, too."""
-    return Measure(config, _paired(config), _reader(config, _labels(config)))
+    paired, partners = _paired(config)
+    return Measure(config, paired, _reader(config, _labels(config), partners))
 
 
-def _paired(config: InstanceFolderConfig) -> Paired:
-    found = TwoFolders(
+def _paired(config: InstanceFolderConfig) -> tuple[Paired, Mapping[Path, Path]]:
+    """Images with maps of objects, and of each of these the map of classes, if there are some."""
+    found = _folders(config, "instance", USUAL, config.instances, config.instance_ending)
+    partners: Mapping[Path, Path] = {}
+    if config.class_maps is not None:
+        ending = config.class_map_ending
+        classes = _folders(config, "class_map", (config.class_maps,), config.class_maps, ending)
+        found, partners = in_both(found, classes)
+    return replace(found, layout=replace(found.layout, targets="objects")), partners
+
+
+def _folders(
+    config: InstanceFolderConfig, noun: str, usual: Sequence[str], own: str | None, ending: str
+) -> Paired:
+    return TwoFolders(
         root=config.path,
-        noun="instance",
-        usual=USUAL,
-        own=config.instances,
+        noun=noun,
+        usual=usual,
+        own=own,
         images=config.images,
-        endings=(config.image_ending, config.instance_ending),
+        endings=(config.image_ending, ending),
         drop=config.unpaired == "drop",
     ).paired(config.parts)
-    return replace(found, layout=replace(found.layout, targets="objects"))
 
 
 def _labels(config: InstanceFolderConfig) -> tuple[str, ...]:
@@ -112,51 +126,27 @@ def _labels(config: InstanceFolderConfig) -> tuple[str, ...]:
     return config.labels if told else names
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """What numbers in maps mean."""
-
-    divisor: int | None
-    classes: Mapping[int, int]
-    """Numbers of classes, and their places among the labels."""
-    void: frozenset[int]
-
-    @classmethod
-    def of(cls, config: InstanceFolderConfig, labels: Sequence[str]) -> Numbers:
-        named = config.values or dict(enumerate(config.labels))
-        places = {number: labels.index(name) for number, name in named.items()}
-        return cls(config.divisor, places, frozenset(config.void))
-
-    def label(self, number: int, path: Path) -> int | None:
-        """The class of an object; None where it is no object."""
-        if self.divisor is None:
-            return next(iter(self.classes.values()))
-        own = number // self.divisor
-        if own in self.void:
-            return None
-        if own not in self.classes:
-            known = some([str(number) for number in self.classes])
-            raise DataError(
-                f"`{path}` has the number {number}, of class {own} by a `data.divisor` of"
-                f" {self.divisor}, and the classes are {known}: say in `data.values` what it means,"
-                " or name it in `data.void` if it is no object"
-            )
-        return self.classes[own]
+def _reader(
+    config: InstanceFolderConfig, labels: Sequence[str], partners: Mapping[Path, Path]
+) -> partial[ObjectsOf]:
+    named = config.values or dict(enumerate(config.labels))
+    places, void = {n: labels.index(name) for n, name in named.items()}, frozenset(config.void)
+    if config.class_maps is None:
+        numbers: Numbers | ClassMaps = Numbers(config.divisor, places, void)
+    else:
+        numbers = ClassMaps(places, void, partners)
+    return partial(ObjectsOf, read=partial(read_objects, numbers=numbers))
 
 
-def _reader(config: InstanceFolderConfig, labels: Sequence[str]) -> partial[ObjectsOf]:
-    return partial(ObjectsOf, read=partial(read_objects, numbers=Numbers.of(config, labels)))
-
-
-def read_objects(path: Path, numbers: Numbers) -> Objects:
+def read_objects(path: Path, numbers: Numbers | ClassMaps) -> Objects:
     """The objects of one map.
 
     Raises:
         DataError: it cannot be read, or its numbers are no objects.
     """
-    values = _whole_numbers(path)
+    values = whole_numbers(path, "objects are told apart by numbers")
     found = [int(number) for number in np.unique(values) if number]
-    pairs = [(number, numbers.label(number, path)) for number in found]
+    pairs = zip(found, numbers.places(found, values, path), strict=True)
     kept = [(number, label) for number, label in pairs if label is not None]
     masks = np.zeros((len(kept), *values.shape), np.uint8)
     for mask, (number, _) in zip(masks, kept, strict=True):
@@ -166,17 +156,3 @@ def read_objects(path: Path, numbers: Numbers) -> Objects:
     height, width = values.shape
     leaves = {"boxes": boxes_of(masks_nHW), "labels": labels, "masks": masks_nHW}
     return Objects(leaves, (height, width))
-
-
-def _whole_numbers(path: Path) -> np.ndarray:
-    values = read_values(path).values
-    if values.ndim != 2:
-        raise DataError(
-            f"`{path}` holds colours, and objects are told apart by numbers: save it with 16 bits"
-            " of grey, with a palette, or as npy"
-        )
-    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
-        raise DataError(f"`{path}` holds `{values.dtype}` that are no whole numbers")
-    if values.size and values.min() < 0:
-        raise DataError(f"`{path}` has the number {int(values.min())}: objects are 1, 2, ...")
-    return values

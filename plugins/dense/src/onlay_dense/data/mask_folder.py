@@ -14,9 +14,9 @@ from onlay_dense.data.config import MaskFolderConfig
 from onlay_dense.data.depth_folder import USUAL as DEPTHS
 from onlay_dense.data.masked import masked, masked_measure, masked_whole
 from onlay_dense.data.masks import Masks
-from onlay_dense.data.masks_and_depths import MasksAndDepths, in_both, labels_with_depths
+from onlay_dense.data.masks_and_depths import MasksAndDepths, labels_with_depths
 from onlay_dense.data.meaning import table_of
-from onlay_dense.data.pairs import Paired, TwoFolders
+from onlay_dense.data.pairs import Paired, TwoFolders, in_both
 from onlay_dense.data.splits import Measure, make_splits, make_whole
 from onlay_dense.data.table import ClassTable
 from onlay_image.data.located import Located

@@ -14,13 +14,11 @@ import torch
 from torch import Tensor
 
 from onlay.errors import DataError
-from onlay.reading.layouts import Layout
 from onlay.tasks.several.named import joined_labels
 from onlay_dense.data.depth_folder import LABELS
 from onlay_dense.data.depth_values import DepthValues
 from onlay_dense.data.depths import read_depths
 from onlay_dense.data.masks import read_classes
-from onlay_dense.data.pairs import Paired
 from onlay_dense.data.table import ClassTable
 
 
@@ -61,15 +59,3 @@ class MasksAndDepths(Sequence[Any]):
                 f" `{path}` {mask.shape[0]} and {mask.shape[1]}: both must be of one size"
             )
         return depth
-
-
-def in_both(masks: Paired, depths: Paired) -> tuple[Paired, dict[Path, Path]]:
-    """Images that have a mask and a depth map, and of each mask the depth map."""
-    parts = {
-        name: [item for item in items if item.source in depths.files]
-        for name, items in masks.layout.parts.items()
-    }
-    notes = tuple(dict.fromkeys((*masks.layout.notes, *depths.layout.notes)))
-    files = {image: own for image, own in masks.files.items() if image in depths.files}
-    partners = {own: depths.files[image] for image, own in files.items()}
-    return Paired(Layout(parts, notes, "several"), files), partners

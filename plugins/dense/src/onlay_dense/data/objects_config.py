@@ -26,30 +26,42 @@ class InstanceFolderConfig(PairsConfig):
     """What the stems of maps end in beside: `_instanceIds`."""
 
     labels: tuple[str, ...] = ("object",)
-    """The class of all objects; with `divisor` the classes 0, 1, ... in order, or with `values` the
-    order in which the model has them."""
+    """The class of all objects; with `divisor` or `class_maps` the classes 0, 1, ... in order, or
+    with `values` the order in which the model has them."""
 
     divisor: PositiveInt | None = None
     """Where numbers tell the class, too: a number is class times this and the object, as
     Cityscapes has them with 1000."""
 
+    class_maps: str | None = None
+    """Where a second map tells classes: the folder of maps with the class of each pixel, below
+    `path` or inside of each part. An object is of the class that most of its pixels have."""
+
+    class_map_ending: str = ""
+    """What the stems of maps of classes end in beside: `_classes`."""
+
     values: dict[int, str] | None = None
-    """With `divisor`: what the numbers of classes mean, where they are not 0, 1, ...: `{24: person,
-    26: car}`."""
+    """With `divisor` or `class_maps`: what the numbers of classes mean, where they are not 0, 1,
+    ...: `{24: person, 26: car}`."""
 
     void: tuple[int, ...] = ()
-    """With `divisor`: numbers of classes that are no objects, such as the road."""
+    """With `divisor`: numbers of classes that are no objects, such as the road; with `class_maps`:
+    numbers that have no say, and an object of such pixels alone is none."""
 
     @model_validator(mode="after")
     def _one_class_or_a_divisor(self) -> Self:
-        if self.divisor is not None:
+        if self.divisor is not None and self.class_maps is not None:
+            raise ValueError("`divisor` and `class_maps` both say what the class of an object is")
+        if self.divisor is not None or self.class_maps is not None:
             return self
         if told := [n for n in ("values", "void") if getattr(self, n)]:
-            raise ValueError(f"`{told[0]}` tells classes, which numbers hold with a `divisor`")
+            raise ValueError(
+                f"`{told[0]}` tells classes, which numbers hold with a `divisor`, or `class_maps`"
+            )
         if len(self.labels) != 1:
             raise ValueError(
                 f"`labels` names {len(self.labels)} classes, and numbers of objects tell none: give"
-                " the one class of all objects, or a `divisor`"
+                " the one class of all objects, a `divisor`, or `class_maps`"
             )
         return self
 

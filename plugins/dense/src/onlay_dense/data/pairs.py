@@ -125,6 +125,18 @@ class TwoFolders:
         )
 
 
+def in_both(ones: Paired, others: Paired) -> tuple[Paired, dict[Path, Path]]:
+    """Images that have a partner in both, and of each of `ones` the other one."""
+    parts = {
+        name: [item for item in items if item.source in others.files]
+        for name, items in ones.layout.parts.items()
+    }
+    notes = tuple(dict.fromkeys((*ones.layout.notes, *others.layout.notes)))
+    files = {image: own for image, own in ones.files.items() if image in others.files}
+    partners = {own: others.files[image] for image, own in files.items()}
+    return Paired(Layout(parts, notes, "several"), files), partners
+
+
 def item_of(root: Path, image: Path, own: Path, noun: str) -> Item:
     """An image under its name below `root`; two that are one image belong together if what belongs
     to them is as large."""
