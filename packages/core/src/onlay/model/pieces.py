@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Piece(Protocol):
     """Of an input. For tasks that put pieces together themselves it has a `position`, too."""
 
-    inputs: Tensor
-    """What the network is given, without the batch's axis; of all pieces alike in shape."""
+    @property
+    def inputs(self) -> Tensor:
+        """What the network is given, without the batch's axis; of all pieces alike in shape."""
+        ...
 
     def added(self, output: Tensor, total: Tensor | None) -> Tensor:
         """What is blended of the input so far, in full, and this piece's own output; `None`: it is
