@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from onlay.data import Splits
     from onlay.features import Features
-    from onlay.model.pieces import Position
     from onlay.settings import Config
 
 

@@ -11,8 +11,8 @@ from onlay.recompute import recomputing
 class StepNorm(nn.BatchNorm1d):
     """A repetition under gradient checkpointing normalises alike and moves nothing again."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         if not (self.training and recomputing()):
-            return super().forward(x)
+            return super().forward(input)
         kept = self.running_mean, self.running_var
-        return F.batch_norm(x, *kept, self.weight, self.bias, True, 0.0, self.eps)
+        return F.batch_norm(input, *kept, self.weight, self.bias, True, 0.0, self.eps)

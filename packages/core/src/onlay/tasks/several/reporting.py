@@ -46,7 +46,7 @@ def _named(reports: Mapping[str, Report], what: str) -> dict[str, Any]:
     return {f"{name}/{key}": value for name, key, value in each}
 
 
-def _called(name: str, piece: Any) -> dict[str, str]:
+def _called(name: str, piece: Any) -> dict[str, Any]:
     """A file of its own, and a title that says whose it is."""
     return {"name": f"{name}-{piece.name}", "title": f"{name}: {piece.title}"}
 
