@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from onlay.anatomy import Affine
 from onlay.errors import AnatomyError
+from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement, Site
@@ -23,6 +24,8 @@ class Link(nn.Module):
     """x + up(f(down(x))), (B, T, D); the identity at the start."""
 
     affine: Any
+    shown = UPDATE
+    meaning = UPDATE_MEANING
 
     def __init__(self, width: int, config: AdalinkConfig) -> None:
         super().__init__()
@@ -40,6 +43,9 @@ class Link(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.down(x)
         return x + self.up(F.gelu(h) if self.gelu else h)
+
+    def shows(self, x: Tensor, output: Tensor) -> Tensor:
+        return share(output - x, x)
 
     def _affine(self) -> Affine:
         weight = self.up.weight @ self.down.weight

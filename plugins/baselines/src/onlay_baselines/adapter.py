@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay_baselines.norms import own_norms, size_of
+from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -26,6 +27,8 @@ class Bottleneck(nn.Module):
     """up(GELU(down(y))), (B, T, D); the GELU is the tanh form, as in the authors' code."""
 
     unfoldable = "an activation stands between its layers"
+    shown = UPDATE
+    meaning = UPDATE_MEANING
 
     def __init__(self, width: int, config: AdapterConfig) -> None:
         super().__init__()
@@ -40,6 +43,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         return self.up(F.gelu(self.down(y), approximate="tanh"))
+
+    def shows(self, y: Tensor, output: Tensor) -> Tensor:
+        return share(output, y)
 
 
 def sites_of(config: AdapterConfig) -> tuple[str, ...]:

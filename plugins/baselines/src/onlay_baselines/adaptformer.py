@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
+
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
     from onlay_baselines.config.bottlenecks import AdaptformerConfig
@@ -19,6 +21,8 @@ class ParallelBottleneck(nn.Module):
     """s * up(dropout(ReLU(down(x)))), (B, T, D); 0 at the start."""
 
     unfoldable = "an activation stands between its layers"
+    shown = UPDATE
+    meaning = UPDATE_MEANING
 
     def __init__(self, width: int, config: AdaptformerConfig) -> None:
         super().__init__()
@@ -33,6 +37,9 @@ class ParallelBottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.scale * self.up(self.dropout(self.down(x).relu()))
+
+    def shows(self, x: Tensor, output: Tensor) -> Tensor:
+        return share(output, x)
 
 
 def attach(place: Placement, config: AdaptformerConfig) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from onlay_baselines.on_map import convolved
+from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -31,6 +32,8 @@ class Bypass(nn.Module):
     """s * up(dropout(q(conv(q(down(x)))))), (B, T, D) or (B, height, width, D); q is QuickGELU."""
 
     unfoldable = "activations stand between its layers"
+    shown = UPDATE
+    meaning = UPDATE_MEANING
 
     def __init__(self, width: int, config: ConvpassConfig, layout: Callable[[], Layout]) -> None:
         super().__init__()
@@ -53,6 +56,9 @@ class Bypass(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = convolved(quick_gelu(self.down(x)), self.layout, self.conv)
         return self._kept(self.scale * self.up(self.dropout(quick_gelu(h))))
+
+    def shows(self, x: Tensor, output: Tensor) -> Tensor:
+        return share(output, x)
 
     def _kept(self, y: Tensor) -> Tensor:
         """Stochastic depth of this branch, by input."""

@@ -30,6 +30,11 @@ class Parts(nn.Module):
 
     open: Tensor
     importance: Tensor
+    pictured = "gates of parts"
+    meaning = (
+        "The gate of each rank-1 part of an update; a part whose gate is 0 is closed. The same for"
+        " every input."
+    )
 
     def __init__(self, inputs: int, outputs: int, config: DynamicRankConfig) -> None:
         super().__init__()
@@ -49,6 +54,9 @@ class Parts(nn.Module):
 
     def affine(self) -> Affine:
         return Affine(self.scale * (self.up * (self.gates * self.open)) @ self.down)
+
+    def pictures(self, x: Tensor, output: Tensor) -> Tensor:
+        return (self.gates * self.open)[None, None, None]
 
     def now(self) -> Tensor:
         """What each part contributes to the update, (n,)."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from onlay.anatomy import Affine
 from onlay.errors import AnatomyError
+from onlay_baselines.shown import folded
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Block, Placement
@@ -23,12 +24,18 @@ SITES = {"k": "qkv.out.k", "v": "qkv.out.v", "mlp": "fc2.in"}
 class Scale(nn.Module):
     """scale * x, (..., D); the identity at the start."""
 
+    pictured = "scales"
+    meaning = "How far each channel's scale is from 1, row by row. The same for every input."
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.scale * x
+
+    def pictures(self, x: Tensor, output: Tensor) -> Tensor:
+        return folded(self.scale[None] - 1)
 
     def affine(self) -> Affine:
         return Affine(self.scale)

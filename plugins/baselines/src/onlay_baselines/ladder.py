@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.errors import ConfigError
+from onlay.figures import Figures
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -25,8 +26,15 @@ class Rung(nn.Module):
     """From the backbone's x (B, T, D) and the ladder's h (B, T, d): both mixed by a gate, then one
     narrow block."""
 
-    def __init__(self, width: int, side: int, heads: int, temperature: float) -> None:
+    shown = "share of the ladder"
+    meaning = (
+        "Of what a step of the ladder begins with, the part that comes from the step below, by"
+        " size; the rest comes from the backbone."
+    )
+
+    def __init__(self, width: int, side: int, heads: int, temperature: float, block: int) -> None:
         super().__init__()
+        self.block = block
         self.down = _lower(width, side)
         self.alpha, self.temperature = nn.Parameter(torch.zeros(1)), temperature
         self.norm1, self.norm2 = nn.LayerNorm(side), nn.LayerNorm(side)
@@ -35,10 +43,23 @@ class Rung(nn.Module):
         self.heads = heads
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        below = (self.alpha / self.temperature).sigmoid()
-        h = below * h + (1 - below) * self.down(x)
+        own, other = self._parts(x, h)
+        h = own + other
         h = h + self._attended(self.norm1(h))
         return h + self.fc2(F.gelu(self.fc1(self.norm2(h))))
+
+    def _parts(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        below = (self.alpha / self.temperature).sigmoid()
+        return below * h, (1 - below) * self.down(x)
+
+    def shows(self, x: Tensor, h: Tensor, output: Tensor) -> Tensor:
+        own, other = (part.norm(dim=-1, keepdim=True) for part in self._parts(x, h))
+        return own / (own + other).clamp_min(1e-12)
+
+    def figures(self) -> Figures:
+        """How far its gate is open to the step below."""
+        below = (self.alpha / self.temperature).sigmoid().item()
+        return Figures({f"ladder/gate/block_{self.block:02}": below})
 
     def _attended(self, h: Tensor) -> Tensor:
         q, k, v = self.qkv(h).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -85,7 +106,7 @@ def attach(place: Placement, config: LadderConfig) -> None:
     side = side_of(first.width, first.heads, config)
     h = place.carry(place.site("tokens.in"), _lower(first.width, side))
     for block in place.blocks:
-        rung = Rung(block.width, side, block.heads, config.temperature)
+        rung = Rung(block.width, side, block.heads, config.temperature, block.index)
         h = place.carry([block.site("block.out"), h], rung)
     last = place.site("norm.out")
     place.rewrite(last, Silence())

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.anatomy import Affine
+from onlay_baselines.shown import WEIGHTS, WEIGHTS_MEANING, pooled
 from onlay_baselines.updates import shape_of, update
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 class LowRank(nn.Module):
     """scale * B A dropout(x), (B, T, out); 0 at the start."""
+
+    pictured = WEIGHTS
+    meaning = WEIGHTS_MEANING
 
     def __init__(self, inputs: int, outputs: int, config: LoraConfig) -> None:
         super().__init__()
@@ -37,6 +41,9 @@ class LowRank(nn.Module):
 
     def affine(self) -> Affine:
         return Affine(self.scale * self.up @ self.down)
+
+    def pictures(self, x: Tensor, output: Tensor) -> Tensor:
+        return pooled(self.scale * self.up @ self.down)
 
 
 def attach(place: Placement, config: LoraConfig) -> None:

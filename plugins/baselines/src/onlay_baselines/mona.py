@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay_baselines.on_map import convolved
+from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -31,6 +32,8 @@ class MultiCognitive(nn.Module):
     """
 
     unfoldable = "a norm and an activation stand between its layers"
+    shown = UPDATE
+    meaning = UPDATE_MEANING
 
     def __init__(self, width: int, config: MonaConfig, layout: Callable[[], Layout]) -> None:
         super().__init__()
@@ -52,6 +55,9 @@ class MultiCognitive(nn.Module):
         z = self.down(self.norm(x) * self.gamma + x * self.gamma_x)
         z = convolved(z, self.layout, self._filtered)
         return self.up(self.dropout(F.gelu(z)))
+
+    def shows(self, x: Tensor, output: Tensor) -> Tensor:
+        return share(output, x)
 
     def _filtered(self, map_BdHW: Tensor) -> Tensor:
         found = [conv(map_BdHW) for conv in self.depthwise]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from onlay_baselines.shown import folded
+
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
     from onlay.features import Layout
@@ -22,6 +24,8 @@ class AddToSpecial(nn.Module):
     inserted."""
 
     unfoldable = "it acts on special tokens alone"
+    pictured = "vectors of special tokens"
+    meaning = "What is added to class token and registers, row by row. The same for every input."
 
     def __init__(
         self, width: int, special: int, config: PastaConfig, layout: Callable[[], Layout]
@@ -36,6 +40,9 @@ class AddToSpecial(nn.Module):
         spread = torch.cat([added[:1], added.new_zeros(inserted, x.shape[-1]), added[1:]])
         rest = added.new_zeros(x.shape[1] - len(spread), x.shape[-1])
         return x + torch.cat([spread, rest])
+
+    def pictures(self, x: Tensor, output: Tensor) -> Tensor:
+        return folded(self.vectors)
 
 
 def attach(place: Placement, config: PastaConfig) -> None:

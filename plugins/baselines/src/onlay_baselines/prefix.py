@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from onlay_baselines.shown import folded
 from onlay_baselines.updates import keys_width
 
 if TYPE_CHECKING:
@@ -20,12 +21,21 @@ if TYPE_CHECKING:
 class Rows(nn.Module):
     """P learnt keys and values, side by side: (1, P, 2 E), normal of deviation 0.02."""
 
+    pictured = "keys and values"
+    meaning = (
+        "The learnt keys, then the learnt values, each row by row: what every token may attend to"
+        " beside the others. The same for every input."
+    )
+
     def __init__(self, rows: int, width: int) -> None:
         super().__init__()
         self.rows = nn.Parameter(0.02 * torch.randn(1, rows, 2 * width))
 
     def forward(self) -> Tensor:
         return self.rows
+
+    def pictures(self, output: Tensor) -> Tensor:
+        return folded(torch.cat(self.rows[0].chunk(2, -1)))
 
 
 def attach(place: Placement, config: PrefixConfig) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from onlay.anatomy import Affine
 from onlay.errors import ConfigError
+from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 class Grouped(nn.Module):
     """x + s * up(dropout(down(x))); the second layer in groups: a G-th of the output reads a G-th
     of the bottleneck. No activation: it merges into what reads the site."""
+
+    shown = UPDATE
+    meaning = UPDATE_MEANING
 
     def __init__(self, width: int, config: RepadapterConfig) -> None:
         super().__init__()
@@ -41,6 +45,9 @@ class Grouped(nn.Module):
         h = self.dropout(self.down(x)).unflatten(-1, (groups, inner))
         y = torch.einsum("...gi,goi->...go", h, self.up).flatten(-2)
         return x + self.scale * (y + self.bias)
+
+    def shows(self, x: Tensor, output: Tensor) -> Tensor:
+        return share(output - x, x)
 
     def auxiliary_loss(self) -> Tensor:
         """The norms of the second layer's weight and bias; at 0 their gradient counts as 0."""

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from onlay.anatomy import Affine
 from onlay.errors import AnatomyError
+from onlay_baselines.shown import WEIGHTS, WEIGHTS_MEANING, pooled
 from onlay_baselines.updates import matrix_of, shape_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 class Update(nn.Module):
     """scale * x U S V, piece by piece; `core` gives S (p r, o r), `ends` holds U (D, r) and
     V (r, D) for all updates of a stage."""
+
+    pictured = WEIGHTS
+    meaning = WEIGHTS_MEANING
 
     def __init__(
         self,
@@ -53,6 +57,11 @@ class Update(nn.Module):
     def affine(self) -> Affine:
         inputs = self.pieces[0] * len(self.ends.first)
         return Affine(matrix_of(lambda x: self._changed(x, 0.0), inputs, self.ends.first))
+
+    def pictures(self, x: Tensor, output: Tensor) -> Tensor:
+        weight = self.affine().weight
+        assert weight is not None, "an update is a matrix"
+        return pooled(weight)
 
 
 def pieces_of(block: Block, name: str) -> tuple[int, int]:

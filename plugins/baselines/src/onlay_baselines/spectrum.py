@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.anatomy import Affine, Placement
+from onlay_baselines.shown import WEIGHTS, WEIGHTS_MEANING, pooled
 from onlay_baselines.updates import ENDS
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ class Modulated(nn.Module):
 
     rows: Tensor
     columns: Tensor
+    pictured = WEIGHTS
+    meaning = (
+        f"{WEIGHTS_MEANING} Rows and columns stand in the order of the spectrum, where what may"
+        " change are blocks along the diagonal."
+    )
 
     def __init__(self, map: FrozenMap, config: SpectrumConfig) -> None:
         super().__init__()
@@ -54,6 +60,9 @@ class Modulated(nn.Module):
         blocks = torch.block_diag(*(up @ down for up, down in zip(self.up, self.down, strict=True)))
         back = blocks[self.rows.argsort()][:, self.columns.argsort()]
         return self.scale * back * weight
+
+    def pictures(self, x: Tensor, output: Tensor) -> Tensor:
+        return pooled(self.change()[self.rows][:, self.columns])
 
     def affine(self) -> Affine:
         layer = self.twin[0]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from onlay.anatomy import Affine
+from onlay_baselines.shown import folded
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement, Site
@@ -24,6 +25,12 @@ OF_THE_WHOLE = ("embed.out", "norm.out")
 class ScaleShift(nn.Module):
     """scale * x + shift, (..., D)."""
 
+    pictured = "scales and shifts"
+    meaning = (
+        "How far each channel's scale is from 1, and its shift from 0, row by row. The same for"
+        " every input."
+    )
+
     def __init__(self, width: int, std: float) -> None:
         super().__init__()
         self.scale = nn.Parameter(1 + std * torch.randn(width))
@@ -31,6 +38,9 @@ class ScaleShift(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.addcmul(self.shift, x, self.scale)
+
+    def pictures(self, x: Tensor, output: Tensor) -> Tensor:
+        return folded(torch.stack([self.scale - 1, self.shift]))
 
     def affine(self) -> Affine:
         return Affine(self.scale, self.shift)

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 class Gate(nn.Module):
     """One number (B, 1, ...) for each input: the mean over its tokens of sigmoid(w x + b)."""
 
+    shown = "gate"
+    meaning = (
+        "How far each token would open the gate of adapter, prefix or update: 0 shut, 1 open. The"
+        " gate is the mean over all tokens."
+    )
+
     def __init__(self, width: int, name: str, bias: float | None = None) -> None:
         super().__init__()
         self.score, self.name = nn.Linear(width, 1), name
@@ -38,6 +44,9 @@ class Gate(nn.Module):
             self.opened = self.opened + gate.detach().mean()
             self.calls = self.calls + 1
         return gate
+
+    def shows(self, x: Tensor, output: Tensor) -> Tensor:
+        return self.score(x).sigmoid()
 
     def train(self, mode: bool = True) -> Gate:
         """As always; figures begin anew."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from onlay_baselines.shown import folded
+
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
     from onlay_baselines.config.tokens import VptConfig
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 class Prompts(nn.Module):
     """Learnt tokens (1, P, D), uniform in +-sqrt(6 / (3 p² + D)), p the side of a patch."""
+
+    pictured = "prompts"
+    meaning = "The learnt tokens, row by row. The same for every input."
 
     def __init__(self, prompts: int, width: int, patch: int, dropout: float) -> None:
         super().__init__()
@@ -27,6 +32,9 @@ class Prompts(nn.Module):
 
     def forward(self) -> Tensor:
         return self.dropout(self.tokens)
+
+    def pictures(self, output: Tensor) -> Tensor:
+        return folded(self.tokens[0])
 
 
 def attach(place: Placement, config: VptConfig) -> None:

@@ -64,6 +64,14 @@ class Adapter(nn.Module):
         home, name = _descend(self.replaced, replacement.map.path)
         del home._modules[name]
 
+    def home_of(self, path: str) -> str:
+        """Where a module acts, by its path in the adapter: `blocks.3.attn_out...`, also of what
+        stands in for a map."""
+        for map in (replacement.map for replacement in self.replacements):
+            if f"{path}.".startswith(f"replaced.{map.path}."):
+                return _home_of(map.site) + path.removeprefix(f"replaced.{map.path}")
+        return path
+
     def pipe(self, site: Site) -> SitePipe:
         """The pipe at a site, made when it is first asked for."""
         if site.path not in self.pipes:

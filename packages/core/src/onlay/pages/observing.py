@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from onlay.batches import stacked
 from onlay.descriptors import resolve
@@ -30,6 +30,7 @@ from onlay.pages.changes import CHANGE, MEANING, Outputs, block_outputs, changes
 from onlay.task import Answer, Input
 
 if TYPE_CHECKING:
+    from onlay.anatomy.adapter import Adapter
     from onlay.host import PluginHost
     from onlay.model.adapted import AdaptedModel
 
@@ -186,11 +187,11 @@ def _named(kind: str, module: Any, path: str, args: tuple[Any, ...], output: Any
 
 
 @contextmanager
-def _recorded(adapter: nn.Module, found: list[_Seen]) -> Iterator[None]:
+def _recorded(adapter: Adapter, found: list[_Seen]) -> Iterator[None]:
     paths: dict[Any, list[str]] = {}
     for path, module in adapter.named_modules(remove_duplicate=False):
         if hasattr(module, "shown") or hasattr(module, "pictured"):
-            paths.setdefault(module, []).append(path)
+            paths.setdefault(module, []).append(adapter.home_of(path))
     handles = [m.register_forward_hook(_Recorder(p, found).record) for m, p in paths.items()]
     try:
         yield
