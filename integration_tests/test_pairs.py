@@ -59,7 +59,7 @@ ZOO = {"onlay-baselines", "onlay-cloud-methods", "onlay-dyt"}
 """Distributions of many methods that are each a few lines."""
 KINDS = ("classification", "segmentation", "point_segmentation")
 """A task for each kind of output: of the whole, of pixels, of points."""
-SMALLER = {"ladder": {"reduction": 2}}
+SMALLER = {"adalink": {"rank": 8}, "ladder": {"reduction": 2}, "spectrum": {"rank": 8}}
 """What a method is set to where its own choice is for larger networks."""
 UNNAMED = ("cannot be cut into pieces of the width",)
 """Refusals of methods that hang on numbers, for which descriptors have no words."""

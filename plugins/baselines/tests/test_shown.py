@@ -39,7 +39,9 @@ PICTURES = {
 }
 """Name, how many there are in two blocks, and the shape of one: n pictures of h by w."""
 SETTINGS: dict[str, dict[str, Any]] = {
+    "adalink": {"rank": 4},
     "ladder": {"reduction": 2},
+    "spectrum": {"rank": 4},
     "prefix": {"rows": 3},
     "vpt": {"prompts": 3},
 }

@@ -149,8 +149,3 @@ def test_no_gradient_enters_the_backbone_behind_a_ladder(adapted, images):
         block.register_forward_hook(lambda m, a, output: seen.append(output.requires_grad))
     model.loss((images, torch.tensor([0, 1, 2]))).backward()
     assert seen == [False, False]
-
-
-def test_a_ladder_of_no_width_is_a_sentence(adapted):
-    with pytest.raises(ConfigError, match="take a divisor of 8"):
-        adapted("ladder", reduction=3)

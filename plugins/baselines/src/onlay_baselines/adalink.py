@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from onlay.anatomy import Affine
 from onlay.errors import AnatomyError
 from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
+from onlay_baselines.updates import refuse_above
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement, Site
@@ -58,6 +59,7 @@ class Link(nn.Module):
 def attach(place: Placement, config: AdalinkConfig) -> None:
     """Once, in front of the first block."""
     site = site_of(config, place.anatomy)
+    refuse_above("rank", config.rank, site.width, f"`{site.name}`")
     place.rewrite(site, Link(site.width, config))
 
 

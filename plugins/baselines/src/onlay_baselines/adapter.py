@@ -53,7 +53,7 @@ def sites_of(config: AdapterConfig) -> tuple[str, ...]:
 
 
 def trains_norms(config: AdapterConfig) -> bool:
-    return config.norms and config.kind == "houlsby"
+    return config.kind == "houlsby" if config.norms is None else config.norms
 
 
 def attach(place: Placement, config: AdapterConfig) -> None:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from onlay.anatomy import Affine
 from onlay.figures import Figures
-from onlay_baselines.updates import shape_of, update
+from onlay_baselines.updates import refuse_above, shape_of, update
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -152,7 +152,9 @@ def attach(place: Placement, config: DynamicRankConfig) -> None:
     allotment = Allotment(config)
     for block in place.blocks:
         for name in config.targets:
-            parts = Parts(*shape_of(block, name), config)
+            sizes = shape_of(block, name)
+            refuse_above("rank", first_rank(config), min(sizes), f"`{name}`, at the start,")
+            parts = Parts(*sizes, config)
             allotment.maps.append(parts)
             update(place, block, name, Told(parts, allotment))
 

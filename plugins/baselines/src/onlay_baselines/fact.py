@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from onlay_baselines.shared_factors import Update, pieces_of
-from onlay_baselines.updates import update
+from onlay_baselines.updates import refuse_above, update
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement, Stage
@@ -70,6 +70,7 @@ def attach(place: Placement, config: FactConfig) -> None:
     """One U and one V for the whole network; a reading: one of each for every stage of another
     width."""
     for stage in place.stages:
+        refuse_above("rank", config.rank, stage.width, "a piece of a weight")
         ends, column = Ends(stage.width, columns_of(stage), config), 0
         for block in stage.blocks:
             for name in MAPS:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from onlay.anatomy import Affine
 from onlay_baselines.shown import WEIGHTS, WEIGHTS_MEANING, pooled
-from onlay_baselines.updates import shape_of, update
+from onlay_baselines.updates import refuse_above, shape_of, update
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -49,7 +49,9 @@ class LowRank(nn.Module):
 def attach(place: Placement, config: LoraConfig) -> None:
     for block in place.blocks:
         for name in config.targets:
-            update(place, block, name, LowRank(*shape_of(block, name), config))
+            sizes = shape_of(block, name)
+            refuse_above("rank", config.rank, min(sizes), f"`{name}`")
+            update(place, block, name, LowRank(*sizes, config))
 
 
 def count(config: LoraConfig, anatomy: Anatomy) -> int:

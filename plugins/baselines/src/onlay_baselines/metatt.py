@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from onlay_baselines.shared_factors import Update, pieces_of, stacked
-from onlay_baselines.updates import update
+from onlay_baselines.updates import refuse_above, update
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement, Stage
@@ -48,6 +48,7 @@ class Core(nn.Module):
 def attach(place: Placement, config: MetattConfig) -> None:
     """One train for all layers of a width."""
     for stage in place.stages:
+        refuse_above("rank", config.rank, stage.width, "a piece of a weight")
         train = Train(stage.width, len(stage.blocks), kinds_of(stage, config), config.rank)
         for layer, block in enumerate(stage.blocks):
             kind = 0

@@ -80,7 +80,7 @@ def attach(place: Placement, config: RepadapterConfig) -> None:
 
 
 def refuse_uneven(width: int, config: RepadapterConfig) -> None:
-    for name, size in (("method.bottleneck", config.bottleneck), ("the backbone's width", width)):
+    for name, size in (("`method.bottleneck`", config.bottleneck), ("the backbone's width", width)):
         if size % config.groups:
             raise ConfigError(
                 f"`method.groups` {config.groups} does not divide {name}, {size}: take another"

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from onlay.anatomy import Affine, Placement
 from onlay_baselines.shown import WEIGHTS, WEIGHTS_MEANING, pooled
-from onlay_baselines.updates import ENDS
+from onlay_baselines.updates import ENDS, refuse_above
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, FrozenMap
@@ -98,6 +98,8 @@ def shares(size: int, parts: int) -> list[int]:
 def attach(place: Placement, config: SpectrumConfig) -> None:
     """In the place of each map; of gate and value that are kept apart, each is a map."""
     for map in maps_of(place, config):
+        least = min(map.module.weight.shape) // config.parts * config.parts
+        refuse_above("rank", config.rank, least, f"`{map.path}` in {config.parts} parts")
         place.replace(map, Modulated(map, config))
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from onlay.figures import Figures
 from onlay.recompute import recomputing
-from onlay_baselines.updates import keys_width, shape_of, update
+from onlay_baselines.updates import keys_width, refuse_above, shape_of, update
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Block, Placement
@@ -106,6 +106,7 @@ def attach(place: Placement, config: UnipeltConfig) -> None:
             for name in ("q", "v"):
                 gate = Gate(block.width, f"{name}/{at}")
                 sizes = shape_of(block, name)
+                refuse_above("rank", config.rank, min(sizes), f"`{name}`")
                 update(place, block, name, Gated(sizes, config.rank, gate, biased=False))
         if "p" in config.parts:
             gate = Gate(block.width, f"prefix/{at}", config.prefix_gate_bias)

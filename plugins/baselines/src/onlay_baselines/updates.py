@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from onlay.anatomy import Affine, Block, FrozenMap, Placement
 from onlay.anatomy.affine import affine_of
+from onlay.errors import ConfigError
 
 ENDS = {
     "q": ("attn.in", "qkv.out.q"),
@@ -60,6 +61,14 @@ def shape_of(block: Block, name: str) -> tuple[int, int]:
         return keys_width(block), block.site("attn.out").width
     source, target = ENDS[name]
     return block.site(source).width, block.site(target).width
+
+
+def refuse_above(setting: str, rank: int, least: int, what: str) -> None:
+    """Raise a `ConfigError` for a rank that no update can have."""
+    if rank > least:
+        raise ConfigError(
+            f"`method.{setting}` makes {rank} directions, and {what} has at most {least}: take less"
+        )
 
 
 def keys_width(block: Block) -> int:

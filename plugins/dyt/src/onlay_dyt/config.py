@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from onlay.settings import Config
 
@@ -47,3 +47,9 @@ class DytConfig(Config):
     """While training, every batch also passes the complete network, all tokens through all MLPs
     with the same weights; its loss is added, and classes are also learnt from its answers (a
     Kullback-Leibler term). It takes about 1.8 times as long."""
+
+    @model_validator(mode="after")
+    def _of_several(self) -> DytConfig:
+        if self.experts == 1 and self.expert_gate != "softmax":
+            raise ValueError("`expert_gate` belongs to several experts, and `experts` is 1")
+        return self

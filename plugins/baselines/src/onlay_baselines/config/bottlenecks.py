@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from onlay.settings import Config
+from onlay_baselines.config.choices import refuse_twice
 
 
 class AdaptformerConfig(Config):
@@ -40,9 +41,9 @@ class AdapterConfig(Config):
     """`near_zero`: both matrices from a truncated normal of deviation 1e-3, so that the start is
     nearly the bare network (Houlsby's code); `zero_up`: the second one 0, exactly the bare network,
     a reading."""
-    norms: bool = True
-    """Train the two norms of each block, too, as Houlsby's paper does; a reading for networks with
-    the norm in front. Not with `pfeiffer`."""
+    norms: bool | None = None
+    """Train the two norms of each block, too; left out, as the papers do: with `houlsby` (a reading
+    for networks with the norm in front), not with `pfeiffer`."""
 
 
 class ConvpassConfig(Config):
@@ -65,6 +66,11 @@ class ConvpassConfig(Config):
     """Share of the inputs whose convolution is left out while training, drawn for each branch by
     itself."""
 
+    @model_validator(mode="after")
+    def _once(self) -> ConvpassConfig:
+        refuse_twice("sites", self.sites, "attn")
+        return self
+
 
 class RepadapterConfig(Config):
     """RepAdapter: linear bottlenecks in front of attention and MLP, which merge."""
@@ -84,6 +90,11 @@ class RepadapterConfig(Config):
     sparsity: float = Field(default=0.0, ge=0)
     """Weight in the loss of the norms (not their squares) of each second layer's weight and bias; 1
     in the authors' script for VTAB-1k, which the preset `vtab1k` takes."""
+
+    @model_validator(mode="after")
+    def _once(self) -> RepadapterConfig:
+        refuse_twice("sites", self.sites, "attn")
+        return self
 
 
 class MonaConfig(Config):

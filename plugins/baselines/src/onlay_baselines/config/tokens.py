@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from onlay.settings import Config
 
@@ -65,6 +65,16 @@ class UnipeltConfig(Config):
     """Keys and values of the prefix, stored as they are."""
     prefix_gate_bias: float = 0.0
     """Where the prefix's gate begins, before its sigmoid: 0 is half open, -4 nearly closed."""
+
+    @model_validator(mode="after")
+    def _of_its_parts(self) -> UnipeltConfig:
+        for part, name in (("l", "rank"), ("p", "rows"), ("p", "prefix_gate_bias")):
+            usual = type(self).model_fields[name].default
+            if part not in self.parts and getattr(self, name) != usual:
+                raise ValueError(
+                    f"`{name}` belongs to the part `{part}`, and `parts` is `{self.parts}`"
+                )
+        return self
 
 
 class LadderConfig(Config):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from onlay.settings import Config
+from onlay_baselines.config.choices import refuse_twice
 
 Map = Literal["q", "k", "v", "qkv", "proj", "fc1", "fc2"]
 """A frozen linear map of a block: of the attention's input, its output projection, and the MLP's
@@ -40,7 +41,7 @@ class LoraConfig(Config):
 
     @model_validator(mode="after")
     def _once(self) -> LoraConfig:
-        refuse_twice(self.targets)
+        refuse_twice("targets", self.targets, "q")
         return self
 
 
@@ -61,6 +62,11 @@ class Ia3Config(Config):
     """This method."""
     sites: tuple[Literal["k", "v", "mlp"], ...] = ("k", "v", "mlp")
     """What is scaled in every block. A scale of q would add nothing to one of k."""
+
+    @model_validator(mode="after")
+    def _once(self) -> Ia3Config:
+        refuse_twice("sites", self.sites, "v")
+        return self
 
 
 class FactConfig(Config):
@@ -95,7 +101,7 @@ class MetattConfig(Config):
 
     @model_validator(mode="after")
     def _once(self) -> MetattConfig:
-        refuse_twice(self.targets)
+        refuse_twice("targets", self.targets, "q")
         return self
 
 
@@ -122,7 +128,7 @@ class SpectrumConfig(Config):
 
     @model_validator(mode="after")
     def _shared_out(self) -> SpectrumConfig:
-        refuse_twice(self.targets)
+        refuse_twice("targets", self.targets, "q")
         if self.rank < self.parts:
             raise ValueError(f"`rank` {self.rank} is less than the {self.parts} `parts`")
         return self
@@ -153,16 +159,7 @@ class DynamicRankConfig(Config):
 
     @model_validator(mode="after")
     def _in_order(self) -> DynamicRankConfig:
-        refuse_twice(self.targets)
+        refuse_twice("targets", self.targets, "q")
         if self.start >= self.stop:
             raise ValueError(f"`start` {self.start} must be below `stop` {self.stop}")
         return self
-
-
-def refuse_twice(targets: tuple[str, ...]) -> None:
-    """Raise a `ValueError` for no map, or for one that is updated twice."""
-    if not targets:
-        raise ValueError("`targets` is empty: name a map such as `q`")
-    fused = "qkv" in targets and {"q", "k", "v"} & set(targets)
-    if len(set(targets)) < len(targets) or fused:
-        raise ValueError(f"`targets` {list(targets)} names a map twice")
