@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.anatomy import Affine
+from onlay_arc.recomposing import recomposed
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -45,6 +46,8 @@ class Recomposed(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         U_Dr = self.shared.weight
+        if self.training and not self.dropout.p:
+            return recomposed(x_BTD, U_Dr, self.rescale, self.bias)
         h_BTr = self.dropout(x_BTD @ (U_Dr * self.rescale))
         return x_BTD + F.linear(h_BTr, U_Dr, self.bias)
 
@@ -64,10 +67,10 @@ def attach(place: Placement, config: ArcConfig) -> None:
             for block in stage.blocks:
                 if block.index >= first:
                     target = block.site(placed(site, config, place.anatomy))
-                    place.rewrite(target, recomposed(shared, site, config))
+                    place.rewrite(target, of_a_block(shared, site, config))
 
 
-def recomposed(shared: SharedProjection, site: ArcSite, config: ArcConfig) -> Recomposed:
+def of_a_block(shared: SharedProjection, site: ArcSite, config: ArcConfig) -> Recomposed:
     """A block's adapter; at the attention site it starts as the identity."""
     init = config.mlp_rescale_init if site == "mlp.in" else "zeros"
     return Recomposed(shared, dropout=config.dropout, rescale_init=init)

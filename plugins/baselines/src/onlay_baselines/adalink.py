@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from onlay.anatomy import Affine
 from onlay.errors import AnatomyError
+from onlay.narrow import Widening
 from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 from onlay_baselines.updates import refuse_above
 
@@ -31,7 +32,7 @@ class Link(nn.Module):
     def __init__(self, width: int, config: AdalinkConfig) -> None:
         super().__init__()
         self.down = nn.Linear(width, config.rank, bias=config.bias)
-        self.up = nn.Linear(config.rank, width, bias=config.bias)
+        self.up = Widening(config.rank, width, bias=config.bias)
         self.gelu = config.activation == "gelu"
         if self.gelu:
             self.unfoldable = "an activation stands between its layers"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onlay.narrow import Widening
 from onlay_baselines.norms import own_norms, size_of
 from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
@@ -33,7 +34,7 @@ class Bottleneck(nn.Module):
     def __init__(self, width: int, config: AdapterConfig) -> None:
         super().__init__()
         self.down = nn.Linear(width, config.bottleneck)
-        self.up = nn.Linear(config.bottleneck, width)
+        self.up = Widening(config.bottleneck, width)
         for layer in (self.down, self.up):
             nn.init.trunc_normal_(layer.weight, std=NEAR_ZERO, a=-2 * NEAR_ZERO, b=2 * NEAR_ZERO)
             nn.init.zeros_(layer.bias)

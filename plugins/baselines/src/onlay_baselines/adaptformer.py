@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from onlay.narrow import Widening
 from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class ParallelBottleneck(nn.Module):
     def __init__(self, width: int, config: AdaptformerConfig) -> None:
         super().__init__()
         self.down = nn.Linear(width, config.bottleneck, bias=config.bias)
-        self.up = nn.Linear(config.bottleneck, width, bias=config.bias)
+        self.up = Widening(config.bottleneck, width, bias=config.bias)
         self.dropout, self.scale = nn.Dropout(config.dropout), config.scale
         nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
         nn.init.zeros_(self.up.weight)

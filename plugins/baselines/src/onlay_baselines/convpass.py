@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from onlay.narrow import Widening
 from onlay_baselines.on_map import convolved
 from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
@@ -37,7 +38,7 @@ class Bypass(nn.Module):
 
     def __init__(self, width: int, config: ConvpassConfig, layout: Callable[[], Layout]) -> None:
         super().__init__()
-        self.down, self.up = nn.Linear(width, config.hidden), nn.Linear(config.hidden, width)
+        self.down, self.up = nn.Linear(width, config.hidden), Widening(config.hidden, width)
         self.conv = nn.Conv2d(config.hidden, config.hidden, 3, padding=1)
         self.dropout, self.layout = nn.Dropout(config.dropout), layout
         self.scale, self.drop_path = config.scale, config.drop_path

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from onlay.anatomy import Affine
 from onlay.figures import Figures
+from onlay.narrow import widened
 from onlay_baselines.updates import refuse_above, shape_of, update
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Parts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = F.linear(F.dropout(x, self.dropout, self.training), self.down)
-        return F.linear(h * (self.gates * self.open), self.up) * self.scale
+        return widened(h, self.scale * self.up * (self.gates * self.open))
 
     def affine(self) -> Affine:
         return Affine(self.scale * (self.up * (self.gates * self.open)) @ self.down)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.anatomy import Affine
+from onlay.narrow import widened
 from onlay_baselines.shown import WEIGHTS, WEIGHTS_MEANING, pooled
 from onlay_baselines.updates import refuse_above, shape_of, update
 
@@ -37,7 +38,7 @@ class LowRank(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = F.linear(F.dropout(x, self.dropout, self.training), self.down)
-        return F.linear(h, self.up) * self.scale
+        return widened(h, self.up * self.scale)
 
     def affine(self) -> Affine:
         return Affine(self.scale * self.up @ self.down)

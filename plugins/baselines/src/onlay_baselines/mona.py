@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onlay.narrow import Widening
 from onlay_baselines.on_map import convolved
 from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
 
@@ -41,7 +42,7 @@ class MultiCognitive(nn.Module):
         self.norm, self.layout = nn.LayerNorm(width), layout
         self.gamma = nn.Parameter(torch.full((width,), 1e-6))
         self.gamma_x = nn.Parameter(torch.ones(width))
-        self.down, self.up = nn.Linear(width, d), nn.Linear(d, width)
+        self.down, self.up = nn.Linear(width, d), Widening(d, width)
         self.depthwise = nn.ModuleList(
             nn.Conv2d(d, d, k, padding=k // 2, groups=d) for k in KERNELS
         )

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from onlay.anatomy import Affine
 from onlay.errors import AnatomyError
+from onlay.narrow import narrowed
 from onlay_baselines.shown import WEIGHTS, WEIGHTS_MEANING, pooled
 from onlay_baselines.updates import matrix_of, shape_of
 
@@ -49,10 +50,10 @@ class Update(nn.Module):
 
     def _changed(self, x: Tensor, dropout: float) -> Tensor:
         first, last = self.pieces
-        h = x.unflatten(-1, (first, -1)) @ self.ends.first
+        h = narrowed(x.unflatten(-1, (first, -1)), self.ends.first)
         h = F.dropout(h.flatten(-2) @ self.core(), dropout, self.training)
-        y = h.unflatten(-1, (last, -1)) @ self.ends.last
-        return self.scale * y.flatten(-2)
+        y = h.unflatten(-1, (last, -1)) @ (self.scale * self.ends.last)
+        return y.flatten(-2)
 
     def affine(self) -> Affine:
         inputs = self.pieces[0] * len(self.ends.first)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.figures import Figures
+from onlay.narrow import Widening
 from onlay.recompute import recomputing
 from onlay_baselines.updates import keys_width, refuse_above, shape_of, update
 
@@ -71,7 +72,7 @@ class Gated(nn.Module):
         super().__init__()
         inputs, outputs = sizes
         self.down = nn.Linear(inputs, inner, bias=biased)
-        self.up = nn.Linear(inner, outputs, bias=biased)
+        self.up = Widening(inner, outputs, bias=biased)
         self.gate, self.biased = gate, biased
         nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
         nn.init.zeros_(self.up.weight)
