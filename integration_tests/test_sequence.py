@@ -1,6 +1,7 @@
 """A modality that Onlay knows nothing of: trained, stopped, resumed, used in another process.
 
 Its package is `sequence_plugin`, with its own tests beside it.
+The page about PeterRec is tested by running what it says.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 import torch
@@ -34,6 +36,9 @@ def step_finished(step):
         Path(r"{marker}").touch()
         os.kill(os.getpid(), signal.SIGTERM)
 """
+
+
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +109,63 @@ def test_what_it_does_not_have_is_refused_in_words(run_folder, folder, onlay):
     grid = onlay("train", *WORDS, "task=classification", "method=full", "--dry-run",
                  f"data.path={folder}/users.jsonl", f"out={folder}/no")  # fmt: skip
     assert grid.exit_code == 0, grid.output  # a task of core's own takes sequences, too
+
+
+@pytest.fixture(scope="module")
+def said() -> list[list[str]]:
+    """The commands of the page about PeterRec, word by word."""
+    page = (DOCS / "explanation" / "peterrec.md").read_text(encoding="utf-8")
+    block = page.partition("```\npython peterrec.py data\n")[2].partition("```")[0]
+    lines = block.replace("\\\n", " ").splitlines()
+    return [["python", "peterrec.py", "data"], *(line.split() for line in lines)]
+
+
+@pytest.fixture(scope="module")
+def transferred(said, onlay, tmp_path_factory) -> Path:
+    """The folder in which all of them ran."""
+    folder = tmp_path_factory.mktemp("peterrec")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for program, *words in said:
+            if program == "python":
+                patch.setattr(sys, "argv", words)
+                run_path(str(DOCS / "examples" / words[0]), run_name="__main__")
+                continue
+            done = onlay(*words)
+            assert done.exit_code == 0, done.output
+    return folder
+
+
+def test_patches_transfer_a_network_to_another_question(transferred):
+    summary = json.loads((transferred / "adapted" / "summary.json").read_text())
+    assert summary["metrics"]["test_hr1"] > 0.5  # an eighth at random, a third without patches
+    bundle = library.load(transferred / "adapted" / "bundle")
+    assert bundle.trainable_report().method == 4 * 552  # 2 * 32 * 8 + 8 + 32, of 4 convolutions
+
+
+def test_the_transfer_is_stopped_and_goes_on_to_the_same_bits(
+    transferred, said, onlay, monkeypatch
+):
+    monkeypatch.chdir(transferred)
+    plugin = transferred / "stops.py"
+    plugin.write_text(STOP.format(marker=transferred / "stopped"), encoding="utf-8")
+    words = [word.replace("out=adapted", "out=again") for word in said[-2][1:]]
+    words = ["--plugin", str(plugin), *words, "train.log_every=5"]
+    assert onlay(*words).exit_code == 143
+    gone_on = onlay(*words)
+    assert gone_on.exit_code == 0, gone_on.output
+    assert "resumed in epoch" in gone_on.output
+    plain, resumed = (
+        library.load(transferred / run / "bundle").trained_state() for run in ("adapted", "again")
+    )
+    assert all(torch.equal(plain[name], resumed[name]) for name in plain)
+
+
+def test_another_process_answers_the_same_question(transferred, said, onlay, monkeypatch):
+    monkeypatch.chdir(transferred)
+    words = [*said[-1][1:], "--json"]
+    here = onlay(*words)
+    command = [sys.executable, "-m", "onlay", *words]
+    there = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(there.stdout) == json.loads(here.stdout)
+    assert json.loads(here.stdout)[0]["items"][0].split("_")[0] in ("book", "game")

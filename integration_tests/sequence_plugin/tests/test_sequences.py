@@ -12,9 +12,10 @@ from torch import Tensor
 import onlay
 from onlay.errors import DataError
 from onlay.model.adapted import AdaptedModel
-from onlay_example_sequence.config import HistoriesConfig
+from onlay_example_sequence.config import HistoriesConfig, TargetsConfig
 from onlay_example_sequence.data import build
 from onlay_example_sequence.reading import reader
+from onlay_example_sequence.targets import build as build_targets
 from onlay_example_sequence.words import END, FIRST, PADDING, UNKNOWN, Encoder
 
 SPEC = {"vocabulary": ["tea", "milk", "bread"], "length": 5}
@@ -118,3 +119,16 @@ def test_ranks_are_among_all_items_and_equals_stand_above() -> None:
     assert found["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
     assert found["hr"] == pytest.approx(2 / 3)
     assert found["ndcg"] == pytest.approx((1 + 1 / math.log2(3)) / 3)
+
+
+def test_every_target_of_a_user_is_an_example_and_users_stay_together(tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    lines = [f"tea,milk,,{chosen}" for chosen in ("a", "b,c", "a", "b", "c,a")]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    splits = build_targets(TargetsConfig(path=file, val_size=0.0, test_size=0.4), SPEC, 0)
+    assert (splits.labels, splits.validation) == (("a", "b", "c"), None)
+    assert len(splits.train) + len(splits.test) == 7
+    assert splits.train[0][0].tolist() == [0, 0, 3, 4, 2]
+    file.write_text("tea,,a\ntea,milk\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"line 2 of .* is not items, an empty cell, and targets"):
+        build_targets(TargetsConfig(path=file), SPEC, 0)

@@ -25,15 +25,31 @@ from onlay.anatomy.inputs import refuse_other_inputs
 from onlay.anatomy.levels import recorded
 from onlay.errors import DataError
 from onlay.features import Features, Line
+from onlay_example_sequence.config import SmallSequenceConfig, provides, provides_convolved
+from onlay_example_sequence.convolutions import NextItNet
 from onlay_example_sequence.network import SmallSequence
 from onlay_example_sequence.words import END, FIRST
 
+_ANY = SmallSequenceConfig()
+UNFIT = {
+    "grid": "items of a sequence lie on no grid",
+    "points": "it reads ids",
+    "class_token": "the end of a history is an id among the others",
+    "hierarchical": "all of its blocks have one width",
+}
+UNMOVED = {
+    "insertion": "its layers are convolutions, in which a token has neighbours",
+    "extension": "it has no attention",
+}
 
-def dissect(model: SmallSequence, traits: frozenset[str]) -> "SequenceAnatomy":
+
+def dissect(model: SmallSequence | NextItNet) -> "SequenceAnatomy":
     """The anatomy of a network."""
-    width = model.norm.normalized_shape[0]
-    blocks = [_block(index, block, width) for index, block in enumerate(model.blocks)]
-    norm = ModuleTarget(model.norm, diagonal=True)
+    convolved = isinstance(model, NextItNet)
+    width = model.embed.items.embedding_dim
+    make = _convolutions if convolved else _block
+    blocks = [make(index, block, width) for index, block in enumerate(model.blocks)]
+    norm = None if convolved else ModuleTarget(model.norm, diagonal=True)
     return SequenceAnatomy(
         model,
         stages=[Stage(0, width, blocks)],
@@ -42,14 +58,25 @@ def dissect(model: SmallSequence, traits: frozenset[str]) -> "SequenceAnatomy":
             "tokens.in": Site("tokens.in", "tokens.in", width, InputOf(model.blocks[0])),
             "norm.out": Site("norm.out", "norm.out", width, OutputOf(model.norm), writer=norm),
         },
-        provides=traits,
-        unfit={
-            "grid": "items of a sequence lie on no grid",
-            "points": "it reads ids",
-            "class_token": "the end of a history is an id among the others",
-            "hierarchical": "all of its blocks have one width",
-        },
+        provides=provides_convolved(_ANY) if convolved else provides(_ANY),
+        unfit=UNFIT | (UNMOVED if convolved else {}),
     )
+
+
+def _convolutions(index: int, block: Any, width: int) -> Block:
+    """Of layers that mix tokens: none can take up what stands in front of it or behind it."""
+    ports = {
+        "block.in": InputOf(block),
+        "mlp.in": InputOf(block.conv1),
+        "fc1.out": OutputOf(block.conv1),
+        "fc2.in": InputOf(block.conv2),
+        "mlp.out": OutputOf(block.conv2),
+        "block.out": OutputOf(block),
+    }
+    sites = {
+        name: Site(name, f"blocks.{index}.{name}", width, port) for name, port in ports.items()
+    }
+    return Block(index, width, sites, block, mlp_norm=block.norm2)
 
 
 def _block(index: int, block: Any, width: int) -> Block:
@@ -126,7 +153,7 @@ class SequenceAnatomy(Anatomy):
         shape = batch, self.model.length
         ids_BT = torch.randint(FIRST, self.model.vocabulary, shape, generator=generator)
         ids_BT[:, -1] = END
-        return ids_BT.to(self.model.norm.weight.device)
+        return ids_BT.to(self.model.embed.items.weight.device)
 
     def make_room(self, block: int, count: int) -> list[Undo]:
         return []  # attention takes any number of tokens, inserted ones at the front

@@ -18,17 +18,18 @@ from onlay_example_sequence.config import NextItemConfig
 
 def build(config: NextItemConfig, anatomy: Anatomy, labels: Sequence[str]) -> "NextItemHead":
     """A fresh table of the items that are to be ranked."""
-    return NextItemHead(anatomy.sites["norm.out"].width, labels, config.k)
+    return NextItemHead(anatomy.sites["norm.out"].width, labels, config)
 
 
 class NextItemHead(nn.Module):
     """The end of the history against a vector of each item, which need not be one that the
     backbone knows."""
 
-    def __init__(self, width: int, labels: Sequence[str], k: int) -> None:
+    def __init__(self, width: int, labels: Sequence[str], config: NextItemConfig) -> None:
         super().__init__()
-        self.labels, self.k = tuple(labels), k
-        self.main_metric = f"ndcg{k}"
+        self.labels, self.k = tuple(labels), config.k
+        self.pairs, self.decay = config.loss == "pairs", config.decay
+        self.main_metric = f"ndcg{config.k}"
         self.items = nn.Parameter(torch.randn(len(self.labels), width) / width**0.5)
 
     def prepare(self, splits: Splits) -> None:
@@ -40,8 +41,25 @@ class NextItemHead(nn.Module):
         return features.pooled @ self.items.T
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of scores (B, C) and next items (B,)."""
-        return functional.cross_entropy(output.float(), targets)
+        """Of scores (B, C) and next items (B,)."""
+        scores_BC = output.float()
+        if self.pairs:
+            loss = functional.softplus(-_of(scores_BC, targets)).mean() + self._against(
+                scores_BC, targets
+            )
+        else:
+            loss = functional.cross_entropy(scores_BC, targets)
+        return loss + self.decay * self.items.square().sum() / 2 if self.decay else loss
+
+    def _against(self, scores_BC: Tensor, targets: Tensor) -> Tensor:
+        """-log(1 - sigmoid(s)) of an item that is not the next one: one that is drawn while
+        training, else the mean of all."""
+        others = scores_BC.shape[1] - 1
+        if self.training:
+            drawn = torch.randint(others, targets.shape, device=targets.device)
+            return functional.softplus(_of(scores_BC, drawn + (drawn >= targets))).mean()
+        all_B = functional.softplus(scores_BC).sum(1) - functional.softplus(_of(scores_BC, targets))
+        return (all_B / others).mean()
 
     def metrics(self) -> nn.Module:
         """`mrr`, `hr` and `ndcg`, over all items."""
@@ -61,3 +79,8 @@ class NextItemHead(nn.Module):
     def _answer(self, row_C: Tensor) -> NextItems:
         places = row_C.topk(min(self.k, len(row_C))).indices.tolist()
         return NextItems({self.labels[i]: float(row_C[i]) for i in places})
+
+
+def _of(scores_BC: Tensor, places_B: Tensor) -> Tensor:
+    """The score of one item for each input."""
+    return scores_BC.gather(1, places_B.unsqueeze(1)).squeeze(1)
