@@ -59,8 +59,6 @@ ZOO = {"onlay-baselines", "onlay-cloud-methods", "onlay-dyt"}
 """Distributions of many methods that are each a few lines."""
 KINDS = ("classification", "segmentation", "point_segmentation")
 """A task for each kind of output: of the whole, of pixels, of points."""
-SMALLER = {"adalink": {"rank": 8}, "ladder": {"reduction": 2}, "spectrum": {"rank": 8}}
-"""What a method is set to where its own choice is for larger networks."""
 UNNAMED = ("cannot be cut into pieces of the width",)
 """Refusals of methods that hang on numbers, for which descriptors have no words."""
 SHOWN: dict[str, dict[str, dict[str, dict[str, Any]]]] = json.loads(TABLE.read_text())
@@ -199,8 +197,8 @@ def adapted(built: BuiltBackbone, method: str, task: Task) -> tuple[AdaptedModel
     if task.example is not None:
         labels, inputs, targets, *facts = resolve(task.example)(built.anatomy, 2)
     config = {"name": task.name, **SETTINGS.get(task.name, task.examples[0])}
-    chosen = {"name": method, **SMALLER.get(method, {})}
-    model = onlay.adapt(built, chosen, task=config, labels=labels, host=HOST)
+    usual = {"name": method, **HOST.methods[method].examples[0]}  # for widths of 8 to 32
+    model = onlay.adapt(built, usual, task=config, labels=labels, host=HOST)
     given: Any = [(one, row(targets, index)) for index, one in enumerate(inputs)]
     parts = {"train": given, "validation": None, "test": None, "preprocessing": {}}
     model.head.prepare(Splits(**parts, labels=labels, facts=facts[0] if facts else {}))
@@ -210,7 +208,10 @@ def adapted(built: BuiltBackbone, method: str, task: Task) -> tuple[AdaptedModel
 def declared(refusal: str, method: Method, task: Task) -> bool:
     """Whether the refusal is one that the descriptors announce."""
     needs = any(f"`{trait}`" in refusal for trait in method.needs | method.sites | task.needs)
-    return needs or any(reason in refusal for reason in (*method.refuses.values(), *UNNAMED))
+    usual = method.config(name=method.name, **method.examples[0])
+    told = method.refused(usual, frozenset({"hierarchical"}))
+    reasons = [*method.refuses.values(), *UNNAMED, told]
+    return needs or any(reason in refusal for reason in reasons if reason)
 
 
 def learn(model: AdaptedModel, batch: tuple[Tensor, Tensor]) -> None:

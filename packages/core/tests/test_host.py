@@ -87,6 +87,22 @@ def test_what_a_method_needs_and_refuses():
         check_fit(picky, frozenset({"grid", "hierarchical"}), {}, "swin")
 
 
+def refusal(config, provides):
+    return "" if "grid" in provides else f"`method.rank` {config} needs a map"
+
+
+def test_what_a_method_refuses_by_its_settings():
+    from onlay.host.fit import check_fit
+
+    picky = method("picky", refusal=f"{__name__}:refusal")
+    check_fit(picky, frozenset({"grid"}), {}, "vit", 3)
+    check_fit(picky, frozenset(), {}, "points")  # settings are not known
+    with pytest.raises(
+        AnatomyError, match=r"method `picky` cannot run on `points`: `method\.rank` 3 needs a map$"
+    ):
+        check_fit(picky, frozenset(), {}, "points", 3)
+
+
 def points_task():
     config, needs = method("parts").config, frozenset({"points"})
     return Task(name="parts", config=config, build="nowhere:build", summary="x", needs=needs)

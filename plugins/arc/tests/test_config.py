@@ -8,7 +8,11 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+import onlay
 from onlay.config.train import TrainConfig
+from onlay.errors import ConfigError
+from onlay.host import PluginHost
+from onlay.testing import tiny_backbone
 from onlay_arc.config import ArcConfig
 from onlay_arc.plugin import register_methods
 from onlay_arc.presets import PRESETS
@@ -66,6 +70,12 @@ def test_presets_by_task_are_the_published_ones() -> None:
     assert (pets["train"]["lr"], pets["train"]["weight_decay"]) == (1e-2, 0.05)
     assert pets["method"]["dropout"] == 0.5
     assert PRESETS["fgvc-cars"]["method"]["dropout"] == 0.0
+
+
+def test_a_rank_above_the_width_is_refused(host: PluginHost) -> None:
+    method = {"name": "arc", "rank": 17}
+    with pytest.raises(ConfigError, match=r"`method\.rank` 17 is more than the 16 numbers"):
+        onlay.adapt(tiny_backbone(width=16), method, num_classes=3, host=host)
 
 
 def test_registers_one_method() -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from onlay.config.run import RunConfig
 from onlay.config.train import TrainConfig
-from onlay.errors import AnatomyError
+from onlay.errors import AnatomyError, ConfigError
 from onlay.host.fit import check_fit
 from onlay.testing import tiny_backbone
 from onlay_dapt.config import DaptConfig
@@ -141,8 +141,15 @@ def test_says_why_it_cannot_run_on_swin() -> None:
     [method] = register_methods()
     swin = frozenset({"sequence", "grid", "hierarchical"})
     with pytest.raises(AnatomyError, match=r"`dapt` cannot run on `swin_tiny`: .* windows of a"):
-        check_fit(method, swin, {}, "swin_tiny")
-    check_fit(method, tiny_backbone().anatomy.provides, {}, "vit")
+        check_fit(method, swin, {}, "swin_tiny", DaptConfig())
+    check_fit(method, swin, {}, "swin_tiny", DaptConfig(prompts=False))
+    check_fit(method, tiny_backbone().anatomy.provides, {}, "vit", DaptConfig())
+
+
+def test_a_rank_above_the_width_is_refused(adapt: Any) -> None:
+    with pytest.raises(ConfigError, match=r"`method\.rank` 17 is more than the 16 numbers"):
+        adapt(tiny_backbone(width=16), rank=17)
+    adapt(tiny_backbone(width=16), rank=16)
 
 
 def test_registers_one_method() -> None:

@@ -79,7 +79,13 @@ def test_part_segmentation_by_our_reading() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"prompts": False}, {"scale_and_shift": False}, {"rank": 3, "freeze_bn": True}]
+    "fields",
+    [
+        {"rank": 16},
+        {"rank": 5, "prompts": False},
+        {"rank": 5, "scale_and_shift": False},
+        {"rank": 3, "freeze_bn": True},
+    ],
 )
 def test_attached_parameters_are_as_many_as_the_formula_says(fields: Any) -> None:
     config, anatomy = DaptConfig(**fields), tiny_backbone(width=16, depth=3).anatomy

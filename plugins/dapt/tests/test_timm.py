@@ -91,6 +91,22 @@ def test_refuses_swin_in_one_sentence(host: Any, tmp_path: Any) -> None:
         RunConfig.model_validate(run, context={"host": host})
 
 
+@pytest.mark.parametrize("version", ["swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
+def test_without_prompts_on_swin(version: str, adapt: Any, photographs: Tensor) -> None:
+    """Widths 24 and 48: 4 D + 1 + (2 D + 1) r and 2 * 11 D a block, and 2 D at either end."""
+    sizes = {"embed_dim": 24, "depths": (1, 1), "num_heads": (2, 4)}
+    shape = {"img_size": 32, "window_size": 4, "num_classes": 0}
+    swin = timm.create_model(version, **sizes, **shape)
+    for norm in (block.norm2 for layer in swin.layers for block in layer.blocks):
+        torch.nn.init.ones_(norm.weight)  # Swin-V2's start at zero, behind the MLP
+    model = adapt(swin, pool="mean", prompts=False).train()
+    blocks = [4 * D + 1 + (2 * D + 1) * 4 + 2 * 11 * D for D in (24, 48)]
+    assert model.trainable_report().method == sum(blocks) + 2 * (24 + 48)
+    model.loss((photographs, torch.tensor([0, 1]))).backward()
+    up = [p.grad for n, p in model.adapter.named_parameters() if n.endswith("up.weight")]
+    assert [bool(g.any()) for g in up] == [True, True]
+
+
 def test_a_gated_block_written_out(adapt: Any, photographs: Tensor, randomize: Any) -> None:
     """Scale and shift stand on gate and value before the product, one vector of both."""
     backbone = timm.create_model("vit_small_plus_patch16_dinov3", **(SMALL | {"depth": 1})).eval()

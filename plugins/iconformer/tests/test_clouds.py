@@ -129,19 +129,15 @@ def test_a_cloud_has_no_map_to_convolve(points: Any, adapt: Any) -> None:
 
 def test_a_backbone_of_the_other_kind(vit: Any, points: Any, adapt: Any) -> None:
     for built, layout, other in ((points(), "grid", "points"), (vit(), "points", "grid")):
-        with pytest.raises(AnatomyError) as caught:
+        with pytest.raises(AnatomyError, match=f"is `{layout}`, and its tokens lie .*`{other}`; l"):
             adapt(built, layout=layout)
-        assert str(caught.value) == (
-            f"`method.layout` `{layout}` needs a backbone that provides `{layout}`, and this one"
-            f" provides `{other}`; leave it at `auto`"
-        )
         assert adapt(built, layout=other).adapter.pipes
 
 
 def test_a_backbone_of_no_kind(vit: Any, adapt: Any) -> None:
     built = vit()
     built.anatomy.provides -= {"grid"}
-    with pytest.raises(AnatomyError, match=r"provides `grid` or `points`, .* provides neither$"):
+    with pytest.raises(AnatomyError, match="lie on no map and in no groups of points, which"):
         adapt(built)
 
 

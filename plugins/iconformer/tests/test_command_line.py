@@ -41,8 +41,8 @@ def test_bad_settings(train: Any, override: str, sentence: str) -> None:
 
 def test_groups_of_an_image(train: Any) -> None:
     assert train("method.layout=points") == (
-        "`method.layout` `points` needs a backbone that provides `points`, and this one provides"
-        " `grid`; leave it at `auto`"
+        "method `iconformer` cannot run on `onlay_vit_64`: `method.layout` is `points`, and its"
+        " tokens lie on a `grid`; leave it at `auto`"
     )
 
 
@@ -54,8 +54,8 @@ def train_points(train: Any) -> Any:
 
 def test_a_map_of_a_cloud(train_points: Any) -> None:
     assert train_points("method.layout=grid") == (
-        "`method.layout` `grid` needs a backbone that provides `grid`, and this one provides"
-        " `points`; leave it at `auto`"
+        "method `iconformer` cannot run on `onlay_points`: `method.layout` is `grid`, and its"
+        " tokens lie in `points`; leave it at `auto`"
     )
 
 
@@ -67,7 +67,17 @@ def test_more_neighbours_than_groups(train_points: Any) -> None:
 
 def test_a_generator_that_needs_a_map(train_points: Any) -> None:
     said = train_points("method.generator=conv_pool")
-    assert said.startswith("`method.generator` `conv_pool` convolves a map, and groups of points")
+    assert said.endswith(
+        ": `method.generator` `conv_pool` convolves a map, and groups of points lie on none; take"
+        " `linear` or `se`"
+    )
+
+
+def test_a_rank_above_the_width(train: Any) -> None:
+    assert train("method.rank=193") == (
+        "`method.rank` 193 is more than the 192 numbers of a token, and no bottleneck; take 192 or"
+        " less"
+    )
 
 
 def test_the_preset_is_for_images(train_points: Any) -> None:

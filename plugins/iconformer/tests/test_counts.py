@@ -136,7 +136,8 @@ def test_point_mae(host: Any) -> None:
     ],
 )
 def test_attached_parameters_are_as_many_as_the_formula_says(fields: Any) -> None:
-    config, anatomy = IconformerConfig(**fields), tiny_backbone(width=16, depth=3).anatomy
+    config = IconformerConfig(**{"rank": 12} | fields)
+    anatomy = tiny_backbone(width=16, depth=3).anatomy
     place = Placement(anatomy)
     attach(place, config)
     assert sum(p.numel() for p in place.adapter.parameters()) == count(config, anatomy)

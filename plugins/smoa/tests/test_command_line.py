@@ -64,8 +64,9 @@ def test_an_unknown_preset(train: Any) -> None:
 def test_prompts_on_swin(train: Any) -> None:
     said = train("method.prompts=true", backbone=SWIN)
     assert said == (
-        "tokens cannot be inserted into this backbone:"
-        " attention works in windows of a fixed number of tokens"
+        "method `smoa` cannot run on `swin_tiny_patch4_window7_224`: its attention works in windows"
+        " of a fixed number of tokens, where the prompts that `method.prompts` asks for have no"
+        " place; leave it out"
     )
 
 

@@ -81,6 +81,12 @@ def test_a_file_of_settings_reads_back() -> None:
     assert SmoaConfig.model_validate_json(config.model_dump_json()) == config
 
 
+def test_a_rank_above_the_width_is_refused(vit: Any, host: Any) -> None:
+    """Above that of a token; an expert may be wider inside than its sub-tokens."""
+    with pytest.raises(ConfigError, match=r"`method\.rank` 25 is more than the 24 numbers"):
+        onlay.adapt(vit(width=24), {"name": "smoa", "rank": 25}, num_classes=3, host=host)
+
+
 def test_heads_that_do_not_divide_the_width(vit: Any, host: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         onlay.adapt(vit(width=24), {"name": "smoa", "heads": 5}, num_classes=3, host=host)

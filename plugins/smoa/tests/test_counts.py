@@ -186,7 +186,7 @@ def test_swin_has_a_library_for_every_stage(host: Any) -> None:
     ],
 )
 def test_attached_parameters_are_as_many_as_the_formula_says(fields: Any) -> None:
-    config, anatomy = SmoaConfig(**fields), tiny_backbone(width=16, depth=3).anatomy
+    config, anatomy = SmoaConfig(**{"rank": 12} | fields), tiny_backbone(width=16, depth=3).anatomy
     place = Placement(anatomy)
     attach(place, config)
     assert sum(p.numel() for p in place.adapter.parameters()) == count(config, anatomy)

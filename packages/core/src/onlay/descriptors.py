@@ -105,6 +105,9 @@ class Method:
     refuses: Mapping[str, str] = field(default_factory=dict)
     """What the method cannot be used on: a trait that a backbone provides -> the reason in
     words."""
+    refusal: str | None = None
+    """What it cannot be used on depends on its settings: the import path of `refusal(config,
+    provides) -> str`, the reason in words or nothing, answered without importing torch."""
     count: str | None = None
     """`count(config, anatomy) -> int`: how many parameters the method trains, from its formula."""
     traits: frozenset[str] | str = frozenset()
@@ -144,6 +147,10 @@ class Method:
         """When the paper appeared: the first year that the citation has, or nothing."""
         found = re.search(r"\b(19|20)\d\d\b(?!\.\d)", self.citation)
         return found[0] if found else ""
+
+    def refused(self, config: Config, provides: frozenset[str]) -> str:
+        """Why it cannot run with these settings on a backbone that provides this, or nothing."""
+        return resolve(self.refusal)(config, provides) if self.refusal else ""
 
     def promised(self, config: Config, provides: frozenset[str]) -> frozenset[str]:
         """The traits with these settings on a backbone that provides this."""

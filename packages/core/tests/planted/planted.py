@@ -342,6 +342,12 @@ DEFECTS: dict[str, Defect] = {
         modules.LowRank,
         config=Forgotten,
     ),
+    "wordless": Defect(
+        "refuses_in_words",
+        "answers False",
+        modules.LowRank,
+        declared={"refusal": "planted:wordless"},
+    ),
     "routed_and_folded": Defect(
         "what_folds_is_static",
         "declares `dynamic`: the route",
@@ -356,6 +362,11 @@ DEFECTS: dict[str, Defect] = {
     ),
 }
 HEALTHY = Defect("", "", modules.LowRank)
+
+
+def wordless(config: Config, provides: frozenset[str]) -> bool:
+    """Whether, and not why."""
+    return False
 
 
 def attach(place: Placement, config: Config) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onlay.anatomy import Affine
+from onlay.anatomy import Affine, refuse_wider
 from onlay_arc.recomposing import recomposed
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def attach(place: Placement, config: ArcConfig) -> None:
     """Rewrite what attention and MLP read; in each stage one U is shared for each of the two."""
     first = first_block(config, place.anatomy)
     for stage in place.stages:
+        refuse_wider("method.rank", config.rank, stage.width)
         for site in config.sites:
             shared = SharedProjection(stage.width, config.rank)
             for block in stage.blocks:

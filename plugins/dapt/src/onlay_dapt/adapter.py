@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onlay.anatomy import refuse_wider
 from onlay_dapt.frugal import normed_linear, scaled_linear
 from onlay_dapt.scale_and_shift import ScaleAndShift
 from onlay_dapt.token_scale import TokenScale
@@ -86,6 +87,7 @@ def attach(place: Placement, config: DaptConfig) -> None:
 
 
 def adapt_block(place: Placement, block: Block, config: DaptConfig) -> None:
+    refuse_wider("method.rank", config.rank, block.width)
     if config.scale_and_shift:
         for name in BLOCK_SITES:
             site = block.site(name)

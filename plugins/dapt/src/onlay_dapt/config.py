@@ -49,3 +49,13 @@ class DaptConfig(Config):
     """Keep the statistics of the frozen network's batch norms. In the authors' code they drift
     while training (`false`); the moved statistics are then part of the bundle. They also drift
     where the backbone's own `freeze_bn` is off."""
+
+
+def refusal(config: DaptConfig, provides: frozenset[str]) -> str:
+    """Prompts need room; without them DAPT runs on every sequence."""
+    if not config.prompts or "insertion" in provides:
+        return ""
+    return (
+        "its attention works in windows of a fixed number of tokens, where the prompts that DAPT"
+        " inserts after every block have no place; `method.prompts: false` leaves them out"
+    )

@@ -29,8 +29,8 @@ def register_methods() -> Iterable[Method]:
         count="onlay_dapt.adapter:count",
         examples=(
             {"rank": 4},
-            {"rank": 4, "prompts": False},
             {"rank": 4, "scale_and_shift": False, "prompt_pooling": "max", "dropout": 0.1},
+            {"rank": 4, "prompts": False},
         ),
         quiet={
             "position": "only networks for points that have such a setting change with it",
@@ -38,11 +38,8 @@ def register_methods() -> Iterable[Method]:
         },
         importer="onlay_dapt.importer:read",
         presets=PRESETS,
-        needs=frozenset({"sequence", "insertion"}),
-        refuses={
-            "hierarchical": "its attention works in windows of a fixed number of tokens, where the"
-            " prompts that DAPT inserts after every block have no place"
-        },
+        needs=frozenset({"sequence"}),
+        refusal="onlay_dapt.config:refusal",
         summary="adapters scaled for each token, scale-and-shift, and prompts made inside",
         dynamic="scales of tokens, prompts",
         citation=CITATION,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from onlay.errors import AnatomyError, ConfigError
+from onlay.anatomy import refuse_wider
+from onlay.errors import ConfigError
 from onlay.features import centres_of, map_of
 from onlay_iconformer.convolution import nearest_centres, on_map, on_points
 from onlay_iconformer.kernels import GENERATORS, FilterNorm
@@ -145,30 +146,14 @@ def attach(place: Placement, config: IconformerConfig) -> None:
     if near is not None and target == "block.out":
         target = "mlp.out"  # no LayerScale lies between, and ReCon's has its groups alone
     for block in place.blocks:
+        refuse_wider("method.rank", config.rank, block.width)
         adapter = InputConditioned(block.width, config, place.layout(block), near)
         place.branch(block.site(source), block.site(target), adapter)
 
 
 def on_cloud(config: IconformerConfig, anatomy: Anatomy) -> bool:
-    """Whether the convolution runs over neighbouring groups.
-
-    Raises:
-        AnatomyError: the backbone has no map or no groups, as `layout` or the generator demand.
-    """
-    kinds = [kind for kind in ("grid", "points") if kind in anatomy.provides]
-    if not kinds or config.layout not in ("auto", *kinds):
-        needed = "`grid` or `points`" if config.layout == "auto" else f"`{config.layout}`"
-        raise AnatomyError(
-            f"`method.layout` `{config.layout}` needs a backbone that provides {needed}, and this"
-            f" one provides {f'`{kinds[0]}`; leave it at `auto`' if kinds else 'neither'}"
-        )
-    cloud = "points" in anatomy.provides and config.layout != "grid"
-    if cloud and config.generator == "conv_pool":
-        raise AnatomyError(
-            "`method.generator` `conv_pool` convolves a map, and groups of points lie on none; take"
-            " `linear` or `se`"
-        )
-    return cloud
+    """Whether the convolution runs over neighbouring groups."""
+    return "points" in anatomy.provides and config.layout != "grid"
 
 
 def taps_of(config: IconformerConfig, *, points: bool) -> int:

@@ -79,3 +79,19 @@ class IconformerConfig(Config):
         if size % 2 == 0:
             raise ValueError(f"must be odd, so that a kernel has a centre (got {size})")
         return size
+
+
+def refusal(config: IconformerConfig, provides: frozenset[str]) -> str:
+    """The convolution needs a map or groups, as `layout` and the generator demand."""
+    kinds = [kind for kind in ("grid", "points") if kind in provides]
+    if not kinds:
+        return "its tokens lie on no map and in no groups of points, which the convolution needs"
+    if config.layout not in ("auto", *kinds):
+        lie = "on a `grid`" if kinds == ["grid"] else "in `points`"
+        return f"`method.layout` is `{config.layout}`, and its tokens lie {lie}; leave it at `auto`"
+    if config.generator == "conv_pool" and config.layout != "grid" and "points" in kinds:
+        return (
+            "`method.generator` `conv_pool` convolves a map, and groups of points lie on none; take"
+            " `linear` or `se`"
+        )
+    return ""

@@ -22,6 +22,7 @@ def register_methods() -> Iterable[Method]:
         config="onlay_iconformer.config:IconformerConfig",
         attach="onlay_iconformer.adapter:attach",
         count="onlay_iconformer.adapter:count",
+        refusal="onlay_iconformer.config:refusal",
         traits=frozenset({"identity"}),
         examples=(
             {"rank": 4},

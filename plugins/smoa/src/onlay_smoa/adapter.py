@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from onlay.anatomy import refuse_wider
 from onlay.errors import ConfigError
 from onlay_smoa.experts import AdaptFormerExperts, DaptExperts
 from onlay_smoa.mixture import RoutedAdapter, SparseMixture
@@ -68,6 +69,7 @@ def libraries(
 def mixture_for(blocks: Sequence[Block], config: SmoaConfig, label: str) -> SparseMixture:
     """A library and its router for blocks of one width."""
     width = sub_width(blocks[0], config)
+    refuse_wider("method.rank", config.rank, blocks[0].width)
     router = Router(
         width,
         config.experts,
@@ -116,8 +118,7 @@ def query_width(config: SmoaConfig) -> int:
 
 
 def prompted(config: SmoaConfig, anatomy: Anatomy) -> Sequence[Block]:
-    """The blocks after which a prompt is inserted; asked for where there is no room, all the same,
-    so that the refusal is the backbone's own."""
+    """The blocks after which a prompt is inserted."""
     room = "insertion" in anatomy.provides
     wanted = room if config.prompts is None else config.prompts
     blocks = anatomy.blocks if wanted else []

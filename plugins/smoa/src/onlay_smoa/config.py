@@ -108,3 +108,13 @@ class SmoaConfig(Config):
     `every_block`, as the backbones were pretrained, where inserted tokens get none; or as the
     backbone is configured. A reading: the 3D results rest on DAPT's code, which adds them once.
     Image ViTs have no such setting and keep their way."""
+
+
+def refusal(config: SmoaConfig, provides: frozenset[str]) -> str:
+    """Prompts that are asked for need room."""
+    if not config.prompts or "insertion" in provides:
+        return ""
+    return (
+        "its attention works in windows of a fixed number of tokens, where the prompts that"
+        " `method.prompts` asks for have no place; leave it out"
+    )

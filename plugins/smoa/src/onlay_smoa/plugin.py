@@ -27,6 +27,7 @@ def register_methods() -> Iterable[Method]:
             {"rank": 2, "experts": 4, "base": "adapter", "jitter": 0.1, "prompts": False},
             {"rank": 2, "experts": 4, "base": "dapt", "sharing": "none"},
         ),
+        refusal="onlay_smoa.config:refusal",
         quiet={"position": "only networks for points that have such a setting change with it"},
         unimportable="its authors published neither code nor checkpoints",
         presets=PRESETS,

@@ -1,6 +1,7 @@
 """Backbone anatomy: named sites, and four verbs that act on them."""
 
 from onlay.anatomy.affine import Affine
+from onlay.anatomy.bounds import refuse_wider
 from onlay.anatomy.folding import Refusal
 from onlay.anatomy.parts import (
     BLOCK_SITES,
@@ -36,4 +37,5 @@ __all__ = [
     "Site",
     "Stage",
     "Undo",
+    "refuse_wider",
 ]

@@ -116,7 +116,8 @@ class RunConfig(Config):
         label, provides = backbone_label(self.backbone, host), resolve(backbone.provides)
         try:
             for kind, wanted in (("method", self.method), ("task", self.task)):
-                check_fit(host.find(kind, wanted.name), provides(self.backbone), {}, label)
+                found = host.find(kind, wanted.name)
+                check_fit(found, provides(self.backbone), {}, label, wanted)
             task, data = host.find("task", self.task.name), host.find("dataset", self.data.name)
             check_targets(task, data, getattr(self.data, "targets", None), host.datasets)
         except (AnatomyError, DataError) as error:

@@ -10,14 +10,19 @@ from onlay.errors import AnatomyError, DataError
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
+    from onlay.settings import Config
 
 
 def check_fit(
-    wanted: Method | Task, provides: frozenset[str], unfit: Mapping[str, str], label: str
+    wanted: Method | Task,
+    provides: frozenset[str],
+    unfit: Mapping[str, str],
+    label: str,
+    config: Config | None = None,
 ) -> None:
     """Raise an `AnatomyError` of one sentence if the backbone cannot carry the method or task.
 
-    `unfit` says why the backbone lacks a trait, where it knows.
+    `unfit` says why the backbone lacks a trait, where it knows; `config` are a method's settings.
     """
     asking = f"{type(wanted).__name__.lower()} `{wanted.name}`"
     refuses = wanted.refuses if isinstance(wanted, Method) else {}
@@ -29,6 +34,9 @@ def check_fit(
         raise AnatomyError(
             f"{asking} needs a backbone that provides `{trait}`, and `{label}` provides {have}{why}"
         )
+    asked = isinstance(wanted, Method) and config is not None
+    if asked and (reason := wanted.refused(config, provides)):
+        raise AnatomyError(f"{asking} cannot run on `{label}`: {reason}")
 
 
 def check_sites(method: Method, anatomy: Anatomy, label: str) -> None:

@@ -105,7 +105,7 @@ def attach(
 ) -> AdaptedModel:
     """Let a method place its adapter, check it, and make the model."""
     refuse_unwritable(name, preprocessing)
-    check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label)
+    check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label, config)
     check_sites(method, built.anatomy, built.label)
     attachments = Attachments.of(built.module)
     with attachments.lock:  # no other thread sees half an adapter

@@ -121,20 +121,25 @@ def method_cases(name: str, host: PluginHost) -> list[MethodCase]:
     """The usual settings on every small backbone that fits, and each other example on one: there
     it may be refused in a sentence, if another backbone takes it."""
     method = host.find("method", name)
+    usual, *others = method.examples
     fitting = small_backbones(method, host)
-    if not fitting:
+    cases = [MethodCase(host, method, usual, *backbone) for backbone in fitting]
+    cases = [case for case in cases if not _refused(case)]
+    if not cases:
         raise OnlayError(
             f"no small backbone is at hand that the method `{name}` runs on: it needs"
             f" {', '.join(f'`{t}`' for t in sorted(method.needs)) or 'nothing'}"
         )
-    usual, *others = method.examples
-    cases = [MethodCase(host, method, usual, *backbone) for backbone in fitting]
     for turn, settings in enumerate(others, 1):
         start = turn % len(fitting)  # so that all backbones get their share
         turned = [*fitting[start:], *fitting[:start]]
         tried = [MethodCase(host, method, settings, *backbone) for backbone in turned]
         cases.append(next((case for case in tried if _takes(case)), tried[0]))
     return cases
+
+
+def _refused(case: MethodCase) -> str:
+    return case.method.refused(case.config, case.build().anatomy.provides)
 
 
 def _takes(case: MethodCase) -> bool:

@@ -27,6 +27,7 @@ for kind in ("method", "backbone", "task", "dataset", "decoder"):
             config = registered.config.model_validate(given, context={"host": host})
             if kind == "method":
                 registered.promised(config, frozenset())
+                registered.refused(config, frozenset())
             if kind == "backbone":
                 resolve(registered.provides)(config)
         registered.config.model_fields
@@ -51,6 +52,7 @@ else:
     config = registered.config.model_validate(given, context={"host": host})
 if kind == "method":
     registered.promised(config, frozenset())
+    registered.refused(config, frozenset())
 if kind == "backbone":
     resolve(registered.provides)(config)
 print(", ".join({"torch", "timm", "peft", "transformers"} & set(sys.modules)))

@@ -45,6 +45,7 @@ METHOD_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_settings_round_trip),
     Check(declaring.check_settings_are_described),
     Check(declaring.check_what_folds_is_static),
+    Check(declaring.check_refuses_in_words),
     Check(declaring.check_every_setting_has_an_effect, tried="together"),
     Check(starting.check_fits_where_its_needs_are_met),
     Check(starting.check_every_site_is_met_and_every_parameter_connected),

@@ -49,6 +49,15 @@ def check_what_folds_is_static(case: MethodCase) -> None:
     )
 
 
+def check_refuses_in_words(case: MethodCase) -> None:
+    """What a method refuses by its settings it says in words that end a sentence; nothing where it
+    runs."""
+    for provides in (frozenset[str](), case.build().anatomy.provides):
+        told = case.method.refused(case.config, provides)
+        words = isinstance(told, str) and "\n" not in told and not told.endswith(".")
+        require(words, f"`{case.method.name}` answers {told!r} and not words to end a sentence")
+
+
 def check_every_setting_has_an_effect(cases: Sequence[MethodCase]) -> None:
     """Of every setting some value changes what trains, where it starts or what training makes of
     it, or the method declares it `quiet` with a reason."""
