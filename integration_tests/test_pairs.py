@@ -41,7 +41,7 @@ TIMM = {
     "registers": ("vit_medium_patch16_reg4_gap_256", {"img_size": 28, "patch_size": 7}),
     "beit": ("beit_base_patch16_224", {"img_size": 32, "patch_size": 8}),
     "eva02": ("eva02_tiny_patch14_224", {"img_size": 28, "patch_size": 7}),
-    "dinov3": ("vit_small_patch16_dinov3", {"img_size": 32, "patch_size": 8}),
+    "dinov3": ("vit_small_plus_patch16_dinov3", {"img_size": 32, "patch_size": 8}),
     "swin": ("swin_tiny_patch4_window7_224", {"img_size": 32, "window_size": 4}),
     "swinv2": ("swinv2_tiny_window8_256", {"img_size": 32, "window_size": 4}),
 }
