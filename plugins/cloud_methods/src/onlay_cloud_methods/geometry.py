@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onlay.features import Layout, centres_of
-from onlay_cloud_methods.graphs import gathered, nearest, picked, spread_out
+from onlay_cloud_methods.graphs import gathered, nearest, picked, refuse_more, spread_out
 from onlay_cloud_methods.norms import StepNorm
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Geometry(nn.Module):
         return kept[own, self.neighbours]
 
     def _made(self, places_BP3: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+        refuse_more(self.neighbours, groups)
         chosen_BS = spread_out(places_BP3.detach(), max(groups // 2, 1))
         near_BPk = nearest(places_BP3, self.neighbours)
         return chosen_BS, picked(near_BPk, chosen_BS)

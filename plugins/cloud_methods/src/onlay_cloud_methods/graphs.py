@@ -17,15 +17,22 @@ def nearest(points_BGD: Tensor, count: int) -> Tensor:
     Raises:
         ConfigError: there are fewer points.
     """
-    groups = points_BGD.shape[1]
-    if count > groups:
-        raise ConfigError(
-            f"`method.neighbours` {count} is more than the {groups} groups of a cloud; take"
-            f" {groups} or fewer"
-        )
+    refuse_more(count, points_BGD.shape[1])
     with torch.autocast(points_BGD.device.type, enabled=False):
         wide = points_BGD.detach().float()
         return exact_distances(wide).topk(count, largest=False).indices
+
+
+def refuse_more(count: int, groups: int, setting: str = "neighbours") -> None:
+    """
+    Raises:
+        ConfigError: there are fewer groups.
+    """
+    if count > groups:
+        raise ConfigError(
+            f"`method.{setting}` {count} is more than the {groups} groups of a cloud; take"
+            f" {groups} or fewer"
+        )
 
 
 def exact_distances(points: Tensor) -> Tensor:

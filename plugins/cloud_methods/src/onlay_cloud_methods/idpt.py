@@ -49,6 +49,9 @@ def activated(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
 class Generator(nn.Module):
     """One token (B, 1, D) from the groups among tokens (B, T, D), whatever their order."""
 
+    shown = "share of the prompt"
+    meaning = "Of the channels of IDPT's prompt, the share that has its maximum in this group."
+
     def __init__(self, width: int, config: IdptConfig, layout: Callable[[], Layout]) -> None:
         super().__init__()
         self.edges = nn.ModuleList(EdgeLayer(width, config.neighbours) for _ in range(LAYERS))
@@ -56,12 +59,21 @@ class Generator(nn.Module):
         self.layout = layout
 
     def forward(self, x_BTD: Tensor) -> Tensor:
+        return self._of_groups(x_BTD).amax(1, keepdim=True)
+
+    def _of_groups(self, x_BTD: Tensor) -> Tensor:
+        """(B, G, D)."""
         f_BGD, found = x_BTD[:, -self.layout().count :], []
         for layer in self.edges:
             f_BGD = layer(f_BGD)
             found.append(f_BGD)
-        joined = activated(self.norm, self.join(torch.cat(found, -1)))
-        return joined.amax(1, keepdim=True)
+        return activated(self.norm, self.join(torch.cat(found, -1)))
+
+    def shows(self, x_BTD: Tensor, prompt_B1D: Tensor) -> Tensor:
+        first_BD = self._of_groups(x_BTD).argmax(1)
+        shares = x_BTD.new_zeros(x_BTD.shape[:2])
+        rows = first_BD + x_BTD.shape[1] - self.layout().count
+        return shares.scatter_add(1, rows, torch.full_like(prompt_B1D[:, 0], 1 / rows.shape[1]))
 
 
 class Placed(nn.Module):

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from onlay.descriptors import Method
 from onlay.hooks import hookimpl
+from onlay_cloud_methods import presets
 
 CONFIG = "onlay_cloud_methods.config"
-HEAD = {"hidden": [256, 256], "hidden_norm": "batch", "dropout": 0.5}
-
-
-def recipe(
-    pool: str, drop_path: float = 0.1, head: Mapping[str, Any] | None = None, **method: Any
-) -> dict[str, Any]:
-    """Of IDPT's and PointGST's scripts on ScanObjectNN and ModelNet40. They report the best epoch
-    on the test part; `train.selection` stays `last`."""
-    return {
-        "modality": "points",
-        **({"method": method} if method else {}),
-        "task": {"name": "classification", "pool": pool, **HEAD, **(head or {})},
-        "backbone": {"drop_path": drop_path},
-        "train": {
-            "epochs": 300,
-            "warmup_epochs": 10,
-            "batch_size": 32,
-            "lr": 5e-4,
-            "weight_decay": 0.05,
-            "clip_grad": 10.0,
-        },
-    }
 
 
 @hookimpl
@@ -46,11 +24,7 @@ def register_methods() -> Iterable[Method]:
             {"neighbours": 6},
             {"neighbours": 4, "layer": 0, "train_class_token": False},
         ),
-        presets={
-            "scanobjectnn": recipe("cls+prompts+max"),
-            "scanobjectnn-prompt": recipe("prompts"),
-            "scanobjectnn-layer6": recipe("cls+prompts+max", layer=6),
-        },
+        presets=presets.IDPT,
         unimportable="their code has no licence, and its files are not read",
         summary="one token made from the groups, which enters late",
         dynamic="the token",
@@ -69,7 +43,7 @@ def register_methods() -> Iterable[Method]:
             {"rank": 8, "chunk": 4, "train_class_token": False},
         ),
         quiet={"legacy": "an answer depends on the batch there, which the checks refuse"},
-        presets={"scanobjectnn": recipe("cls+max")},
+        presets=presets.POINTGST,
         summary="bottlenecks that also act on the spectrum of the cloud's graph",
         dynamic="the spectrum, by the cloud's graph",
         citation="Liang et al.: Parameter-Efficient Fine-Tuning in Spectral Domain for Point Cloud"
@@ -85,7 +59,7 @@ def register_methods() -> Iterable[Method]:
             {"width": 8, "neighbours": 4},
             {"width": 8, "neighbours": 3, "kind": "sl", "norm": True},
         ),
-        presets={"scanobjectnn": recipe("mean")},
+        presets=presets.STAG,
         summary="a narrow graph network beside the backbone",
         dynamic="which groups speak to each other",
         citation="Furuya: Token Adaptation via Side Graph Convolution for Efficient Fine-tuning of"
@@ -106,9 +80,7 @@ def register_methods() -> Iterable[Method]:
                 "train_class_token": False,
             },
         ),
-        presets={
-            "scanobjectnn": recipe("cls+mean+prompts", 0.3, head={"activation": "gelu"}),
-        },
+        presets=presets.PPT,
         summary="the groups once more as prompts, and bottlenecks that all blocks share",
         dynamic="the prompts",
         citation="Zhang, Qi, Dong, Bai, Wei: Positional Prompt Tuning for Efficient 3D"
@@ -144,7 +116,7 @@ def register_methods() -> Iterable[Method]:
             },
         ),
         quiet={"temperature": "without data the memory is empty"},
-        presets={"scanobjectnn": recipe("cls+max", bank=11392)},
+        presets=presets.POINT_PEFT,
         unimportable="their code has no licence, and its files are not read",
         summary="prompts with a memory of the training clouds, adapters, and a step by geometry",
         dynamic="a prompt, and what neighbours give",

@@ -28,6 +28,10 @@ class Spectral(nn.Module):
     """up(SiLU(down(x)) + what the groups' spectra make of down(x)), (B, T, D); 0 at the start."""
 
     unfoldable = "eigenvectors depend on the cloud"
+    shown = "by the spectrum"
+    meaning = (
+        "Length of what PointGST adds to each group through the spectra of the cloud's graphs."
+    )
 
     def __init__(self, width: int, config: PointgstConfig, layout: Callable[[], Layout]) -> None:
         super().__init__()
@@ -44,10 +48,17 @@ class Spectral(nn.Module):
     def forward(self, x_BTD: Tensor) -> Tensor:
         h_BTr = self.down(x_BTD)
         first = h_BTr.shape[1] - self.layout().count
-        own, found = h_BTr[:, first:], self._spectra()
-        moved = self._whole(own, found) + self._local(own, found)
-        active = F.silu(h_BTr)
+        active, moved = F.silu(h_BTr), self._moved(h_BTr[:, first:])
         return self.up(torch.cat([active[:, :first], active[:, first:] + moved], 1))
+
+    def _moved(self, own_BGr: Tensor) -> Tensor:
+        found = self._spectra()
+        return self._whole(own_BGr, found) + self._local(own_BGr, found)
+
+    def shows(self, x_BTD: Tensor, added_BTD: Tensor) -> Tensor:
+        first = x_BTD.shape[1] - self.layout().count
+        moved = F.linear(self._moved(self.down(x_BTD[:, first:])), self.up.weight)
+        return torch.cat([torch.zeros_like(x_BTD[:, :first]), moved], 1).norm(dim=-1)
 
     def _whole(self, p_BGr: Tensor, found: Spectra) -> Tensor:
         return self._filtered(p_BGr, found.whole_BGG, self.norm_whole)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from onlay.errors import ConfigError
 from onlay.features import Layout
+from onlay_cloud_methods.graphs import refuse_more
 from onlay_cloud_methods.thawed import class_size, thaw_class_token
 
 if TYPE_CHECKING:
@@ -50,11 +51,7 @@ class Copied(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         groups = self.layout().count
-        if self.count > groups:
-            raise ConfigError(
-                f"`method.tokens` {self.count} is more than the {groups} groups of a cloud; take"
-                f" {groups} or fewer"
-            )
+        refuse_more(self.count, groups, "tokens")
         return x_BTD[:, -groups:][:, : self.count]
 
 

@@ -15,7 +15,7 @@ from onlay.features import Layout, centres_of
 from onlay_cloud_methods.graphs import gathered, nearest
 
 if TYPE_CHECKING:
-    from onlay.anatomy import Anatomy, Placement
+    from onlay.anatomy import Anatomy, Placement, Site
     from onlay_cloud_methods.config import StagConfig
 
 QUARTERS = 4
@@ -71,6 +71,8 @@ class Spoken(nn.Module):
     """ReLU(up(S)) for the groups, its mean for the tokens of pretraining, nothing for others."""
 
     unfoldable = UNFOLDABLE
+    shown = "from the side"
+    meaning = "Length of what STAG's side network adds to each group behind the block."
 
     def __init__(self, layer: GraphLayer, layout: Callable[[], Layout], own: int) -> None:
         super().__init__()
@@ -82,6 +84,9 @@ class Spoken(nn.Module):
         inserted = self.layout().prefix - self.own
         silent = mean_B1D.new_zeros(1, 1, 1).expand(d_BGD.shape[0], inserted, d_BGD.shape[2])
         return torch.cat([mean_B1D.expand(-1, self.own, -1), silent, d_BGD], 1)
+
+    def shows(self, state_BGC: Tensor, said_BTD: Tensor) -> Tensor:
+        return said_BTD.norm(dim=-1)
 
 
 class Nothing(nn.Module):
@@ -119,8 +124,16 @@ def attach(place: Placement, config: StagConfig) -> None:
             spoken = Spoken(layers[turn], layout, place.anatomy.prefix)
             place.branch(state, before, spoken)
     if not config.norm:
-        place.rewrite(place.site("norm.out"), Nothing())
-        place.branch(before, place.site("norm.out"), Tokens())
+        leave_out_norm(place, before)
+
+
+def leave_out_norm(place: Placement, last: Site) -> None:
+    """By the backbone's own setting, which levels of dense tasks follow, too, if it has one."""
+    if "last_norm" in place.anatomy.settings:
+        place.set("last_norm", False)
+        return
+    place.rewrite(place.site("norm.out"), Nothing())
+    place.branch(last, place.site("norm.out"), Tokens())
 
 
 def parts(config: StagConfig, depth: int) -> tuple[int, int]:

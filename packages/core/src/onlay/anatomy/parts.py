@@ -198,7 +198,7 @@ class Anatomy(ABC):
     patches: int | None = None
     """How many patches or groups every input has, where the network fixes it."""
     settings: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
-    """What an adapter may set while it is active (`position`): owner and attribute."""
+    """What an adapter may set while it is active (`position`, `last_norm`): owner and attribute."""
     unfit: Mapping[str, str] = field(default_factory=dict)
     """A trait that is missing -> why, to finish the sentence of a refusal."""
 

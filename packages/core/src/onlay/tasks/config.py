@@ -15,7 +15,7 @@ from pydantic import (
 
 from onlay.settings import Config
 
-POOLS = ("pretrained", "cls", "mean", "max", "prompts", "prompts_max")
+POOLS = ("pretrained", "cls", "mean", "max", "prompts", "prompts_max", "tokens")
 
 
 class PooledConfig(Config):
@@ -26,7 +26,8 @@ class PooledConfig(Config):
     pool: str = "pretrained"
     """What the head reads: `pretrained` (as the backbone was trained), `cls`, `mean` or `max` of
     the patches, `prompts` or `prompts_max` (mean or maximum of the tokens that adapters inserted),
-    or several, concatenated: `cls+mean`."""
+    `tokens` (the mean of all of these, as in the head of STAG), or several, concatenated:
+    `cls+mean`."""
     head_norm: Literal["none", "batch"] = "none"
     """`batch`: batch normalisation without parameters of its own before the linear layer, as MAE's
     linear probes have it (He et al. 2022, appendix A.1), for backbones pretrained without labels,

@@ -81,7 +81,7 @@ def _hidden(config: PooledConfig, size: int) -> nn.Sequential:
 
 def pooled(features: Features, pool: str) -> Tensor:
     """(B, D): `pretrained`, `cls`, `mean` or `max` of the patches, `prompts` or `prompts_max`, the
-    mean or the maximum of the tokens that adapters inserted.
+    mean or the maximum of the tokens that adapters inserted, or `tokens`, the mean of them all.
 
     Raises:
         AnatomyError: the features have none.
@@ -98,4 +98,12 @@ def pooled(features: Features, pool: str) -> Tensor:
         return features.prompts.mean(1)
     if pool == "prompts_max" and features.prompts.shape[1]:
         return features.prompts.amax(1)
+    if pool == "tokens":
+        return _all_tokens(features).mean(1)
     raise AnatomyError(f"pool `{pool}` needs what this backbone with this method does not give out")
+
+
+def _all_tokens(features: Features) -> Tensor:
+    """(B, T, D): the class token if there is one, inserted tokens, patches."""
+    cls = [] if features.cls is None else [features.cls[:, None]]
+    return torch.cat([*cls, features.prompts, features.patches], 1)

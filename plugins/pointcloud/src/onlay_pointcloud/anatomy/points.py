@@ -50,7 +50,7 @@ def dissect(model: PointMae, *, npoints: int, freeze_bn: bool = True) -> PointAn
             "position": model.pos_embed,
         },
         patches=model.group.groups,
-        settings={"position": (model.blocks, "position")},
+        settings={"position": (model.blocks, "position"), "last_norm": (model, "last_norm")},
         unfit={
             "class_token": "it was built with `class_token: false`",
             "grid": "groups of points lie on no grid",
@@ -157,6 +157,6 @@ class PointAnatomy(Anatomy):
             patches=patches_BGD,
             layout=self.layout(len(self.blocks), inserted=inserted),
             pooled=pooled,
-            levels=[self.model.norm(x[:, -groups:]).transpose(1, 2) for x in levels],
+            levels=[self.model.normed(x[:, -groups:]).transpose(1, 2) for x in levels],
             inputs=inputs,
         )

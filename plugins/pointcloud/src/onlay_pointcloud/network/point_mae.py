@@ -58,6 +58,8 @@ class PointMae(nn.Module):
             position=position,
         )
         self.norm = nn.LayerNorm(width)
+        self.last_norm = True
+        """Whether tokens leave behind the norm; an adapter may leave it out."""
 
     def forward(self, points_BN3: Tensor) -> Tensor:
         """Tokens (B, P + G, D) after the last norm."""
@@ -70,7 +72,11 @@ class PointMae(nn.Module):
         x_BTD = torch.cat([*self._prefix("token", tokens_BGD), tokens_BGD], dim=1)
         pos_BGD = self.pos_embed(centres_BG3.to(own))
         pos_BTD = torch.cat([*self._prefix("pos", pos_BGD), pos_BGD], dim=1)
-        return self.norm(self.blocks(x_BTD, pos_BTD))
+        return self.normed(self.blocks(x_BTD, pos_BTD))
+
+    def normed(self, x_BTD: Tensor) -> Tensor:
+        """Behind the last norm, unless it is left out."""
+        return self.norm(x_BTD) if self.last_norm else x_BTD
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Recompute blocks in the backward pass."""
