@@ -159,7 +159,7 @@ def test_unbalanced_heads_hold_the_linear_layer_alone():
         ("mean", [2.0, 5.0]),
         ("max", [4.0, 8.0]),
         ("prompts", [15.0, 1.0]),
-        ("tokens", [(1 + 10 + 20 + 0 + 4) / 5, (2 + 0 + 2 + 8 + 2) / 5]),
+        ("tokens", [7.0, pytest.approx(2.8)]),
         ("cls+mean", [1.0, 2.0, 2.0, 5.0]),
         ("max+prompts+cls", [4.0, 8.0, 15.0, 1.0, 1.0, 2.0]),
     ],
@@ -169,15 +169,6 @@ def test_pools(pool, expected):
     model.fc = torch.nn.Identity()
     assert model(features(prompts=2)).tolist() == [expected]
     assert head(pool=pool).fc.in_features == len(expected)
-
-
-def test_hidden_layers_are_as_active_as_they_are_told():
-    for name, expected in (("relu", [1.0, 0.0]), ("gelu", [0.841345, -0.045500])):
-        model = head(hidden=(2,), activation=name, pool="cls")
-        model.hidden[0].weight.data.copy_(torch.eye(2))
-        model.hidden[0].bias.data.copy_(torch.tensor([0.0, -4.0]))
-        model.fc = torch.nn.Identity()  # of 1 and 2 - 4
-        assert model(features()).tolist()[0] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(("pool", "given"), [("prompts", {}), ("cls", {"cls": False})])

@@ -223,24 +223,14 @@ def stepped(step: Any, t: Tensor, places: Tensor) -> Tensor:
     return 0.3 * (weight / weight.sum(1, keepdim=True)) @ torch.stack(found)
 
 
+FEW = {"rank": 4, "memory_rank": 2, "remembered": 2, "bank": 6, "neighbours": 3, "data": True}
+FEW |= {"attention_width": 6, "attention_heads": 2}
 REFERENCES: dict[str, tuple[Callable[[Case], Tensor], dict[str, Any]]] = {
     "ppt": (of_ppt, {"tokens": 7, "bottleneck": 5}),
     "idpt": (of_idpt, {"neighbours": 4}),
     "pointgst": (of_pointgst, {"rank": 3, "chunk": 5}),
     "stag": (of_stag, {"width": 4, "neighbours": 3}),
-    "point_peft": (
-        of_point_peft,
-        {
-            "rank": 4,
-            "memory_rank": 2,
-            "remembered": 2,
-            "bank": 6,
-            "neighbours": 3,
-            "attention_width": 6,
-            "attention_heads": 2,
-            "data": True,
-        },
-    ),
+    "point_peft": (of_point_peft, FEW),
 }
 
 
