@@ -217,6 +217,7 @@ PARTS: dict[str, Callable[..., Iterable[str]]] = {
     "errors": failures,
     "documented": documented,
     "matrix": matrix,
+    "acts": zoo_pages.acts,
     "zoo": lambda: zoo_pages.kinds(HOST),
     "counts": lambda: zoo_pages.counts(HOST),
     "papers": lambda: zoo_pages.papers(HOST),

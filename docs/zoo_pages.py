@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from block_picture import picture
 from tables import table
 
 from onlay import PluginHost
@@ -42,16 +43,28 @@ def named(name: str, plugin: str) -> str:
     return f"`{name}`" if page is None else f"[`{name}`]({page}.md)"
 
 
+def acts(name: str) -> Iterator[str]:
+    """A picture of where a method acts, on the first network that takes it."""
+    yield '<figure class="wide" tabindex="0">'
+    yield picture(name, found(name, written())["acts"])
+    yield f"<figcaption><code>{name}</code></figcaption>\n</figure>"
+
+
+def found(name: str, networks: Mapping[str, Any]) -> dict[str, Any]:
+    """What was seen on the first network that takes the method."""
+    rows = (network["methods"].get(name) for network in networks.values())
+    return next(filter(None, rows), {"acts": {}})
+
+
 def where(name: str, networks: Mapping[str, Any]) -> str:
-    """By the verbs, on the first network that takes the method."""
-    row = next(filter(None, (network["methods"].get(name) for network in networks.values())), None)
-    acts = {} if row is None else row["acts"]
-    return "; ".join(f"{verb} {places(found)}" for verb, found in acts.items()) or "-"
+    """By the verbs."""
+    acts = found(name, networks)["acts"]
+    return "; ".join(f"{verb} {places(all)}" for verb, all in acts.items()) or "-"
 
 
-def places(found: list[Any]) -> str:
+def places(all: list[Any]) -> str:
     """Sites and layers; of what leads from one to another both."""
-    return ", ".join(f"`{place}`" if isinstance(place, str) else led(place) for place in found)
+    return ", ".join(f"`{place}`" if isinstance(place, str) else led(place) for place in all)
 
 
 def led(wire: list[str]) -> str:

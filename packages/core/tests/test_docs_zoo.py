@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -88,3 +91,22 @@ def test_words_and_numbers_of_the_tables(generate: ModuleType, host: PluginHost)
     ]
     linear = next(row for row in pages.kinds(host) if row.startswith("| `linear` |"))
     assert linear == "| `linear` | only the head is trained | - | static | yes |  |"
+
+
+@pytest.mark.parametrize("plugin", ["baselines", "dyt"])
+def test_every_method_has_its_picture(
+    plugin: str, generate: ModuleType, host: PluginHost, written: dict[str, Any]
+) -> None:
+    own = [name for name in host.methods if host.owner("method", name).name == plugin]
+    page = (Path(generate.__file__).parent / "explanation" / f"{plugin}.md").read_text()
+    assert sorted(re.findall(r"^<!-- acts: (\w+) -->$", page, re.MULTILINE)) == own
+    for name in own:
+        figure = ElementTree.fromstring(generate.part("acts", [name]))
+        drawing = figure[0]
+        title, told = drawing[0], drawing[1]
+        assert drawing.get("aria-labelledby") == f"{title.get('id')} {told.get('id')}"
+        words = " ".join("".join(text.itertext()) for text in drawing if text is not told)
+        for verb, places in written["ViT-B/16"]["methods"][name]["acts"].items():
+            for place in places if verb not in ("replace", "thaw", "extend") else ():
+                for site in [place] if isinstance(place, str) else place:
+                    assert ".".join(site.split(".")[:2]) in words, (name, site)
