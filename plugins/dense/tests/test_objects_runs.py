@@ -91,7 +91,10 @@ def in_their_own_size(run: Path, picture: Path, boxes: list[list[float]]) -> Non
     part = Located([picture], [{"boxes": torch.zeros(0, 4)}], model.preprocessing)
     found = blended(model, part.in_full()[0][0].pieces, 1)["boxes"][0]
     torch.testing.assert_close(found[:, :2], torch.tensor(boxes)[:, :2], atol=0.006, rtol=0)
-    judged = json.loads(command("eval", str(run), "--own-size", "--json").stdout)
+    report = str(picture.parent / "report")
+    told = command("eval", str(run), "--own-size", "--report", report, "--json")
+    judged = json.loads(told.stdout)
+    assert (Path(report) / "per_class.csv").read_text().startswith("class,precision,recall")
     assert 0 <= judged["own_size_mask_ap50"] <= 1
     told = command("predict", str(run), str(picture), "--tile", "64", "--json")
     (answer,) = json.loads(told.stdout)

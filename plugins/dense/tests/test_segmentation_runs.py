@@ -90,8 +90,8 @@ def test_a_run_judges_the_confusion_of_all_and_its_report_names_classes(
 @pytest.mark.parametrize(
     ("options", "name", "said"),
     [
-        (("--own-size",), "own_size", "all of `{}`, in their own size"),
-        (("--tile", "64"), "tiled", "all of `{}`, in their own size, in tiles of 64 x 64"),
+        (("--own-size",), "own_size", "all of `{}`, each input in its own size"),
+        (("--tile", "64"), "tiled", "all of `{}`, each input in its own size, in tiles of 64 x 64"),
     ],
 )
 def test_pictures_are_judged_in_their_own_size_by_the_masks_that_are_written(

@@ -42,7 +42,7 @@ class OwnSize:
         return "own_size" if self.tile is None else "tiled"
 
     def __str__(self) -> str:
-        told = "in their own size"
+        told = "each input in its own size"
         return told if self.tile is None else f"{told}, in tiles of {self.tile[0]} x {self.tile[1]}"
 
     def part(self, part: Any, model: AdaptedModel, host: PluginHost, name: str) -> Dataset[Any]:

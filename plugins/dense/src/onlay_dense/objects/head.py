@@ -21,12 +21,14 @@ from onlay_dense.objects.detector import Detector, without_autocast
 from onlay_dense.objects.joining import joined
 from onlay_dense.objects.library import ap_metric
 from onlay_dense.objects.neck import Coarsest, build_neck
+from onlay_dense.objects.report import counted, objects_report
 from onlay_dense.objects.targets import collate, each_of, to_learn
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
     from onlay.data import Splits
     from onlay.features import Features
+    from onlay.reports import Report
     from onlay.task import Position
 
 SEED = 0
@@ -134,6 +136,18 @@ class ObjectsHead(nn.Module):
         known = self.target_kinds.keys() | {"labels", "crowd"}
         each = [{k: v for k, v in one.items() if k in known} for one in each_of(targets)]
         return [ObjectsAnswer.true(one, self.labels) for one in each]
+
+    def condense(self, output: dict[str, list[Tensor]], targets: Any) -> tuple[Tensor, Tensor]:
+        """What a report needs of a batch: what is found of each class, (B, C, 3), and how many
+        objects each picture has, (B,); see `onlay_dense.objects.report.counted`."""
+        pairs = zip(each_of(output), each_of(targets), strict=True)
+        how = len(self.labels), self.config.threshold
+        counts_BC3 = torch.stack([counted(*pair, *how) for pair in pairs])
+        return counts_BC3, counts_BC3[..., 0].sum(1)
+
+    def report(self, outputs: Tensor, targets: Tensor) -> Report:
+        """Of what `condense` made of all pictures."""
+        return objects_report(outputs, self.labels, self.config.threshold)
 
     def _pyramid(self, features: Features) -> tuple[list[Tensor], Any]:
         return without_autocast(self.coarsest(self.neck(list(features.levels))))
