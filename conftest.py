@@ -6,6 +6,7 @@ And small networks of the two modalities, for the tests of methods; and the opti
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -38,6 +39,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         first = {item.nodeid.partition("[")[0]: item for item in reversed(items)}.values()
         config.hook.pytest_deselected(items=[item for item in items if item not in first])
         items[:] = [item for item in items if item in first]
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    gc.disable()  # nothing that is imported here is garbage, and looking for it takes seconds
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """From here on garbage is looked for among what the tests make."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)  # of 700 objects that are new few are garbage
+    gc.enable()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    gc.unfreeze()  # libraries in C++ that count their objects complain of any that stays
 
 
 @pytest.fixture(scope="session")

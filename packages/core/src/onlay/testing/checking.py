@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from onlay.errors import ConfigError, unknown
 
@@ -60,8 +62,18 @@ class Check:
         """The cases of which the contract asks something."""
         few = self.tried in ("usual", "one")
         tried = [case for case in cases if case.first] if few else cases
-        asked = [case for case in tried if not self.not_for(case)]
-        return asked[:1] if self.tried == "one" else asked
+        asked = (case for case in tried if not self.reason(case))
+        return [*islice(asked, 1)] if self.tried == "one" else [*asked]
+
+    def reason(self, case: Any) -> str:
+        """Why the contract asks nothing of a case; looked for once, as that may build networks."""
+        known = _REASONS.setdefault(case, {})
+        if self not in known:
+            known[self] = self.not_for(case)
+        return known[self]
+
+
+_REASONS: WeakKeyDictionary[Any, dict[Check, str]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -99,7 +111,7 @@ def outcomes(
     """
     for check in checks:
         if not check.asked(cases):
-            yield Outcome(check, "not asked", check.not_for(cases[0]))
+            yield Outcome(check, "not asked", check.reason(cases[0]))
             continue
         yield _outcome(check, cases, expected.get(check.name, ""))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from onlay.host import PluginHost
@@ -90,7 +90,7 @@ def _marked(
     suite = suite_of(kind)
     expected = expected or {}
     known_names(suite.checks, expected)
-    cases = suite.cases(name, host or PluginHost.discover())
+    cases = suite.cases(name, host or _everything())
     return pytest.mark.parametrize(
         "check",
         [
@@ -103,6 +103,12 @@ def _marked(
             if check.asked(cases)
         ],
     )
+
+
+@cache
+def _everything() -> PluginHost:
+    """What is installed, looked up once for all that is marked."""
+    return PluginHost.discover()
 
 
 def _xfail(check: Check, expected: Mapping[str, str]) -> Sequence[Any]:

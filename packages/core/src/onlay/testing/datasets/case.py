@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -65,10 +65,7 @@ class DatasetCase:
             key=lambda one: self.host.owner("backbone", one.name).name != own,
         ):
             if backbone.modality == self.dataset.modality and backbone.examples:
-                settings = {"name": backbone.name, **backbone.examples[0]}
-                built = build_backbone(parse("backbone", settings, self.host), self.host)
-                built.module.eval()
-                return built
+                return _first_example(backbone.name, self.host)
         for tiny in (make() for make in TINY.values()):
             if tiny.modality == self.dataset.modality:
                 tiny.module.eval()
@@ -100,6 +97,15 @@ class DatasetCase:
         return {
             name: [target for _, target in items_of(part)] for name, part in parts_of(self.splits)
         }
+
+
+@lru_cache(maxsize=4)
+def _first_example(name: str, host: PluginHost) -> BuiltBackbone:
+    """One for all data sets that are prepared for it, none of which changes it."""
+    settings = {"name": name, **host.find("backbone", name).examples[0]}
+    built = build_backbone(parse("backbone", settings, host), host)
+    built.module.eval()
+    return built
 
 
 def parts_of(splits: Splits) -> list[tuple[str, Any]]:
