@@ -381,6 +381,26 @@ class Tracker:
 
 @with_fields
 @dataclass(frozen=True, kw_only=True)
+class Executor:
+    """Where the cells of a comparison are trained."""
+
+    name: str
+    """What `where: {name: ...}` of a grid calls it."""
+    config: ConfigClass = ConfigClass()
+    """Its settings: a `Config` class, or the import path of one; a field `jobs`, how many cells are
+    trained at a time, is what `onlay compare --jobs` sets."""
+    build: str
+    """`build(config) -> concurrent.futures.Executor`, without importing torch in this process.
+    Functions are handed to it with texts and numbers, and run where the folder of the comparison
+    is at the same path; what one gives is small. A process that is killed is an exception of its
+    own future and of no other. `shutdown(cancel_futures=True)` asks what runs to stop (SIGTERM),
+    and waits until it has."""
+    summary: str
+    """What it is, in a few words, for lists."""
+
+
+@with_fields
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """A command of `onlay`."""
 

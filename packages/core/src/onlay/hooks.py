@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Command,
         Dataset,
         Decoder,
+        Executor,
         Exporter,
         Method,
         Modality,
@@ -164,6 +165,20 @@ def register_trackers() -> Iterable[Tracker]:
     >>> @hookimpl
     ... def register_trackers():
     ...     yield Tracker(name="sqlite", tracker="my_tracker:Sqlite", summary="a table of metrics")
+    """
+    return ()
+
+
+@hookspec
+def register_executors() -> Iterable[Executor]:
+    """Ask: where can the plugin train the cells of a comparison?
+
+    >>> @hookimpl
+    ... def register_executors():
+    ...     yield Executor(
+    ...         name="flux", config="my_flux:FluxConfig", build="my_flux:build",
+    ...         summary="jobs of a Flux cluster",
+    ...     )
     """
     return ()
 

@@ -1,4 +1,4 @@
-"""What a run leaves on disk, and whose it is."""
+"""What a run leaves on disk, and whose it is; imported without torch, to look at many runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from accelerate.utils import broadcast_object_list
-
-from onlay.bundle.writing import check_place
 from onlay.config import save
 from onlay.config.files import read
 from onlay.config.run import RunConfig
@@ -32,7 +29,10 @@ _FREE = frozenset(
 )
 """Keys that may change from one start of a run to the next: no weight depends on them."""
 
-_PASSING = frozenset({LOCK, HOLDER, ".config.yaml.new"})
+CELL_FILES = ("cell.json", "attempts.jsonl", "error.json", "output.txt")
+"""What a comparison keeps of a cell, in the folder of its run."""
+
+_PASSING = frozenset({LOCK, HOLDER, ".config.yaml.new", *CELL_FILES})
 """What can lie in a folder before a run has begun in it."""
 
 
@@ -62,6 +62,8 @@ class RunFolder:
             RunError: it holds another run (names the keys that differ), or files that are no run.
             BundleError: something else lies in the bundle's place.
         """
+        from onlay.bundle.writing import check_place
+
         if not self._content():
             return
         self.check_plain()
@@ -75,8 +77,8 @@ class RunFolder:
                 f"`{self.config}` is empty, and does not tell whose run this is:"
                 " choose another folder with `out=...`, or delete this one"
             )
-        theirs = _meaning(completed(written, config))
-        ours = _meaning(config.model_dump(mode="json"))
+        theirs = meaning(completed(written, config))
+        ours = meaning(config.model_dump(mode="json"))
         differ = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
         if differ:
             raise RunError(
@@ -112,6 +114,8 @@ class RunFolder:
         Raises:
             RunError: what tells its id is damaged.
         """
+        from accelerate.utils import broadcast_object_list
+
         own = self._read_id() if self.own_id.exists() else uuid4().hex[:12]
         return Run(folder=self.path, id=broadcast_object_list([own])[0], config=config)
 
@@ -181,7 +185,7 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _meaning(dump: Mapping[str, Any]) -> dict[str, Any]:
+def meaning(dump: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a run this run: every value but the free ones and the versions of packages."""
     values = {k: v for k, v in flat(dump).items() if k not in _FREE and not k.startswith("plugins")}
     return json.loads(json.dumps(values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from onlay.descriptors import Command, Optimizer, Tracker
+from onlay.descriptors import Command, Executor, Optimizer, Tracker
 from onlay.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ def register_commands() -> Iterable[Command]:
         name="folds",
         command="onlay_train.commands.folds:folds",
         summary="Train one run for each fold of a data set; mean and deviation",
+    )
+    yield Command(
+        name="compare",
+        command="onlay_train.commands.compare:compare",
+        summary="Train a grid of runs; the same command goes on, and a report says what holds",
     )
     yield Command(
         name="demo",
@@ -72,6 +77,17 @@ def register_trackers() -> Iterable[Tracker]:
         ("swanlab", "SwanLab"),
     ):
         yield Tracker(name=name, tracker=f"onlay_train.own_trackers:{name}", summary=summary)
+
+
+@hookimpl
+def register_executors() -> Iterable[Executor]:
+    """This machine."""
+    yield Executor(
+        name="local",
+        config="onlay_train.grid.executors.config:LocalConfig",
+        build="onlay_train.grid.executors.local:build",
+        summary="processes of this machine",
+    )
 
 
 @hookimpl(trylast=True)

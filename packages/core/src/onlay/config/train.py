@@ -99,6 +99,9 @@ class TrainConfig(Config):
     selection: Literal["last", "best_val", "best_test_as_published"] = "last"
     """Which epoch's weights are kept. `best_test_as_published` chooses on the test part, as
     many papers do; its figure is optimistic and the report says so."""
+    evaluate_test: bool = True
+    """Evaluate the chosen weights on the test part at the end; false leaves that part unseen, as
+    the trials of a search do."""
     early_stopping: PositiveInt | None = None
     """Stop after so many epochs without a better main metric on the judged part; null: never."""
     precision: Literal["no", "bf16", "fp16"] | None = None

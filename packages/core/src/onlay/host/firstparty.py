@@ -51,7 +51,8 @@ BROUGHT_BY = {
     "onlay-dyt": {"method": ("dyt",)},
     "onlay-cloud-methods": {"method": ("idpt", "point_peft", "pointgst", "ppt", "stag")},
     "onlay-train": {
-        "command": ("train", "eval", "folds", "demo"),
+        "command": ("train", "eval", "folds", "compare", "demo"),
+        "executor": ("local",),
         "optimizer": (
             *("adamw", "sgd", "adam", "nadam", "radam", "adamax"),
             *("adagrad", "adadelta", "adafactor", "rmsprop", "asgd"),

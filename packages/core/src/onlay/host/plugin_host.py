@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Command,
         Dataset,
         Decoder,
+        Executor,
         Exporter,
         Method,
         Modality,
@@ -125,6 +126,11 @@ class PluginHost:
     def trackers(self) -> Mapping[str, Tracker]:
         """Where runs report to, by name."""
         return self.registered("tracker")
+
+    @property
+    def executors(self) -> Mapping[str, Executor]:
+        """Where cells of comparisons are trained, by name."""
+        return self.registered("executor")
 
     @property
     def commands(self) -> Mapping[str, Command]:

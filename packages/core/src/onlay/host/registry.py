@@ -32,6 +32,7 @@ KINDS = (
     "exporter",
     "optimizer",
     "tracker",
+    "executor",
     "command",
 )
 

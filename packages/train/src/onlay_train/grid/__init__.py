@@ -1,0 +1,1 @@
+"""Comparisons: a grid of runs whose folders are all the state there is."""

@@ -1,0 +1,171 @@
+"""The combinations of a grid's axes, each with the labels by which a table names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import product
+from pathlib import PurePath
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+
+from onlay.config.overrides import merged
+from onlay.config.run import BLOCKS, RunConfig, widened
+from onlay.errors import ConfigError, OnlayError
+from onlay_train.grid.file import GridConfig
+
+if TYPE_CHECKING:
+    from onlay.host import PluginHost
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value of an axis."""
+
+    label: str
+    """What tables say."""
+    fragment: Mapping[str, Any] = field(default_factory=dict)
+    """A piece of a run file."""
+    overrides: tuple[str, ...] = ()
+    """Words such as `train.seed=3`."""
+    given: Any = None
+    """As the file has it."""
+
+
+Point = Mapping[str, Value]
+"""One combination: axis -> value."""
+
+
+def points(grid: GridConfig, host: PluginHost) -> list[Point]:
+    """Every combination that is not skipped, in the file's order; the last axis moves first.
+
+    Raises:
+        ConfigError: an axis is no field of a run, or has a value twice.
+    """
+    axes = {axis: list(_values(axis, values, host)) for axis, values in grid.grid.items()}
+    for axis, values in axes.items():
+        _check_different(axis, values)
+    for skip in grid.skip:
+        if unknown := skip.keys() - axes.keys():
+            raise ConfigError(f"skip: `{min(unknown)}` is no axis (have: {', '.join(axes)})")
+    every = (dict(zip(axes, chosen, strict=True)) for chosen in product(*axes.values()))
+    return [point for point in every if not any(matches(point, skip) for skip in grid.skip)]
+
+
+def _check_different(axis: str, values: Sequence[Value]) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value.label in seen:
+            raise ConfigError(
+                f"grid.{axis}: `{value.label}` is there twice; two that a table would call the same"
+                " need labels: `{short: {...}, long: {...}}`"
+            )
+        seen.add(value.label)
+
+
+def matches(point: Point, asked: Mapping[str, Any]) -> bool:
+    """Whether a combination has all these values; text may be a label, a name or a pattern."""
+    return all(_is(point[axis], wanted) for axis, wanted in asked.items())
+
+
+def labels(point: Point) -> dict[str, str]:
+    return {axis: value.label for axis, value in point.items()}
+
+
+def assembled(base: Mapping[str, Any], point: Point, host: PluginHost) -> tuple[dict, list[str]]:
+    """What `onlay.config.resolve` takes: the content of a run file, and words."""
+    data: dict[str, Any] = widened(base, host)
+    for value in point.values():
+        data = _over(data, widened(value.fragment, host))
+    return data, [word for value in point.values() for word in value.overrides]
+
+
+def is_seed(axis: str) -> bool:
+    """Axes over which one takes means: `train.seed`, `data.split_seed`."""
+    last = axis.rpartition(".")[2]
+    return last == "seed" or last.endswith("_seed")
+
+
+def _over(data: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A block of another name replaces the block that is there."""
+    kept = {
+        key: value
+        for key, value in data.items()
+        if not (key in BLOCKS and key in own and _name(own[key]) not in (None, _name(value)))
+    }
+    return merged(kept, own)
+
+
+def _values(axis: str, values: Any, host: PluginHost) -> Iterator[Value]:
+    if isinstance(values, Mapping):
+        yield from (Value(label, piece, given=label) for label, piece in values.items())
+    elif axis in BLOCKS:
+        blocks = (block for value in values for block in _blocks(axis, value, host))
+        yield from (Value(_named(axis, b, host), {axis: b}, given=b) for b in blocks)
+    elif axis in RunConfig.model_fields or axis.partition(".")[0] in {*BLOCKS, "train", "fold"}:
+        yield from (Value(_short(v), overrides=(f"{axis}={json.dumps(v)}",), given=v) for v in values)
+    else:
+        fields = ", ".join(RunConfig.model_fields)
+        raise ConfigError(
+            f"grid.{axis}: is no field of a run (have: {fields}, and fields in these such as"
+            " `train.lr`); pieces of run files under labels may have any name"
+        )
+
+
+def _blocks(axis: str, value: Any, host: PluginHost) -> Iterator[Any]:
+    """`{name: smoa, experts: [4, 16]}` stands for two blocks."""
+    if not isinstance(value, Mapping):
+        yield value
+        return
+    several = {k: v for k, v in value.items() if isinstance(v, list) and not _takes_list(axis, value, k, host)}
+    for chosen in product(*several.values()):
+        yield {**value, **dict(zip(several, chosen, strict=True))}
+
+
+def _takes_list(axis: str, block: Mapping[str, Any], key: str, host: PluginHost) -> bool:
+    try:
+        config = host.find(BLOCKS[axis].kind, str(block.get("name"))).config
+    except OnlayError:  # said where the cell is resolved
+        return True
+    known = config.model_fields.get(key)
+    return known is None or _holds_several(known.annotation)
+
+
+def _holds_several(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _holds_several(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return any(map(_holds_several, get_args(annotation)))
+    kind = origin or annotation
+    return isinstance(kind, type) and issubclass(kind, Sequence) and not issubclass(kind, str)
+
+
+def _named(axis: str, block: Any, host: PluginHost) -> str:
+    """`arc`, `smoa(experts=4)`, `image_folder(signs)`."""
+    if not isinstance(block, Mapping):
+        return str(block)
+    field = getattr(host.registered(BLOCKS[axis].kind).get(block.get("name")), "catch_all", None)
+    told = {k: v for k, v in block.items() if k not in ("name", field)}
+    name = str(block[field]) if field and field in block else str(block.get("name"))
+    words = ", ".join(_short(v) if k == "path" else f"{k}={_short(v)}" for k, v in told.items())
+    return f"{name}({words})" if words else name
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str):
+        return PurePath(value).name or value
+    return json.dumps(value, separators=(", ", "=")).replace('"', "")
+
+
+def _name(block: Any) -> Any:
+    return block.get("name") if isinstance(block, Mapping) else block
+
+
+def _is(value: Value, wanted: Any) -> bool:
+    names = {value.label, str(value.given), str(_name(value.given))}
+    if isinstance(wanted, str):
+        return any(fnmatchcase(name, wanted) for name in names)
+    return value.given == wanted or str(wanted) in names

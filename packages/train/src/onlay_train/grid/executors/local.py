@@ -1,0 +1,105 @@
+"""Cells on this machine: a fresh process for each, forked from one that has imported torch."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from onlay.machine.system import CAN_FORK, usable_cores
+from onlay_train.grid.executors.config import LocalConfig
+
+
+class Killed(Exception):
+    """The process of a cell ended without a word; says by which signal."""
+
+
+class LocalExecutor(Executor):
+    """So many processes at a time; one that is killed ends its own cell alone."""
+
+    def __init__(self, config: LocalConfig) -> None:
+        self.threads = config.threads or max(1, usable_cores() // config.jobs)
+        self._slots = ThreadPoolExecutor(config.jobs, thread_name_prefix="cell")
+        self._context = _warm()
+        self._running: set[Any] = set()
+
+    def submit(self, fn: Any, /, *args: Any, **named: Any) -> Future[Any]:
+        """`fn(*args)` in a process of its own."""
+        return self._slots.submit(self._in_process, fn, args, named)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """With `cancel_futures` what runs is asked to stop."""
+        if cancel_futures:
+            for process in list(self._running):
+                process.terminate()
+        self._slots.shutdown(wait, cancel_futures=cancel_futures)
+
+    def _in_process(self, fn: Any, args: Any, named: Any) -> Any:
+        """In a thread that waits for the process's end."""
+        ours, theirs = self._context.Pipe()
+        given = (theirs, self.threads, fn, args, named)
+        process = self._context.Process(target=_answer, args=given)
+        process.start()
+        theirs.close()
+        self._running.add(process)
+        try:
+            told = ours.recv()
+        except (EOFError, OSError):
+            process.join()
+            raise Killed(_signal(process.exitcode)) from None
+        finally:
+            self._running.discard(process)
+            process.join()
+            ours.close()
+        if isinstance(told, BaseException):
+            raise told
+        return told
+
+
+def build(config: LocalConfig) -> Executor:
+    """The executor of this machine."""
+    return LocalExecutor(config)
+
+
+def _answer(pipe: Connection, threads: int, fn: Any, args: Any, named: Any) -> None:
+    """A Ctrl-C in the terminal is the scheduler's, which asks for a stop; so is its end."""
+    import torch
+
+    with suppress(OSError, AttributeError):  # no sessions on Windows
+        os.setsid()
+    threading.Thread(target=_stop_with, args=(pipe,), daemon=True).start()
+    torch.set_num_threads(threads)
+    try:
+        told = fn(*args, **named)
+    except Exception as error:
+        told = error
+    pipe.send(told)
+
+
+def _stop_with(pipe: Connection) -> None:
+    """Ask this process to stop once nobody waits for it any more."""
+    with suppress(EOFError, OSError):
+        pipe.recv()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _warm() -> Any:
+    """Processes are forked from one that has imported what all of them need, and computed nothing
+    yet; where there is no fork, each imports it anew."""
+    if not CAN_FORK:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["onlay_train.grid.executors.warm"])
+    return context
+
+
+def _signal(code: int | None) -> str:
+    if code == -signal.SIGKILL:
+        return "its process was killed (SIGKILL), as a system does that has no memory left"
+    name = signal.Signals(-code).name if code and code < 0 else f"status {code}"
+    return f"its process ended without a word ({name})"

@@ -1,0 +1,93 @@
+"""What only the files tell: which data and which weights a cell is about.
+
+They are read once for each backbone and each data set of a grid, in a process of its own, and kept
+in `facts.json`; a grid in which nothing is left to do does not read them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onlay.errors import OnlayError
+from onlay.machine.disk import write_text
+from onlay_train.grid.identity import digest
+
+if TYPE_CHECKING:
+    from onlay.config.run import RunConfig
+    from onlay.host import PluginHost
+
+FAILED = "failed: "
+"""How the fact of data or weights begins that cannot be read, before the reason."""
+
+
+def keys_of(config: RunConfig) -> dict[str, str]:
+    """Under which names the facts of a cell are kept: `backbone` and `data`."""
+    dump = config.model_dump(mode="json")
+    seen = [dump["backbone"], dump["data"], dump["task"], dump["fold"], config.train.seed]
+    return {"backbone": digest(dump["backbone"]), "data": digest(seen)}
+
+
+def facts_of(config: RunConfig, known: Mapping[str, str]) -> dict[str, str]:
+    """Digest of the data and fingerprint of the backbone, as far as they are known."""
+    return {what: known[key] for what, key in keys_of(config).items() if key in known}
+
+
+def read_facts(path: Path) -> dict[str, str]:
+    """What an earlier start found; nothing where the file is not there or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {str(key): str(value) for key, value in found.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def write_facts(path: Path, known: Mapping[str, str]) -> None:
+    write_text(path, json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+
+
+def survey(dumps: Sequence[Mapping[str, Any]], plugins: Iterable[str]) -> dict[str, str]:
+    """The facts of resolved runs, read from weights and data; what cannot be read says why.
+
+    Runs in a process that may import torch.
+    """
+    from onlay.config import resolve
+    from onlay.host import PluginHost
+
+    host = PluginHost.discover(files=[Path(file) for file in plugins])
+    found: dict[str, str] = {}
+    built: dict[str, Any] = {}
+    for config in (resolve(dump, (), host) for dump in dumps):
+        keys = keys_of(config)
+        if keys["backbone"] not in found:
+            found[keys["backbone"]] = _fingerprint(config, host, built, keys["backbone"])
+        if keys["data"] not in found:
+            found[keys["data"]] = _digest(config, host, built.get(keys["backbone"]))
+    return found
+
+
+def _fingerprint(config: RunConfig, host: PluginHost, built: dict[str, Any], key: str) -> str:
+    from onlay.bundle.fingerprint import fingerprint
+    from onlay.model.assemble import build_backbone
+    from onlay_train.seeding import seed_all
+
+    try:
+        seed_all(0)  # weights that nothing was loaded into are drawn
+        built[key] = build_backbone(config.backbone, host)
+        return fingerprint(built[key].anatomy.trunk())
+    except OnlayError as error:
+        return f"{FAILED}{error}"
+
+
+def _digest(config: RunConfig, host: PluginHost, backbone: Any) -> str:
+    from onlay.model.splits import read_splits
+
+    if backbone is None:
+        return f"{FAILED}the backbone cannot be built"
+    try:
+        splits = read_splits(config, backbone.input_spec, host)
+    except OnlayError as error:
+        return f"{FAILED}{error}"
+    return splits.digest

@@ -1,0 +1,98 @@
+"""What a grid file says: axes, what all cells share, what is searched, what is left out, where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+
+from onlay.config.base import Config
+from onlay.config.files import read
+from onlay.config.oneof import OneOf
+from onlay.config.sentences import as_one_sentence
+from onlay.errors import ConfigError
+from onlay_train.grid.executors.config import LocalConfig
+
+if TYPE_CHECKING:
+    from onlay.host import PluginHost
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class SearchConfig(Config):
+    """Settings that are chosen for each method, backbone and data set, by its validation part."""
+
+    keys: dict[str, tuple[Number, Number] | tuple[Number, Number, Literal["log"]]] = Field(
+        min_length=1
+    )
+    """Field -> the least and the largest value, and `log` where they are drawn by ratio:
+    `train.lr: [1e-4, 1e-2, log]`. A field that a method lacks is left out for it; its number of
+    trials stays."""
+    trials: PositiveInt
+    """Trainings for each method x backbone x data set; the same number for all of them."""
+    sampler: str = "random"
+    """How values are drawn: `random`, equal for all methods, or one of optuna's (`tpe`, `gp`, `qmc`,
+    `cmaes`), which needs `onlay-train[search]`."""
+    seed: NonNegativeInt = 99
+    """Of what is drawn, and `train.seed` of the trials; none of the grid's own seeds."""
+    at: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Axis -> the values at which one searches: `data.train_size: [50, 500]`. The other values of
+    the axis take what was chosen at the nearest one. Other axes are searched at every value, and
+    seeds at their first one."""
+
+    @field_validator("keys")
+    @classmethod
+    def _ordered(cls, keys: dict[str, Any]) -> dict[str, Any]:
+        for key, (low, high, *log) in keys.items():
+            if not low < high:
+                raise PydanticCustomError(
+                    "range",
+                    "`{key}`: the least value {low} is not below the largest {high}",
+                    {"key": key, "low": f"{low:g}", "high": f"{high:g}"},
+                )
+            if log and low <= 0:
+                raise PydanticCustomError(
+                    "range", "`{key}`: `log` needs values above 0", {"key": key}
+                )
+        return keys
+
+
+class GridConfig(Config):
+    """A comparison: every combination of the axes is a cell, and a cell is a run."""
+
+    grid: dict[str, tuple[Any, ...] | dict[str, dict[str, Any]]] = Field(min_length=1)
+    """Axis -> its values. An axis is a block (`method: [arc, {name: smoa, experts: [4, 16]}]`, where
+    a list in the place of one value stands for as many entries), a field (`train.seed: [0, 1, 2]`),
+    or any name over labelled pieces of run files (`recipe: {short: {train: {epochs: 10}}, ...}`)."""
+    base: dict[str, Any] = Field(default_factory=dict)
+    """What all cells share: the content of a run file. Axes win over it."""
+    search: SearchConfig | None = None
+    """What is chosen on a validation part before the seeds are trained; null: nothing."""
+    skip: tuple[dict[str, Any], ...] = ()
+    """Combinations to leave out: axis -> value, its label, or a pattern (`\"*vit*\"`); a cell is left
+    out if it matches all of an entry."""
+    where: Annotated[Config, OneOf("executor")] = LocalConfig()
+    """Where cells are trained: `{name: local, jobs: 2}`, or what a plugin registers."""
+
+
+def read_grid(path: Path, host: PluginHost) -> GridConfig:
+    """The grid that a file describes.
+
+    Raises:
+        ConfigError: it cannot be read, or a value cannot be used; names the place.
+    """
+    return parsed(read(path), host)
+
+
+def parsed(data: Mapping[str, Any], host: PluginHost) -> GridConfig:
+    """The same of what a file holds."""
+    try:
+        grid = GridConfig.model_validate(dict(data), context={"host": host})
+    except ValidationError as error:
+        raise as_one_sentence(error) from error
+    if empty := [axis for axis, values in grid.grid.items() if not values]:
+        raise ConfigError(f"grid.{empty[0]}: has no values")
+    return grid

@@ -1,0 +1,181 @@
+"""What there is to do in a grid, given what lies in its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onlay.errors import ConfigError, RunError
+from onlay_train.grid.axes import Point, Value, is_seed, labels
+from onlay_train.grid.cells import Cell, Drawn, cell_of, drawn, resolved
+from onlay_train.grid.file import GridConfig
+from onlay_train.grid.search import best, check_keys, nearest, searched_fields, values, words
+from onlay_train.grid.state import CellFolder
+
+if TYPE_CHECKING:
+    from onlay.config.run import RunConfig
+    from onlay.host import PluginHost
+
+
+@dataclass(frozen=True)
+class Group:
+    """Combinations that differ in seeds alone, or in an axis that is not searched at every
+    value: they take one search's choice."""
+
+    labels: Mapping[str, str]
+    trials: Sequence[Cell]
+
+
+@dataclass
+class Plan:
+    """The cells of a grid: those that are known now, and those that wait for a search."""
+
+    grid: GridConfig
+    host: PluginHost
+    root: Path
+    known: Mapping[str, str]
+    drawn: Drawn
+    groups: dict[str, Group] = field(default_factory=dict)
+    _named: dict[int, Cell] = field(default_factory=dict)
+    _choices: dict[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def cells(self) -> list[Cell]:
+        """What the report is about, as far as it can be named: without a search all of it; else
+        those whose search has ended."""
+        for number, run in enumerate(self.drawn.runs):
+            if number not in self._named and (cell := self._final(run)) is not None:
+                self._named[number] = cell
+        return [self._named[number] for number in sorted(self._named)]
+
+    def trials(self) -> list[Cell]:
+        return [trial for group in self.groups.values() for trial in group.trials]
+
+    def everything(self) -> list[Cell]:
+        """Trials first."""
+        return [*self.trials(), *self.cells()]
+
+    @property
+    def size(self) -> int:
+        """How many cells there are in all, those that cannot be named yet included."""
+        return len(self.trials()) + len(self.drawn.runs)
+
+    def folder(self, cell: Cell) -> CellFolder:
+        return CellFolder(self.root, cell.name)
+
+    def choice(self, key: str) -> Mapping[str, float] | None:
+        """What a search chose; `None` while a trial is open.
+
+        Raises:
+            RunError: all trials failed.
+        """
+        if key not in self._choices and (found := self._chosen(self.groups[key])) is not None:
+            self._choices[key] = found
+        return self._choices.get(key)
+
+    def _chosen(self, group: Group) -> Mapping[str, float] | None:
+        states = [self.folder(trial).state for trial in group.trials]
+        if any(state not in ("done", "failed") for state in states):
+            return None
+        done = [t for t, state in zip(group.trials, states, strict=True) if state == "done"]
+        index = best([self.folder(trial).summary() for trial in done]) if done else None
+        if index is None:
+            raise RunError(f"all {len(states)} trials of the search failed")
+        return done[index].chosen
+
+    def _final(self, run: tuple[Point, RunConfig]) -> Cell | None:
+        point, config = run
+        if self.grid.search is None:
+            return cell_of(point, config, self.known, self.host)
+        try:
+            chosen = self.choice(_key(point, self.grid))
+        except RunError:
+            return None
+        if chosen is None:
+            return None
+        config = resolved(self.grid.base, point, self.host, words(chosen))
+        return cell_of(point, config, self.known, self.host, chosen=chosen)
+
+
+def make_plan(
+    grid: GridConfig, host: PluginHost, root: Path, known: Mapping[str, str]
+) -> Plan:
+    """All combinations, and the trials of every search.
+
+    Raises:
+        ConfigError: a mistake in the grid, in one sentence.
+    """
+    plan = Plan(grid, host, root, known, drawn(grid, host))
+    if grid.search is not None:
+        _check_search(grid, plan.drawn)
+        plan.groups.update(_groups(grid, plan.drawn, known, host))
+    return plan
+
+
+def _check_search(grid: GridConfig, drawn_: Drawn) -> None:
+    search = grid.search
+    assert search is not None
+    configs = [config for _, config in drawn_.runs]
+    check_keys(search, configs)
+    if any(config.train.seed == search.seed for config in configs):
+        raise ConfigError(
+            f"search.seed: {search.seed} is a seed of the grid, too; trials need one of their own"
+        )
+    for axis, at in search.at.items():
+        if axis not in grid.grid:
+            raise ConfigError(f"search.at: `{axis}` is no axis (have: {', '.join(grid.grid)})")
+        if unknown := [value for value in at if value not in list(grid.grid[axis])]:
+            raise ConfigError(f"search.at.{axis}: {unknown[0]} is no value of the axis")
+
+
+def _groups(
+    grid: GridConfig, drawn_: Drawn, known: Mapping[str, str], host: PluginHost
+) -> Iterator[tuple[str, Group]]:
+    search = grid.search
+    assert search is not None
+    seen = set()
+    for point, config in drawn_.runs:
+        key = _key(point, grid)
+        if key in seen or not _searched_here(point, grid):
+            continue
+        seen.add(key)
+        fields = searched_fields(search, config)
+        count = range(search.trials) 
+        trials = [_trial(grid, point, values(search, fields, n), n, known, host) for n in count]
+        yield key, Group({a: v for a, v in labels(point).items() if not is_seed(a)}, trials)
+
+
+def _trial(
+    grid: GridConfig,
+    point: Point,
+    chosen: Mapping[str, float],
+    number: int,
+    known: Mapping[str, str],
+    host: PluginHost,
+) -> Cell:
+    assert grid.search is not None
+    also = [*words(chosen), f"train.seed={grid.search.seed}", "train.evaluate_test=false"]
+    config = resolved(grid.base, point, host, also)
+    return cell_of(point, config, known, host, trial=number, chosen=chosen)
+
+
+def _key(point: Point, grid: GridConfig) -> str:
+    """Which search a combination belongs to."""
+    at = grid.search.at if grid.search else {}
+    own = {
+        axis: _nearest_label(value, at[axis]) if axis in at else value.label
+        for axis, value in point.items()
+        if not is_seed(axis)
+    }
+    return json.dumps(own)
+
+
+def _nearest_label(value: Value, at: Sequence[Any]) -> str:
+    return json.dumps(nearest(value.given, at))
+
+
+def _searched_here(point: Point, grid: GridConfig) -> bool:
+    at = grid.search.at if grid.search else {}
+    return all(point[axis].given in values for axis, values in at.items())

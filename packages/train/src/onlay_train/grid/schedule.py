@@ -1,0 +1,95 @@
+"""The loop that keeps cells going: what is ready is handed to an executor, what ends is looked
+at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+
+from onlay_train.grid.cells import Cell
+from onlay_train.grid.plan import Plan
+from onlay_train.grid.state import Failure, State
+from onlay_train.grid.worker import run_cell
+
+TRIES = 3
+"""How often a cell is begun in one start whose process is killed: it goes on where it was."""
+_PAUSE = 2.0
+"""Seconds between two looks at cells that another scheduler trains."""
+
+Seen = Callable[[Cell, State], None]
+
+
+@dataclass
+class Schedule:
+    """One start of a comparison."""
+
+    plan: Plan
+    executor: Executor
+    plugins: Sequence[str] = ()
+    retry: bool = False
+    """Try failed cells once more."""
+    seen: Seen = lambda cell, state: None
+    """Told of every cell whose state has changed."""
+    wanted: Callable[[Cell], bool] = lambda cell: True
+    running: dict[Future[str], Cell] = field(default_factory=dict)
+    tries: dict[str, int] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+    """Cells that this start does not begin again."""
+
+    def run(self) -> None:
+        """Until nothing is left that can be trained; a `KeyboardInterrupt` leaves checkpoints."""
+        while True:
+            waiting = self._submit(self.plan.everything())
+            if self.running:
+                self._look(wait(self.running, _PAUSE, FIRST_COMPLETED).done)
+            elif waiting:
+                time.sleep(_PAUSE)
+            else:
+                return
+
+    def _submit(self, cells: Iterable[Cell]) -> bool:
+        """Hand on what is ready; says whether another scheduler is at work on a cell."""
+        busy = {cell.name for cell in self.running.values()}
+        elsewhere = False
+        for cell in cells:
+            if cell.name in busy | self.left or not self.wanted(cell):
+                continue
+            folder = self.plan.folder(cell)
+            state = folder.state
+            if state == "done" or (state == "failed" and not self.retry):
+                self.left.add(cell.name)
+                self.seen(cell, state)
+            elif state == "running":
+                elsewhere = True
+            else:
+                folder.forgive()
+                folder.place(cell)
+                self._begin(cell)
+                busy.add(cell.name)
+        return elsewhere
+
+    def _begin(self, cell: Cell) -> None:
+        root, plugins = str(self.plan.root), tuple(self.plugins)
+        self.running[self.executor.submit(run_cell, root, cell.name, plugins)] = cell
+
+    def _look(self, done: Iterable[Future[str]]) -> None:
+        for future in done:
+            cell = self.running.pop(future)
+            error = future.exception()
+            state = future.result() if error is None else self._broken(cell, error)
+            if state in ("done", "failed"):
+                self.left.add(cell.name)
+            self.seen(cell, state)  # type: ignore[arg-type]
+
+    def _broken(self, cell: Cell, error: BaseException) -> str:
+        """The process ended without a word: it goes on where it was, a few times."""
+        folder = self.plan.folder(cell)
+        if folder.state in ("done", "failed"):
+            return folder.state
+        self.tries[cell.name] = self.tries.get(cell.name, 0) + 1
+        if self.tries[cell.name] < TRIES:
+            return "interrupted"
+        folder.fail(Failure(type(error).__name__, f"{error}, {TRIES} times"))
+        return "failed"

@@ -1,0 +1,153 @@
+"""What a comparison says while it goes on, before and afterwards."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from onlay_train.grid.cells import Cell
+from onlay_train.grid.state import State
+
+if TYPE_CHECKING:
+    from onlay_train.grid.plan import Plan
+
+Seen = Callable[[Cell, State], None]
+
+
+def say(text: str) -> None:
+    click.echo(text)
+
+
+@contextmanager
+def shown(plan: Plan, wanted: Callable[[Cell], bool]) -> Iterator[Seen]:
+    """A table of cells on a terminal, a line for each cell that ends elsewhere."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console, began = Console(), time.monotonic()
+    counts: Counter[str] = Counter()
+    if not console.is_terminal:
+        yield lambda cell, state: _line(plan, cell, state, counts, began)
+        return
+    with Live(_table(plan, wanted), console=console, refresh_per_second=2) as live:
+
+        def seen(cell: Cell, state: State) -> None:
+            counts[state] += 1
+            live.update(_table(plan, wanted, _left(plan, counts, began)))
+            if state == "failed":
+                live.console.print(_failed(plan, cell), markup=False, soft_wrap=True)
+
+        yield seen
+
+
+def described(plan: Plan, cells: Sequence[Cell], jobs: int) -> str:
+    """For `--dry-run`."""
+    trials = [cell for cell in cells if cell.trial is not None]
+    states = Counter(plan.folder(cell).state for cell in cells)
+    told = ", ".join(f"{count} {state}" for state, count in states.items())
+    lines = [f"{len(plan.drawn.runs)} cells" + (f" and {len(trials)} trials" if trials else "")]
+    lines[0] += f" in `{plan.root}`: {told}"
+    if later := plan.size - len(plan.everything()):
+        lines.append(f"{later} cells wait for what the search chooses")
+    lines += [_hours(plan, jobs), *skipped(plan)]
+    return "\n".join(lines)
+
+
+def outcome(plan: Plan, wanted: Callable[[Cell], bool]) -> str:
+    """What there is now, and each failure in a sentence."""
+    cells = list(filter(wanted, plan.everything()))
+    states = Counter(plan.folder(cell).state for cell in cells)
+    lines = [", ".join(f"{count} {state}" for state, count in sorted(states.items()))]
+    lines += [_failed(plan, cell) for cell in cells if plan.folder(cell).state == "failed"]
+    if missing := plan.size - len(plan.everything()):
+        lines.append(f"{missing} cells wait for what the search chooses")
+    return "\n".join([*lines, *skipped(plan)])
+
+
+def skipped(plan: Plan) -> list[str]:
+    """Combinations that cannot be, each reason once."""
+    found: dict[str, list[str]] = {}
+    for skip in plan.drawn.skipped:
+        found.setdefault(skip.reason, []).append(", ".join(skip.labels.values()))
+    return [
+        f"left out: {cells[0]}{f' and {len(cells) - 1} more' if len(cells) > 1 else ''}: {reason}"
+        for reason, cells in found.items()
+    ]
+
+
+def _line(plan: Plan, cell: Cell, state: State, counts: Counter[str], began: float) -> None:
+    counts[state] += 1
+    if state == "failed":
+        say(_failed(plan, cell))
+        return
+    score = plan.folder(cell).summary().score if state == "done" else None
+    told = f" {score[0]} {score[1]:.4f}" if score else ""
+    say(f"{state}: {title(cell)}{told}{_left(plan, counts, began)}")
+
+
+def _failed(plan: Plan, cell: Cell) -> str:
+    failure = plan.folder(cell).failure()
+    return f"failed: {title(cell)}: {failure.said if failure else 'no reason is known'}"
+
+
+def title(cell: Cell) -> str:
+    trial = "" if cell.trial is None else f" trial {cell.trial}"
+    return ", ".join(cell.labels.values()) + trial
+
+
+def _left(plan: Plan, counts: Counter[str], began: float) -> str:
+    """How many are left, and how long that takes if it goes on like this."""
+    ended = counts["done"] + counts["failed"]
+    left = plan.size - ended
+    if not ended or not left:
+        return ""
+    return f" ({ended} of {plan.size}; about {_time((time.monotonic() - began) / ended * left)} left)"
+
+
+def _hours(plan: Plan, jobs: int) -> str:
+    """How long what is open takes, by cells of the same labels but seeds that are done."""
+    known: dict[str, list[float]] = {}
+    cells = plan.everything()
+    for cell in cells:
+        folder = plan.folder(cell)
+        if folder.state == "done":
+            known.setdefault(cell.group, []).append(folder.summary().seconds)
+    means = {group: statistics.fmean(seconds) for group, seconds in known.items()}
+    if not means:
+        return "hours are not known before a cell is done"
+    usual = statistics.fmean(means.values())
+    open_ = [cell for cell in cells if plan.folder(cell).state not in ("done", "failed")]
+    seconds = sum(means.get(cell.group, usual) for cell in open_)
+    seconds += usual * (plan.size - len(cells))
+    return f"about {_time(seconds / jobs)} are left with {jobs} at a time"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _table(plan: Plan, wanted: Callable[[Cell], bool], left: str = "") -> object:
+    """A row for each value of the first axis that has several, a column for each state."""
+    from rich.table import Table
+
+    cells = list(filter(wanted, plan.everything()))
+    axis = next((a for a, v in plan.grid.grid.items() if len(v) > 1), next(iter(plan.grid.grid)))
+    rows: dict[str, Counter[str]] = {}
+    for cell in cells:
+        rows.setdefault(cell.labels[axis], Counter())[plan.folder(cell).state] += 1
+    table = Table(caption=left or None)
+    states: Iterable[State] = ("done", "running", "interrupted", "waiting", "failed")
+    table.add_column(axis)
+    for state in states:
+        table.add_column(state, justify="right")
+    for label, counts in rows.items():
+        table.add_row(label, *(str(counts[state] or "") for state in states))
+    return table

@@ -1,0 +1,116 @@
+"""One start of `onlay compare`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+from onlay.errors import ConfigError
+from onlay.host import PluginHost
+from onlay.machine.disk import write_text, writing
+from onlay_train.grid.cells import Cell, drawn
+from onlay_train.grid.facts import keys_of, read_facts, survey, write_facts
+from onlay_train.grid.file import GridConfig, read_grid
+from onlay_train.grid.plan import Plan, make_plan
+from onlay_train.grid.schedule import Schedule
+from onlay_train.grid.shown import described, outcome, say, shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What was asked for."""
+
+    host: PluginHost
+    file: Path
+    root: Path
+    only: Mapping[str, str]
+    retry: bool = False
+    jobs: int | None = None
+    accept_versions: bool = False
+    plugins: Sequence[str] = ()
+
+    @cached_property
+    def grid(self) -> GridConfig:
+        return read_grid(self.file, self.host)
+
+    def described(self) -> str:
+        """How many cells there are, how long they will take, what is left out and why."""
+        plan = self._plan(read_facts(self._facts))
+        return described(plan, self._asked(plan), self.jobs or getattr(self.grid.where, "jobs", 1))
+
+    def run(self) -> int:
+        """Train what is left; gives the exit status, 1 if a cell failed."""
+        plan = self._plan(read_facts(self._facts))
+        self._keep_the_file()
+        if self._open(plan):
+            plan = self._trained()
+        say(outcome(plan, self._wanted))
+        return int(any(plan.folder(cell).state == "failed" for cell in self._asked(plan)))
+
+    def _trained(self) -> Plan:
+        executor = self._executor()
+        try:
+            plan = self._plan(self._surveyed(executor))
+            with shown(plan, self._wanted) as seen:
+                Schedule(
+                    plan, executor, self.plugins, self.retry, seen=seen, wanted=self._wanted
+                ).run()
+        except BaseException:
+            executor.shutdown(cancel_futures=True)
+            raise
+        executor.shutdown()
+        return plan
+
+    def _plan(self, known: Mapping[str, str]) -> Plan:
+        plan = make_plan(self.grid, self.host, self.root, known)
+        for axis in self.only:
+            if axis not in self.grid.grid:
+                raise ConfigError(f"--only: `{axis}` is no axis (have: {', '.join(self.grid.grid)})")
+        if not self._asked(plan) and plan.drawn.runs:
+            raise ConfigError("--only: no cell is left by that")
+        return plan
+
+    def _wanted(self, cell: Cell) -> bool:
+        """`--only`: a label, or a pattern."""
+        return all(fnmatchcase(cell.labels[axis], value) for axis, value in self.only.items())
+
+    def _asked(self, plan: Plan) -> list[Cell]:
+        return list(filter(self._wanted, plan.everything()))
+
+    def _open(self, plan: Plan) -> bool:
+        """Whether there may be something to train."""
+        states = {plan.folder(cell).state for cell in self._asked(plan)}
+        return bool(states - {"done", "failed"}) or ("failed" in states and self.retry)
+
+    def _surveyed(self, executor: Executor) -> dict[str, str]:
+        """Data and weights as they are now."""
+        found = {}
+        for _, config in drawn(self.grid, self.host).runs:
+            found.setdefault(json.dumps(keys_of(config)), config.model_dump(mode="json"))
+        known = executor.submit(survey, list(found.values()), tuple(self.plugins)).result()
+        write_facts(self._facts, read_facts(self._facts) | known)
+        return known
+
+    def _executor(self) -> Executor:
+        where = self.grid.where
+        if self.jobs is not None:
+            if "jobs" not in type(where).model_fields:
+                raise ConfigError(f"--jobs: `{where.name}` has no such setting")
+            where = where.model_copy(update={"jobs": self.jobs})
+        build = self.host.load("executor", where.name, "build")
+        return build(where)
+
+    @property
+    def _facts(self) -> Path:
+        return self.root / "facts.json"
+
+    def _keep_the_file(self) -> None:
+        """The folder says what it is about, wherever it is copied to."""
+        with writing(self.root):
+            (self.root / "cells").mkdir(parents=True, exist_ok=True)
+        write_text(self.root / "grid.yaml", self.file.read_text(encoding="utf-8"))

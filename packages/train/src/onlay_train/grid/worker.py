@@ -1,0 +1,85 @@
+"""One cell, trained in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onlay.errors import OnlayError
+from onlay_train.grid.cells import Cell
+from onlay_train.grid.state import CellFolder, Failure
+
+if TYPE_CHECKING:
+    from onlay_train.summary import Summary
+
+
+def run_cell(root: str, name: str, plugins: Iterable[str] = ()) -> str:
+    """Train the cell in `root/cells/name`, or go on with it; gives the state in which it is left.
+
+    What it prints goes to its `output.txt`, and why it failed to its `error.json`.
+    """
+    import torch
+
+    folder = CellFolder(Path(root), name)
+    _redirect(folder.output)
+    began = time.time()
+    facts = {"host": socket.gethostname(), "pid": os.getpid(), "threads": torch.get_num_threads()}
+    folder.note(began=began, **facts)
+    ended = _ended(folder, plugins)
+    folder.note(ended=ended, seconds=round(time.time() - began, 1))
+    return ended
+
+
+def _ended(folder: CellFolder, plugins: Iterable[str]) -> str:
+    from onlay_train.signals import Stopped
+
+    try:
+        _train(folder, plugins)
+    except Stopped:
+        return "interrupted"
+    except OnlayError as error:
+        if folder.state == "running":  # by another start
+            return "running"
+        folder.fail(Failure(type(error).__name__, str(error), "finite" in str(error)))
+        return "failed"
+    except Exception as error:
+        traceback.print_exc()
+        folder.fail(_unexpected(error, folder))
+        return "failed"
+    return "done"
+
+
+def _train(folder: CellFolder, plugins: Iterable[str]) -> Summary:
+    from rich.console import Console
+
+    from onlay.config import resolve
+    from onlay.host import PluginHost
+    from onlay_train.run import train
+
+    host = PluginHost.discover(files=[Path(file) for file in plugins])
+    cell = Cell.read(folder.cell)
+    config = resolve({**cell.config, "out": str(folder.path)}, (), host)
+    return train(config, host, console=Console(file=sys.stdout, width=100))
+
+
+def _unexpected(error: Exception, folder: CellFolder) -> Failure:
+    kind, first = type(error).__name__, (str(error).splitlines() or [""])[0]
+    memory = kind == "OutOfMemoryError" or isinstance(error, MemoryError)
+    said = "the device's memory is too small for it" if memory else f"{kind}: {first}"
+    return Failure(kind, f"{said} (see `{folder.output}`)")
+
+
+def _redirect(path: Path) -> None:
+    """Standard output and error of this process, libraries in C included, go to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
