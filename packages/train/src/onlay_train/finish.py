@@ -53,12 +53,17 @@ def final_metrics(trainer: Trainer, chosen: int) -> dict[str, float]:
     progress = trainer.state.progress
     judged = progress.best if chosen == progress.best_epoch else progress.last
     metrics = {f"{trainer.judged}_{name}": value for name, value in judged.items()}
-    if trainer.judged != "test" and "test" in trainer.parts.evaluations:
-        found = trainer.evaluate("test")
-        told = trainer.plain, "test", found, trainer.run
-        tell(trainer.accelerator, trainer.host.evaluated, *told)
-        metrics |= {f"test_{name}": value for name, value in found.items()}
+    for split in ("test", "train"):
+        if split != trainer.judged and split in trainer.parts.evaluations:
+            metrics |= _evaluated(trainer, split)
     return metrics
+
+
+def _evaluated(trainer: Trainer, split: str) -> dict[str, float]:
+    found = trainer.evaluate(split)
+    told = trainer.plain, split, found, trainer.run
+    tell(trainer.accelerator, trainer.host.evaluated, *told)
+    return {f"{split}_{name}": value for name, value in found.items()}
 
 
 def summarize(

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 
 from onlay.batches import stacked
 from onlay.config.train import TrainConfig
-from onlay.data import Splits, blocks_in
+from onlay.data import Splits, blocks_in, is_stream
 from onlay.errors import DataError, RunError
 from onlay_train.balance import classes_of
 from onlay_train.engine import loader_workers
@@ -17,6 +17,7 @@ from onlay_train.evaluation import Evaluation
 from onlay_train.loaders import Collate, size, train_loader
 from onlay_train.mixing import Mixing
 from onlay_train.sampler import Plan, PositionedSampler
+from onlay_train.seeding import OneEpoch
 
 
 class Parts:
@@ -37,6 +38,10 @@ class Parts:
         self.mixing = mixing
         self.digest = splits.digest
         named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        judged = {"validation": splits.validation}
+        judged |= {"test": splits.test} if config.evaluate_test else {}
+        if config.evaluate_train and not is_stream(splits.train):
+            judged["train"] = OneEpoch(splits.train, config.seed, config.epochs)
         self.sizes = {split: size(part) for split, part in named.items() if part is not None}
         self.plan = Plan(
             size=size(splits.train),
@@ -59,8 +64,8 @@ class Parts:
         self.loader = train_loader(splits.train, self.sampler, device=device, **given)
         self.evaluations = {
             split: Evaluation(part, accelerator, batch_size=config.eval_batch_size, **given)
-            for split, part in named.items()
-            if part is not None and split != "train"
+            for split, part in judged.items()
+            if part is not None
         }
 
     def identity(self) -> dict[str, Any]:

@@ -67,3 +67,16 @@ class SeededItems(Dataset[Any]):
     def _item(self, epoch: int, index: int, *time: int) -> Any:
         seed_host(self.seed, epoch, index, *time)
         return self.dataset[index]
+
+
+class OneEpoch(Dataset[Any]):
+    """The items of one epoch by their index, to be judged: augmented, and always the same."""
+
+    def __init__(self, dataset: Dataset[Any], seed: int, epoch: int) -> None:
+        self.items, self.epoch = SeededItems(dataset, seed), epoch
+
+    def __len__(self) -> int:
+        return len(self.items.dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, index: int) -> Any:
+        return self.items[self.epoch, index]

@@ -21,6 +21,11 @@ def judged_split(config: TrainConfig, splits: Splits) -> str | None:
         ConfigError: selection or early stopping needs a part that the data does not have.
     """
     if config.selection == PUBLISHED:
+        if not config.evaluate_test:
+            raise ConfigError(
+                f"`train.selection: {PUBLISHED}` looks at the test part, and"
+                " `train.evaluate_test: false` does not"
+            )
         if splits.test is None:
             raise ConfigError(
                 f"`train.selection: {PUBLISHED}` needs a test part, and there is none"
@@ -28,6 +33,11 @@ def judged_split(config: TrainConfig, splits: Splits) -> str | None:
         return "test"
     if splits.validation is not None:
         return "validation"
+    if not config.evaluate_test:
+        raise ConfigError(
+            "`train.evaluate_test: false` leaves nothing to judge by, for the data have no"
+            " validation part: split one off (`data.val_size`)"
+        )
     for wish in ("selection: best_val", f"early_stopping: {config.early_stopping}"):
         key, value = wish.split(": ")
         if str(getattr(config, key)) == value != "None":

@@ -34,6 +34,10 @@ class Value:
     """As the file has it."""
 
 
+ALWAYS = {"train": {"evaluate_train": True}}
+"""What cells do unless `base` says otherwise: without the training part's figure nobody can tell
+too short a training from too large an adapter."""
+
 Point = Mapping[str, Value]
 """One combination: axis -> value."""
 
@@ -76,7 +80,7 @@ def labels(point: Point) -> dict[str, str]:
 
 def assembled(base: Mapping[str, Any], point: Point, host: PluginHost) -> tuple[dict, list[str]]:
     """What `onlay.config.resolve` takes: the content of a run file, and words."""
-    data: dict[str, Any] = widened(base, host)
+    data: dict[str, Any] = widened(merged(ALWAYS, base), host)
     for value in point.values():
         data = _over(data, widened(value.fragment, host))
     return data, [word for value in point.values() for word in value.overrides]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from onlay.config.base import Config
+from onlay.settings import Config
 from onlay.config.files import read
 from onlay.config.oneof import OneOf
 from onlay.config.sentences import as_one_sentence
@@ -60,6 +60,16 @@ class SearchConfig(Config):
         return keys
 
 
+class ReportConfig(Config):
+    """How a comparison is told."""
+
+    reference: str | None = None
+    """The method, by its label, that all others are compared with; null: `full` if it is one of
+    them, else `linear`, else the first."""
+    margin: float = Field(default=0.5, ge=0)
+    """Differences up to this are ties, in points of a share or in the metric's own unit."""
+
+
 class GridConfig(Config):
     """A comparison: every combination of the axes is a cell, and a cell is a run."""
 
@@ -74,6 +84,8 @@ class GridConfig(Config):
     skip: tuple[dict[str, Any], ...] = ()
     """Combinations to leave out: axis -> value, its label, or a pattern (`\"*vit*\"`); a cell is left
     out if it matches all of an entry."""
+    report: ReportConfig = ReportConfig()
+    """What the report compares with, and what is a tie."""
     where: Annotated[Config, OneOf("executor")] = LocalConfig()
     """Where cells are trained: `{name: local, jobs: 2}`, or what a plugin registers."""
 

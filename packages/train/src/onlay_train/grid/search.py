@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from onlay.config.base import Config
+from onlay.settings import Config
 from onlay.config.run import RunConfig
 from onlay.errors import ConfigError
-from onlay.measures import Measure
+from onlay.reports import Measure
 from onlay_train.grid.file import SearchConfig
 
 if TYPE_CHECKING:

@@ -70,6 +70,14 @@ def outcome(plan: Plan, wanted: Callable[[Cell], bool]) -> str:
     return "\n".join([*lines, *skipped(plan)])
 
 
+def reported(plan: Plan) -> str:
+    """Write the report, and say what it says."""
+    from onlay_train.grid.report.writing import looked_at, write_report
+
+    path = write_report(plan)
+    return "\n".join([*looked_at(plan)[2], f"report {path}"])
+
+
 def skipped(plan: Plan) -> list[str]:
     """Combinations that cannot be, each reason once."""
     found: dict[str, list[str]] = {}

@@ -18,7 +18,7 @@ from onlay_train.grid.facts import keys_of, read_facts, survey, write_facts
 from onlay_train.grid.file import GridConfig, read_grid
 from onlay_train.grid.plan import Plan, make_plan
 from onlay_train.grid.schedule import Schedule
-from onlay_train.grid.shown import described, outcome, say, shown
+from onlay_train.grid.shown import described, outcome, reported, say, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,7 @@ class Start:
         if self._open(plan):
             plan = self._trained()
         say(outcome(plan, self._wanted))
+        say(reported(plan))
         return int(any(plan.folder(cell).state == "failed" for cell in self._asked(plan)))
 
     def _trained(self) -> Plan:

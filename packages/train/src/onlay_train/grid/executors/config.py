@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
-from onlay.config.base import Config
+from onlay.settings import Config
 
 
 class LocalConfig(Config):

@@ -1,0 +1,1 @@
+"""What a comparison says when its cells are done."""

@@ -1,0 +1,136 @@
+"""The tables as files: every cell as CSV, means as Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from io import StringIO
+from typing import Any
+
+from onlay_train.grid.report.rows import Found
+from onlay_train.grid.report.statistics import Mean
+from onlay_train.grid.report.summary import Standing, Summary
+
+TIMES = ("step_seconds", "peak_bytes")
+"""What depends on the machine and on what else it does."""
+
+
+def as_csv(found: Found) -> str:
+    """A line for each cell that is done, in the order of the grid."""
+    text = StringIO()
+    names = sorted({name for row in found.rows for name in row.metrics})
+    keys = sorted({key for row in found.rows for key in row.chosen})
+    columns = ["cell", "method", "data", "seed", "score", "train", "loss", "trained", "bundle_bytes"]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*columns, *TIMES, *names, *keys])
+    for row in found.rows:
+        plain = asdict(row)
+        own = [plain[column] for column in (*columns, *TIMES)]
+        writer.writerow([*own, *map(row.metrics.get, names), *map(row.chosen.get, keys)])
+    return text.getvalue()
+
+
+def as_json(found: Found, summary: Summary, told: Sequence[str]) -> str:
+    """Everything, for programs; what is no number is null."""
+    standings = [asdict(standing) for standing in summary.standings]
+    whole: dict[str, Any] = {
+        "name": found.name,
+        "metric": found.metric,
+        "unit": found.measure.unit,
+        "better": found.measure.better,
+        "reference": summary.reference,
+        "margin": summary.margin,
+        "said": list(told),
+        "methods": standings,
+        "cells": [asdict(row) for row in found.rows],
+        "searches": [asdict(search) | {"spread": search.spread} for search in found.searches],
+        "failed": [asdict(lost) for lost in found.lost],
+        "skipped": list(found.skipped),
+        "open": found.open_cells,
+    }
+    return json.dumps(_finite(whole), indent=1, allow_nan=False) + "\n"
+
+
+def as_markdown(found: Found, summary: Summary) -> str:
+    rows = [_head(found, summary), ["---"] + ["---:"] * (len(_head(found, summary)) - 1)]
+    rows += [_cells(standing, found) for standing in summary.standings]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def as_latex(found: Found, summary: Summary) -> str:
+    """A `tabular` for `booktabs`."""
+    lines = [r"\begin{tabular}{l" + "r" * (len(_head(found, summary)) - 1) + "}", r"\toprule"]
+    lines += [_latex(_head(found, summary)), r"\midrule"]
+    lines += [_latex(_cells(standing, found)) for standing in summary.standings]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def mean_text(mean: Mean | None) -> str:
+    """`88.1 ± 0.4`."""
+    if mean is None:
+        return "-"
+    return f"{mean.mean:.1f}" + ("" if mean.deviation is None else f" ± {mean.deviation:.1f}")
+
+
+def over_text(standing: Standing) -> str:
+    """`+1.2 [0.4, 2.0]`."""
+    over = standing.over
+    if over is None:
+        return ""
+    between = "" if over.low is None else f" [{over.low:+.1f}, {over.high:+.1f}]"
+    return f"{over.mean:+.1f}{between}"
+
+
+def _head(found: Found, summary: Summary) -> list[str]:
+    unit = f" ({found.measure.unit})" if found.measure.unit else ""
+    several = ["mean"] if len(found.datasets) > 1 else []
+    return [
+        f"method, {found.metric}{unit}",
+        *found.datasets,
+        *several,
+        f"over {summary.reference}",
+        "p (Holm)",
+        "training",
+        "trained",
+        "trials",
+    ]
+
+
+def _cells(standing: Standing, found: Found) -> list[str]:
+    several = [f"{standing.overall:.1f}"] if len(found.datasets) > 1 else []
+    holm = standing.over.p_holm if standing.over else None
+    return [
+        standing.method,
+        *(mean_text(standing.means.get(data)) for data in found.datasets),
+        *several,
+        over_text(standing),
+        "" if holm is None else f"{holm:.3f}",
+        "-" if standing.train is None else f"{standing.train:.1f}",
+        f"{standing.trained:,}",
+        str(standing.trials or "-"),
+    ]
+
+
+def _latex(cells: Sequence[str]) -> str:
+    return " & ".join(map(_escaped, cells)) + r" \\"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_each(text)).replace("±", r"$\pm$")
+
+
+def _each(text: str) -> Iterator[str]:
+    for letter in text:
+        yield rf"\{letter}" if letter in "%&_#$" else letter
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value

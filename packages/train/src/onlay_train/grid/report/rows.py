@@ -1,0 +1,229 @@
+"""The cells of a comparison as rows: what was compared, on what, and what came out."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from onlay.reports import Measure
+from onlay_train.grid.axes import is_seed
+from onlay_train.grid.cells import Cell
+
+if TYPE_CHECKING:
+    from onlay_train.grid.plan import Plan
+    from onlay_train.summary import Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A cell that is done. Scores are in the measure's unit, shares in percent."""
+
+    cell: str
+    method: str
+    """What is compared: method, backbone, recipe; all axes that are neither data nor seeds."""
+    data: str
+    """On what: the data set, and how much of it."""
+    size: float | None
+    """The number by which learning curves go, `data.train_size`."""
+    seed: str
+    score: float
+    part: str
+    """The part that the score is of; `test`, else `validation`."""
+    train: float | None
+    """The same metric on the training part."""
+    loss: float
+    """The training loss of the last epoch."""
+    trained: int
+    step_seconds: float
+    peak_bytes: int
+    bundle_bytes: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    chosen: Mapping[str, float] = field(default_factory=dict)
+    published: bool = False
+    """The epoch was chosen on the test part."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """The trials of one method on one data set."""
+
+    method: str
+    data: str
+    trials: int
+    failed: int
+    diverged: int
+    scores: Sequence[float]
+    """On the validation part, of the trials that are done."""
+    chosen: Mapping[str, float]
+
+    @property
+    def spread(self) -> float | None:
+        """From the worst trial to the best: how sensitive a method is to what was searched."""
+        return max(self.scores) - min(self.scores) if len(self.scores) > 1 else None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A cell that failed."""
+
+    cell: str
+    method: str
+    data: str
+    what: str
+    said: str
+    diverged: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that a report is made of."""
+
+    name: str
+    rows: Sequence[Row]
+    searches: Sequence[Search]
+    lost: Sequence[Lost]
+    measure: Measure
+    metric: str
+    open_cells: int
+    skipped: Sequence[str]
+    axes: Sequence[str]
+    """Those that tell methods apart."""
+
+    @property
+    def methods(self) -> list[str]:
+        return list(dict.fromkeys(row.method for row in self.rows))
+
+    @property
+    def datasets(self) -> list[str]:
+        return list(dict.fromkeys(row.data for row in self.rows))
+
+    def scores(self, method: str, data: str) -> dict[str, float]:
+        """Seed -> score."""
+        return {r.seed: r.score for r in self.rows if (r.method, r.data) == (method, data)}
+
+
+def found(plan: Plan) -> Found:
+    """What lies in the folder of a comparison.
+
+    Raises:
+        ConfigError: its cells have different metrics, which no table can hold.
+    """
+    from onlay.errors import ConfigError
+    from onlay_train.grid.shown import skipped
+
+    roles = Roles.of(plan)
+    cells = [(cell, plan.folder(cell)) for cell in plan.cells()]
+    done = [(cell, folder, folder.summary()) for cell, folder in cells if folder.state == "done"]
+    metrics = {summary.main_metric for _, _, summary in done}
+    if len(metrics) > 1:
+        raise ConfigError(
+            f"the cells have different metrics ({', '.join(sorted(metrics))}), which no table holds:"
+            " make a grid for each"
+        )
+    metric = next(iter(metrics), "")
+    measure = done[0][2].measure(metric) if done else Measure()
+    return Found(
+        name=plan.root.name,
+        rows=[_row(cell, folder, summary, roles, measure) for cell, folder, summary in done],
+        searches=[_search(group.labels, group.trials, plan, roles, measure) for group in plan.groups.values()],
+        lost=[_lost(cell, plan, roles) for cell in plan.everything() if plan.folder(cell).state == "failed"],
+        measure=measure,
+        metric=metric,
+        open_cells=plan.size - sum(plan.folder(c).state in ("done", "failed") for c in plan.everything()),
+        skipped=skipped(plan),
+        axes=roles.methods,
+    )
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What each axis of a grid is for."""
+
+    methods: Sequence[str]
+    data: Sequence[str]
+    size: str | None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Roles:
+        """Data are the axes `data` and `data.*`; of these the one whose values are numbers is the
+        size. Axes of one value tell nothing apart."""
+        axes = [axis for axis, values in plan.grid.grid.items() if not is_seed(axis)]
+        data = [axis for axis in axes if axis.partition(".")[0] in ("data", "fold")]
+        sizes = [a for a in data if all(type(v) in (int, float) for v in plan.grid.grid[a])]
+        methods = [axis for axis in axes if axis not in data]
+        several = [axis for axis in methods if len(plan.grid.grid[axis]) > 1]
+        return cls(several or methods or axes, data, sizes[0] if len(sizes) == 1 else None)
+
+    def method(self, labels: Mapping[str, str]) -> str:
+        return " / ".join(labels[axis] for axis in self.methods)
+
+    def dataset(self, labels: Mapping[str, str], config: Mapping[str, Any]) -> str:
+        own = [labels[a] if a == "data" else f"{a.rpartition('.')[2]}={labels[a]}" for a in self.data]
+        return ", ".join(own) or str(config["data"]["name"])
+
+
+def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measure) -> Row:
+    factor = 100 if measure.unit == "%" else 1
+    part, score = summary.score or ("none", float("nan"))
+    train = summary.metrics.get(f"train_{summary.main_metric}")
+    last = (folder.run.history() or [{}])[-1]
+    size = cell.labels[roles.size] if roles.size else None
+    return Row(
+        cell=cell.name,
+        method=roles.method(cell.labels),
+        data=roles.dataset(cell.labels, cell.config),
+        size=float(size) if size is not None else None,
+        seed=json.dumps([label for axis, label in cell.labels.items() if is_seed(axis)]),
+        score=factor * score,
+        part=part,
+        train=None if train is None else factor * train,
+        loss=last.get("train_loss", float("nan")),
+        trained=summary.trained,
+        step_seconds=last.get("seconds", 0.0) / max(last.get("step", 1), 1),
+        peak_bytes=summary.peak_bytes,
+        bundle_bytes=summary.bundle_bytes,
+        metrics=summary.metrics,
+        chosen=cell.chosen,
+        published=summary.selection == "best_test_as_published",
+    )
+
+
+def _search(
+    labels: Mapping[str, str], trials: Sequence[Cell], plan: Plan, roles: Roles, measure: Measure
+) -> Search:
+    factor = 100 if measure.unit == "%" else 1
+    folders = [plan.folder(trial) for trial in trials]
+    done = [folder.summary() for folder in folders if folder.state == "done"]
+    failures = [f for folder in folders if (f := folder.failure()) and folder.state == "failed"]
+    scores = [s.metrics.get(f"validation_{s.main_metric}", float("nan")) for s in done]
+    best = (max if measure.better == "higher" else min)(scores) if scores else None
+    chosen = [t.chosen for t, f in zip(trials, folders, strict=True) if f.state == "done"]
+    return Search(
+        method=roles.method(labels),
+        data=roles.dataset(labels, trials[0].config),
+        trials=len(trials),
+        failed=len(failures),
+        diverged=sum(failure.diverged for failure in failures),
+        scores=[factor * score for score in scores],
+        chosen=chosen[scores.index(best)] if best is not None else {},
+    )
+
+
+def _lost(cell: Cell, plan: Plan, roles: Roles) -> Lost:
+    failure = plan.folder(cell).failure()
+    what = f"seed {json.dumps([v for a, v in cell.labels.items() if is_seed(a)])}"
+    return Lost(
+        cell=cell.name,
+        method=roles.method(cell.labels),
+        data=roles.dataset(cell.labels, cell.config),
+        what=what if cell.trial is None else f"trial {cell.trial}",
+        said=failure.said if failure else "",
+        diverged=bool(failure and failure.diverged),
+    )
+
+
+def mean(values: Sequence[float]) -> float:
+    return statistics.fmean(values) if values else float("nan")

@@ -1,0 +1,124 @@
+"""A row for each method: its means, how far it is from the reference, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onlay.errors import ConfigError
+from onlay_train.grid.report.rows import Found, Row, mean
+from onlay_train.grid.report.statistics import Difference, Mean, difference, holm, mean_of
+
+REFERENCES = ("full", "linear")
+"""What others are compared with where the grid does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A method in the whole comparison."""
+
+    method: str
+    means: dict[str, Mean]
+    """By data set; those that are not done are missing."""
+    overall: float
+    """The mean over data sets of the means over seeds."""
+    over: Difference | None
+    """Against the reference, better is positive; `None` for the reference itself."""
+    train: float | None
+    loss: float
+    trained: int
+    step_seconds: float
+    peak_bytes: int
+    bundle_bytes: int
+    trials: int
+    spread: float | None
+    failed: int
+    diverged: int
+    published: bool
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The comparison as a table."""
+
+    reference: str
+    margin: float
+    standings: Sequence[Standing]
+    """The best first."""
+
+
+def summarized(found: Found, reference: str | None, margin: float) -> Summary:
+    """Every method against the reference.
+
+    Raises:
+        ConfigError: the reference is none of the methods.
+    """
+    if not found.rows:
+        return Summary(reference or "", margin, ())
+    name = _reference(found.methods, reference)
+    over = _corrected({m: _over(found, m, name, margin) for m in found.methods if m != name})
+    standings = [_standing(found, method, over.get(method)) for method in found.methods]
+    sign = -1 if found.measure.better == "higher" else 1
+    return Summary(name, margin, sorted(standings, key=lambda s: sign * s.overall))
+
+
+def _reference(methods: Sequence[str], asked: str | None) -> str:
+    if asked is not None:
+        if asked not in methods:
+            raise ConfigError(
+                f"report.reference: `{asked}` is none of the methods that are done"
+                f" ({', '.join(methods)})"
+            )
+        return asked
+    return next((name for name in REFERENCES if name in methods), methods[0])
+
+
+def _over(found: Found, method: str, reference: str, margin: float) -> Difference | None:
+    """From pairs of one seed and one data set that both have."""
+    sign = 1 if found.measure.better == "higher" else -1
+    pairs = []
+    for data in found.datasets:
+        own, other = found.scores(method, data), found.scores(reference, data)
+        if both := [sign * (own[seed] - other[seed]) for seed in own if seed in other]:
+            pairs.append(both)
+    return difference(pairs, margin) if pairs else None
+
+
+def _corrected(over: dict[str, Difference | None]) -> dict[str, Difference | None]:
+    values = holm({method: d.p if d else None for method, d in over.items()})
+    return {
+        method: Difference(**{**vars(d), "p_holm": values[method]}) if d else None
+        for method, d in over.items()
+    }
+
+
+def _standing(found: Found, method: str, over: Difference | None) -> Standing:
+    rows = [row for row in found.rows if row.method == method]
+    searches = [search for search in found.searches if search.method == method]
+    lost = [lost for lost in found.lost if lost.method == method]
+    means = {data: _mean(rows, data) for data in found.datasets}
+    known = {data: own for data, own in means.items() if own is not None}
+    spreads = [search.spread for search in searches if search.spread is not None]
+    trains = [row.train for row in rows if row.train is not None]
+    return Standing(
+        method=method,
+        means=known,
+        overall=mean([own.mean for own in known.values()]),
+        over=over,
+        train=mean(trains) if trains else None,
+        loss=mean([row.loss for row in rows]),
+        trained=round(mean([row.trained for row in rows])),
+        step_seconds=mean([row.step_seconds for row in rows]),
+        peak_bytes=round(mean([row.peak_bytes for row in rows])),
+        bundle_bytes=round(mean([row.bundle_bytes for row in rows])),
+        trials=max((search.trials for search in searches), default=0),
+        spread=mean(spreads) if spreads else None,
+        failed=len(lost),
+        diverged=sum(each.diverged for each in lost),
+        published=any(row.published for row in rows),
+    )
+
+
+def _mean(rows: Sequence[Row], data: str) -> Mean | None:
+    own = [row.score for row in rows if row.data == data]
+    return mean_of(own) if own else None

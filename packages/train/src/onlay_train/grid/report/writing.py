@@ -1,0 +1,39 @@
+"""The folder of a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onlay.machine.disk import write_text, writing
+from onlay_train.grid.report.recommend import sentences
+from onlay_train.grid.report.rows import Found, found
+from onlay_train.grid.report.summary import Summary, summarized
+
+if TYPE_CHECKING:
+    from onlay_train.grid.plan import Plan
+
+
+def looked_at(plan: Plan) -> tuple[Found, Summary, list[str]]:
+    """What lies in the folder, as a table and in sentences."""
+    own = plan.grid.report
+    seen = found(plan)
+    summary = summarized(seen, own.reference, own.margin)
+    return seen, summary, sentences(seen, summary)
+
+
+def write_report(plan: Plan) -> Path:
+    """`report/index.html` and tables beside it; gives the page's path."""
+    from onlay_train.grid.report.files import as_csv, as_json, as_latex, as_markdown
+    from onlay_train.grid.report.page import page
+
+    seen, summary, told = looked_at(plan)
+    folder = plan.root / "report"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "table.csv", as_csv(seen))
+    write_text(folder / "table.md", as_markdown(seen, summary))
+    write_text(folder / "table.tex", as_latex(seen, summary))
+    write_text(folder / "report.json", as_json(seen, summary, told))
+    write_text(folder / "index.html", page(seen, summary, told))
+    return folder / "index.html"
