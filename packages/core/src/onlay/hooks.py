@@ -270,7 +270,8 @@ def step_finished(model: nn.Module, step: int, metrics: Mapping[str, float], run
 
 @hookspec
 def evaluated(model: nn.Module, split: str, metrics: Mapping[str, float], run: Run) -> None:
-    """Tell: `model` of `run` was evaluated on `split` (`validation`, `test`, `train`) and reached `metrics`.
+    """Tell: `model` of `run` was evaluated on `split` (`validation`, `test`, `train`) and reached
+    `metrics`.
 
     >>> @hookimpl
     ... def evaluated(split, metrics):

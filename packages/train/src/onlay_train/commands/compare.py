@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from onlay.cli.options import with_host
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
+
+if TYPE_CHECKING:
+    from onlay_train.grid.plan import Plan
 
 
 class GridFirst(click.Group):
@@ -94,3 +98,58 @@ def _plugin_files() -> Sequence[str]:
     ctx = click.get_current_context()
     found = [*ctx.find_root().params.get("plugin", ()), *ctx.params.get("plugin", ())]
     return [str(Path(file).resolve()) for file in dict.fromkeys(found)]
+
+
+@compare.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@with_host
+def status(host: PluginHost, folder: Path) -> None:
+    """Where the cells of a comparison stand: onlay compare status OUT"""
+    from onlay_train.grid.shown import outcome
+
+    click.echo(outcome(_plan(folder, host), lambda cell: True))
+
+
+@compare.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and write nothing.")
+@with_host
+def report(host: PluginHost, folder: Path, as_json: bool) -> None:
+    """Write the page and the tables of what is done: onlay compare report OUT"""
+    from onlay_train.grid.report.files import as_json as written
+    from onlay_train.grid.report.writing import looked_at
+    from onlay_train.grid.shown import reported
+
+    plan = _plan(folder, host)
+    click.echo(written(*looked_at(plan)) if as_json else reported(plan), nl=not as_json)
+
+
+@compare.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("others", nargs=-1, required=True, type=click.Path(path_type=Path))
+def add(folder: Path, others: tuple[Path, ...]) -> None:
+    """Copy the cells of other machines: onlay compare add OUT OTHER..."""
+    from onlay_train.grid.others import add as added
+
+    click.echo(f"{added(folder, others)} cells were added to `{folder}`")
+
+
+@compare.command()
+@click.argument("folder", metavar="OUT|GRID.YAML", type=click.Path(path_type=Path, exists=True))
+@with_host
+def recommend(host: PluginHost, folder: Path) -> None:
+    """Which method for these data, how sure, at what cost: onlay compare recommend OUT"""
+    from onlay_train.grid.report.writing import looked_at
+
+    root = folder if folder.is_dir() else Path("compare") / folder.stem
+    click.echo("\n".join(looked_at(_plan(root, host))[2]))
+
+
+def _plan(folder: Path, host: PluginHost) -> Plan:
+    """Of what lies in a folder."""
+    from onlay_train.grid.facts import read_facts
+    from onlay_train.grid.file import read_grid
+    from onlay_train.grid.plan import make_plan
+
+    grid = read_grid(folder / "grid.yaml", host)
+    return make_plan(grid, host, folder, read_facts(folder / "facts.json"))

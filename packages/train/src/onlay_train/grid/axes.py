@@ -109,7 +109,9 @@ def _values(axis: str, values: Any, host: PluginHost) -> Iterator[Value]:
         blocks = (block for value in values for block in _blocks(axis, value, host))
         yield from (Value(_named(axis, b, host), {axis: b}, given=b) for b in blocks)
     elif axis in RunConfig.model_fields or axis.partition(".")[0] in {*BLOCKS, "train", "fold"}:
-        yield from (Value(_short(v), overrides=(f"{axis}={json.dumps(v)}",), given=v) for v in values)
+        yield from (
+            Value(_short(v), overrides=(f"{axis}={json.dumps(v)}",), given=v) for v in values
+        )
     else:
         fields = ", ".join(RunConfig.model_fields)
         raise ConfigError(
@@ -123,7 +125,11 @@ def _blocks(axis: str, value: Any, host: PluginHost) -> Iterator[Any]:
     if not isinstance(value, Mapping):
         yield value
         return
-    several = {k: v for k, v in value.items() if isinstance(v, list) and not _takes_list(axis, value, k, host)}
+    several = {
+        k: v
+        for k, v in value.items()
+        if isinstance(v, list) and not _takes_list(axis, value, k, host)
+    }
     for chosen in product(*several.values()):
         yield {**value, **dict(zip(several, chosen, strict=True))}
 
@@ -151,7 +157,9 @@ def _named(axis: str, block: Any, host: PluginHost) -> str:
     """`arc`, `smoa(experts=4)`, `image_folder(signs)`."""
     if not isinstance(block, Mapping):
         return str(block)
-    field = getattr(host.registered(BLOCKS[axis].kind).get(block.get("name")), "catch_all", None)
+    field = getattr(
+        host.registered(BLOCKS[axis].kind).get(str(block.get("name"))), "catch_all", None
+    )
     told = {k: v for k, v in block.items() if k not in ("name", field)}
     name = str(block[field]) if field and field in block else str(block.get("name"))
     words = ", ".join(_short(v) if k == "path" else f"{k}={_short(v)}" for k, v in told.items())

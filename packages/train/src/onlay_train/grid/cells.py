@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from onlay.config import resolve
 from onlay.errors import ConfigError
+from onlay_train.folder import meaning
 from onlay_train.grid.axes import Point, assembled, labels, points
 from onlay_train.grid.facts import facts_of
 from onlay_train.grid.file import GridConfig
 from onlay_train.grid.identity import cell_hash, digest, versions
-from onlay_train.folder import meaning
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from onlay.settings import Config
 from onlay.config.files import read
 from onlay.config.oneof import OneOf
 from onlay.config.sentences import as_one_sentence
 from onlay.errors import ConfigError
+from onlay.settings import Config
 from onlay_train.grid.executors.config import LocalConfig
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ class SearchConfig(Config):
     trials stays."""
     trials: PositiveInt
     """Trainings for each method x backbone x data set; the same number for all of them."""
-    sampler: str = "random"
-    """How values are drawn: `random`, equal for all methods, or one of optuna's (`tpe`, `gp`, `qmc`,
-    `cmaes`), which needs `onlay-train[search]`."""
+    sampler: Literal["random"] = "random"
+    """How values are drawn: at random, the same for all methods."""
     seed: NonNegativeInt = 99
     """Of what is drawn, and `train.seed` of the trials; none of the grid's own seeds."""
     at: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
@@ -74,15 +73,16 @@ class GridConfig(Config):
     """A comparison: every combination of the axes is a cell, and a cell is a run."""
 
     grid: dict[str, tuple[Any, ...] | dict[str, dict[str, Any]]] = Field(min_length=1)
-    """Axis -> its values. An axis is a block (`method: [arc, {name: smoa, experts: [4, 16]}]`, where
-    a list in the place of one value stands for as many entries), a field (`train.seed: [0, 1, 2]`),
-    or any name over labelled pieces of run files (`recipe: {short: {train: {epochs: 10}}, ...}`)."""
+    """Axis -> its values. An axis is a block (`method: [arc, {name: smoa, experts: [4, 16]}]`,
+    where a list in the place of one value stands for as many entries), a field (`train.seed: [0, 1,
+    2]`), or any name over labelled pieces of run files (`recipe: {short: {train: {epochs: 10}}}`).
+    """
     base: dict[str, Any] = Field(default_factory=dict)
     """What all cells share: the content of a run file. Axes win over it."""
     search: SearchConfig | None = None
     """What is chosen on a validation part before the seeds are trained; null: nothing."""
     skip: tuple[dict[str, Any], ...] = ()
-    """Combinations to leave out: axis -> value, its label, or a pattern (`\"*vit*\"`); a cell is left
+    """Combinations to leave out: axis -> value, its label, or a pattern (`"*vit*"`); a cell is left
     out if it matches all of an entry."""
     report: ReportConfig = ReportConfig()
     """What the report compares with, and what is a tie."""

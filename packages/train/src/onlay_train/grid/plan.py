@@ -38,6 +38,8 @@ class Plan:
     root: Path
     known: Mapping[str, str]
     drawn: Drawn
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    """`Cell.same` -> the folder of a cell that differs in versions of plugins alone and counts."""
     groups: dict[str, Group] = field(default_factory=dict)
     _named: dict[int, Cell] = field(default_factory=dict)
     _choices: dict[str, Mapping[str, float]] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Plan:
         return len(self.trials()) + len(self.drawn.runs)
 
     def folder(self, cell: Cell) -> CellFolder:
-        return CellFolder(self.root, cell.name)
+        return CellFolder(self.root, self.accepted.get(cell.same, cell.name))
 
     def choice(self, key: str) -> Mapping[str, float] | None:
         """What a search chose; `None` while a trial is open.
@@ -100,14 +102,18 @@ class Plan:
 
 
 def make_plan(
-    grid: GridConfig, host: PluginHost, root: Path, known: Mapping[str, str]
+    grid: GridConfig,
+    host: PluginHost,
+    root: Path,
+    known: Mapping[str, str],
+    accepted: Mapping[str, str] | None = None,
 ) -> Plan:
     """All combinations, and the trials of every search.
 
     Raises:
         ConfigError: a mistake in the grid, in one sentence.
     """
-    plan = Plan(grid, host, root, known, drawn(grid, host))
+    plan = Plan(grid, host, root, known, drawn(grid, host), accepted or {})
     if grid.search is not None:
         _check_search(grid, plan.drawn)
         plan.groups.update(_groups(grid, plan.drawn, known, host))
@@ -142,7 +148,7 @@ def _groups(
             continue
         seen.add(key)
         fields = searched_fields(search, config)
-        count = range(search.trials) 
+        count = range(search.trials)
         trials = [_trial(grid, point, values(search, fields, n), n, known, host) for n in count]
         yield key, Group({a: v for a, v in labels(point).items() if not is_seed(a)}, trials)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from onlay.settings import Config
 from onlay.config.run import RunConfig
 from onlay.errors import ConfigError
 from onlay.reports import Measure
+from onlay.settings import Config
 from onlay_train.grid.file import SearchConfig
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def nearest(value: Any, among: Sequence[Any]) -> Any:
 
 def _uniform(seed: int, key: str, trial: int) -> float:
     """Text seeds are hashed by `random` in a way that is the same everywhere."""
-    return random.Random(f"{seed} {key} {trial}").random()  # noqa: S311
+    return random.Random(f"{seed} {key} {trial}").random()
 
 
 def _owner(config: Config, key: str) -> tuple[Config, str] | None:
@@ -126,7 +126,7 @@ def _whole(cls: type[Config], name: str, key: str) -> bool:
     takes = TypeAdapter(field.rebuild_annotation())
     if _valid(takes, 1.5) or _valid(takes, 0.5):
         return False
-    if _valid(takes, 1) and not _valid(takes, True) or _valid(takes, 2):
+    if (_valid(takes, 1) and not _valid(takes, True)) or _valid(takes, 2):
         return True
     raise ConfigError(f"search.keys: `{key}` holds no number, and has no range")
 

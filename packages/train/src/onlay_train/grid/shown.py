@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from onlay_train.grid.cells import Cell
+from onlay_train.grid.others import of_other_versions
 from onlay_train.grid.state import State
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from onlay_train.grid.plan import Plan
 
 Seen = Callable[[Cell, State], None]
@@ -67,15 +72,26 @@ def outcome(plan: Plan, wanted: Callable[[Cell], bool]) -> str:
     lines += [_failed(plan, cell) for cell in cells if plan.folder(cell).state == "failed"]
     if missing := plan.size - len(plan.everything()):
         lines.append(f"{missing} cells wait for what the search chooses")
-    return "\n".join([*lines, *skipped(plan)])
+    return "\n".join([*lines, *skipped(plan), *of_other_versions(plan)])
 
 
-def reported(plan: Plan) -> str:
-    """Write the report, and say what it says."""
-    from onlay_train.grid.report.writing import looked_at, write_report
+def reported(plan: Plan, *, again: bool = True) -> str:
+    """Write the report, and say what it says; where it is there and nothing was trained since, it
+    is read."""
+    path = plan.root / "report"
+    told = _told(path / "report.json")
+    if again or told is None:
+        from onlay_train.grid.report.writing import write_report
 
-    path = write_report(plan)
-    return "\n".join([*looked_at(plan)[2], f"report {path}"])
+        told = write_report(plan)
+    return "\n".join([*told, f"report {path / 'index.html'}"])
+
+
+def _told(path: Path) -> list[str] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["said"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def skipped(plan: Plan) -> list[str]:
@@ -115,7 +131,9 @@ def _left(plan: Plan, counts: Counter[str], began: float) -> str:
     left = plan.size - ended
     if not ended or not left:
         return ""
-    return f" ({ended} of {plan.size}; about {_time((time.monotonic() - began) / ended * left)} left)"
+    return (
+        f" ({ended} of {plan.size}; about {_time((time.monotonic() - began) / ended * left)} left)"
+    )
 
 
 def _hours(plan: Plan, jobs: int) -> str:
@@ -142,7 +160,7 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _table(plan: Plan, wanted: Callable[[Cell], bool], left: str = "") -> object:
+def _table(plan: Plan, wanted: Callable[[Cell], bool], left: str = "") -> Table:
     """A row for each value of the first axis that has several, a column for each state."""
     from rich.table import Table
 

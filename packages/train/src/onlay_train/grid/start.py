@@ -16,6 +16,7 @@ from onlay.machine.disk import write_text, writing
 from onlay_train.grid.cells import Cell, drawn
 from onlay_train.grid.facts import keys_of, read_facts, survey, write_facts
 from onlay_train.grid.file import GridConfig, read_grid
+from onlay_train.grid.others import same_but_versions
 from onlay_train.grid.plan import Plan, make_plan
 from onlay_train.grid.schedule import Schedule
 from onlay_train.grid.shown import described, outcome, reported, say, shown
@@ -47,10 +48,11 @@ class Start:
         """Train what is left; gives the exit status, 1 if a cell failed."""
         plan = self._plan(read_facts(self._facts))
         self._keep_the_file()
-        if self._open(plan):
+        trains = self._open(plan)
+        if trains:
             plan = self._trained()
         say(outcome(plan, self._wanted))
-        say(reported(plan))
+        say(reported(plan, again=trains))
         return int(any(plan.folder(cell).state == "failed" for cell in self._asked(plan)))
 
     def _trained(self) -> Plan:
@@ -68,10 +70,12 @@ class Start:
         return plan
 
     def _plan(self, known: Mapping[str, str]) -> Plan:
-        plan = make_plan(self.grid, self.host, self.root, known)
+        plan = make_plan(self.grid, self.host, self.root, known, self._accepted)
         for axis in self.only:
             if axis not in self.grid.grid:
-                raise ConfigError(f"--only: `{axis}` is no axis (have: {', '.join(self.grid.grid)})")
+                raise ConfigError(
+                    f"--only: `{axis}` is no axis (have: {', '.join(self.grid.grid)})"
+                )
         if not self._asked(plan) and plan.drawn.runs:
             raise ConfigError("--only: no cell is left by that")
         return plan
@@ -105,6 +109,11 @@ class Start:
             where = where.model_copy(update={"jobs": self.jobs})
         build = self.host.load("executor", where.name, "build")
         return build(where)
+
+    @cached_property
+    def _accepted(self) -> Mapping[str, str]:
+        """With `--accept-versions`: cells that are done, by what is the same in all versions."""
+        return same_but_versions(self.root) if self.accept_versions else {}
 
     @property
     def _facts(self) -> Path:

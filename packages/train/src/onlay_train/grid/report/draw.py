@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from io import StringIO
 
 import matplotlib as mpl
@@ -35,35 +36,34 @@ def drawings(found: Found, summary: Summary) -> Iterator[tuple[str, str]]:
     if not summary.standings:
         return
     for data in found.datasets:
-        yield data, _drawn(lambda axes, data=data: _points(axes, found, summary, data), _high(found))
+        yield data, _drawn(partial(_points, found, summary, data), 0.7 + 0.24 * len(found.methods))
     if any(row.size is not None for row in found.rows):
-        yield "By how much there is to learn from", _drawn(lambda axes: _curves(axes, found), 2.8)
+        yield "By how much there is to learn from", _drawn(partial(_curves, found), 2.8)
     for what, cost in COSTS.items():
         title = f"{found.metric} against {what}"
-        yield title, _drawn(lambda axes, cost=cost, what=what: _pareto(axes, found, summary, cost, what), 2.6)
+        yield title, _drawn(partial(_pareto, found, summary, cost, what), 2.6)
 
 
-def _high(found: Found) -> float:
-    return 0.7 + 0.24 * len(found.methods)
-
-
-def _points(axes: Axes, found: Found, summary: Summary, data: str) -> None:
+def _points(found: Found, summary: Summary, data: str, axes: Axes) -> None:
     """A line for each method: seeds as points, the mean and its 95 % interval."""
     methods = [s.method for s in summary.standings if data in s.means][::-1]
     for place, method in enumerate(methods):
         scores = list(found.scores(method, data).values())
         own = mean_of(scores)
-        if own.low is not None:
+        if own.low is not None and own.high is not None:
             axes.plot([own.low, own.high], [place, place], color="#bbb", linewidth=4, zorder=1)
         axes.plot(scores, [place] * len(scores), "o", color="#3949ab", markersize=3.5, alpha=0.7)
         axes.plot([own.mean], [place], "|", color="#111", markersize=11, markeredgewidth=1.6)
+    every = [row.score for row in found.rows if row.data == data]
+    room = 0.15 * (max(every) - min(every)) or 1.0
+    axes.set_xlim(min(every) - room, max(every) + room)  # an interval of two seeds is cut off
     axes.set_yticks(range(len(methods)), [_cut(method) for method in methods])
     axes.set_xlabel(_named(found))
     axes.grid(axis="x", color="#eee")
     axes.set_axisbelow(True)
 
 
-def _curves(axes: Axes, found: Found) -> None:
+def _curves(found: Found, axes: Axes) -> None:
     """Mean over seeds by the size, and each seed as a faint point."""
     for method in found.methods:
         rows = [row for row in found.rows if row.method == method and row.size is not None]
@@ -78,7 +78,7 @@ def _curves(axes: Axes, found: Found) -> None:
 
 
 def _pareto(
-    axes: Axes, found: Found, summary: Summary, cost: Callable[[Standing], float], what: str
+    found: Found, summary: Summary, cost: Callable[[Standing], float], what: str, axes: Axes
 ) -> None:
     """Grey is what another one beats in both."""
     for standing in summary.standings:
@@ -105,7 +105,8 @@ def _beats(
 ) -> bool:
     """Cheaper, and better by more than seeds differ."""
     sign = 1 if found.measure.better == "higher" else -1
-    apart = max([m.deviation or 0.0 for s in (other, standing) for m in s.means.values()], default=0)
+    means = [*other.means.values(), *standing.means.values()]
+    apart = max((mean.deviation or 0.0 for mean in means), default=0.0)
     ahead = sign * (other.overall - standing.overall)
     return cost(other) < cost(standing) and ahead > apart
 
@@ -115,7 +116,9 @@ def _named(found: Found) -> str:
 
 
 def _cut(text: str, length: int = 24) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    """The beginning and the end, where variants of one method differ."""
+    half = length // 2
+    return text if len(text) <= length else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _drawn(draw: Callable[[Axes], None], height: float) -> str:
@@ -123,5 +126,7 @@ def _drawn(draw: Callable[[Axes], None], height: float) -> str:
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure.subplots())
         text = StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        figure.savefig(
+            text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
+        )
     return text.getvalue()[text.getvalue().index("<svg") :]

@@ -13,6 +13,10 @@ from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.statistics import Mean
 from onlay_train.grid.report.summary import Standing, Summary
 
+COLUMNS = (
+    *("cell", "method", "data", "seed", "score", "train", "loss", "trained"),
+    "bundle_bytes",
+)
 TIMES = ("step_seconds", "peak_bytes")
 """What depends on the machine and on what else it does."""
 
@@ -22,12 +26,11 @@ def as_csv(found: Found) -> str:
     text = StringIO()
     names = sorted({name for row in found.rows for name in row.metrics})
     keys = sorted({key for row in found.rows for key in row.chosen})
-    columns = ["cell", "method", "data", "seed", "score", "train", "loss", "trained", "bundle_bytes"]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*columns, *TIMES, *names, *keys])
+    writer.writerow([*COLUMNS, *TIMES, *names, *keys])
     for row in found.rows:
         plain = asdict(row)
-        own = [plain[column] for column in (*columns, *TIMES)]
+        own = [plain[column] for column in (*COLUMNS, *TIMES)]
         writer.writerow([*own, *map(row.metrics.get, names), *map(row.chosen.get, keys)])
     return text.getvalue()
 

@@ -33,7 +33,16 @@ def _standings(found: Found, summary: Summary) -> str:
     several = len(found.datasets) > 1
     head = ["method", *found.datasets, *(["mean"] if several else [])]
     head += [f"over {summary.reference}", "p (Holm)", "wins, ties, losses", "training", "last loss"]
-    head += ["trained", "ms a step", "peak MiB", "bundle KiB", "trials", "spread", "failed", "diverged"]
+    head += [
+        "trained",
+        "ms a step",
+        "peak MiB",
+        "bundle KiB",
+        "trials",
+        "spread",
+        "failed",
+        "diverged",
+    ]
     rows = (_standing(standing, found, several) for standing in summary.standings)
     return _table("standings", head, rows)
 

@@ -39,7 +39,9 @@ def _against(standing: Standing, summary: Summary) -> str:
 
 def _versus(over: Difference, reference: str) -> str:
     if over.low is None or over.high is None:
-        return f"{over.mean:+.1f} points against `{reference}`, from one seed: how sure is not known"
+        return (
+            f"{over.mean:+.1f} points against `{reference}`, from one seed: how sure is not known"
+        )
     sure = "better" if over.low > 0 else "worse" if over.high < 0 else "not told apart from it"
     p = "" if over.p_holm is None else f", p {_p(over.p_holm)} after Holm"
     return (
@@ -72,15 +74,19 @@ def _warnings(found: Found, summary: Summary) -> list[str]:
     if note := cannot_show(datasets, max(seeds, 0)):
         told.append(f"{note[0].upper()}{note[1:]}.")
     if any(s.published for s in summary.standings):
-        told.append("Epochs were chosen on the test part, as published: the figures are optimistic.")
+        told.append(
+            "Epochs were chosen on the test part, as published: the figures are optimistic."
+        )
     budgets = {search.trials for search in found.searches}
     if len(budgets) > 1:
         told.append("Search budgets differ: who searched more looks better.")
     if found.open_cells:
         told.append(f"{found.open_cells} cells are not done; what is said here may change.")
     if any(row.part != "test" for row in found.rows):
-        told.append("There is no test part: scores are of the part on which nothing was trained, "
-                    "and settings may have been chosen on it.")
+        told.append(
+            "There is no test part: scores are of the part on which nothing was trained, "
+            "and settings may have been chosen on it."
+        )
     return told
 
 

@@ -115,24 +115,28 @@ def found(plan: Plan) -> Found:
     from onlay_train.grid.shown import skipped
 
     roles = Roles.of(plan)
+    states = [(cell, plan.folder(cell).state) for cell in plan.everything()]
     cells = [(cell, plan.folder(cell)) for cell in plan.cells()]
     done = [(cell, folder, folder.summary()) for cell, folder in cells if folder.state == "done"]
     metrics = {summary.main_metric for _, _, summary in done}
     if len(metrics) > 1:
         raise ConfigError(
-            f"the cells have different metrics ({', '.join(sorted(metrics))}), which no table holds:"
-            " make a grid for each"
+            f"the cells have different metrics ({', '.join(sorted(metrics))}), which no table"
+            " holds: make a grid for each"
         )
     metric = next(iter(metrics), "")
     measure = done[0][2].measure(metric) if done else Measure()
     return Found(
         name=plan.root.name,
         rows=[_row(cell, folder, summary, roles, measure) for cell, folder, summary in done],
-        searches=[_search(group.labels, group.trials, plan, roles, measure) for group in plan.groups.values()],
-        lost=[_lost(cell, plan, roles) for cell in plan.everything() if plan.folder(cell).state == "failed"],
+        searches=[
+            _search(group.labels, group.trials, plan, roles, measure)
+            for group in plan.groups.values()
+        ],
+        lost=[_lost(cell, plan, roles) for cell, state in states if state == "failed"],
         measure=measure,
         metric=metric,
-        open_cells=plan.size - sum(plan.folder(c).state in ("done", "failed") for c in plan.everything()),
+        open_cells=plan.size - sum(state in ("done", "failed") for _, state in states),
         skipped=skipped(plan),
         axes=roles.methods,
     )
@@ -161,7 +165,9 @@ class Roles:
         return " / ".join(labels[axis] for axis in self.methods)
 
     def dataset(self, labels: Mapping[str, str], config: Mapping[str, Any]) -> str:
-        own = [labels[a] if a == "data" else f"{a.rpartition('.')[2]}={labels[a]}" for a in self.data]
+        own = [
+            labels[a] if a == "data" else f"{a.rpartition('.')[2]}={labels[a]}" for a in self.data
+        ]
         return ", ".join(own) or str(config["data"]["name"])
 
 

@@ -1,7 +1,7 @@
 """How sure a difference is: seeds are pairs, data sets are what one wants to speak about.
 
-Checked by `benchmarks/null.py`: under no difference at most 5.5 % of tables claim one, and intervals
-hold the truth in 93 to 97 % of cases, for three sizes of the variance between data sets.
+Checked by `benchmarks/null.py`: under no difference at most 5.5 % of tables claim one, and
+intervals hold the truth in 93 to 97 % of cases, for three sizes of the variance between data sets.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from scipy import stats
 LEVEL = 0.95
 DRAWS = 1999
 MANY = 6
-"""Data sets from which on they are a sample of data sets; and the least with which a signed-rank test
-can come below 0.05 at all."""
+"""Data sets from which on they are a sample of data sets; and the least with which a signed-rank
+test can come below 0.05 at all."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def mean_of(values: Sequence[float]) -> Mean:
     if n < 2:
         return Mean(float(array.mean()), None, None, None, n)
     deviation = float(array.std(ddof=1))
-    half = stats.t.ppf((1 + LEVEL) / 2, n - 1) * deviation / np.sqrt(n)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * deviation / np.sqrt(n))
     mean = float(array.mean())
     return Mean(mean, deviation, mean - half, mean + half, n)
 
@@ -109,13 +109,13 @@ def cannot_show(datasets: int, seeds: int) -> str:
         return "one seed cannot show p < 0.05: nothing tells a difference from chance"
     if MANY > datasets > 1:
         return (
-            f"{datasets} data sets cannot show p < 0.05 in a signed-rank test over data sets (6 can):"
-            " p is over seeds, and holds for these data sets alone"
+            f"{datasets} data sets cannot show p < 0.05 in a signed-rank test over data sets (6"
+            " can): p is over seeds, and holds for these data sets alone"
         )
     if datasets == 1 and seeds < MANY:
         return (
-            f"{seeds} seeds cannot show p < 0.05 in a signed-rank test (6 can): p is Student's, which"
-            " takes differences as normal"
+            f"{seeds} seeds cannot show p < 0.05 in a signed-rank test (6 can): p is Student's,"
+            " which takes differences as normal"
         )
     return ""
 
@@ -130,7 +130,7 @@ def _as_they_are(arrays: Sequence[np.ndarray]) -> tuple[float | None, float | No
     if not error:
         return mean, mean, 1.0 if not mean else 0.0
     freedom = parts.sum() ** 2 / (parts**2 / (counts - 1)).sum()
-    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
     return mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, freedom))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onlay.errors import ConfigError
 from onlay_train.grid.report.rows import Found, Row, mean
@@ -86,10 +86,7 @@ def _over(found: Found, method: str, reference: str, margin: float) -> Differenc
 
 def _corrected(over: dict[str, Difference | None]) -> dict[str, Difference | None]:
     values = holm({method: d.p if d else None for method, d in over.items()})
-    return {
-        method: Difference(**{**vars(d), "p_holm": values[method]}) if d else None
-        for method, d in over.items()
-    }
+    return {method: replace(d, p_holm=values[method]) if d else None for method, d in over.items()}
 
 
 def _standing(found: Found, method: str, over: Difference | None) -> Standing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onlay.machine.disk import write_text, writing
@@ -22,8 +21,8 @@ def looked_at(plan: Plan) -> tuple[Found, Summary, list[str]]:
     return seen, summary, sentences(seen, summary)
 
 
-def write_report(plan: Plan) -> Path:
-    """`report/index.html` and tables beside it; gives the page's path."""
+def write_report(plan: Plan) -> list[str]:
+    """`report/index.html` and tables beside it; gives what is to be said."""
     from onlay_train.grid.report.files import as_csv, as_json, as_latex, as_markdown
     from onlay_train.grid.report.page import page
 
@@ -36,4 +35,4 @@ def write_report(plan: Plan) -> Path:
     write_text(folder / "table.tex", as_latex(seen, summary))
     write_text(folder / "report.json", as_json(seen, summary, told))
     write_text(folder / "index.html", page(seen, summary, told))
-    return folder / "index.html"
+    return told

@@ -1,0 +1,145 @@
+"""What is said of cells whose figures are known: means by hand, sentences, one page, files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import pytest
+
+from onlay.errors import ConfigError, RunError
+from onlay_train.grid.others import add
+from onlay_train.grid.plan import make_plan
+from onlay_train.grid.report.files import as_latex
+from onlay_train.grid.report.writing import looked_at, write_report
+from onlay_train.grid.state import CellFolder, Failure
+from onlay_train.summary import Summary
+
+SCORES = {"full": [0.80, 0.82, 0.84], "noisy": [0.90, 0.91, 0.95], "linear": [0.5, 0.5, 0.5]}
+
+
+def finish(folder: CellFolder, cell, score: float, trained: int = 100) -> None:
+    folder.place(cell)
+    folder.run.append({"epoch": 1, "step": 10, "train_loss": 0.25, "seconds": 2.0})
+    metrics = {"test_top1": score, "train_top1": 1.0, "validation_top1": score}
+    counts = {"method": trained, "head": 10, "other": 0, "backbone": 1000}
+    facts = {"folder": "", "method": cell.labels["method"], "backbone": "tiny", "device": "cpu"}
+    sizes = {"peak_bytes": 2**20, "bundle_bytes": 2048, "seconds": 2.0}
+    told = {"main_metric": "top1", "metrics": metrics, "selection": "last", "parameters": counts}
+    order = {"chosen_epoch": 1, "epochs": 1, "seed": 0}
+    folder.run.finish(Summary(**facts, **sizes, **told, **order).text())
+
+
+@pytest.fixture
+def plan(make, host, root):
+    grid = make({"method": list(SCORES), "train.seed": [0, 1, 2]})
+    plan = make_plan(grid, host, root, {})
+    for cell in plan.cells():
+        method, seed = cell.labels["method"], int(cell.labels["train.seed"])
+        score = SCORES[method][seed]
+        finish(plan.folder(cell), cell, score, {"full": 900, "noisy": 90, "linear": 0}[method])
+    return plan
+
+
+def test_means_and_differences_by_hand(plan):
+    """noisy over full: 10, 9, 11 points; Student's interval 10 +- 4.302653 / sqrt 3."""
+    found, summary, told = looked_at(plan)
+    assert (summary.reference, [s.method for s in summary.standings]) == (
+        "full",
+        ["noisy", "full", "linear"],
+    )
+    best = summary.standings[0]
+    assert best.overall == pytest.approx(92.0)
+    assert best.means["stripes"].deviation == pytest.approx(7**0.5)
+    assert best.over.mean == pytest.approx(10.0)
+    assert best.over.low == pytest.approx(10 - 4.302653 / 3**0.5, abs=1e-5)
+    assert (best.train, best.loss, best.trained) == (100.0, 0.25, 100)
+    assert best.step_seconds == pytest.approx(0.2)
+    assert told[0].startswith("`noisy` is ahead with 92.0 %, +10.0 points against `full` (95 %")
+    assert told[0].endswith("better.")
+    assert "3 seeds cannot show p < 0.05" in told[-1]
+    assert found.open_cells == 0
+
+
+def test_the_files_say_the_same(plan):
+    write_report(plan)
+    folder = plan.root / "report"
+    rows = list(csv.DictReader((folder / "table.csv").open()))
+    assert [float(row["score"]) for row in rows if row["method"] == "noisy"] == [90.0, 91.0, 95.0]
+    assert "| noisy | 92.0 ± 2.6 | +10.0 [+7.5, +12.5] |" in (folder / "table.md").read_text()
+    assert r"noisy & 92.0 $\pm$ 2.6 &" in (folder / "table.tex").read_text()
+    data = json.loads((folder / "report.json").read_text())
+    assert [method["method"] for method in data["methods"]] == ["noisy", "full", "linear"]
+    assert r"\%" in as_latex(*looked_at(plan)[:2])
+
+
+def test_the_page_needs_no_network_and_names_every_cell(plan):
+    write_report(plan)
+    page = (plan.root / "report" / "index.html").read_text()
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
+    assert all(cell.name in page for cell in plan.cells())
+    assert page.count("<svg") == 1 + 4  # one data set, four costs
+    assert len(page) < 300_000
+
+
+def test_a_failure_is_told_with_its_reason_and_counted(plan, root):
+    cell = plan.cells()[0]
+    folder = plan.folder(cell)
+    folder.run.summary.unlink()
+    folder.fail(Failure("RunError", "the loss is not finite", diverged=True))
+    found, summary, _ = looked_at(plan)
+    assert [(lost.method, lost.said) for lost in found.lost] == [("full", "the loss is not finite")]
+    standing = next(s for s in summary.standings if s.method == "full")
+    assert (standing.failed, standing.diverged, standing.means["stripes"].n) == (1, 1, 2)
+
+
+def test_an_unknown_reference_is_refused(make, host, root, plan):
+    grid = make(plan.grid.grid, report={"reference": "arc"})
+    with pytest.raises(ConfigError, match="`arc` is none of the methods that are done"):
+        looked_at(make_plan(grid, host, root, {}))
+
+
+def test_a_grid_that_grows_keeps_what_is_done(make, host, root, plan):
+    grid = make({"method": [*SCORES, "bitfit"], "train.seed": [0, 1, 2, 3]})
+    states = [
+        make_plan(grid, host, root, {}).folder(c).state
+        for c in make_plan(grid, host, root, {}).cells()
+    ]
+    assert (states.count("done"), states.count("waiting")) == (9, 7)
+
+
+def test_other_versions_are_other_cells_unless_they_are_accepted(plan, host, root, monkeypatch):
+    from onlay_train.grid import cells
+    from onlay_train.grid.others import of_other_versions, same_but_versions
+
+    monkeypatch.setattr(cells, "versions", lambda config, host: {"onlay": "9.9"})
+    later = make_plan(plan.grid, host, root, {})
+    assert {later.folder(cell).state for cell in later.cells()} == {"waiting"}
+    assert any("count with `--accept-versions`" in line for line in of_other_versions(later))
+    accepted = make_plan(plan.grid, host, root, {}, same_but_versions(root))
+    assert {accepted.folder(cell).state for cell in accepted.cells()} == {"done"}
+
+
+def test_folders_of_two_machines_become_one(make, host, plan, tmp_path):
+    """Each has a cell of its own; what is done wins, and nothing is copied twice."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    cells = plan.cells()
+    for number, root in enumerate((here, there)):
+        own = CellFolder(root, cells[number].name)
+        finish(own, cells[number], 0.5)
+        (root / "grid.yaml").write_text("")
+    CellFolder(here, cells[1].name).place(cells[1])  # begun here, done there
+    assert add(here, (there,)) == 1
+    assert CellFolder(here, cells[1].name).state == "done"
+    assert add(here, (there,)) == 0
+    with pytest.raises(ConfigError, match="is no folder of a comparison"):
+        add(here, (tmp_path / "nothing",))
+    from onlay_train.lock import only_writer
+
+    CellFolder(there, cells[2].name).place(cells[2])
+    with (
+        only_writer(there / "cells" / cells[2].name),
+        pytest.raises(RunError, match="being trained"),
+    ):
+        add(here, (there,))

@@ -1,0 +1,75 @@
+"""What is handed to an executor, and what becomes of cells whose process dies."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import Executor, Future
+from pathlib import Path
+
+import pytest
+
+from onlay_train.grid.executors.local import Killed
+from onlay_train.grid.plan import make_plan
+from onlay_train.grid.schedule import TRIES, Schedule
+
+
+class Fake(Executor):
+    """Trains nothing: `ends(root, name)` says what becomes of a cell."""
+
+    def __init__(self, ends) -> None:
+        self.ends, self.begun = ends, []
+
+    def submit(self, fn, /, *args, **named):
+        root, name, _ = args
+        self.begun.append(name)
+        future: Future[str] = Future()
+        try:
+            future.set_result(self.ends(Path(root), name))
+        except Killed as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture
+def plan(make, host, root):
+    return make_plan(make({"method": ["noisy", "linear"]}), host, root, {})
+
+
+def done(root: Path, name: str) -> str:
+    (root / "cells" / name / "summary.json").write_text("{}")
+    return "done"
+
+
+def test_every_cell_is_begun_once(plan):
+    executor, seen = Fake(done), []
+    Schedule(plan, executor, seen=lambda cell, state: seen.append(state)).run()
+    assert executor.begun == [cell.name for cell in plan.cells()]
+    assert seen == ["done", "done"]
+    Schedule(plan, executor).run()
+    assert len(executor.begun) == 2
+
+
+def test_a_cell_whose_process_is_killed_goes_on_and_the_others_do_too(plan):
+    first = plan.cells()[0]
+
+    def ends(root: Path, name: str) -> str:
+        if name == first.name:
+            raise Killed("its process was killed")
+        return done(root, name)
+
+    executor = Fake(ends)
+    Schedule(plan, executor).run()
+    assert executor.begun.count(first.name) == TRIES
+    assert [plan.folder(cell).state for cell in plan.cells()] == ["failed", "done"]
+    assert plan.folder(first).failure().said == "its process was killed, 3 times"
+    again = Fake(done)
+    Schedule(plan, again).run()
+    assert again.begun == []
+    Schedule(plan, again, retry=True).run()
+    assert again.begun == [first.name]
+
+
+def test_a_scheduler_imports_no_torch():
+    code = "import sys, onlay_train.grid.start; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

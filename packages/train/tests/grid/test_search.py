@@ -1,0 +1,90 @@
+"""What trials draw: the same for all methods, in range, whole where a field is."""
+
+from __future__ import annotations
+
+import pytest
+
+from onlay.errors import ConfigError
+from onlay_train.grid.cells import drawn
+from onlay_train.grid.file import SearchConfig
+from onlay_train.grid.plan import make_plan
+from onlay_train.grid.search import best, nearest, scaled, searched_fields, values
+from onlay_train.summary import Summary
+
+KEYS = {"train.lr": (1e-4, 1e-2, "log"), "method.dropout": (0.1, 0.9), "train.batch_size": (2, 6)}
+SEARCH = SearchConfig(keys=KEYS, trials=3)
+
+
+def test_shares_of_a_range_by_hand():
+    assert scaled((1e-4, 1e-2, "log"), 0.5, False) == 1e-3
+    assert scaled((0.0, 10.0), 0.25, False) == 2.5
+    assert scaled((2.0, 6.0), 0.9, True) == 6
+    assert type(scaled((2.0, 6.0), 0.5, True)) is int
+
+
+def test_methods_draw_the_same_and_lack_what_they_have_not(make, host):
+    runs = drawn(make({"method": ["noisy", "linear"]}), host).runs
+    noisy, linear = (searched_fields(SEARCH, config) for _, config in runs)
+    assert noisy == {"train.lr": False, "method.dropout": False, "train.batch_size": True}
+    assert linear == {"train.lr": False, "train.batch_size": True}
+    for trial in range(3):
+        full, less = values(SEARCH, noisy, trial), values(SEARCH, linear, trial)
+        assert {key: full[key] for key in less} == less
+        assert 1e-4 <= full["train.lr"] <= 1e-2
+        assert full["train.batch_size"] in (2, 3, 4, 5, 6)
+    assert len({values(SEARCH, noisy, trial)["train.lr"] for trial in range(3)}) == 3
+
+
+def test_trials_have_one_seed_of_their_own_and_never_see_the_test_part(make, host, root):
+    search = {"keys": {"train.lr": [1e-4, 1e-2, "log"]}, "trials": 3}
+    grid = make({"method": ["noisy", "linear"], "train.seed": [0, 1]}, search=search)
+    plan = make_plan(grid, host, root, {})
+    assert [len(group.trials) for group in plan.groups.values()] == [3, 3]
+    trains = [trial.config["train"] for trial in plan.trials()]
+    assert {(train["seed"], train["evaluate_test"]) for train in trains} == {(99, False)}
+    assert plan.cells() == []
+    assert plan.size == 6 + 4
+
+
+def test_values_between_those_that_are_searched_take_the_nearest(make, host, root):
+    search = {"keys": {"train.lr": [1e-4, 1e-2]}, "trials": 1, "at": {"train.epochs": [2, 20]}}
+    grid = make({"method": ["noisy"], "train.epochs": [1, 2, 5, 20]}, search=search)
+    plan = make_plan(grid, host, root, {})
+    assert [trial.config["train"]["epochs"] for trial in plan.trials()] == [2, 20]
+    assert [nearest(n, (2, 20)) for n in (1, 2, 5, 6, 7, 20, 50)] == [2, 2, 2, 2, 20, 20, 20]
+
+
+def summary(score: float, better: str = "higher") -> Summary:
+    facts = {"folder": "", "method": "", "backbone": "", "selection": "last", "device": "cpu"}
+    counts = dict.fromkeys(("chosen_epoch", "epochs", "seed", "peak_bytes", "bundle_bytes"), 0)
+    own = {"main_metric": "top1", "metrics": {"validation_top1": score}, "parameters": {}}
+    return Summary(**facts, **counts, **own, seconds=0.0, measures={"top1": {"better": better}})
+
+
+def test_the_best_trial_is_the_first_of_equal_ones_and_never_a_nan():
+    nan = float("nan")
+    assert best([summary(nan), summary(0.5), summary(0.7), summary(0.7)]) == 2
+    assert best([summary(0.5, "lower"), summary(0.3, "lower")]) == 1
+    assert best([summary(nan)]) is None
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"keys": {"train.lr": [1e-2, 1e-4]}}, "the least value 0.01 is not below the largest"),
+        ({"keys": {"train.lr": [0, 1, "log"]}}, "`log` needs values above 0"),
+        ({"keys": {"train.sched": [1, 2]}}, "`train.sched` holds no number, and has no range"),
+        ({"keys": {"method.scael": [1, 2]}}, "no run of this grid has a field `method.scael`"),
+        ({"keys": {"train.lr": [1, 2]}, "seed": 1}, "search.seed: 1 is a seed of the grid, too"),
+        ({"keys": {"train.lr": [1, 2]}, "at": {"data": [1]}}, "search.at: `data` is no axis"),
+        ({"keys": {"train.lr": [1, 2]}, "at": {"train.seed": [7]}}, "7 is no value of the axis"),
+    ],
+)
+def test_a_slip_is_one_sentence(make, host, root, search, said):
+    def planned() -> None:
+        axes = {"method": ["noisy"], "train.seed": [0, 1]}
+        make_plan(make(axes, search={"trials": 1, **search}), host, root, {})
+
+    with pytest.raises(ConfigError) as caught:
+        planned()
+    assert said in str(caught.value)
