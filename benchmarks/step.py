@@ -1,10 +1,16 @@
 """What one training step costs: ViT-B/16 at 224, batch 8, 2 threads; wall, CPU, peak memory.
 
-    python benchmarks/step.py            # about 5 minutes; --json for the figures as JSON
+    python benchmarks/step.py            # all methods, about 12 minutes; --json for the figures
+    python benchmarks/step.py --depth 4  # of four blocks instead of twelve, about 4 minutes
+    python benchmarks/step.py --modes full linear arc --rounds 5 --no-memory
 
-Modes take turns in every round, and a ratio is the median over rounds of that within a round,
-so that a noisy machine disturbs both sides alike. Memory is the peak of a fresh process per mode.
-Weights are random: none is downloaded, and the time of a step does not depend on them.
+Every installed method that fits, with its defaults and some settings more, takes turns with full
+fine-tuning (timm alone), HF PEFT's LoRA and the linear probe; a ratio is the median over rounds of
+that within a round, so that a noisy machine disturbs both sides alike. `limit` trains the class
+token alone: what a gradient through the frozen network costs without any method. Memory is the peak
+of live tensors in the second step: weights, gradients, AdamW's state, activations. Weights are
+random, and all modes share them: none is downloaded, and the time of a step does not depend on
+them.
 """
 
 from __future__ import annotations
@@ -12,38 +18,69 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from statistics import median
+from typing import Any
+from unittest.mock import patch
 
 import timm
 import torch
+from live import LiveTensors
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+)
 
 import onlay
+from onlay.errors import OnlayError
+from onlay.host import PluginHost
+from onlay.model.adapted import AdaptedModel
 
-MODEL, CLASSES, BATCH, THREADS = "vit_base_patch16_224", 100, 8, 2
+MODEL, DEPTH, CLASSES, BATCH, THREADS = "vit_base_patch16_224", 12, 100, 8, 2
 
 Step = Callable[[], object]
+Mode = Callable[[nn.Module], Step]
 Seconds = dict[str, tuple[float, float]]
 """Mode -> wall and CPU seconds of one step."""
+Row = dict[str, float]
 
 TARGETS = {
-    "arc / full": 0.70,
-    "arc / lora": 1.05,
+    "arc, no dropout / full": 0.68,
     "arc, late half / full": 0.55,
     "iconformer / full": 0.78,
     "merged / bare": 1.02,
     "memory: arc / full": 0.75,
 }
+ONE_SITE = ("lora, qkv", "adaptformer", "adapter, pfeiffer", "pasta", "adalink")
+TWO_SITES = ("lora, qkv + fc1", "arc", "arc, no dropout", "repadapter", "lora", "convpass")
+TWO_SITES += ("metatt", "adapter", "mona")
+"""Static methods: what they do does not depend on the input. Beside PEFT's LoRA on as many
+sites."""
+TWICE = {"lora, qkv": {"name": "lora", "rank": 8, "targets": ["qkv"]}}
+TWICE |= {"lora, qkv + fc1": {"name": "lora", "rank": 8, "targets": ["qkv", "fc1"]}}
+TWICE |= {"arc, no dropout": {"name": "arc", "dropout": 0.0}}
+TWICE |= {"arc, late half": {"name": "arc", "last_blocks": 6}}
+TWICE |= {"adapter, pfeiffer": {"name": "adapter", "kind": "pfeiffer"}}
+"""Methods with other settings than their defaults."""
 
 
-def backbone() -> nn.Module:
+@cache
+def weights(depth: int) -> dict[str, Tensor]:
     torch.manual_seed(0)
-    return timm.create_model(MODEL, num_classes=CLASSES)
+    return dict(timm.create_model(MODEL, num_classes=CLASSES, depth=depth).state_dict())
+
+
+def backbone(depth: int = DEPTH) -> nn.Module:
+    """A network of its own around the one set of weights."""
+    with torch.device("meta"):
+        model = timm.create_model(MODEL, num_classes=CLASSES, depth=depth)
+    model.load_state_dict(weights(depth), assign=True)
+    return model.requires_grad_(True)
 
 
 def batch() -> tuple[Tensor, Tensor]:
@@ -61,7 +98,10 @@ def training(model: nn.Module) -> Step:
 
     def step() -> None:
         optimizer.zero_grad()
-        nn.functional.cross_entropy(model(images), targets).backward()
+        if isinstance(model, AdaptedModel):
+            model.loss((images, targets)).backward()
+        else:
+            nn.functional.cross_entropy(model(images), targets).backward()
         optimizer.step()
 
     return step
@@ -78,54 +118,59 @@ def inference(model: nn.Module) -> Step:
     return step
 
 
-def full() -> Step:
-    return training(backbone())
-
-
-def linear() -> Step:
-    model = backbone().requires_grad_(False)
-    model.head.requires_grad_(True)
+def full(model: nn.Module) -> Step:
     return training(model)
 
 
-def lora() -> Step:
-    from peft import LoraConfig, get_peft_model  # here: its import is no memory of the others
-
-    config = LoraConfig(r=8, target_modules=["qkv"], modules_to_save=["head"])
-    return training(get_peft_model(backbone(), config))
+def linear(model: nn.Module) -> Step:
+    model.requires_grad_(False).head.requires_grad_(True)
+    return training(model)
 
 
-def arc() -> Step:
-    return training(onlay.adapt(backbone(), "arc", num_classes=CLASSES))
+def limit(model: nn.Module) -> Step:
+    model.requires_grad_(False).head.requires_grad_(True)
+    model.cls_token.requires_grad_(True)
+    return training(model)
 
 
-def arc_late_half() -> Step:
-    method = {"name": "arc", "last_blocks": 6}
-    return training(onlay.adapt(backbone(), method, num_classes=CLASSES))
+def peft(*maps: str) -> Mode:
+    def make(model: nn.Module) -> Step:
+        from peft import LoraConfig, get_peft_model
+
+        config = LoraConfig(r=8, target_modules=list(maps), modules_to_save=["head"])
+        return training(get_peft_model(model, config))
+
+    return make
 
 
-def iconformer() -> Step:
-    return training(onlay.adapt(backbone(), "iconformer", num_classes=CLASSES))
+def ours(method: Any, host: PluginHost | None = None) -> Mode:
+    def make(model: nn.Module) -> Step:
+        torch.manual_seed(0)
+        given = {"num_classes": CLASSES, "host": host, "verify": False}
+        return training(onlay.adapt(model, method, **given))
+
+    return make
 
 
-def bare() -> Step:
-    return inference(backbone())
+def merged(model: nn.Module) -> Step:
+    return inference(onlay.adapt(model, "arc", num_classes=CLASSES, verify=False).merge())
 
 
-def merged() -> Step:
-    return inference(onlay.adapt(backbone(), "arc", num_classes=CLASSES).merge())
+def training_modes() -> dict[str, Mode]:
+    """Those that everything is compared with first."""
+    made = {
+        "full": full,
+        "linear": linear,
+        "limit": limit,
+        "peft lora, qkv": peft("qkv"),
+        "peft lora, qkv + fc1": peft("qkv", "fc1"),
+    }
+    names = [name for name in sorted(PluginHost.discover().methods) if name not in made]
+    methods = {name: name for name in names if name != "peft"} | TWICE
+    return made | {name: ours(methods[name]) for name in sorted(methods)}
 
 
-TRAINING: Mapping[str, Callable[[], Step]] = {
-    "full": full,
-    "linear": linear,
-    "lora": lora,
-    "arc": arc,
-    "arc, late half": arc_late_half,
-    "iconformer": iconformer,
-}
-INFERENCE: Mapping[str, Callable[[], Step]] = {"bare": bare, "merged": merged}
-MODES = {**TRAINING, **INFERENCE}
+INFERENCE: Mapping[str, Mode] = {"bare": inference, "merged": merged}
 
 
 def timed(step: Step) -> tuple[float, float]:
@@ -143,83 +188,133 @@ def take_turns(modes: Mapping[str, Callable[[], Step]], rounds: int) -> list[Sec
     return [{name: timed(step) for name, step in steps.items()} for _ in range(rounds)]
 
 
+def fitting(modes: Mapping[str, Mode], depth: int) -> dict[str, Callable[[], Step]]:
+    """Modes, each made once; what does not fit this backbone is said and left out."""
+    made: dict[str, Callable[[], Step]] = {}
+    for name, make in modes.items():
+        try:
+            step = make(backbone(depth))
+        except OnlayError as error:
+            print(f"left out: `{name}`: {str(error).partition(',')[0]}", file=sys.stderr)
+        else:
+            made[name] = lambda step=step: step
+    return made
+
+
 def ratio(rounds: list[Seconds], of: str, to: str, clock: int) -> float:
     return median(r[of][clock] / r[to][clock] for r in rounds)
 
 
-def peak_memory(mode: str) -> float:
-    """Peak resident MiB of a process that makes two steps of this mode alone."""
-    command = [sys.executable, __file__, "--peak", mode]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def peak_memory(make: Mode, depth: int) -> float:
+    """MiB of live tensors at the peak of the second step, counted with tensors that hold no
+    numbers; with true ones where what is computed depends on numbers."""
+    try:
+        with FakeTensorMode():
+            return _peak(make, depth)
+    except (DataDependentOutputException, DynamicOutputShapeException):
+        return _peak(make, depth)
 
 
-def own_peak() -> float:
-    """`VmHWM`: unlike `ru_maxrss` it does not inherit the parent's peak."""
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+def _peak(make: Mode, depth: int) -> float:
+    with LiveTensors() as live, patch.object(torch.optim.AdamW, "step", keep_moments):
+        step = make(timm.create_model(MODEL, num_classes=CLASSES, depth=depth))
+        step()
+        live.peak = live.now
+        step()
+    return live.peak / 2**20
 
 
-def measure(rounds: int) -> dict[str, dict[str, float]]:
-    trained = take_turns(TRAINING, rounds)
-    inferred = take_turns(INFERENCE, 3 * rounds)
-    table = {}
-    for seconds in (trained, inferred):
-        first = next(iter(seconds[0]))
-        for mode in seconds[0]:
-            table[mode] = {
-                "wall_s": median(r[mode][0] for r in seconds),
-                "cpu_s": median(r[mode][1] for r in seconds),
-                "wall": ratio(seconds, mode, first, 0),
-                "cpu": ratio(seconds, mode, first, 1),
-                "peak_mib": peak_memory(mode),
-            }
-            table[mode]["memory"] = table[mode]["peak_mib"] / table[first]["peak_mib"]
-    table["arc"]["wall_to_lora"] = ratio(trained, "arc", "lora", 0)
-    table["arc"]["cpu_to_lora"] = ratio(trained, "arc", "lora", 1)
-    return table
+def keep_moments(optimizer: torch.optim.AdamW) -> None:
+    """What a step of AdamW leaves behind: two numbers for each parameter."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            if p not in optimizer.state:
+                optimizer.state[p] = {"moments": (torch.zeros_like(p), torch.zeros_like(p))}
 
 
-def reached(table: dict[str, dict[str, float]]) -> dict[str, tuple[float, float]]:
-    """What has a target: wall and CPU ratio (memory: the same number twice)."""
-    arc = table["arc"]
-    return {
-        "arc / full": (arc["wall"], arc["cpu"]),
-        "arc / lora": (arc["wall_to_lora"], arc["cpu_to_lora"]),
-        "arc, late half / full": (table["arc, late half"]["wall"], table["arc, late half"]["cpu"]),
-        "iconformer / full": (table["iconformer"]["wall"], table["iconformer"]["cpu"]),
-        "merged / bare": (table["merged"]["wall"], table["merged"]["cpu"]),
-        "memory: arc / full": (arc["memory"], arc["memory"]),
-    }
+def spare_decompositions() -> None:
+    """The order that `spectrum` finds in a weight means nothing in a random one, and takes long."""
+    from onlay_baselines import spectrum
+
+    spectrum.order_of = lambda weight: tuple(torch.randperm(size) for size in weight.shape)
 
 
-def show(table: dict[str, dict[str, float]]) -> None:
-    print(f"{MODEL}, batch {BATCH}, {THREADS} threads; inference relative to `bare`")
-    print(f"{'mode':<16}{'wall s':>9}{'CPU s':>9}{'wall':>8}{'CPU':>8}{'MiB':>8}{'memory':>8}")
+def measure(modes: Mapping[str, Mode], depth: int, rounds: int) -> dict[str, Row]:
+    """Times of training steps, each beside those of the first mode."""
+    seconds = take_turns(fitting(modes, depth), rounds)
+    return {mode: compared(seconds, mode) for mode in seconds[0]}
+
+
+def add_memory(table: dict[str, Row], modes: Mapping[str, Mode], depth: int) -> None:
+    first = 0.0
     for mode, row in table.items():
-        print(
-            f"{mode:<16}{row['wall_s']:>9.3f}{row['cpu_s']:>9.3f}{row['wall']:>8.3f}"
-            f"{row['cpu']:>8.3f}{row['peak_mib']:>8.0f}{row['memory']:>8.3f}"
-        )
-    print(f"\n{'ratio':<24}{'wall':>8}{'CPU':>8}{'at most':>9}")
-    for name, (wall, cpu) in reached(table).items():
-        print(f"{name:<24}{wall:>8.3f}{cpu:>8.3f}{TARGETS[name]:>9.2f}")
+        row["peak_mib"] = peak_memory(modes[mode], depth)
+        first = first or row["peak_mib"]
+        row["memory"] = row["peak_mib"] / first
+
+
+def compared(seconds: list[Seconds], mode: str) -> Row:
+    first = next(iter(seconds[0]))
+    row = {"wall_s": median(r[mode][0] for r in seconds)}
+    row |= {"cpu_s": median(r[mode][1] for r in seconds)}
+    row |= {"wall": ratio(seconds, mode, first, 0), "cpu": ratio(seconds, mode, first, 1)}
+    for sites, group in (("qkv", ONE_SITE), ("qkv + fc1", TWO_SITES)):
+        if mode in group and f"peft lora, {sites}" in seconds[0]:
+            row["to_peft"] = ratio(seconds, mode, f"peft lora, {sites}", 0)
+            row["to_peft_cpu"] = ratio(seconds, mode, f"peft lora, {sites}", 1)
+    return row
+
+
+def show(table: dict[str, Row], depth: int) -> None:
+    print(f"{MODEL} of {depth} blocks, batch {BATCH}, {THREADS} threads")
+    print("`merged` beside `bare`, all others beside the first; `to_peft`: beside HF PEFT's LoRA,")
+    print("rank 8, on as many sites\n")
+    names = ("wall_s", "cpu_s", "wall", "cpu", "to_peft", "to_peft_cpu", "peak_mib", "memory")
+    names = tuple(name for name in names if any(name in row for row in table.values()))
+    print(f"| {'mode':<22} | " + " | ".join(f"{name:>11}" for name in names) + " |")
+    print("|---" * (len(names) + 1) + "|")
+    for mode, row in table.items():
+        cells = (f"{row[name]:.3f}" if name in row else "" for name in names)
+        print(f"| {mode:<22} | " + " | ".join(f"{cell:>11}" for cell in cells) + " |")
+    print()
+    for name, found in reached(table).items():
+        print(f"{name:<24}{found:>8.3f}   at most {TARGETS[name]:.2f}")
+
+
+def reached(table: dict[str, Row]) -> dict[str, float]:
+    """What has a target."""
+    found = {}
+    for name in TARGETS:
+        what, _, mode = name.rpartition(": ")
+        row = table.get(mode.partition(" / ")[0], {})
+        kind = what or "wall"
+        if kind in row:
+            found[name] = row[kind]
+    return found
+
+
+def chosen(names: Sequence[str] | None) -> dict[str, Mode]:
+    modes = training_modes()
+    return {name: make for name, make in modes.items() if names is None or name in names}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of training steps")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of training steps")
+    parser.add_argument("--depth", type=int, default=DEPTH, help="blocks")
+    parser.add_argument("--modes", nargs="+", help="only these; all without it")
+    parser.add_argument("--no-memory", action="store_true", help="times alone")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--peak", choices=MODES, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     torch.set_num_threads(THREADS)
-    if arguments.peak:
-        step = MODES[arguments.peak]()
-        step(), step()
-        print(own_peak())
-        return
-    table = measure(arguments.rounds)
-    print(json.dumps(table, indent=2)) if arguments.json else show(table)
+    spare_decompositions()
+    modes = chosen(given.modes)
+    table = measure(modes, given.depth, given.rounds)
+    if not given.no_memory:
+        add_memory(table, modes, given.depth)
+    if given.modes is None:
+        table |= measure(INFERENCE, given.depth, 3 * given.rounds)
+    print(json.dumps(table, indent=2)) if given.json else show(table, given.depth)
 
 
 if __name__ == "__main__":
