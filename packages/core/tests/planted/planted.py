@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal
 
 import planted_modules as modules
-from pydantic import create_model, field_validator
+from named_configs import named_config
+from pydantic import field_validator
 from torch import nn
 
 from onlay import hookimpl
@@ -374,26 +374,19 @@ def attach(place: Placement, config: Config) -> None:
     beside(place, (DEFECTS | {"healthy": HEALTHY})[config.name].module)
 
 
-@cache  # pydantic reads this file anew for each
-def _config(name: str) -> type[Config]:
-    return create_model(
-        name, __base__=Config, __doc__="Nothing to set.", name=(Literal[name], name)
-    )
-
-
 @hookimpl
 def register_methods() -> Iterable[Method]:
     for name, defect in (DEFECTS | {"healthy": HEALTHY}).items():
         yield Method(
             name=name,
-            config=defect.config or _config(name),
+            config=defect.config or named_config(name, doc="Nothing to set."),
             attach=f"planted:{defect.attach or 'attach'}",
             summary=f"breaks `{defect.check}`",
             **{"traits": BOTH, **defect.declared},
         )
     yield Method(
         name="needy",
-        config=_config("needy"),
+        config=named_config("needy", doc="Nothing to set."),
         attach="planted:attach",
         summary="needs what no tiny backbone has",
         needs=frozenset({"frequency"}),

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import planted_anatomies as kinds
 import torch
-from pydantic import create_model
+from named_configs import named_config
 from torch import Tensor, nn
 
 from onlay import hookimpl
@@ -262,11 +262,10 @@ def adopt_all(module: nn.Module) -> BuiltBackbone:
 @hookimpl
 def register_backbones() -> Iterable[Backbone]:
     for name in DEFECTS:
-        kind = Literal[name]  # type: ignore[valid-type]
         adopt = {"adopts_all": "adopt_all", "healthy": "adopt_own"}.get(name)
         yield Backbone(
             name=name,
-            config=create_model(name, __base__=PlainConfig, name=(kind, name)),
+            config=named_config(name, PlainConfig),
             build="planted_backbones:build",
             modality="image",
             summary=DEFECTS[name].check or "nothing is wrong with it",

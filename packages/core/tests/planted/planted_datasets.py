@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time_ns
-from typing import Any, Literal
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from pydantic import create_model
+from named_configs import named_config
 from torch import Tensor
 from torch.utils.data import Dataset as Items
 from torch.utils.data import IterableDataset
@@ -321,10 +321,9 @@ def example(folder: Path) -> dict[str, Any]:
 @hookimpl
 def register_datasets() -> Iterable[Dataset]:
     for name, defect in DEFECTS.items():
-        kind = Literal[name]  # type: ignore[valid-type]
         yield Dataset(
             name=name,
-            config=create_model(name, __base__=PlainConfig, name=(kind, name)),
+            config=named_config(name, PlainConfig),
             build="planted_datasets:build",
             whole="planted_datasets:whole" if defect.whole else None,
             layout="planted_datasets:layout" if defect.layout else None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from pydantic import create_model
+from named_configs import named_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -179,16 +179,12 @@ def build(config: Any, channels: Sequence[int], strides: Sequence[float]) -> nn.
     return kind(channels, config.width) if hasattr(config, "width") else kind(channels)
 
 
-def _plain(name: str) -> type[Config]:
-    return create_model(name, __base__=Config, name=(Literal[name], name))  # type: ignore[valid-type]
-
-
 @hookimpl
 def register_decoders() -> Any:
     for name in KINDS:
         yield Decoder(
             name=name,
-            config=OWN.get(name) or _plain(name),
+            config=OWN.get(name) or named_config(name),
             build=f"{__name__}:build",
             takes=frozenset({"stairs"} if name == "unsaid" else {"one_stride", "pyramid"}),
             levels=2,

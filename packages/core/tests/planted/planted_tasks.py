@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import create_model
+from named_configs import named_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -345,10 +345,9 @@ def register_exporters() -> Iterable[Exporter]:
 @hookimpl
 def register_tasks() -> Iterable[Task]:
     for name, defect in DEFECTS.items():
-        kind = Literal[name]  # type: ignore[valid-type]
         yield Task(
             name=name,
-            config=create_model(name, __base__=defect.config, name=(kind, name)),
+            config=named_config(name, defect.config),
             build="planted_tasks:build",
             summary=defect.check or "nothing is wrong with it",
         )
