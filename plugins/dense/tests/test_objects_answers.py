@@ -94,6 +94,7 @@ def test_files_are_in_the_pixels_of_the_picture(tmp_path):
 def test_what_is_drawn_tells_objects_that_touch_apart():
     (raster,) = answer().drawn()
     assert raster.labels == ("nothing", "edge of an object", "nuclei", "cells")
+    assert len(raster.colours) == len({*raster.colours}) == 4
     assert raster.values_HW.shape == (12, 16)
     # the box from 2 to 10, its left half from 2 to 6
     assert raster.values_HW[5].tolist() == [0, 0, 1, 2, 2, 1] + [0] * 10

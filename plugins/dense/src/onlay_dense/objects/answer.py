@@ -20,7 +20,13 @@ from onlay.task import Input, Raster
 from onlay_dense.objects.masks import filled, frame, outline, pasted
 from onlay_dense.objects.overlay import draw_objects
 from onlay_dense.objects.rle import encoded
+from onlay_dense.palette import colour_of
 from onlay_dense.way_back import on_the_file, picture_of
+
+NOTHING, EDGE = "#e8eef2", "#1b1b1b"
+"""Of pixels without an object, and of those between it and others."""
+DIFFERENCE = ("#009e73", "#e69f00", "#d55e00")
+"""What is found, what is missed, and what is of nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +139,9 @@ class ObjectsAnswer:
             else:
                 found[masks[n]] = self.labels[n] + 2
                 found[outline(masks[n])] = 1
-        return [Raster(self.line(), found, ("nothing", "edge of an object", *self.names))]
+        labels = "nothing", "edge of an object", *self.names
+        own = (colour_of(n) for n in range(len(self.names)))
+        return [Raster(self.line(), found, labels, colours=(NOTHING, EDGE, *own))]
 
     def beside(self, truth: ObjectsAnswer) -> list[Raster]:
         """Which pixels of objects are found, missed, and of nothing."""
@@ -141,7 +149,8 @@ class ObjectsAnswer:
         if ours.shape != theirs.shape:
             return []
         found = (ours & theirs).long() + 2 * (theirs & ~ours) + 3 * (ours & ~theirs)
-        return [Raster("difference", found, ("nothing", "found", "missed", "of nothing"))]
+        labels = "nothing", "found", "missed", "of nothing"
+        return [Raster("difference", found, labels, colours=(NOTHING, *DIFFERENCE))]
 
     @property
     def _drawn_whole(self) -> bool:
