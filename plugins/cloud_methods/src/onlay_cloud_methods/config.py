@@ -35,8 +35,12 @@ class PointgstConfig(Config):
     """Groups of a local graph, neighbours along a curve that fills space; the last one is smaller
     where it does not divide all groups."""
     legacy: bool = False
-    """As the authors' code computes: eigenvectors where their transpose is meant, and the smallest
-    distance of the whole batch, so that an answer depends on what else is in the batch."""
+    """As the authors' code computes: eigenvectors where their transpose is meant, the smallest
+    distance of the whole batch, so that an answer depends on what else is in the batch, and a curve
+    through cells of 0.01, whatever the cloud's size."""
+    laplacian: Literal["normalised", "plain"] = "normalised"
+    """Of the cloud's graph: I - D^-1/2 W D^-1/2, or D - W, which the authors' code has in the
+    versions that are public."""
     train_class_token: bool = True
     """Train the class token and its position, too, as the authors do."""
 

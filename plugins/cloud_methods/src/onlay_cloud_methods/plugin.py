@@ -44,6 +44,7 @@ def register_methods() -> Iterable[Method]:
         ),
         quiet={"legacy": "an answer depends on the batch there, which the checks refuse"},
         presets=presets.POINTGST,
+        importer="onlay_cloud_methods.importer:pointgst",
         summary="bottlenecks that also act on the spectrum of the cloud's graph",
         dynamic="the spectrum, by the cloud's graph",
         citation="Liang et al.: Parameter-Efficient Fine-Tuning in Spectral Domain for Point Cloud"
@@ -60,6 +61,7 @@ def register_methods() -> Iterable[Method]:
             {"width": 8, "neighbours": 3, "kind": "sl", "norm": True},
         ),
         presets=presets.STAG,
+        importer="onlay_cloud_methods.importer:stag",
         summary="a narrow graph network beside the backbone",
         dynamic="which groups speak to each other",
         citation="Furuya: Token Adaptation via Side Graph Convolution for Efficient Fine-tuning of"
@@ -81,6 +83,7 @@ def register_methods() -> Iterable[Method]:
             },
         ),
         presets=presets.PPT,
+        importer="onlay_cloud_methods.importer:ppt",
         summary="the groups once more as prompts, and bottlenecks that all blocks share",
         dynamic="the prompts",
         citation="Zhang, Qi, Dong, Bai, Wei: Positional Prompt Tuning for Efficient 3D"

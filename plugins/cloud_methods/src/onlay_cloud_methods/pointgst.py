@@ -40,6 +40,7 @@ class Spectral(nn.Module):
         self.shared = nn.Linear(rank, rank)
         self.norm_whole, self.norm_local = nn.LayerNorm(rank), nn.LayerNorm(rank)
         self.chunk, self.legacy, self.layout = config.chunk, config.legacy, layout
+        self.plain = config.laplacian == "plain"
         nn.init.xavier_uniform_(self.down.weight)
         for layer in (self.up, self.shared):
             nn.init.zeros_(layer.weight)
@@ -83,12 +84,13 @@ class Spectral(nn.Module):
     def _spectra(self) -> Spectra:
         centres_BG3 = centres_of(self.layout())
         assert centres_BG3 is not None, "the method needs `points`"
+        how = {"legacy": self.legacy, "plain": self.plain}
         if torch.compiler.is_compiling():  # a program keeps nothing from one pass to the next
-            return spectra(centres_BG3, self.chunk, legacy=self.legacy)
+            return spectra(centres_BG3, self.chunk, **how)
         kept = vars(centres_BG3).setdefault(KEPT, {})
-        key = (self.chunk, self.legacy)
+        key = (self.chunk, self.legacy, self.plain)
         if key not in kept:
-            kept[key] = spectra(centres_BG3, self.chunk, legacy=self.legacy)
+            kept[key] = spectra(centres_BG3, self.chunk, **how)
         return kept[key]
 
 

@@ -14,6 +14,7 @@ from onlay_cloud_methods.graphs import exact_distances
 
 BITS = 10
 """Of each axis, on the curve."""
+LEGACY_BITS = 16
 TINY = 1e-6
 
 
@@ -29,15 +30,18 @@ class Spectra:
     """(B, n, c, c) of all chunks of one size, and of the rest if there is one."""
 
 
-def spectra(centres_BG3: Tensor, chunk: int, *, legacy: bool = False) -> Spectra:
+def spectra(
+    centres_BG3: Tensor, chunk: int, *, legacy: bool = False, plain: bool = False
+) -> Spectra:
     """In float32, without a gradient."""
     with torch.no_grad(), torch.autocast(centres_BG3.device.type, enabled=False):
         centres_BG3 = centres_BG3.detach().float()
-        order_BG = along_curve(centres_BG3)
+        order_BG = along_curve(centres_BG3, legacy=legacy)
         sorted_BG3 = centres_BG3.gather(1, order_BG[..., None].expand(-1, -1, 3))
         pieces = [piece for piece in _pieces(sorted_BG3, chunk) if piece.shape[1]]
-        found = tuple(eigenvectors(piece, legacy=legacy) for piece in pieces)
-        return Spectra(eigenvectors(centres_BG3[:, None], legacy=legacy)[:, 0], order_BG, found)
+        how = {"legacy": legacy, "plain": plain}
+        found = tuple(eigenvectors(piece, **how) for piece in pieces)
+        return Spectra(eigenvectors(centres_BG3[:, None], **how)[:, 0], order_BG, found)
 
 
 def _pieces(sorted_BGC: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
@@ -54,10 +58,10 @@ def in_chunks(sorted_BGC: Tensor, chunk: int) -> list[Tensor]:
     return [piece for piece in _pieces(sorted_BGC, chunk) if piece.shape[1]]
 
 
-def eigenvectors(centres_Bnc3: Tensor, *, legacy: bool = False) -> Tensor:
-    """(B, n, c, c) of the normalised Laplacian of the complete graph, whose weights fall with the
-    distance in units of the smallest one; of each the largest number is positive, so that it is
-    the same wherever it is computed."""
+def eigenvectors(centres_Bnc3: Tensor, *, legacy: bool = False, plain: bool = False) -> Tensor:
+    """(B, n, c, c) of the Laplacian, normalised unless `plain`, of the complete graph, whose
+    weights fall with the distance in units of the smallest one; of each the largest number is
+    positive, so that it is the same wherever it is computed."""
     distances = exact_distances(centres_Bnc3)
     far = torch.where(distances > 0, distances, torch.inf)
     least = far.amin() if legacy else far.amin((-2, -1), keepdim=True)
@@ -65,20 +69,36 @@ def eigenvectors(centres_Bnc3: Tensor, *, legacy: bool = False) -> Tensor:
     eye = torch.eye(distances.shape[-1], device=distances.device)
     apart = torch.where((distances > 0) | (eye > 0), distances / least, 1.0)  # copies of a point
     weights = 1 / (apart + eye)
-    root = weights.sum(-1).add(TINY).rsqrt()
-    laplacian = eye - root[..., :, None] * weights * root[..., None, :]
+    laplacian = _laplacian(weights, plain=plain)
     vectors = torch.linalg.eigh(laplacian).eigenvectors
     largest = vectors.gather(-2, vectors.abs().argmax(-2, keepdim=True))
     return vectors * largest.sign()
 
 
-def along_curve(centres_BG3: Tensor) -> Tensor:
+def _laplacian(weights: Tensor, *, plain: bool) -> Tensor:
+    degrees = weights.sum(-1)
+    if plain:
+        return torch.diag_embed(degrees) - weights
+    root = degrees.add(TINY).rsqrt()
+    eye = torch.eye(weights.shape[-1], device=weights.device)
+    return eye - root[..., :, None] * weights * root[..., None, :]
+
+
+def along_curve(centres_BG3: Tensor, *, legacy: bool = False) -> Tensor:
     """Indices (B, G) of the centres in z-order: by the interleaved bits of their coordinates."""
-    low = centres_BG3.amin(1, keepdim=True)
-    size = (centres_BG3.amax(1, keepdim=True) - low).amax(-1, keepdim=True).clamp_min(TINY)
-    cells = ((centres_BG3 - low) / size * (2**BITS - 1)).long()
+    cells, bits = _cells(centres_BG3, legacy=legacy)
     code = torch.zeros_like(cells[..., 0])
-    for bit in range(BITS):
+    for bit in range(bits):
         for axis in range(3):
             code |= ((cells[..., axis] >> bit) & 1) << (3 * bit + axis)
     return code.argsort(dim=1, stable=True)
+
+
+def _cells(centres_BG3: Tensor, *, legacy: bool) -> tuple[Tensor, int]:
+    """Of each axis, the last one the weightiest, and how many bits of them count; in the authors'
+    code those are of size 0.01, in the order z, x, y, and below 0 in two's complement."""
+    if legacy:
+        return (centres_BG3[..., [2, 0, 1]] * 100).long(), LEGACY_BITS
+    low = centres_BG3.amin(1, keepdim=True)
+    size = (centres_BG3.amax(1, keepdim=True) - low).amax(-1, keepdim=True).clamp_min(TINY)
+    return ((centres_BG3 - low) / size * (2**BITS - 1)).long(), BITS
