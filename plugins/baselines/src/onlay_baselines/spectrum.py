@@ -55,11 +55,11 @@ class Modulated(nn.Module):
         return self.twin[0](x) + F.linear(changed, self.change().to(x.dtype))
 
     def change(self) -> Tensor:
-        """dW (o, i)."""
+        """dW (o, i). The thin factors are put back in the map's order, not their product."""
         weight: Any = self.twin[0].weight.detach()
-        blocks = torch.block_diag(*(up @ down for up, down in zip(self.up, self.down, strict=True)))
-        back = blocks[self.rows.argsort()][:, self.columns.argsort()]
-        return self.scale * back * weight
+        up = torch.block_diag(*self.up).index_select(0, self.rows.argsort())
+        down = torch.block_diag(*self.down).index_select(1, self.columns.argsort())
+        return (self.scale * up) @ down * weight
 
     def pictures(self, x: Tensor, output: Tensor) -> Tensor:
         return pooled(self.change()[self.rows][:, self.columns])
