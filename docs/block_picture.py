@@ -94,22 +94,23 @@ def named_outside(verb: str, place: Any) -> bool:
 
 def told(acts: Mapping[str, list[Any]], loose: set[str]) -> Iterator[str]:
     """What is outside of the block, in words."""
-    for verb in acts:
-        if verb in loose:
-            places = [p for p in acts[verb] if named_outside(verb, p)]
-            words = (
-                p if isinstance(p, str) else f"{' and '.join(p[:-1])} → {p[-1]}" for p in places
-            )
-            yield f"{verb}: {', '.join(words)}"
+    for verb in filter(loose.__contains__, acts):
+        places = [worded(p, "→") for p in acts[verb] if named_outside(verb, p)]
+        yield f"{verb}: {', '.join(places)}"
 
 
 def aloud(acts: Mapping[str, list[Any]]) -> str:
     """Everything, for who hears the picture."""
-    words = []
-    for verb, places in acts.items():
-        all = (p if isinstance(p, str) else f"{' and '.join(p[:-1])} to {p[-1]}" for p in places)
-        words.append(f"{verb} {', '.join(all)}")
-    return "; ".join(words) or "nothing but the head is trained"
+    all = (f"{verb} {', '.join(worded(p, 'to') for p in acts[verb])}" for verb in acts)
+    return "; ".join(all) or "nothing but the head is trained"
+
+
+def worded(place: Any, to: str) -> str:
+    """A place, or `mlp.res to block.out`."""
+    if isinstance(place, str):
+        return place
+    *sources, target = place
+    return f"{' and '.join(sources)} {to} {target}"
 
 
 def joined(first: Row, second: Row) -> Iterator[str]:
