@@ -23,6 +23,7 @@ from onlay import PluginHost
 from onlay.anatomy import BuiltBackbone
 from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.tokens import Insertion
+from onlay.config import parse
 from onlay.errors import AnatomyError
 
 FILE = Path(__file__).parent / "explanation" / "zoo.json"
@@ -87,8 +88,7 @@ def seen(name: str, built: BuiltBackbone, host: PluginHost, bare: int) -> dict[s
 
 
 def promised(name: str, built: BuiltBackbone, host: PluginHost) -> frozenset[str]:
-    method = host.methods[name]
-    return method.promised(method.config(name=name), built.anatomy.provides)
+    return host.methods[name].promised(parse("method", name, host), built.anatomy.provides)
 
 
 def acts(adapter: Adapter) -> Acts:

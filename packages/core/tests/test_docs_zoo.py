@@ -20,6 +20,8 @@ from onlay.host.firstparty import distribution_of
 pytest.importorskip("onlay_image", reason="one network is timm's: onlay-image")
 pytest.importorskip("onlay_pointcloud", reason="the other one is of onlay-pointcloud")
 
+EXPLANATION = Path(__file__).parents[3] / "docs" / "explanation"
+
 
 @pytest.fixture(scope="module")
 def host() -> PluginHost:
@@ -100,7 +102,7 @@ def test_every_method_has_its_picture(
     plugin: str, generate: ModuleType, host: PluginHost, written: dict[str, Any]
 ) -> None:
     own = [name for name in host.methods if host.owner("method", name).name == plugin]
-    page = (Path(generate.__file__).parent / "explanation" / f"{plugin}.md").read_text()
+    page = (EXPLANATION / f"{plugin}.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^<!-- acts: (\w+) -->$", page, re.MULTILINE)) == own
     for name in own:
         figure = ElementTree.fromstring(generate.part("acts", [name]))

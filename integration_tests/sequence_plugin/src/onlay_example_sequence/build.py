@@ -27,8 +27,9 @@ def build(config: SmallSequenceConfig | NextItNetConfig) -> BuiltBackbone:
         torch.manual_seed(0)
         model = network(**config.model_dump(include=SIZES))
     if config.weights is not None:
-        config = config.model_copy(update={"weights": config.weights.resolve()})
-        _load(model, config.weights)
+        weights = config.weights.resolve()
+        config = config.model_copy(update={"weights": weights})
+        _load(model, weights)
     return _built(model, config.model_dump(mode="json"), config.name)
 
 

@@ -17,17 +17,18 @@ KERNEL = 3
 EPSILON = 1e-8
 
 
-class CausalConvolution(nn.Conv1d):
+class CausalConvolution(nn.Module):
     """Tokens (B, T, D) to tokens of which none sees a later one; padding is zeros to it, as what
     lies before the first token is."""
 
     def __init__(self, width: int, dilation: int) -> None:
-        super().__init__(width, width, KERNEL, dilation=dilation)
+        super().__init__()
+        self.reach = (KERNEL - 1) * dilation
+        self.kernel = nn.Conv1d(width, width, KERNEL, dilation=dilation)
 
     def forward(self, x_BTD: Tensor, known_BT1: Tensor) -> Tensor:
         x_BDT = (x_BTD * known_BT1).transpose(1, 2)
-        reach = (KERNEL - 1) * self.dilation[0]
-        return super().forward(functional.pad(x_BDT, (reach, 0))).transpose(1, 2)
+        return self.kernel(functional.pad(x_BDT, (self.reach, 0))).transpose(1, 2)
 
 
 class ConvolutionBlock(nn.Module):
@@ -73,8 +74,7 @@ class NextItNet(nn.Module):
         >>> NextItNet(items=1, length=8, width=2, dilations=[1, 4] * 4).sees
         121
         """
-        dilations = [c.dilation[0] for block in self.blocks for c in (block.conv1, block.conv2)]
-        return 1 + (KERNEL - 1) * sum(dilations)
+        return 1 + sum(m.reach for m in self.modules() if isinstance(m, CausalConvolution))
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         self.grad_checkpointing = enable
