@@ -143,16 +143,46 @@ def contracts() -> Iterator[str]:
             yield ""
 
 
+Outcomes = dict[str, dict[str, Any]]
+
+
 def matrix(task: str) -> Iterator[str]:
-    """Which method works on which family of backbones for a task, and the reasons where not."""
-    families: dict[str, dict[str, dict[str, Any]]] = json.loads(MATRIX.read_text())[task]
+    """Which method works on which family of backbones for a task, and the reasons where not.
+
+    A family that refuses the task refuses it for every method; where all others are as in the first
+    table, that is said instead of shown again.
+    """
+    tasks: dict[str, dict[str, Outcomes]] = json.loads(MATRIX.read_text())
+    first, own = next(iter(tasks)), tasks[task]
+    refused = {family: reason for family, o in own.items() if (reason := of_all(o))}
+    met_by = {family: o for family, o in own.items() if family not in refused}
+    if task != first and all(tasks[first][family] == o for family, o in met_by.items()):
+        yield f"On {listed(met_by)}: as for {first}.\n"
+    else:
+        yield from cells(met_by)
+    if refused:
+        yield f"On {listed(refused)}: no. {next(iter(refused.values()))}.\n"
+
+
+def of_all(outcomes: Outcomes) -> str:
+    """The reason for which every method is refused, if that is one."""
+    reasons = {"" if o["works"] else o["reason"] for o in outcomes.values()}
+    return reasons.pop() if len(reasons) == 1 else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def cells(families: dict[str, Outcomes]) -> Iterator[str]:
+    """A table of methods and families, of which those that are alike share a column."""
     methods = list(next(iter(families.values())))
     reasons: dict[str, str] = {}
     columns: dict[tuple[str, ...], list[str]] = {}
     for family, outcomes in families.items():
-        cells = tuple(met(outcomes[method], reasons) for method in methods)
-        columns.setdefault(cells, []).append(f"`{family}`")
-    head = ("method", *(" ".join(alike) for alike in columns.values()))
+        column = tuple(met(outcomes[method], reasons) for method in methods)
+        columns.setdefault(column, []).append(f"`{family}`")
+    head = ("method", *("<br>".join(alike) for alike in columns.values()))
     yield from table(head, zip((f"`{method}`" for method in methods), *columns, strict=True))
     yield ""
     yield from (f"{number}. {reason}" for number, reason in enumerate(reasons.values(), 1))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import onlay
+from onlay.pages.observing import observe
 from onlay_dyt.dispatch import Returning, Router, Taking
+from onlay_dyt.macs import macs
 
 timm = pytest.importorskip("timm", reason="comes with onlay-image")
 pytest.importorskip("onlay_image", reason="the backbones are timm's: onlay-image")
@@ -157,3 +161,29 @@ def test_packed_tokens_are_not_computed(family: str, maps: int, hidden: int) -> 
     last[0].register_forward_hook(lambda m, a, y: sizes.append(a[0].shape))
     rate = rates(model, images)[0]
     assert sizes == [(round(rate * 3 * 17), hidden)] * (maps + 1)
+
+
+def test_what_is_multiplied_is_what_the_arithmetic_says() -> None:
+    """At the achieved rates, counted by torch; on ViT-B the same arithmetic gives the paper's.
+    Routers score the class token, too, which the paper does not count."""
+    model, images = adapted("vit")
+    achieved = [(17 * 3 * rate - 3) / 48 for rate in rates(model, images)]  # of patches alone
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(images)
+    blocks = 3 * macs(24, achieved, patches=16, bottleneck=8)
+    embedding, head = 3 * 16 * 3 * 8 * 8 * 24, 3 * 24 * 3
+    scored = 3 * 2 * 24
+    expected = 2 * (blocks + embedding + head + scored)
+    assert counter.get_total_flops() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_page_shows_which_patches_were_computed() -> None:
+    model, images = adapted("swin")
+    seen = observe(model, Path("a.png"), images[:1])
+    own = [signal for signal in seen.signals if signal.name == "passes the MLP"]
+    assert [signal.block for signal in own] == [0, 1, 2, 3]
+    with torch.no_grad():
+        found = rates(model, images[:1])
+    for signal, rate in zip(own, found, strict=True):
+        assert set(signal.patches_NK.unique().tolist()) == {0.0, 1.0}
+        assert signal.patches_NK.mean().item() == pytest.approx(rate)
