@@ -28,6 +28,13 @@ from onlay.settings import Config
 
 NOUNS = {"dataset": "data set"}
 LINE = re.compile(r"^<!-- (\w+):? ?(.*?) -->$", re.MULTILINE)
+NAMES = (
+    r" \(and \d+ more\)$",
+    r"^`\w+` cannot be merged at `[\w.]+`: ",
+    r"^method `\w+` ",
+    r", and `[^`]*` provides( `\w+`,?)+",
+)
+"""What reasons in the matrix say of one method, site or backbone."""
 README = Path(__file__).parents[1] / "README.md"
 MATRIX = Path(__file__).parent / "reference" / "matrix.json"
 HOST = PluginHost.discover()
@@ -189,11 +196,14 @@ def cells(families: dict[str, Outcomes]) -> Iterator[str]:
 
 
 def met(outcome: dict[str, Any], reasons: dict[str, str]) -> str:
-    """A cell of the matrix; reasons that differ in the names of blocks or backbones are one."""
+    """A cell of the matrix; reasons that differ in the names of methods, blocks or backbones are
+    one."""
     if outcome.get("reason") is None:
         return "merges"
-    reason = re.sub(r" \(and \d+ more\)$", "", outcome["reason"])
-    alike = re.sub(r"`[\w.]*[.\d][\w.]*`( provides( `\w+`,?)+)?", "", reason)
+    reason = outcome["reason"]
+    for name in NAMES:
+        reason = re.sub(name, "", reason)
+    alike = re.sub(r"`[\w.]*[.\d][\w.]*`", "", reason)
     reasons.setdefault(alike, reason)
     return f"{'works' if outcome['works'] else 'no'} <sup>{list(reasons).index(alike) + 1}</sup>"
 

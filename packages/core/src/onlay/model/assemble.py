@@ -229,9 +229,22 @@ def _packages(
     return {k: {"distribution": o.distribution, "version": o.version} for k, o in owners.items()}
 
 
+def check_levels(model: AdaptedModel, method: Method) -> None:
+    """Raise an `AnatomyError` for a network beside the backbone, which only what reads the last
+    tokens sees, and a head that reads what blocks give."""
+    pipe = model.adapter.pipes.get("norm.out")
+    beside = pipe is not None and any(not branch.sequential for branch in pipe.incoming)
+    if beside and getattr(model.head, "levels", ()):
+        raise AnatomyError(
+            f"`{method.name}` is a network beside the backbone, whose output takes the place of the"
+            f" last tokens, and `{model.task.name}` reads what blocks give: take another method"
+        )
+
+
 def _check(model: AdaptedModel, method: Method, verify: bool) -> None:
     check_frozen(model.backbone, model.adapter)
     check_losses(model.adapter, method.name)
+    check_levels(model, method)
     if method.count is not None:
         expected = resolve(method.count)(model.method, model.anatomy)
         report = model.trainable_report()
