@@ -35,6 +35,8 @@ NAMES = (
     r", and `[^`]*` provides( `\w+`,?)+",
 )
 """What reasons in the matrix say of one method, site or backbone."""
+FEW = 3
+"""Methods that do otherwise than a table shows, which are named instead of showing another."""
 README = Path(__file__).parents[1] / "README.md"
 MATRIX = Path(__file__).parent / "reference" / "matrix.json"
 HOST = PluginHost.discover()
@@ -163,12 +165,26 @@ def matrix(task: str) -> Iterator[str]:
     first, own = next(iter(tasks)), tasks[task]
     refused = {family: reason for family, o in own.items() if (reason := of_all(o))}
     met_by = {family: o for family, o in own.items() if family not in refused}
-    if task != first and all(tasks[first][family] == o for family, o in met_by.items()):
+    others = unlike(met_by, tasks[first])
+    if task != first and len(others) <= FEW:
         yield f"On {listed(met_by)}: as for {first}.\n"
+        yield from (f"`{m}` on {listed(on)}: no. {why}.\n" for m, (why, on) in others.items())
     else:
         yield from cells(met_by)
     if refused:
         yield f"On {listed(refused)}: no. {next(iter(refused.values()))}.\n"
+
+
+def unlike(
+    families: dict[str, Outcomes], shown: dict[str, Outcomes]
+) -> dict[str, tuple[str, list[str]]]:
+    """The methods that do otherwise than is shown: why, and on which families."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for family, outcomes in families.items():
+        for method, outcome in outcomes.items():
+            if outcome != shown[family][method]:
+                found.setdefault(method, (outcome["reason"], []))[1].append(family)
+    return found
 
 
 def of_all(outcomes: Outcomes) -> str:

@@ -120,10 +120,17 @@ def test_the_matrix_has_a_cell_for_every_outcome(generate: ModuleType) -> None:
         for family, outcomes in families.items():
             same = re.search(rf"^On .*`{family}`.*: as for classification\.$", text, re.MULTILINE)
             cells = cells_of(first if same else text, family, list(outcomes))
+            cells = [exception(text, family, m) or c for m, c in zip(outcomes, cells, strict=True)]
             for outcome, (cell, reason) in zip(outcomes.values(), cells, strict=True):
                 merges = "merges" if outcome.get("merges") else "works"
                 assert cell == (merges if outcome["works"] else "no")
                 assert reason in outcome.get("reason", "")
+
+
+def exception(text: str, family: str, method: str) -> tuple[str, str] | None:
+    """What a page says of a method that does otherwise than others."""
+    found = re.search(rf"^`{method}` on .*`{family}`.*: no\. (.*)\.$", text, re.MULTILINE)
+    return found and ("no", found[1])
 
 
 def cells_of(text: str, family: str, methods: list[str]) -> list[tuple[str, str]]:
