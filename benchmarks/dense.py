@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from dense_cells import DATA, GROUPS, METHODS, SEEDS, Cell, trials
 from dense_judged import components_ap, on_training, trivial
-from dense_tables import aims, table
+from dense_tables import aims, ended, table
 from rich.console import Console
 
 from onlay import PluginHost
@@ -107,9 +107,10 @@ def show(data: str, decoder: str, found: dict[Cell, Measured]) -> None:
         runs.setdefault(cell.method, []).append(found[cell])
     if not runs:
         return
+    kept, told = ended(runs)
     blind = trivial(next(iter(found)).run(), PluginHost.discover())
-    print(f"\n{data}, decoder `{decoder}`\n\n{table(data, runs, blind)}\n")
-    print("\n".join(aims(data, runs)), flush=True)
+    print(f"\n{data}, decoder `{decoder}`\n\n{table(data, kept, blind)}\n")
+    print("\n".join([*aims(data, kept), *told]), flush=True)
 
 
 def left(group: tuple[str, str], methods: Sequence[str], out: Path) -> list[Cell]:

@@ -26,15 +26,15 @@ DECODERS: Mapping[str, Any] = {
 }
 """Both of few parameters, so that an adapter's count for something."""
 
-FROZEN = {"linear": (3e-3, 1e-2, 3e-2), "dpt": (1e-3, 3e-3, 1e-2)}
+FROZEN = {"linear": (1e-2, 3e-2, 1e-1), "dpt": (1e-3, 3e-3, 1e-2)}
 ADAPTER = (1e-3, 3e-3, 1e-2)
 GENERATING = (3e-4, 1e-3, 3e-3)  # iConFormer at scale 1 diverges at the highest of the others
 ICONFORMER = {"name": "iconformer", "scale": 1.0}
 METHODS: Mapping[str, tuple[Any, Sequence[float]]] = {
     "linear": ("linear", ()),
-    "full": ("full", (1e-4, 3e-4, 1e-3)),
+    "full": ("full", (3e-4, 1e-3, 3e-3)),
     "iconformer": (ICONFORMER, GENERATING),
-    "iconformer-static": (ICONFORMER | KERNELS["static"], GENERATING),
+    "iconformer-static": (ICONFORMER | KERNELS["static"], ADAPTER),
     "arc": ("arc", ADAPTER),
     "dapt": ("dapt", ADAPTER),
     "smoa": ({"name": "smoa", "scale": 4.0}, ADAPTER),

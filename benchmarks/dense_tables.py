@@ -21,6 +21,14 @@ GAP = 0.02
 """How far full fine-tuning must be above the frozen backbone for a share of it to be told."""
 
 
+def ended(found: Found) -> tuple[dict[str, list[Mapping[str, Any]]], list[str]]:
+    """Without the runs that diverged, and a line on each method that has some."""
+    kept = {m: [run for run in runs if "diverged" not in run] for m, runs in found.items()}
+    lost = {method: len(found[method]) - len(own) for method, own in kept.items()}
+    told = [f"{method}: {count} of its seeds diverged" for method, count in lost.items() if count]
+    return {method: own for method, own in kept.items() if own}, told
+
+
 def table(data: str, found: Found, trivial: Mapping[str, float]) -> str:
     """A row for each method, mean and standard deviation over seeds in percent."""
     heads = ("method", *HEADINGS[data], "of the gap", "method's parameters", "rate")
