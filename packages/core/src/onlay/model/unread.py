@@ -1,23 +1,26 @@
-"""Copies of tensors that a head never looks at."""
+"""Trained tensors that a head never looks at."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from onlay.anatomy.liveness import leaves, same_draws
 from onlay.batches import tensors_of
 
 if TYPE_CHECKING:
+    from onlay.anatomy.adapter import Adapter
     from onlay.model.adapted import AdaptedModel
 
 
 def rest_unread(model: AdaptedModel) -> None:
-    """Let copies that stand in for tensors stop training where nothing leads from them to the
-    output of a head that reads `levels`: the last norm, where it reads maps of blocks alone."""
-    copies = list(model.adapter.thawed.parameters())
-    if not copies or not getattr(model.head, "levels", ()):
+    """Let copies that stand in for tensors, and what rewrites the output of the last norm, stop
+    training where nothing leads from them to the output of a head that reads `levels`: below maps
+    of blocks alone that norm is never read."""
+    trained = [*model.adapter.thawed.parameters(), *_behind_the_blocks(model.adapter)]
+    if not trained or not getattr(model.head, "levels", ()):
         return
     modes = {module: module.training for module in model.modules()}
     model.eval()
@@ -28,5 +31,11 @@ def rest_unread(model: AdaptedModel) -> None:
         model.adapter.forget()
         for module, mode in modes.items():
             module.training = mode
-    for copy in copies:
-        copy.requires_grad_(id(copy) in reached)
+    for tensor in trained:
+        tensor.requires_grad_(id(tensor) in reached)
+
+
+def _behind_the_blocks(adapter: Adapter) -> list[nn.Parameter]:
+    """What is trained of rewrites of the last norm's output."""
+    pipe = adapter.pipes.get("norm.out")
+    return [p for p in pipe.rewrites.parameters() if p.requires_grad] if pipe else []
