@@ -151,3 +151,10 @@ def test_regions_are_read_at_the_strides_that_the_maps_have():
 def test_levels_that_make_no_pyramid_are_refused(levels, said):
     with pytest.raises(ConfigError, match=said):
         head(tiny_backbone(), {**INSTANCES, "levels": levels})
+
+
+@pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="torch 2.7 says it first")
+def test_what_is_no_program_of_one_graph_is_refused_in_a_sentence():
+    model = adapt(tiny_backbone(), "linear", task=INSTANCES, labels=("cell",), host=HOST).eval()
+    with pytest.raises(ConfigError, match="depends on the picture: export a model of task"):
+        torch.export.export(model, (torch.randn(2, 3, 8, 8),), strict=False)

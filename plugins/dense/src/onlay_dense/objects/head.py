@@ -14,7 +14,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 
 from onlay.data import item_at
-from onlay.errors import DataError
+from onlay.errors import ConfigError, DataError
 from onlay_dense.objects.answer import ObjectsAnswer
 from onlay_dense.objects.config import InstancesConfig, ObjectsConfig
 from onlay_dense.objects.detector import Detector, without_autocast
@@ -86,7 +86,13 @@ class ObjectsHead(nn.Module):
     def forward(self, features: Features) -> dict[str, list[Tensor]]:
         """Of each picture `boxes` (n, 4), `labels` (n,), `scores` (n,), the surest first, `size`
         (2,), its height and width, and of instances `masks` (n, 28, 28), shares in the boxes; in
-        training, too."""
+        training, too.
+
+        Raises:
+            ConfigError: it is made a program (`torch.export`), whose sizes must not depend on what
+                is found.
+        """
+        _refuse_export()
         maps, plain = self._pyramid(features)
         with plain:
             found = self.decoder(maps, features.inputs)
@@ -151,3 +157,12 @@ class ObjectsHead(nn.Module):
 
     def _pyramid(self, features: Features) -> tuple[list[Tensor], Any]:
         return without_autocast(self.coarsest(self.neck(list(features.levels))))
+
+
+def _refuse_export() -> None:
+    """Not known before torch 2.7, which then says it in words of its own."""
+    if getattr(torch.compiler, "is_exporting", bool)():
+        raise ConfigError(
+            "a model that finds objects is no program of one graph, since how many it finds depends"
+            " on the picture: export a model of task `segmentation` or `depth`, or load the bundle"
+        )
