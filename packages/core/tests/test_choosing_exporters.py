@@ -14,31 +14,36 @@ from onlay.hooks import hookimpl
 from onlay.host import PluginHost
 
 
-def exporter(name: str, *suffixes: str, modality: str = "image") -> Exporter:
+def exporter(name: str, *suffixes: str, partial: bool = False) -> Exporter:
+    found = frozenset(suffixes)
     return Exporter(
-        name=name, modality=modality, export="x:y", summary=name, suffixes=frozenset(suffixes)
+        name=name, modality="image", export="x:y", summary=name, suffixes=found, partial=partial
     )
 
 
 @pytest.fixture
 def host() -> PluginHost:
-    """A modality with its own exporter, and an exporter of somebody else's."""
+    """A modality with exporters of its own, and an exporter of somebody else's."""
     own, other = ModuleType("own"), ModuleType("other")
     modality = Modality(name="image", reader="x:y", suffixes=frozenset({".png"}), summary="i")
-    own.register_modalities = hookimpl(function(modality, "register_modalities"))
+    own.register_modalities = hookimpl(function("register_modalities", modality))
     own.register_exporters = hookimpl(
-        function(exporter("timm", ".safetensors"), "register_exporters")
+        function(
+            "register_exporters",
+            exporter("program", ".pt2", partial=True),
+            exporter("timm", ".safetensors"),
+        )
     )
-    other.register_exporters = hookimpl(function(exporter("onnx", ".onnx"), "register_exporters"))
+    other.register_exporters = hookimpl(function("register_exporters", exporter("onnx", ".onnx")))
     host = PluginHost()
     host.add(own, name="own", distribution="own-image", version="1")
     host.add(other, name="other", distribution="other", version="1")
     return host
 
 
-def function(descriptor: object, name: str) -> object:
+def function(name: str, *descriptors: object) -> object:
     def answer() -> list[object]:
-        return [descriptor]
+        return list(descriptors)
 
     answer.__name__ = name
     return answer
@@ -50,6 +55,7 @@ def function(descriptor: object, name: str) -> object:
         ("m.onnx", None, "onnx"),
         ("M.ONNX", None, "onnx"),
         ("m.safetensors", None, "timm"),
+        ("m.pt2", None, "program"),
         ("folder", None, "timm"),
         ("vit-1.5", None, "timm"),
         ("folder", "onnx", "onnx"),
@@ -66,7 +72,8 @@ def test_a_suffix_that_nothing_writes(host: PluginHost, suffix: str) -> None:
         choose(host, "image", None, Path(f"m{suffix}"))
     assert str(error.value) == (
         f"`timm` does not write `{suffix.lower()}` files, so `m{suffix}` would not be what its name"
-        " says; leave the suffix out or take another (have: `onnx` `.onnx`, `timm` `.safetensors`)"
+        " says; leave the suffix out or take another (have: `onnx` `.onnx`, `program` `.pt2`,"
+        " `timm` `.safetensors`)"
     )
 
 

@@ -83,7 +83,8 @@ def test_presets_are_runs(preset: str, host: Any, tmp_path: Path) -> None:
         "data": own,
     }  # fmt: skip
     run: Any = RunConfig.model_validate(data, context={"host": host})
-    assert run.method == IconformerConfig()
+    norm: Any = "filter" if preset == "filter" else "none"
+    assert run.method == IconformerConfig(kernel_norm=norm)
     assert (run.train.epochs, run.train.warmup_epochs, run.train.batch_size) == (100, 20, 128)
     assert (run.train.lr, run.train.weight_decay, run.train.clip_grad) == (1e-3, 0.01, None)
     assert run.task.head_norm == "batch"

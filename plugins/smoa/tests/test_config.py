@@ -70,7 +70,7 @@ def test_every_setting_says_what_it_is_and_what_is_a_reading() -> None:
     left_open = {
         "base", "experts", "heads", "rank", "query_width", "normalize_query", "temperature",
         "balance_weight", "balance_temperature", "jitter", "dropout", "expert_bias", "scale",
-        "prompt_activation", "class_token", "position",
+        "prompt_activation", "class_token", "position", "learn_temperature",
     }  # fmt: skip
     said = ("reading", "figure", "X-MoE")
     assert all(any(word in (fields[name] or "") for word in said) for name in left_open)

@@ -182,6 +182,7 @@ def test_swin_has_a_library_for_every_stage(host: Any) -> None:
         {"base": "adapter", "expert_bias": False},
         {"sharing": "none", "heads": 4},
         {"experts": 1, "heads": 1, "prompts": False},
+        {"learn_temperature": False, "sharing": "none"},
         {"block_norm": False, "class_token": False, "last_prompt": False},
     ],
 )

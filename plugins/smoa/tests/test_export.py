@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 
+from onlay.model.program import export
 from onlay_smoa.dispatch import BLOCK
 
 
 def test_a_program_for_clouds(points: Any, adapt: Any, randomize: Any, tmp_path: Path) -> None:
     """Of one cloud, which fills no block of sub-tokens, and of batches that fill some."""
     built = points(depth=1, groups=4)
-    from onlay_pointcloud.export import export
-
     model = randomize(adapt(built, base="dapt", pool="cls+prompts")).merge(partial=True).eval()
     export(model, tmp_path / "model.pt2")
     program = torch.export.load(tmp_path / "model.pt2").module()

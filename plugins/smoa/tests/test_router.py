@@ -111,6 +111,11 @@ def test_the_temperature_starts_where_it_is_set(router: Any, temperature: float)
     made = router(temperature=temperature)
     assert made.log_temperature.exp().item() == pytest.approx(temperature, rel=1e-6)
     assert made.log_temperature.requires_grad
+    fixed = router(temperature=temperature, learn_temperature=False)
+    assert "log_temperature" not in dict(fixed.named_parameters())
+    u = torch.randn(3, fixed.query.in_features, generator=torch.Generator().manual_seed(0))
+    fixed.load_state_dict({n: t for n, t in made.state_dict().items() if "log" not in n})
+    assert torch.equal(fixed(u).gate_n, made(u).gate_n)
 
 
 def test_jitter_is_for_training_and_within_bounds(router: Any) -> None:

@@ -60,9 +60,10 @@ def nearest_centres(centres_BG3: Tensor, neighbours: int) -> Tensor:
     """Indices of each group's nearest centres, itself first, (B, G, k); of equal distances the
     lower index."""
     centres_BG3 = centres_BG3.float()  # there is none for half precision
-    distance_BGG = torch.cdist(
-        centres_BG3, centres_BG3, compute_mode="donot_use_mm_for_euclid_dist"
-    )
+    apart_BGG3 = centres_BG3.unsqueeze(2) - centres_BG3.unsqueeze(1)
+    distance_BGG = apart_BGG3.square().sum(-1)  # squared: ONNX has no `cdist`
     own = torch.eye(centres_BG3.shape[1], dtype=torch.bool, device=centres_BG3.device)
     distance_BGG = distance_BGG.masked_fill(own, -1.0)
+    if torch.compiler.is_compiling():  # a program may become ONNX, whose sorting is stable anyway
+        return distance_BGG.sort(dim=-1).indices[..., :neighbours]
     return distance_BGG.sort(dim=-1, stable=True).indices[..., :neighbours]

@@ -102,13 +102,21 @@ def register_datasets() -> Iterable[Dataset]:
 
 @hookimpl
 def register_exporters() -> Iterable[Exporter]:
-    """Plain timm models."""
+    """Plain timm models, and programs."""
     yield Exporter(
         name="timm",
         modality="image",
         export="onlay_image.export:export",
         summary="a state dict and config that `timm.create_model` loads",
         suffixes=frozenset({".safetensors"}),
+    )
+    yield Exporter(
+        name="program",
+        modality="image",
+        export="onlay.model.program:export",
+        summary="a program that `torch.export.load` loads, with what cannot be folded",
+        partial=True,
+        suffixes=frozenset({".pt2"}),
     )
 
 

@@ -138,7 +138,7 @@ def register_exporters() -> Iterable[Exporter]:
     yield Exporter(
         name="pt2",
         modality="points",
-        export="onlay_pointcloud.export:export",
+        export="onlay.model.program:export",
         summary="a program that `torch.export.load` loads, sampling and grouping included",
         partial=True,
         suffixes=frozenset({".pt2"}),

@@ -76,6 +76,7 @@ def mixture_for(blocks: Sequence[Block], config: SmoaConfig, label: str) -> Spar
         query_width(config),
         normalize_query=config.normalize_query,
         temperature=config.temperature,
+        learn_temperature=config.learn_temperature,
         jitter=config.jitter,
     )
     indices = [block.index for block in blocks]
@@ -146,4 +147,5 @@ def library_count(width: int, config: SmoaConfig) -> int:
     else:
         expert = AdaptFormerExperts.count(width, config.rank, bias=config.expert_bias)
     query = query_width(config)
-    return config.experts * expert + width * query + config.experts * query + 1
+    temperature = config.learn_temperature
+    return config.experts * expert + width * query + config.experts * query + temperature

@@ -51,8 +51,12 @@ class SmoaConfig(Config):
     draws the norm at the embeddings alone, as X-MoE's code has it: `false`."""
 
     temperature: PositiveFloat = 0.3
-    """Where the learnt temperature of the gate's softmax starts. A reading: X-MoE learns it, and
-    starts a softmax gate at 0.3."""
+    """Where the temperature of the gate's softmax starts. A reading: X-MoE starts a softmax gate at
+    0.3."""
+
+    learn_temperature: bool = True
+    """Train that temperature, one number for each library, kept as its logarithm. A reading: X-MoE
+    does; the figure shows none. `false` keeps it; no source has a schedule."""
 
     balance_weight: float = Field(default=0.01, ge=0)
     """How much the balance loss counts, N * sum(f P), averaged over blocks; 0 leaves it out. A

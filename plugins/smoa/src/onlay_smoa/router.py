@@ -38,12 +38,17 @@ class Router(nn.Module):
         *,
         normalize_query: bool,
         temperature: float,
+        learn_temperature: bool = True,
         jitter: float,
     ) -> None:
         super().__init__()
         self.query = nn.Linear(width, query_width, bias=False)
         self.embeddings = nn.Parameter(torch.empty(experts, query_width))
-        self.log_temperature = nn.Parameter(torch.tensor(temperature).log())
+        log_temperature = torch.tensor(temperature).log()
+        if learn_temperature:
+            self.log_temperature: Tensor = nn.Parameter(log_temperature)
+        else:
+            self.register_buffer("log_temperature", log_temperature, persistent=False)
         self.normalize_query, self.jitter = normalize_query, jitter
         nn.init.xavier_uniform_(self.query.weight)
         nn.init.orthogonal_(self.embeddings, gain=0.32)  # the scale is X-MoE's code's

@@ -50,11 +50,14 @@ def choose(host: PluginHost, modality: str, name: str | None, out: Path) -> Expo
 def _own(
     host: PluginHost, modality: str, fitting: Mapping[str, Exporter]
 ) -> Mapping[str, Exporter]:
-    """Of several, those from the modality's own distribution, whatever else is installed."""
+    """Of several, that of the modality's own distribution, whatever else is installed; of its own
+    one that holds merged models alone, before programs."""
     if len(fitting) < 2:
         return fitting
     home = host.owner("modality", modality).distribution
-    return {n: e for n, e in fitting.items() if host.owner("exporter", n).distribution == home}
+    own = [n for n in fitting if host.owner("exporter", n).distribution == home]
+    own.sort(key=lambda name: fitting[name].partial)
+    return {name: fitting[name] for name in own[:1]}
 
 
 def _refuse_other(

@@ -31,7 +31,7 @@ def merge(
 ) -> None:
     """Fold the adapter of a run into its backbone: onlay merge RUN --out FILE
 
-    The result needs no Onlay; timm's format is what `timm.create_model` loads, `pt2` what
+    The result needs no Onlay; timm's format is what `timm.create_model` loads, a `.pt2` file what
     `torch.export.load` does. The latter also holds pieces that cannot be folded. The suffix of FILE
     chooses the format; a name without one is a folder in timm's.
     """

@@ -17,7 +17,7 @@ BROUGHT_BY = {
         "backbone": ("timm", "onlay_vit_64"),
         "modality": ("image",),
         "dataset": ("image_folder", "image_csv", "shards", "parquet", "vtab", "fgvc", "digits"),
-        "exporter": ("timm",),
+        "exporter": ("timm", "program"),
         "optimizer": (
             *("lion", "lamb", "lars", "adan", "adopt", "laprop", "madgrad", "adabelief", "adamp"),
             *("novograd", "nadamw", "cadamw", "muon", "mars", "sgdw", "sgdp", "rmsproptf"),

@@ -47,6 +47,7 @@ def interpolate(points_BN3: Tensor, centres_BG3: Tensor, values_BGD: Tensor) -> 
 
 def _distances(a_BN3: Tensor, b_BM3: Tensor) -> Tensor:
     with torch.autocast(a_BN3.device.type, enabled=False):
-        return torch.cdist(
-            a_BN3.float(), b_BM3.float(), compute_mode="donot_use_mm_for_euclid_dist"
-        )
+        a_BN3, b_BM3 = a_BN3.float(), b_BM3.float()
+        if torch.compiler.is_compiling():  # a program may become ONNX, which has no `cdist`
+            return (a_BN3.unsqueeze(2) - b_BM3.unsqueeze(1)).square().sum(-1).sqrt()
+        return torch.cdist(a_BN3, b_BM3, compute_mode="donot_use_mm_for_euclid_dist")

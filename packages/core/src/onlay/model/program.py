@@ -1,6 +1,6 @@
-"""Models for clouds as programs of `torch.export`, which need neither Onlay nor their own source.
+"""Models as programs of `torch.export`, which need neither Onlay nor their own source.
 
-Shapes: B batch, N points.
+Shapes: B batch.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 
 def export(model: AdaptedModel, path: Path) -> None:
-    """Write a `.pt2` file: clouds (B, N, 3) float32, any B, N as in training, to the task's output.
+    """Write a `.pt2` file: inputs as the network is given them, any B, the other sizes as in
+    training, to the task's output.
 
-    `torch.export.load(path).module()` gives the model back. Sampling and grouping are part of it,
-    as torch operations; what could not be folded stays in it as it was trained.
+    `torch.export.load(path).module()` gives the model back. What the network does with its inputs
+    first (sampling and grouping of clouds) is part of it, as torch operations; what could not be
+    folded stays in it as it was trained.
 
     Raises:
         BundleError: torch cannot make one program of it for every B.
