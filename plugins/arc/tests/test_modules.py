@@ -88,3 +88,17 @@ def test_a_shared_projection_is_one_parameter() -> None:
         Recomposed(shared, dropout=0, rescale_init="zeros") for _ in range(5)
     )
     assert sum(p is shared.weight for p in adapters.parameters()) == 1
+
+
+def test_what_inspect_shows() -> None:
+    """U one column (1, 0), s 2 and b (0, 4): (3, 4) gets (6, 4) more, the root of 52 over 5."""
+    module = Recomposed(SharedProjection(2, 1), dropout=0.0, rescale_init="zeros").eval()
+    with torch.no_grad():
+        module.shared.weight.copy_(torch.tensor([[1.0], [0.0]]))
+        module.rescale.fill_(2.0)
+        module.bias.copy_(torch.tensor([0.0, 4.0]))
+        x = torch.tensor([[[3.0, 4.0], [0.0, 1.0]]])
+        shown = module.shows(x, module(x))
+        on_a_map = module.shows(x.view(1, 1, 2, 2), module(x).view(1, 1, 2, 2))
+    torch.testing.assert_close(shown, torch.tensor([[[52**0.5 / 5], [4.0]]]))
+    assert torch.equal(on_a_map, shown)

@@ -34,6 +34,9 @@ class Recomposed(nn.Module):
     s is a row because its Xavier bound in the authors' code, sqrt(6 / (r + 1)), comes from that.
     """
 
+    shown = "recomposed part"
+    meaning = "The size of what ARC adds to a token at a site, as a share of the token's."
+
     def __init__(self, shared: SharedProjection, *, dropout: float, rescale_init: str) -> None:
         super().__init__()
         width, rank = shared.weight.shape
@@ -50,6 +53,11 @@ class Recomposed(nn.Module):
             return recomposed(x_BTD, U_Dr, self.rescale, self.bias)
         h_BTr = self.dropout(x_BTD @ (U_Dr * self.rescale))
         return x_BTD + F.linear(h_BTr, U_Dr, self.bias)
+
+    def shows(self, x: Tensor, output: Tensor) -> Tensor:
+        """(B, T, 1), of a map row by row."""
+        added, own = (t.flatten(1, -2).norm(dim=-1, keepdim=True) for t in (output - x, x))
+        return added / own.clamp_min(1e-12)
 
     def affine(self) -> Affine:
         """The map of evaluation: the symmetric matrix I + U diag(s) U^T (D, D), and b (D,)."""
