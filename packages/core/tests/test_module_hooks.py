@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from onlay.anatomy import BuiltBackbone
 from onlay.batches import rows
 from onlay.errors import AnatomyError
 from onlay.model.adapted import AdaptedModel
+from onlay.model.assemble import check_levels
 from onlay.model.losses import check_losses
+from onlay.model.unread import rest_unread
 from onlay.testing.ranks import in_two_processes
 
 Adapt = Callable[..., AdaptedModel]
@@ -161,3 +164,40 @@ def test_two_views_where_the_loss_is_of_features(
     halved = model.eval()(images / 2)
     expected = 3 * ((halved[0, 0] - 1) ** 2 + (halved[1, 2] - 1) ** 2) / 2 + 16
     assert model.train().loss((images, TARGETS)).item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+class Maps(nn.Module):
+    """A head that reads what the last block gives, before the last norm."""
+
+    levels = (1,)
+
+    def forward(self, features: Any) -> Tensor:
+        return features.levels[0].sum()
+
+
+def test_what_acts_behind_the_last_norm_rests_where_blocks_are_read(
+    built: BuiltBackbone, adapt_with: Adapt
+) -> None:
+    def attach(place: Any) -> None:
+        place.rewrite(place.blocks[0].site("mlp.in"), TwoViews())
+        place.rewrite(place.site("norm.out"), TwoViews())
+
+    model = adapt_with(built, attach)
+    rest_unread(model)
+    assert len([n for n in model.trained_parameters() if n.endswith("scale")]) == 2
+    model.head = Maps()
+    rest_unread(model)
+    assert [*model.trained_parameters()] == ["adapter.blocks.0.mlp_in.rewrites.0.scale"]
+
+
+def test_a_network_beside_the_backbone_is_not_seen_where_blocks_are_read(
+    built: BuiltBackbone, adapt_with: Adapt
+) -> None:
+    def attach(place: Any) -> None:
+        place.branch(place.blocks[0].site("block.out"), place.site("norm.out"), nn.Linear(16, 16))
+
+    model, method = adapt_with(built, attach), SimpleNamespace(name="side")
+    check_levels(model, method)
+    model.head = Maps()
+    with pytest.raises(AnatomyError, match=r"^`side` is a network beside the backbone"):
+        check_levels(model, method)
