@@ -11,12 +11,13 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from onlay.errors import RunError
 from onlay.machine.system import CAN_FORK, usable_cores
 from onlay_train.grid.executors.config import LocalConfig
 
 
-class Killed(Exception):
-    """The process of a cell ended without a word; says by which signal."""
+class Killed(RunError):
+    """A process ended without a word; says by which signal."""
 
 
 class LocalExecutor(Executor):
@@ -44,7 +45,10 @@ class LocalExecutor(Executor):
         ours, theirs = self._context.Pipe()
         given = (theirs, self.threads, fn, args, named)
         process = self._context.Process(target=_answer, args=given)
-        process.start()
+        try:
+            process.start()
+        except (EOFError, OSError) as error:  # the next one starts it anew
+            raise Killed("the process that starts others was killed") from error
         theirs.close()
         self._running.add(process)
         try:
