@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from dense_cells import DATA, GROUPS, METHODS, SEEDS, Cell, trials
+from dense_cells import DATA, EPOCHS, GROUPS, METHODS, SEEDS, Cell, trials
 from dense_judged import components_ap, on_training, trivial
 from dense_tables import aims, ended, table
 from rich.console import Console
@@ -130,7 +130,7 @@ def announce(group: tuple[str, str], cells: Sequence[Cell]) -> None:
     for method in dict.fromkeys(cell.method for cell in cells):
         own = [cell.search for cell in cells if cell.method == method]
         print(f"{'-'.join(group)}-{method}: {own.count(True)} trials, {own.count(False)} tests")
-    minutes = sum(cell.epochs for cell in cells) * SECONDS[group[1]] / 60
+    minutes = len(cells) * EPOCHS * SECONDS[group[1]] / 60
     print(f"{'-'.join(group)}: {len(cells)} trainings, {minutes:.0f} minutes of a processor\n")
 
 
