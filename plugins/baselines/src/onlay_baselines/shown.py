@@ -33,7 +33,7 @@ def share(added: Tensor, x: Tensor) -> Tensor:
 
 def pooled(matrix: Tensor) -> Tensor:
     """The mean size in each part of a matrix, as one picture (1, 1, h, w)."""
-    cells = [min(FINEST, size) for size in matrix.shape]
+    cells = min(FINEST, matrix.shape[0]), min(FINEST, matrix.shape[1])
     return F.adaptive_avg_pool2d(matrix.abs().float()[None, None], cells)
 
 
