@@ -87,9 +87,9 @@ def test_configuring_imports_neither_torch_nor_peft() -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("lora", "it is a tuner of PEFT: `method=peft method.tuner=lora`"),
+        ("oft", "it is a tuner of PEFT: `method=peft method.tuner=oft`"),
         ("LoRA", "`method=peft method.tuner=lora`"),
-        ("ia3", "`method=peft method.tuner=ia3`"),
+        ("vera", "`method=peft method.tuner=vera`"),
         ("dora", "`method=peft method.tuner=lora method.options.use_dora=true`"),
         ("adalora", "method `peft` does not do it: its ranks are shared out"),
         ("peftt", "did you mean `peft`?"),

@@ -27,6 +27,9 @@ class Layout:
     targets: str = "class"
     """As `Listing` has it, and so has it `names`."""
     names: tuple[str, ...] = ()
+    cut: bool = False
+    """Items are cut into pieces of which parts are made, as scenes into blocks: of these there are
+    as many or more."""
 
 
 def divided(layout: Layout, config: SplitConfig, noun: str) -> Listing:

@@ -89,7 +89,7 @@ def _stop_with(pipe: Connection) -> None:
     """Ask this process to stop once nobody waits for it any more."""
     with suppress(EOFError, OSError):
         pipe.recv()
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _warm() -> Any:
@@ -103,7 +103,7 @@ def _warm() -> Any:
 
 
 def _signal(code: int | None) -> str:
-    if code == -signal.SIGKILL:
-        return "its process was killed (SIGKILL), as a system does that has no memory left"
     name = signal.Signals(-code).name if code and code < 0 else f"status {code}"
+    if name == "SIGKILL":
+        return "its process was killed (SIGKILL), as a system does that has no memory left"
     return f"its process ended without a word ({name})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def whole(config: CloudScenesConfig, input_spec: Mapping[str, Any], labels: Sequ
 
 def layout(config: CloudScenesConfig) -> Layout:
     """Every scene, as it lies."""
-    return scenes_in(config.path, config.parts, config.test_area)
+    return replace(scenes_in(config.path, config.parts, config.test_area), cut=True)
 
 
 def measure(config: CloudScenesConfig) -> partial[Extent]:
