@@ -1,14 +1,11 @@
-"""The contract of a method, as every author of one checks it."""
+"""The contract of the methods for clouds: one with everything, of the others what is theirs."""
+
+import pytest
 
 from onlay.testing import method_checks, run_checks
 
 LONG = "compiles or process or exports or imports_no_torch or nothing_is_kept"
-"""What takes longest, and for `ppt` is the verbs' business alone."""
-
-
-@method_checks("idpt")
-def test_idpt(check):
-    check()
+"""What takes longest, and is the business of the verbs, which `pointgst` uses as the others do."""
 
 
 @method_checks("pointgst")
@@ -16,17 +13,8 @@ def test_pointgst(check):
     check()
 
 
-@method_checks("stag")
-def test_stag(check):
-    check()
-
-
-def test_ppt():
-    outcomes = [*run_checks("method", "ppt", words=f"not ({LONG})")]
+@pytest.mark.parametrize("method", ["idpt", "stag", "ppt", "point_peft"])
+def test_contract(method, host):
+    outcomes = [*run_checks("method", method, host=host, words=f"not ({LONG})")]
     assert len(outcomes) > 20
     assert not [(o.check.name, o.reason) for o in outcomes if not o.good]
-
-
-@method_checks("point_peft")
-def test_point_peft(check):
-    check()

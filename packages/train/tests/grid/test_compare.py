@@ -11,12 +11,12 @@ from click.testing import Result
 GRID = """
 grid:
   method: [linear, {name: noisy, rank: 1}, {name: noisy, idle: true}]
-  train.seed: [0, 1]
+  train.seed: [0]
 base:
   backbone: tiny
   data: stripes
   train: {epochs: 1, batch_size: 4, trackers: [], log_every: 1}
-search: {keys: {train.lr: [1e-3, 1e-1, log], method.dropout: [0.1, 0.5]}, trials: 2}
+search: {keys: {train.lr: [1e-3, 1e-1, log], method.dropout: [0.1, 0.5]}, trials: 1}
 where: {name: local, jobs: 2}
 """
 
@@ -30,12 +30,12 @@ def test_a_grid_is_trained_reported_and_finished(
     file.write_text(GRID)
     words = ("compare", str(file), "--out", str(out))
     dry = onlay_command(*words, "--dry-run", small=False)
-    assert "6 cells and 6 trials" in dry.output, dry.output
+    assert "3 cells and 3 trials" in dry.output, dry.output
     assert not out.exists()
     first = onlay_command(*words, small=False)
     assert first.exit_code == 1, first.output
-    assert "8 done, 2 failed" in first.output
-    assert "failed: noisy(idle=true), 0 trial 1: " in first.output
+    assert "4 done, 1 failed" in first.output
+    assert "failed: noisy(idle=true), 0 trial 0: " in first.output
     data = json.loads((out / "report" / "report.json").read_text())
     assert {method["method"] for method in data["methods"]} == {"linear", "noisy(rank=1)"}
     assert all("test_top1" in cell["metrics"] for cell in data["cells"])
@@ -51,7 +51,7 @@ def test_a_grid_is_trained_reported_and_finished(
     assert onlay_command(*words, small=False).exit_code == 1
     assert {path: path.stat().st_mtime_ns for path in out.rglob("summary.json")} == before
     status = onlay_command("compare", "status", str(out), small=False)
-    assert "8 done, 2 failed" in status.output
+    assert "4 done, 1 failed" in status.output
 
 
 def _trials(out: Path) -> list[str]:
