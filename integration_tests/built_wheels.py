@@ -75,9 +75,10 @@ def test(
 
 
 def interpreter(versions: str) -> str:
-    """The oldest Python that the packages allow, or the one that runs this."""
+    """The oldest Python that the packages allow, or the one that `NEWEST_PYTHON` says, else the one
+    that runs this."""
     if versions == "newest":
-        return sys.executable
+        return os.environ.get("NEWEST_PYTHON", sys.executable)
     return PROJECTS[0]["requires-python"].removeprefix(">=")
 
 
