@@ -147,7 +147,7 @@ def test_the_transfer_is_stopped_and_goes_on_to_the_same_bits(
     transferred, said, onlay, monkeypatch
 ):
     monkeypatch.chdir(transferred)
-    plugin = transferred / "stops.py"
+    plugin = transferred / "stops_the_transfer.py"
     plugin.write_text(STOP.format(marker=transferred / "stopped"), encoding="utf-8")
     words = [word.replace("out=adapted", "out=again") for word in said[-2][1:]]
     words = ["--plugin", str(plugin), *words, "train.log_every=5"]
