@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def run_folder(tmp_path_factory, onlay) -> Path:
     """A run of two steps on 1,000 digits, as a user starts it."""
     folder = tmp_path_factory.mktemp("third_party") / "run"
-    words = ("backbone=onlay_vit_64", "method=lora", "method.rank=2", "data=digits")
+    words = ("backbone=onlay_vit_64", "method=my_lora", "method.rank=2", "data=digits")
     trained = onlay("train", *words, *TWO_STEPS, f"out={folder}")
     assert trained.exit_code == 0, trained.output
     return folder

@@ -72,8 +72,8 @@ def attach(place: Placement, config: DispatchConfig) -> None:
         router, stream = Router(place, block, config, rates), block.site("mlp.res")
         place.rewrite(stream, router)
         for site, back in (("fc1.out", False), ("mlp.out", True)):
-            (map,) = place.maps(block.site(site))
-            place.replace(map, Dispatched(map, router, back))
+            for map in place.maps(block.site(site)):  # two first layers in a gated MLP
+                place.replace(map, Dispatched(map, router, back))
         width, inner = block.width, config.bottleneck
         down, up = nn.Linear(width, inner), nn.Linear(inner, width)
         nn.init.zeros_(up.weight), nn.init.zeros_(up.bias)
