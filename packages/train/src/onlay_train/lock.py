@@ -18,6 +18,11 @@ from onlay.machine.disk import writing
 from onlay.machine.processes import rank
 from onlay.machine.system import alive, open_plain
 
+
+class Held(RunError):
+    """Another start of the run is writing its folder."""
+
+
 LOCK, HOLDER = ".lock", ".lock.json"
 _LINGERING = 15.0
 """Seconds for which the loaders of a process that was killed can outlive it, and its lock."""
@@ -70,7 +75,7 @@ def _acquire(lock: FileLock, folder: Path) -> None:
     except NotImplementedError:  # a file system without locks
         return
     except Timeout:
-        raise RunError(
+        raise Held(
             f"`{folder}` is being written by another start of this run{_told(_holder(folder))}:"
             " wait for its end or stop it, or choose another folder with `out=...`"
         ) from None

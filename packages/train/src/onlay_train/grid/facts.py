@@ -25,14 +25,23 @@ FAILED = "failed: "
 
 def keys_of(config: RunConfig) -> dict[str, str]:
     """Under which names the facts of a cell are kept: `backbone` and `data`."""
-    dump = config.model_dump(mode="json")
-    seen = [dump["backbone"], dump["data"], dump["task"], dump["fold"], config.train.seed]
-    return {"backbone": digest(dump["backbone"]), "data": digest(seen)}
+    seen = seen_in(config.model_dump(mode="json"))
+    return {"backbone": digest(seen[0]), "data": digest(seen)}
+
+
+def seen_in(dump: Mapping[str, Any]) -> list[Any]:
+    """What of a run its data and its backbone depend on; the backbone first."""
+    return [*map(dump.__getitem__, ("backbone", "data", "task", "fold")), dump["train"]["seed"]]
 
 
 def facts_of(config: RunConfig, known: Mapping[str, str]) -> dict[str, str]:
     """Digest of the data and fingerprint of the backbone, as far as they are known."""
     return {what: known[key] for what, key in keys_of(config).items() if key in known}
+
+
+def known_all(config: RunConfig, known: Mapping[str, str]) -> bool:
+    """Whether data and backbone of a run were read."""
+    return all(key in known for key in keys_of(config).values())
 
 
 def read_facts(path: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from onlay.errors import ConfigError, RunError
 from onlay_train.grid.axes import Point, Value, is_seed, labels
 from onlay_train.grid.cells import Cell, Drawn, cell_of, drawn, resolved
+from onlay_train.grid.facts import known_all
 from onlay_train.grid.file import GridConfig
 from onlay_train.grid.search import best, check_keys, nearest, searched_fields, values, words
 from onlay_train.grid.state import CellFolder
@@ -36,17 +37,20 @@ class Plan:
     grid: GridConfig
     host: PluginHost
     root: Path
-    known: Mapping[str, str]
+    known: dict[str, str]
     drawn: Drawn
     accepted: Mapping[str, str] = field(default_factory=dict)
     """`Cell.same` -> the folder of a cell that differs in versions of plugins alone and counts."""
     groups: dict[str, Group] = field(default_factory=dict)
+    unread: list[Mapping[str, Any]] = field(default_factory=list)
+    """Cells that have no name yet, for nobody read their data: what a search chose is of them."""
     _named: dict[int, Cell] = field(default_factory=dict)
     _choices: dict[str, Mapping[str, float]] = field(default_factory=dict)
 
     def cells(self) -> list[Cell]:
         """What the report is about, as far as it can be named: without a search all of it; else
         those whose search has ended."""
+        self.unread.clear()
         for number, run in enumerate(self.drawn.runs):
             if number not in self._named and (cell := self._final(run)) is not None:
                 self._named[number] = cell
@@ -98,6 +102,9 @@ class Plan:
         if chosen is None:
             return None
         config = resolved(self.grid.base, point, self.host, words(chosen))
+        if not known_all(config, self.known):
+            self.unread.append(config.model_dump(mode="json"))
+            return None
         return cell_of(point, config, self.known, self.host, chosen=chosen)
 
 
@@ -113,7 +120,7 @@ def make_plan(
     Raises:
         ConfigError: a mistake in the grid, in one sentence.
     """
-    plan = Plan(grid, host, root, known, drawn(grid, host), accepted or {})
+    plan = Plan(grid, host, root, dict(known), drawn(grid, host), accepted or {})
     if grid.search is not None:
         _check_search(grid, plan.drawn)
         plan.groups.update(_groups(grid, plan.drawn, known, host))

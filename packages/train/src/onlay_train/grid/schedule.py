@@ -4,9 +4,10 @@ at."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
+from typing import Any
 
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.plan import Plan
@@ -33,6 +34,8 @@ class Schedule:
     seen: Seen = lambda cell, state: None
     """Told of every cell whose state has changed."""
     wanted: Callable[[Cell], bool] = lambda cell: True
+    survey: Callable[[list[Mapping[str, Any]]], Mapping[str, str]] = lambda runs: {}
+    """Reads the data and the backbones of runs, and keeps what it found."""
     running: dict[Future[str], Cell] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
@@ -41,7 +44,11 @@ class Schedule:
     def run(self) -> None:
         """Until nothing is left that can be trained; a `KeyboardInterrupt` leaves checkpoints."""
         while True:
-            waiting = self._submit(self.plan.everything())
+            cells = self.plan.everything()
+            if self.plan.unread:
+                self.plan.known.update(self.survey(list(self.plan.unread)))
+                continue
+            waiting = self._submit(cells)
             if self.running:
                 self._look(wait(self.running, _PAUSE, FIRST_COMPLETED).done)
             elif waiting:

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.machine.disk import write_text, writing
-from onlay_train.grid.cells import Cell, drawn
-from onlay_train.grid.facts import keys_of, read_facts, survey, write_facts
+from onlay_train.grid.cells import Cell
+from onlay_train.grid.facts import read_facts, seen_in, survey, write_facts
 from onlay_train.grid.file import GridConfig, read_grid
 from onlay_train.grid.others import same_but_versions
 from onlay_train.grid.plan import Plan, make_plan
@@ -58,11 +59,11 @@ class Start:
     def _trained(self) -> Plan:
         executor = self._executor()
         try:
-            plan = self._plan(self._surveyed(executor))
+            read = partial(self._surveyed, executor)
+            plan = self._plan(read(self._runs()))
             with shown(plan, self._wanted) as seen:
-                Schedule(
-                    plan, executor, self.plugins, self.retry, seen=seen, wanted=self._wanted
-                ).run()
+                asked = {"seen": seen, "wanted": self._wanted, "survey": read}
+                Schedule(plan, executor, self.plugins, self.retry, **asked).run()
         except BaseException:
             executor.shutdown(cancel_futures=True)
             raise
@@ -92,12 +93,16 @@ class Start:
         states = {plan.folder(cell).state for cell in self._asked(plan)}
         return bool(states - {"done", "failed"}) or ("failed" in states and self.retry)
 
-    def _surveyed(self, executor: Executor) -> dict[str, str]:
+    def _runs(self) -> list[Mapping[str, Any]]:
+        """Of cells and trials, which have a seed of their own, one for each data and backbone."""
+        plan = make_plan(self.grid, self.host, self.root, {})
+        runs = [config.model_dump(mode="json") for _, config in plan.drawn.runs]
+        runs += [trial.config for trial in plan.trials()]
+        return list({json.dumps(seen_in(run), sort_keys=True): run for run in runs}.values())
+
+    def _surveyed(self, executor: Executor, runs: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
         """Data and weights as they are now."""
-        found = {}
-        for _, config in drawn(self.grid, self.host).runs:
-            found.setdefault(json.dumps(keys_of(config)), config.model_dump(mode="json"))
-        known = executor.submit(survey, list(found.values()), tuple(self.plugins)).result()
+        known = executor.submit(survey, list(runs), tuple(self.plugins)).result()
         write_facts(self._facts, read_facts(self._facts) | known)
         return known
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from onlay.errors import OnlayError
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.state import CellFolder, Failure
+from onlay_train.lock import Held
 
 if TYPE_CHECKING:
     from onlay_train.summary import Summary
@@ -43,9 +44,9 @@ def _ended(folder: CellFolder, plugins: Iterable[str]) -> str:
         _train(folder, plugins)
     except Stopped:
         return "interrupted"
+    except Held:  # by another start, or for a moment by who asks whether it is
+        return "running"
     except OnlayError as error:
-        if folder.state == "running":  # by another start
-            return "running"
         folder.fail(Failure(type(error).__name__, str(error), "finite" in str(error)))
         return "failed"
     except Exception as error:

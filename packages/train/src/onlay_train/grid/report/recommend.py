@@ -77,6 +77,12 @@ def _warnings(found: Found, summary: Summary) -> list[str]:
         told.append(
             "Epochs were chosen on the test part, as published: the figures are optimistic."
         )
+    for standing in summary.standings:
+        if lacking := [data for data in found.datasets if data not in standing.means]:
+            told.append(
+                f"`{standing.method}` has no result on {', '.join(lacking)}: its mean is of the"
+                " others alone, and is not to be compared."
+            )
     budgets = {search.trials for search in found.searches}
     if len(budgets) > 1:
         told.append("Search budgets differ: who searched more looks better.")

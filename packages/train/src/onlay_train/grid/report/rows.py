@@ -56,7 +56,7 @@ class Search:
     failed: int
     diverged: int
     scores: Sequence[float]
-    """On the validation part, of the trials that are done."""
+    """On the validation part, of the trials that are done, the best first."""
     chosen: Mapping[str, float]
 
     @property
@@ -213,7 +213,7 @@ def _search(
         trials=len(trials),
         failed=len(failures),
         diverged=sum(failure.diverged for failure in failures),
-        scores=[factor * score for score in scores],
+        scores=sorted((factor * s for s in scores), reverse=measure.better == "higher"),
         chosen=chosen[scores.index(best)] if best is not None else {},
     )
 

@@ -44,7 +44,7 @@ class Summary:
     reference: str
     margin: float
     standings: Sequence[Standing]
-    """The best first."""
+    """The best first; last those that lack a data set, whose mean is of the others alone."""
 
 
 def summarized(found: Found, reference: str | None, margin: float) -> Summary:
@@ -59,7 +59,9 @@ def summarized(found: Found, reference: str | None, margin: float) -> Summary:
     over = _corrected({m: _over(found, m, name, margin) for m in found.methods if m != name})
     standings = [_standing(found, method, over.get(method)) for method in found.methods]
     sign = -1 if found.measure.better == "higher" else 1
-    return Summary(name, margin, sorted(standings, key=lambda s: sign * s.overall))
+    lacking = {s.method: len(found.datasets) - len(s.means) for s in standings}
+    ordered = sorted(standings, key=lambda s: (lacking[s.method], sign * s.overall))
+    return Summary(name, margin, ordered)
 
 
 def _reference(methods: Sequence[str], asked: str | None) -> str:
