@@ -8,6 +8,10 @@ from pathlib import Path
 
 from click.testing import Result
 
+from onlay.config import load
+from onlay.host import PluginHost
+from onlay_train.grid.facts import known_all
+
 GRID = """
 grid:
   method: [linear, {name: noisy, rank: 1}, {name: noisy, idle: true}]
@@ -22,7 +26,7 @@ where: {name: local, jobs: 2}
 
 
 def test_a_grid_is_trained_reported_and_finished(
-    onlay_command: Callable[..., Result], tmp_path: Path
+    onlay_command: Callable[..., Result], tmp_path: Path, host: PluginHost
 ) -> None:
     """Two methods learn; a third trains nothing that gets a gradient, fails in a sentence, and
     holds nobody up."""
@@ -46,6 +50,9 @@ def test_a_grid_is_trained_reported_and_finished(
         config = (out / "cells" / name / "config.yaml").read_text()
         assert f"lr: {trial['chosen']['train.lr']}\n" in config
     assert all(_unseen(out, name) for name in _trials(out))
+    known = json.loads((out / "facts.json").read_text())
+    for path in out.glob("cells/*/config.yaml"):  # of trials and of cells: other data, other cells
+        assert known_all(load(path, (), host=host), known)
 
     before = {path: path.stat().st_mtime_ns for path in out.rglob("summary.json")}
     assert onlay_command(*words, small=False).exit_code == 1

@@ -94,6 +94,18 @@ def test_a_failure_is_told_with_its_reason_and_counted(plan, root):
     assert (standing.failed, standing.diverged, standing.means["stripes"].n) == (1, 1, 2)
 
 
+def test_a_mean_that_lacks_a_data_set_comes_last_and_is_told(make, host, root):
+    """linear is best where it is, and failed on the other data set."""
+    data = [{"name": "stripes", "train": 30}, {"name": "stripes", "train": 60}]
+    plan = make_plan(make({"method": list(SCORES), "data": data}), host, root, {})
+    for cell in plan.cells():
+        if (cell.labels["method"], cell.labels["data"]) != ("linear", "stripes(train=60)"):
+            finish(plan.folder(cell), cell, 0.99 if cell.labels["method"] == "linear" else 0.5)
+    _, summary, told = looked_at(plan)
+    assert summary.standings[-1].method == "linear"
+    assert any(text.startswith("`linear` has no result on stripes(train=60)") for text in told)
+
+
 def test_an_unknown_reference_is_refused(make, host, root, plan):
     grid = make(plan.grid.grid, report={"reference": "arc"})
     with pytest.raises(ConfigError, match="`arc` is none of the methods that are done"):

@@ -12,6 +12,7 @@ import pytest
 from onlay_train.grid.executors.local import Killed
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.schedule import TRIES, Schedule
+from onlay_train.lock import only_writer
 
 
 class Fake(Executor):
@@ -73,3 +74,17 @@ def test_a_cell_whose_process_is_killed_goes_on_and_the_others_do_too(plan):
 def test_a_scheduler_imports_no_torch():
     code = "import sys, onlay_train.grid.start; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_cell_that_another_start_trains_is_running_and_has_not_failed(plan, plugin_file):
+    """In a process of its own, for a worker's output goes to its file."""
+    cell = plan.cells()[0]
+    folder = plan.folder(cell)
+    folder.place(cell)
+    code = "import sys; from onlay_train.grid.worker import run_cell;"
+    code += "told = run_cell(*sys.argv[1:3], sys.argv[3:]); sys.exit(told != 'running')"
+    with only_writer(folder.path):
+        words = [sys.executable, "-c", code, str(plan.root), cell.name, str(plugin_file)]
+        assert subprocess.run(words, check=False).returncode == 0, folder.output.read_text()
+    assert folder.failure() is None
+    assert folder.state == "waiting"
