@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from onlay import PluginHost, adapt
 from onlay.anatomy import BuiltBackbone
 from onlay.config import parse
+from onlay.config.overrides import as_block
 from onlay.errors import BundleError, ConfigError
 from onlay.machine.disk import beside
 from onlay.model.adapted import AdaptedModel
@@ -63,7 +63,7 @@ def network(
     state: State, method: str, backbone: str | Mapping[str, Any] | None, host: PluginHost
 ) -> BuiltBackbone:
     """With random weights, for as many groups as the authors take for so many classes."""
-    block = _as_block(backbone)
+    block = as_block(backbone, "point_mae")
     if block.get("weights"):
         raise ConfigError(
             f"a file of `{method}` brings its backbone's weights: leave out `weights` of `backbone`"
@@ -75,20 +75,6 @@ def network(
 
 def _small(state: State) -> bool:
     return len(state[f"{HEAD}8.bias"]) == MODELNET40_CLASSES
-
-
-def _as_block(backbone: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """A block as it is, or from JSON, as on the command line; a name makes one."""
-    if isinstance(backbone, Mapping):
-        return backbone
-    if backbone is None or not backbone.lstrip().startswith("{"):
-        return {"name": backbone or "point_mae"}
-    try:
-        return {"name": "point_mae", **json.loads(backbone)}
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"the backbone `{backbone}` is no JSON (from character {error.pos + 1} on)"
-        ) from error
 
 
 def fill(built: BuiltBackbone, state: State, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from torch import Tensor
 from onlay import PluginHost, adapt
 from onlay.anatomy import BuiltBackbone
 from onlay.config import parse
-from onlay.errors import BundleError, ConfigError
+from onlay.config.overrides import as_block
+from onlay.errors import BundleError
 from onlay.machine.disk import beside
 from onlay.model.adapted import AdaptedModel
 from onlay.model.assemble import build_backbone
@@ -61,25 +61,11 @@ def frozen_network(
     official: OfficialDapt, backbone: str | Mapping[str, Any] | None, host: PluginHost
 ) -> BuiltBackbone:
     """The named network, with the file's weights unless it brings its own."""
-    block = as_block(backbone)
+    block = as_block(backbone, "point_mae")
     small = official.classes == MODELNET40_CLASSES
     default = {"npoints": 1024, "groups": 64} if small else {"npoints": 2048, "groups": 128}
     own = {} if block.get("weights") else {"pretrained": False}
     return build_backbone(parse("backbone", {**default, **own, **block}, host), host)
-
-
-def as_block(backbone: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """A block as it is, or from JSON, as on the command line; a name makes one."""
-    if isinstance(backbone, Mapping):
-        return backbone
-    if backbone is None or not backbone.lstrip().startswith("{"):
-        return {"name": backbone or "point_mae"}
-    try:
-        return {"name": "point_mae", **json.loads(backbone)}
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"the backbone `{backbone}` is no JSON (from character {error.pos + 1} on)"
-        ) from error
 
 
 def store(built: BuiltBackbone, official: OfficialDapt, out: Path | None) -> None:

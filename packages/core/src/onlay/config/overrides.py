@@ -40,6 +40,25 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def as_block(given: str | Mapping[str, Any] | None, default: str) -> Mapping[str, Any]:
+    """A block as it is, or from JSON, as on the command line; a name makes one, and so does the
+    `default`, which a block without a name has, too.
+
+    >>> as_block('{"groups": 32}', "point_mae")
+    {'name': 'point_mae', 'groups': 32}
+    """
+    if isinstance(given, Mapping):
+        return given
+    if given is None or not given.lstrip().startswith("{"):
+        return {"name": given or default}
+    try:
+        return {"name": default, **json.loads(given)}
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"the backbone `{given}` is no JSON (from character {error.pos + 1} on)"
+        ) from error
+
+
 def _parsed(text: str) -> tuple[list[str], Any]:
     path, equals, value = text.partition("=")
     keys = path.strip().split(".")
