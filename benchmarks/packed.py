@@ -9,13 +9,11 @@ a ratio is the median over rounds of that within a round.
 
 from __future__ import annotations
 
-import argparse
-import json
 from statistics import median
 from typing import Any
 
 import torch
-from step import CLASSES, DEPTH, THREADS, backbone, batch, inference, ratio, take_turns
+from step import CLASSES, backbone, batch, command, inference, ratio, take_turns
 from torch import Tensor, nn
 
 import onlay
@@ -66,20 +64,10 @@ def measure(depth: int, rounds: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--depth", type=int, default=DEPTH, help="blocks")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    torch.set_num_threads(THREADS)
-    found = measure(given.depth, given.rounds)
-    if given.json:
-        print(json.dumps(found, indent=2))
-        return
+def tell(found: dict[str, float]) -> None:
     print(f"packed at rate {found['rate']:.3f} beside the bare backbone ({found['bare_s']:.2f} s):")
     print(f"wall {found['wall']:.3f}, CPU {found['cpu']:.3f}, at most {AT_MOST:.2f}")
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, 7, measure, tell)

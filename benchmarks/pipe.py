@@ -11,14 +11,11 @@ does not depend on the machine.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterable
 from statistics import median
 from typing import Any, Literal
 
-import torch
-from step import DEPTH, THREADS, Step, backbone, ours, take_turns
+from step import Step, backbone, command, ours, take_turns
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -106,22 +103,12 @@ def measure(depth: int, rounds: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--depth", type=int, default=DEPTH, help="blocks")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    torch.set_num_threads(THREADS)
-    found = measure(given.depth, given.rounds)
-    if given.json:
-        print(json.dumps(found, indent=2))
-        return
-    print(f"pipes at {len(SITES)} sites of each of {given.depth} blocks, more than without:")
+def tell(found: dict[str, float]) -> None:
+    print(f"pipes at {len(SITES)} sites of each block, more than without:")
     print(f"wall {found['wall']:+.2%}, CPU {found['cpu']:+.2%} (at most {AT_MOST:.0%});", end=" ")
     print(f"{found['operations_a_site']:.1f} operations a site, which put out", end=" ")
     print(f"{found['share_of_numbers']:.2%} of a step's numbers")
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, 10, measure, tell)

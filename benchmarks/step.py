@@ -298,6 +298,23 @@ def chosen(names: Sequence[str] | None) -> dict[str, Mode]:
     return {name: make for name, make in modes.items() if names is None or name in names}
 
 
+def command(
+    doc: str | None,
+    rounds: int,
+    measure: Callable[[int, int], dict[str, float]],
+    tell: Callable[[dict[str, float]], None],
+) -> None:
+    """The command line of a benchmark of its own on this backbone: `measure(depth, rounds)`."""
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--depth", type=int, default=DEPTH, help="blocks")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of sentences")
+    given = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    found = measure(given.depth, given.rounds)
+    print(json.dumps(found, indent=2)) if given.json else tell(found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="rounds of training steps")
