@@ -19,14 +19,16 @@ from onlay_train.summary import Summary
 SCORES = {"full": [0.80, 0.82, 0.84], "noisy": [0.90, 0.91, 0.95], "linear": [0.5, 0.5, 0.5]}
 
 
-def finish(folder: CellFolder, cell, score: float, trained: int = 100) -> None:
+def finish(
+    folder: CellFolder, cell, score: float, trained: int = 100, selection: str = "last"
+) -> None:
     folder.place(cell)
     folder.run.append({"epoch": 1, "step": 10, "train_loss": 0.25, "seconds": 2.0})
     metrics = {"test_top1": score, "train_top1": 1.0, "validation_top1": score}
     counts = {"method": trained, "head": 10, "other": 0, "backbone": 1000}
     facts = {"folder": "", "method": cell.labels["method"], "backbone": "tiny", "device": "cpu"}
     sizes = {"peak_bytes": 2**20, "bundle_bytes": 2048, "seconds": 2.0}
-    told = {"main_metric": "top1", "metrics": metrics, "selection": "last", "parameters": counts}
+    told = {"main_metric": "top1", "metrics": metrics, "selection": selection, "parameters": counts}
     order = {"chosen_epoch": 1, "epochs": 1, "seed": 0}
     folder.run.finish(Summary(**facts, **sizes, **told, **order).text())
 
@@ -104,6 +106,41 @@ def test_a_mean_that_lacks_a_data_set_comes_last_and_is_told(make, host, root):
     _, summary, told = looked_at(plan)
     assert summary.standings[-1].method == "linear"
     assert any(text.startswith("`linear` has no result on stripes(train=60)") for text in told)
+
+
+def test_two_means_and_what_is_to_be_said_of_them(make, host, root):
+    """Of 90, 80 and 40: 70 over data sets; (85 + 40) / 2 over groups; `d` is not there. What is
+    chosen on the test part is marked in every table."""
+    data = {name: {"data": {"name": "stripes", "train": 30 + n}} for n, name in enumerate("abc")}
+    groups = {"seen": ["a", "b"], "new": ["c", "d"]}
+    notes = ["Papers print both.", {"say": "Small.", "when": {"data.train": 31}}]
+    notes += [{"say": "Large.", "when": {"data.train": 90}}]
+    report = {"groups": groups, "notes": notes}
+    plan = make_plan(make({"method": ["noisy"], "data": data}, report=report), host, root, {})
+    for cell, score in zip(plan.cells(), (0.9, 0.8, 0.4), strict=True):
+        finish(plan.folder(cell), cell, score, selection="best_test_as_published")
+    told = write_report(plan)
+    assert "1 of 4 data sets have no result (`d`)" in " ".join(told)
+    assert told[-2:] == ["Papers print both.", "Small."]
+    folder = root / "report"
+    marked = "noisy (epoch chosen on test)"
+    row = f"| {marked} | 90.0 | 80.0 | 40.0 | 70.0 | 62.5 |"
+    assert row in (text := (folder / "table.md").read_text())
+    assert "| c | mean of 3 of 4 | mean of 2 groups |" in text
+    assert "Papers print both.\n\nSmall." in text
+    tex = (folder / "table.tex").read_text()
+    assert f"{marked} & 90.0 & 80.0 & 40.0 & 70.0 & 62.5 &" in tex
+    assert "\n% Papers print both.\n" in tex
+    means = next(csv.DictReader((folder / "means.csv").open()))
+    assert [round(float(means[name]), 6) for name in ("mean", "seen", "new")] == [70, 85, 40]
+    assert (means["mean_of_groups"], means["chosen"]) == ("62.5", "on the test part")
+    cells = list(csv.DictReader((folder / "table.csv").open()))
+    assert {cell["selection"] for cell in cells} == {"best_test_as_published"}
+    standing = json.loads((folder / "report.json").read_text())["methods"][0]
+    assert (standing["overall"], standing["mean_of_groups"]) == (pytest.approx(70), 62.5)
+    page = (folder / "index.html").read_text()
+    assert page.count(f"<td>{marked}</td>") == 1 + 3  # the table of means, and that of cells
+    assert "<td>70.0</td><td>62.5</td>" in page
 
 
 def test_an_unknown_reference_is_refused(make, host, root, plan):

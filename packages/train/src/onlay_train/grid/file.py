@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from onlay.config.files import read
@@ -59,6 +66,21 @@ class SearchConfig(Config):
         return keys
 
 
+class NoteConfig(Config):
+    """A sentence that a report says."""
+
+    say: str
+    """The sentence."""
+    when: dict[str, Any] = Field(default_factory=dict)
+    """Field -> its value: said where a cell that is done has all of these,
+    `data.preprocess.normalize: half`; nothing: always."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_sentence_alone(cls, value: Any) -> Any:
+        return {"say": value} if isinstance(value, str) else value
+
+
 class ReportConfig(Config):
     """How a comparison is told."""
 
@@ -67,6 +89,12 @@ class ReportConfig(Config):
     them, else `linear`, else the first."""
     margin: float = Field(default=0.5, ge=0)
     """Differences up to this are ties, in points of a share or in the metric's own unit."""
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Group -> its data sets, by their labels: beside the mean over data sets there is then the
+    mean over the groups' means. Data sets that are listed here and have no result are named."""
+    notes: tuple[NoteConfig, ...] = ()
+    """Sentences to say below the others; with `{say: ..., when: {field: value}}` only where a cell
+    has these values."""
 
 
 class GridConfig(Config):

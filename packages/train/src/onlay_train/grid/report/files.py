@@ -9,14 +9,18 @@ from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
+from onlay_train.grid.report import groups
+from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.statistics import Mean
 from onlay_train.grid.report.summary import Standing, Summary
 
 COLUMNS = (
     *("cell", "method", "data", "seed", "score", "train", "loss", "trained"),
-    "bundle_bytes",
+    *("bundle_bytes", "selection"),
 )
+MARK = " (epoch chosen on test)"
+"""Behind a method whose figures are no estimate for new data."""
 TIMES = ("step_seconds", "peak_bytes")
 """What depends on the machine and on what else it does."""
 
@@ -59,7 +63,23 @@ def as_json(found: Found, summary: Summary, told: Sequence[str]) -> str:
 def as_markdown(found: Found, summary: Summary) -> str:
     rows = [_head(found, summary), ["---"] + ["---:"] * (len(_head(found, summary)) - 1)]
     rows += [_cells(standing, found) for standing in summary.standings]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, *(f"\n{sentence}" for sentence in said(found))]) + "\n"
+
+
+def as_means(found: Found, summary: Summary) -> str:
+    """A line for each method, as CSV: its mean on every data set, and the means over them."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", *found.datasets, "mean", *found.groups, "mean_of_groups", "chosen"])
+    for standing in summary.standings:
+        known = standing.means
+        own = [known[data].mean if data in known else "" for data in found.datasets]
+        groups = [standing.groups.get(group, "") for group in found.groups]
+        chosen = "on the test part" if standing.published else ""
+        means = [*own, standing.overall, *groups, standing.mean_of_groups]
+        writer.writerow([standing.method, *means, chosen])
+    return text.getvalue()
 
 
 def as_latex(found: Found, summary: Summary) -> str:
@@ -67,7 +87,13 @@ def as_latex(found: Found, summary: Summary) -> str:
     lines = [r"\begin{tabular}{l" + "r" * (len(_head(found, summary)) - 1) + "}", r"\toprule"]
     lines += [_latex(_head(found, summary)), r"\midrule"]
     lines += [_latex(_cells(standing, found)) for standing in summary.standings]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    lines += [r"\bottomrule", r"\end{tabular}", *(f"% {sentence}" for sentence in said(found))]
+    return "\n".join(lines) + "\n"
+
+
+def named(standing: Standing) -> str:
+    """The method, marked where that is to be known."""
+    return standing.method + (MARK if standing.published else "")
 
 
 def mean_text(mean: Mean | None) -> str:
@@ -88,11 +114,10 @@ def over_text(standing: Standing) -> str:
 
 def _head(found: Found, summary: Summary) -> list[str]:
     unit = f" ({found.measure.unit})" if found.measure.unit else ""
-    several = ["mean"] if len(found.datasets) > 1 else []
     return [
         f"method, {found.metric}{unit}",
         *found.datasets,
-        *several,
+        *groups.heads(found),
         f"over {summary.reference}",
         "p (Holm)",
         "training",
@@ -102,12 +127,11 @@ def _head(found: Found, summary: Summary) -> list[str]:
 
 
 def _cells(standing: Standing, found: Found) -> list[str]:
-    several = [f"{standing.overall:.1f}"] if len(found.datasets) > 1 else []
     holm = standing.over.p_holm if standing.over else None
     return [
-        standing.method,
+        named(standing),
         *(mean_text(standing.means.get(data)) for data in found.datasets),
-        *several,
+        *groups.cells(standing, found),
         over_text(standing),
         "" if holm is None else f"{holm:.3f}",
         "-" if standing.train is None else f"{standing.train:.1f}",

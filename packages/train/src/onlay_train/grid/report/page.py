@@ -7,8 +7,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from onlay_train.grid.report import groups
 from onlay_train.grid.report.draw import drawings
-from onlay_train.grid.report.files import mean_text, over_text
+from onlay_train.grid.report.files import MARK, mean_text, named, over_text
 from onlay_train.grid.report.rows import Found, Row
 from onlay_train.grid.report.summary import Standing, Summary
 
@@ -30,8 +31,7 @@ def page(found: Found, summary: Summary, told: Sequence[str]) -> str:
 
 def _standings(found: Found, summary: Summary) -> str:
     """The table across data sets."""
-    several = len(found.datasets) > 1
-    head = ["method", *found.datasets, *(["mean"] if several else [])]
+    head = ["method", *found.datasets, *groups.heads(found)]
     head += [f"over {summary.reference}", "p (Holm)", "wins, ties, losses", "training", "last loss"]
     head += [
         "trained",
@@ -43,18 +43,17 @@ def _standings(found: Found, summary: Summary) -> str:
         "failed",
         "diverged",
     ]
-    rows = (_standing(standing, found, several) for standing in summary.standings)
+    rows = (_standing(standing, found) for standing in summary.standings)
     return _table("standings", head, rows)
 
 
-def _standing(standing: Standing, found: Found, several: bool) -> list[str]:
+def _standing(standing: Standing, found: Found) -> list[str]:
     over = standing.over
-    note = " (epoch chosen on test)" if standing.published else ""
     holm = over.p_holm if over else None
     return [
-        f"{standing.method}{note}",
+        named(standing),
         *(mean_text(standing.means.get(data)) for data in found.datasets),
-        *([f"{standing.overall:.1f}"] if several else []),
+        *groups.cells(standing, found),
         over_text(standing),
         "" if holm is None else f"{holm:.3f}",
         f"{over.wins}, {over.ties}, {over.losses}" if over else "",
@@ -115,7 +114,7 @@ def _cells(found: Found) -> str:
 
 def _cell(row: Row) -> list[str]:
     return [
-        row.method,
+        row.method + (MARK if row.published else ""),
         row.data,
         row.seed.strip("[]").replace('"', ""),
         f"{row.score:.2f}",

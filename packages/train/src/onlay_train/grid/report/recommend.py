@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onlay.reports import Measure
+from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.statistics import Difference, cannot_show
 from onlay_train.grid.report.summary import Standing, Summary
@@ -20,8 +21,7 @@ def sentences(found: Found, summary: Summary) -> list[str]:
     if equals:
         told.append(_cheapest(best, equals))
     told += [_against(s, summary) for s in summary.standings if s.over and s.method != best.method]
-    told += _warnings(found, summary)
-    return told
+    return [*told, *_warnings(found, summary), *said(found)]
 
 
 def _best(best: Standing, summary: Summary, measure: Measure) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from onlay.reports import Measure
 from onlay_train.grid.axes import is_seed
 from onlay_train.grid.cells import Cell
+from onlay_train.grid.report.groups import notes
 
 if TYPE_CHECKING:
     from onlay_train.grid.plan import Plan
@@ -42,8 +43,13 @@ class Row:
     bundle_bytes: int
     metrics: Mapping[str, float] = field(default_factory=dict)
     chosen: Mapping[str, float] = field(default_factory=dict)
-    published: bool = False
-    """The epoch was chosen on the test part."""
+    selection: str = "last"
+    """How the epoch was chosen, as `train.selection` has it."""
+
+    @property
+    def published(self) -> bool:
+        """The epoch was chosen on the test part."""
+        return self.selection == "best_test_as_published"
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,10 @@ class Found:
     skipped: Sequence[str]
     axes: Sequence[str]
     """Those that tell methods apart."""
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Group -> its data sets, as the grid has them."""
+    notes: Sequence[str] = ()
+    """What the grid wants to have said."""
 
     @property
     def methods(self) -> list[str]:
@@ -139,6 +149,8 @@ def found(plan: Plan) -> Found:
         open_cells=plan.size - sum(state in ("done", "failed") for _, state in states),
         skipped=skipped(plan),
         axes=roles.methods,
+        groups=plan.grid.report.groups,
+        notes=notes(plan.grid.report, [cell.config for cell, _, _ in done]),
     )
 
 
@@ -193,7 +205,7 @@ def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measu
         bundle_bytes=summary.bundle_bytes,
         metrics=summary.metrics,
         chosen=cell.chosen,
-        published=summary.selection == "best_test_as_published",
+        selection=summary.selection,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from onlay.errors import ConfigError
+from onlay_train.grid.report.groups import means_of_groups
 from onlay_train.grid.report.rows import Found, Row, mean
 from onlay_train.grid.report.statistics import Difference, Mean, difference, holm, mean_of
 
@@ -22,6 +23,10 @@ class Standing:
     """By data set; those that are not done are missing."""
     overall: float
     """The mean over data sets of the means over seeds."""
+    groups: dict[str, float]
+    """Group -> the mean over its data sets, where the grid has groups."""
+    mean_of_groups: float | None
+    """The mean over groups of these; `None` without groups."""
     over: Difference | None
     """Against the reference, better is positive; `None` for the reference itself."""
     train: float | None
@@ -97,12 +102,15 @@ def _standing(found: Found, method: str, over: Difference | None) -> Standing:
     lost = [lost for lost in found.lost if lost.method == method]
     means = {data: _mean(rows, data) for data in found.datasets}
     known = {data: own for data, own in means.items() if own is not None}
+    groups = means_of_groups({data: own.mean for data, own in known.items()}, found.groups)
     spreads = [search.spread for search in searches if search.spread is not None]
     trains = [row.train for row in rows if row.train is not None]
     return Standing(
         method=method,
         means=known,
         overall=mean([own.mean for own in known.values()]),
+        groups=groups,
+        mean_of_groups=mean(list(groups.values())) if groups else None,
         over=over,
         train=mean(trains) if trains else None,
         loss=mean([row.loss for row in rows]),

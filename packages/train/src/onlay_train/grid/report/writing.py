@@ -23,7 +23,7 @@ def looked_at(plan: Plan) -> tuple[Found, Summary, list[str]]:
 
 def write_report(plan: Plan) -> list[str]:
     """`report/index.html` and tables beside it; gives what is to be said."""
-    from onlay_train.grid.report.files import as_csv, as_json, as_latex, as_markdown
+    from onlay_train.grid.report.files import as_csv, as_json, as_latex, as_markdown, as_means
     from onlay_train.grid.report.page import page
 
     seen, summary, told = looked_at(plan)
@@ -31,6 +31,7 @@ def write_report(plan: Plan) -> list[str]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "table.csv", as_csv(seen))
+    write_text(folder / "means.csv", as_means(seen, summary))
     write_text(folder / "table.md", as_markdown(seen, summary))
     write_text(folder / "table.tex", as_latex(seen, summary))
     write_text(folder / "report.json", as_json(seen, summary, told))
