@@ -39,6 +39,13 @@ def test_bad_settings(train: Any, override: str, sentence: str) -> None:
     assert train(override).startswith(sentence)
 
 
+def test_a_kernel_beyond_the_map(train: Any) -> None:
+    assert train("method.kernel_size=19") == (
+        "`method.kernel_size` 19 reaches 9 places to each side, and the largest map has 8 x 8; take"
+        " 17 or less"
+    )
+
+
 def test_groups_of_an_image(train: Any) -> None:
     assert train("method.layout=points") == (
         "method `iconformer` cannot run on `onlay_vit_64`: `method.layout` is `points`, and its"

@@ -13,6 +13,7 @@ from onlay_iconformer.kernels import (
     GENERATORS,
     ConvPoolGenerator,
     FilterNorm,
+    KernelBound,
     LinearGenerator,
     SeGenerator,
     StaticKernels,
@@ -160,3 +161,21 @@ def test_the_norm_is_computed_in_float32() -> None:
     fine, coarse = norm(wide), norm(wide.float()).double()
     assert fine.dtype == torch.float64
     assert 0 < (fine - coarse).abs().max() < 1e-6  # and not narrowed where more is given
+
+
+def test_the_bound_leaves_small_kernels_and_divides_others() -> None:
+    """3 + 4 + 1 = 8; 0.5 + 0.25 is less than 1."""
+    kernels = torch.tensor([[[3.0, -4, 1], [0.5, -0.25, 0]]])
+    assert KernelBound()(kernels).tolist() == [[[3 / 8, -0.5, 1 / 8], [0.5, -0.25, 0]]]
+    assert not [*KernelBound().parameters()]
+
+
+def test_bounded_kernels_are_of_first_degree(alone: Any) -> None:
+    """Twice the input makes twice the output where all kernels are bounded, and four times without:
+    over six blocks that is what ended in numbers that are none."""
+    x = 1e4 * feature(1, 6, 5)
+    for kernel_norm, times in (("bound", 2), ("none", 4)):
+        adapter = alone(Grid(2, 3), kernel_norm=kernel_norm, inner_residual=False)
+        for bias in (adapter.down.bias, adapter.up.bias, adapter.generator.kernels.bias):
+            torch.nn.init.zeros_(bias)
+        torch.testing.assert_close(adapter(2 * x), times * adapter(x))

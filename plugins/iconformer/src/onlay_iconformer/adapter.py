@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from onlay.anatomy import refuse_wider
 from onlay.errors import ConfigError
 from onlay.features import centres_of, map_of
+from onlay_iconformer.bounds import refuse_beyond_the_map
 from onlay_iconformer.convolution import nearest_centres, on_map, on_points
-from onlay_iconformer.kernels import GENERATORS, FilterNorm
+from onlay_iconformer.kernels import GENERATORS, FilterNorm, KernelBound
 from onlay_iconformer.shown import Change, Kernels
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ class InputConditioned(nn.Module):
         self.generator = GENERATORS[config.generator](rank, taps)
         if config.generator == "static":
             self.unfoldable = "an activation stands between its projections"
-        norm = FilterNorm(rank, taps) if config.kernel_norm == "filter" else nn.Identity()
-        self.kernel_norm = norm
+        norms = {"filter": lambda: FilterNorm(rank, taps), "bound": KernelBound}
+        self.kernel_norm = norms.get(config.kernel_norm, nn.Identity)()
         self.activation = nn.ReLU() if config.activation == "relu" else nn.GELU()
         self.inner_residual = config.inner_residual
         self.centre = (0 if near is not None else taps // 2) if _centred(config) else None
@@ -142,6 +143,8 @@ class InputConditioned(nn.Module):
 def attach(place: Placement, config: IconformerConfig) -> None:
     """One adapter in every block."""
     near = Neighbourhood(config.neighbours) if on_cloud(config, place.anatomy) else None
+    if near is None:
+        refuse_beyond_the_map(config.kernel_size, place.anatomy)
     source, target = SITES[config.placement]
     if near is not None and target == "block.out":
         target = "mlp.out"  # no LayerScale lies between, and ReCon's has its groups alone

@@ -25,7 +25,8 @@ class IconformerConfig(Config):
     both."""
 
     kernel_size: PositiveInt = 3
-    """Side K of the kernels on a map, odd. A reading: 5 or 7 miss the published shares."""
+    """Side K of the kernels on a map, odd; to each side a kernel reaches no further than the
+    largest map has places. A reading: 5 or 7 miss the published shares."""
 
     generator: Literal["linear", "conv_pool", "se", "static"] = "linear"
     """The input-conditioned network, from the bottleneck's feature to d kernels. `linear`: the mean
@@ -35,10 +36,12 @@ class IconformerConfig(Config):
     which the first is a quarter as wide. `static`: kernels that are parameters and know no input,
     for comparison."""
 
-    kernel_norm: Literal["none", "filter"] = "none"
+    kernel_norm: Literal["none", "filter", "bound"] = "none"
     """`filter` centres and scales the taps of each kernel and multiplies them with learnt numbers,
-    as in DDF-Net and TADFormer. A reading: none, since the published shares fit slightly better
-    without."""
+    as in DDF-Net and TADFormer. `bound` divides kernels whose taps, signs aside, sum to more than 1
+    by that sum, and leaves the others: without, twice the input makes four times the output, and
+    over several blocks a high rate ends in numbers that are none. A reading: none, since the
+    published shares fit slightly better without."""
 
     inner_residual: bool = True
     """Add what enters the convolution to what leaves it. A reading: generated kernels are small at

@@ -103,6 +103,13 @@ class FilterNorm(nn.Module):
         return rank * taps
 
 
+class KernelBound(nn.Module):
+    """Kernels whose taps sum to more than 1, signs aside, over that sum; the others as they are."""
+
+    def forward(self, kernels_Bdk: Tensor) -> Tensor:
+        return kernels_Bdk / kernels_Bdk.abs().sum(-1, keepdim=True).clamp_min(1)
+
+
 GENERATORS: dict[str, type[LinearGenerator | SeGenerator | ConvPoolGenerator | StaticKernels]] = {
     "linear": LinearGenerator,
     "conv_pool": ConvPoolGenerator,
