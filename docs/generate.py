@@ -77,10 +77,11 @@ def config_class(kind: str, name: str) -> type[Config]:
     from onlay.config.train import TrainConfig
 
     own: dict[str, type[Config]] = {"run": RunConfig, "train": TrainConfig, "bundle": Manifest}
-    if kind in ("grid", "search", "report"):
+    if kind in ("grid", "search", "recipes", "report"):
         from onlay_train.grid import file
 
         own |= {"grid": file.GridConfig, "search": file.SearchConfig, "report": file.ReportConfig}
+        own |= {"recipes": file.RecipesConfig}
     return own[kind] if kind in own else HOST.find(kind, name).config
 
 

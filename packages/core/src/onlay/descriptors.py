@@ -401,6 +401,28 @@ class Executor:
 
 @with_fields
 @dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """A comparison as the papers of a benchmark make it, under a name."""
+
+    name: str
+    """What is typed behind `onlay compare`."""
+    modality: str
+    """Of its inputs."""
+    summary: str
+    """What it is, in a few words, for lists."""
+    grid: str
+    """`grid(root: Path) -> Mapping[str, Any]`: the content of a grid file, whose axis `data` holds
+    the data sets under labels, with paths below `root`; it looks for files and opens none but
+    lists, and imports no torch. `method`, `backbone` and `train.seed` in it are what is taken where
+    the command line names none."""
+    missing: str | None = None
+    """`missing(root: Path) -> Mapping[str, str]`: of the data sets that are not there, by their
+    labels, where was looked for them and which files are expected, in words that stand behind "is
+    not there: ". Without it: those whose `data.path` is not there."""
+
+
+@with_fields
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """A command of `onlay`."""
 

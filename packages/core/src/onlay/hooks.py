@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Method,
         Modality,
         Optimizer,
+        Protocol,
         Task,
         Tracker,
     )
@@ -178,6 +179,19 @@ def register_executors() -> Iterable[Executor]:
     ...     yield Executor(
     ...         name="flux", config="my_flux:FluxConfig", build="my_flux:build",
     ...         summary="jobs of a Flux cluster",
+    ...     )
+    """
+    return ()
+
+
+@hookspec
+def register_protocols() -> Iterable[Protocol]:
+    """Ask: which comparisons does the plugin know, for `onlay compare NAME`?
+
+    >>> @hookimpl
+    ... def register_protocols():
+    ...     yield Protocol(
+    ...         name="birds", modality="image", grid="my_birds:grid", summary="five sets of birds"
     ...     )
     """
     return ()

@@ -25,7 +25,7 @@ def test_a_list_in_the_place_of_a_number_is_several_entries(make, host):
         "noisy(dropout=0.25)",
         "noisy(dropout=0.5)",
     ]
-    configs = [resolved(grid.base, point, host) for point in points(grid, host)]
+    configs = [resolved(grid, point, host) for point in points(grid, host)]
     assert [config.method.dropout for config in configs] == [0.25, 0.5]
 
 

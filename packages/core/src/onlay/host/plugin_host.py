@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Method,
         Modality,
         Optimizer,
+        Protocol,
         Task,
         Tracker,
     )
@@ -131,6 +132,11 @@ class PluginHost:
     def executors(self) -> Mapping[str, Executor]:
         """Where cells of comparisons are trained, by name."""
         return self.registered("executor")
+
+    @property
+    def protocols(self) -> Mapping[str, Protocol]:
+        """Comparisons of benchmarks, by name."""
+        return self.registered("protocol")
 
     @property
     def commands(self) -> Mapping[str, Command]:

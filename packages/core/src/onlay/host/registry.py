@@ -33,6 +33,7 @@ KINDS = (
     "optimizer",
     "tracker",
     "executor",
+    "protocol",
     "command",
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from onlay.host import PluginHost
 
 if TYPE_CHECKING:
     from onlay_train.grid.plan import Plan
+    from onlay_train.grid.protocols import Asked
 
 
 class GridFirst(click.Group):
@@ -36,7 +37,8 @@ class GridFirst(click.Group):
 
 @click.group(cls=GridFirst)
 def compare() -> None:
-    """Train every combination of a grid and say what holds: onlay compare GRID.YAML
+    """Train every combination of a grid and say what holds: onlay compare GRID.YAML, or a
+    benchmark's protocol by its name: onlay compare vtab-1k --method arc (--list shows them)
 
     Cells are run folders below OUT/cells. The same command goes on after anything, inside a cell
     that was half trained, too; a grid may grow, and only what is new is trained. The report is
@@ -45,7 +47,21 @@ def compare() -> None:
 
 
 @compare.command(hidden=True)
-@click.argument("grid", type=click.Path(path_type=Path))
+@click.argument("grid", metavar="GRID.YAML|NAME", type=click.Path(path_type=Path), required=False)
+@click.option("--list", "shown", is_flag=True, help="Show the protocols, and train nothing.")
+@click.option(
+    "--method", multiple=True, help="What is compared: a name or a block; may be repeated."
+)
+@click.option("--backbone", multiple=True, help="On what: a name or a block; may be repeated.")
+@click.option("--seeds", help="How many, 3, or which, 0,4,7.")
+@click.option(
+    "--set", "words", multiple=True, metavar="FIELD=VALUE", help="For all cells; may be repeated."
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Of a protocol: the folder below which its data sets lie; default: data.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Default: compare/NAME-OF-THE-FILE.")
 @click.option("--dry-run", is_flag=True, help="Show cells and hours, and train nothing.")
 @click.option(
@@ -59,7 +75,13 @@ def compare() -> None:
 @with_host
 def run(
     host: PluginHost,
-    grid: Path,
+    grid: Path | None,
+    shown: bool,
+    method: tuple[str, ...],
+    backbone: tuple[str, ...],
+    seeds: str | None,
+    words: tuple[str, ...],
+    data_root: Path | None,
     out: Path | None,
     dry_run: bool,
     only: tuple[str, ...],
@@ -68,12 +90,23 @@ def run(
     accept_versions: bool,
 ) -> None:
     """Train what is left of a grid: onlay compare GRID.YAML"""
+    from onlay_train.grid.protocols import Asked
     from onlay_train.grid.start import Start
 
+    if shown:
+        click.echo(_protocols(host))
+        return
+    if grid is None:
+        raise click.UsageError("name a grid file, or a protocol (`onlay compare --list`)")
+    root = out or Path("compare") / grid.stem
+    asked = Asked(methods=method, backbones=backbone, seeds=seeds, words=words, data_root=data_root)
+    content, left_out = _content(grid, asked, root, host)
     start = Start(
         host=host,
         file=grid,
-        root=out or Path("compare") / grid.stem,
+        root=root,
+        content=content,
+        left_out=left_out,
         only=dict(map(_pair, only)),
         retry=retry == "failed",
         jobs=jobs,
@@ -84,6 +117,32 @@ def run(
         click.echo(start.described())
         return
     click.get_current_context().exit(start.run())
+
+
+def _content(
+    grid: Path, asked: Asked, root: Path, host: PluginHost
+) -> tuple[Mapping[str, Any] | None, Sequence[str]]:
+    """What the grid file would hold, where it is more than what lies there."""
+    from onlay.config.files import read
+    from onlay_train.grid.protocols import Asked, is_name, of_protocol, with_words
+
+    if is_name(grid):
+        return of_protocol(str(grid), asked, root, host)
+    if asked.data_root is not None:
+        raise ConfigError("`--data-root` is for protocols; a grid file says where its data are")
+    if asked == Asked():
+        return None, ()
+    return with_words(read(grid), asked, host, {}), ()
+
+
+def _protocols(host: PluginHost) -> str:
+    """A line for each, with the plugin that brings it."""
+    width = max(map(len, host.protocols), default=0)
+    lines = [
+        f"{name:{width}}  {each.summary} ({host.owner('protocol', name).distribution})"
+        for name, each in host.protocols.items()
+    ]
+    return "\n".join(lines) or "no installed plugin brings a protocol"
 
 
 def _pair(text: str) -> tuple[str, str]:

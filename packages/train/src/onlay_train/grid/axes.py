@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from onlay.config.overrides import merged
 from onlay.config.run import BLOCKS, RunConfig, widened
 from onlay.errors import ConfigError, OnlayError
-from onlay_train.grid.file import GridConfig
+from onlay_train.grid.file import GridConfig, RecipesConfig
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost
@@ -78,28 +78,47 @@ def labels(point: Point) -> dict[str, str]:
     return {axis: value.label for axis, value in point.items()}
 
 
-def assembled(base: Mapping[str, Any], point: Point, host: PluginHost) -> tuple[dict, list[str]]:
+def assembled(grid: GridConfig, point: Point, host: PluginHost) -> tuple[dict, list[str]]:
     """What `onlay.config.resolve` takes: the content of a run file, and words."""
-    data: dict[str, Any] = widened(merged(ALWAYS, base), host)
+    data: dict[str, Any] = widened(merged(ALWAYS, grid.base), host)
     for value in point.values():
         data = _over(data, widened(value.fragment, host))
+    if grid.recipes is not None and "preset" not in data:
+        data = _by_recipe(grid.recipes, data, point, host)
     return data, [word for value in point.values() for word in value.overrides]
 
 
 def is_seed(axis: str) -> bool:
-    """Axes over which one takes means: `train.seed`, `data.split_seed`."""
+    """Axes over which one takes means: `train.seed`, `data.split_seed`, `data.fold`."""
     last = axis.rpartition(".")[2]
-    return last == "seed" or last.endswith("_seed")
+    return last in ("seed", "fold") or last.endswith("_seed")
+
+
+def _by_recipe(
+    recipes: RecipesConfig, data: dict[str, Any], point: Point, host: PluginHost
+) -> dict[str, Any]:
+    """With the first preset that the method has, or with what others take."""
+    method = host.methods.get(str(_name(data.get("method"))))
+    label = point["data"].label if "data" in point else ""
+    wanted = [preset.replace("{data}", label) for preset in recipes.presets]
+    found = next((preset for preset in wanted if method and preset in method.presets), None)
+    if found is not None:
+        return {**data, "preset": found}
+    return _over(widened(recipes.others, host), data)
 
 
 def _over(data: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A block of another name replaces the block that is there."""
+    """A block of another name replaces the block that is there; one without a name is added to."""
     kept = {
         key: value
         for key, value in data.items()
-        if not (key in BLOCKS and key in own and _name(own[key]) not in (None, _name(value)))
+        if not (key in BLOCKS and key in own and _differ(_name(value), _name(own[key])))
     }
     return merged(kept, own)
+
+
+def _differ(name: Any, other: Any) -> bool:
+    return None not in (name, other) and name != other
 
 
 def _values(axis: str, values: Any, host: PluginHost) -> Iterator[Value]:

@@ -88,7 +88,7 @@ def drawn(grid: GridConfig, host: PluginHost) -> Drawn:
     runs, skipped = [], []
     for point in points(grid, host):
         try:
-            runs.append((point, resolved(grid.base, point, host)))
+            runs.append((point, resolved(grid, point, host)))
         except ConfigError as error:
             if not _does_not_fit(error):
                 where = ", ".join(f"{axis}={label}" for axis, label in labels(point).items())
@@ -98,10 +98,10 @@ def drawn(grid: GridConfig, host: PluginHost) -> Drawn:
 
 
 def resolved(
-    base: Mapping[str, Any], point: Point, host: PluginHost, also: Sequence[str] = ()
+    grid: GridConfig, point: Point, host: PluginHost, also: Sequence[str] = ()
 ) -> RunConfig:
     """The run of a combination, with further words such as `train.lr=1e-3`."""
-    data, words = assembled(base, point, host)
+    data, words = assembled(grid, point, host)
     return resolve(data, [*words, *also], host)
 
 

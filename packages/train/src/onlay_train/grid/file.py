@@ -97,6 +97,17 @@ class ReportConfig(Config):
     has these values."""
 
 
+class RecipesConfig(Config):
+    """How methods are trained that have recipes of their own for a benchmark."""
+
+    presets: tuple[str, ...] = Field(min_length=1)
+    """Names of presets, the first of which a method has is its recipe; `{data}` stands for the
+    label of the axis `data`: `[fgvc-{data}, fgvc]`."""
+    others: dict[str, Any] = Field(default_factory=dict)
+    """What methods take that have none of them: the content of a run file. `base` and axes go
+    before it, and before presets."""
+
+
 class GridConfig(Config):
     """A comparison: every combination of the axes is a cell, and a cell is a run."""
 
@@ -107,6 +118,8 @@ class GridConfig(Config):
     """
     base: dict[str, Any] = Field(default_factory=dict)
     """What all cells share: the content of a run file. Axes win over it."""
+    recipes: RecipesConfig | None = None
+    """Each method by its own preset; null: all by what `base` says."""
     search: SearchConfig | None = None
     """What is chosen on a validation part before the seeds are trained; null: nothing."""
     skip: tuple[dict[str, Any], ...] = ()
@@ -116,6 +129,8 @@ class GridConfig(Config):
     """What the report compares with, and what is a tie."""
     where: Annotated[Config, OneOf("executor")] = LocalConfig()
     """Where cells are trained: `{name: local, jobs: 2}`, or what a plugin registers."""
+    protocol: str | None = None
+    """The protocol that it was made of; `onlay compare` writes it."""
 
 
 def read_grid(path: Path, host: PluginHost) -> GridConfig:

@@ -101,7 +101,7 @@ class Plan:
             return None
         if chosen is None:
             return None
-        config = resolved(self.grid.base, point, self.host, words(chosen))
+        config = resolved(self.grid, point, self.host, words(chosen))
         if not known_all(config, self.known):
             self.unread.append(config.model_dump(mode="json"))
             return None
@@ -170,7 +170,7 @@ def _trial(
 ) -> Cell:
     assert grid.search is not None
     also = [*words(chosen), f"train.seed={grid.search.seed}", "train.evaluate_test=false"]
-    config = resolved(grid.base, point, host, also)
+    config = resolved(grid, point, host, also)
     return cell_of(point, config, known, host, trial=number, chosen=chosen)
 
 

@@ -11,12 +11,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from onlay.config.files import as_text
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.machine.disk import write_text, writing
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.facts import read_facts, seen_in, survey, write_facts
-from onlay_train.grid.file import GridConfig, read_grid
+from onlay_train.grid.file import GridConfig, parsed, read_grid
 from onlay_train.grid.others import same_but_versions
 from onlay_train.grid.plan import Plan, make_plan
 from onlay_train.grid.schedule import Schedule
@@ -35,15 +36,22 @@ class Start:
     jobs: int | None = None
     accept_versions: bool = False
     plugins: Sequence[str] = ()
+    content: Mapping[str, Any] | None = None
+    """What the file would hold, where there is none, or a command line adds to it."""
+    left_out: Sequence[str] = ()
+    """Data sets of a protocol that are not there, in sentences."""
 
     @cached_property
     def grid(self) -> GridConfig:
+        if self.content is not None:
+            return parsed(self.content, self.host)
         return read_grid(self.file, self.host)
 
     def described(self) -> str:
         """How many cells there are, how long they will take, what is left out and why."""
         plan = self._plan(read_facts(self._facts))
-        return described(plan, self._asked(plan), self.jobs or getattr(self.grid.where, "jobs", 1))
+        jobs = self.jobs or getattr(self.grid.where, "jobs", 1)
+        return "\n".join([described(plan, self._asked(plan), jobs), *self.left_out])
 
     def run(self) -> int:
         """Train what is left; gives the exit status, 1 if a cell failed."""
@@ -52,7 +60,7 @@ class Start:
         trains = self._open(plan)
         if trains:
             plan = self._trained()
-        say(outcome(plan, self._wanted))
+        say("\n".join([outcome(plan, self._wanted), *self.left_out]))
         say(reported(plan, again=trains))
         return int(any(plan.folder(cell).state == "failed" for cell in self._asked(plan)))
 
@@ -128,4 +136,5 @@ class Start:
         """The folder says what it is about, wherever it is copied to."""
         with writing(self.root):
             (self.root / "cells").mkdir(parents=True, exist_ok=True)
-        write_text(self.root / "grid.yaml", self.file.read_text(encoding="utf-8"))
+        made = None if self.content is None else as_text(dict(self.content))
+        write_text(self.root / "grid.yaml", made or self.file.read_text(encoding="utf-8"))

@@ -41,11 +41,11 @@ def heads(found: Found) -> list[str]:
         return []
     if not found.groups:
         return ["mean"]
-    there = {group_of(data, found.groups) for data in found.datasets} - {None}
-    return [
-        f"mean of {_of(len(found.datasets), len(found.datasets) + len(absent(found)))}",
-        f"mean of {_of(len(there), len(found.groups))} groups",
-    ]
+    named = [f"mean of {_of(len(found.datasets), len(found.datasets) + len(absent(found)))}"]
+    if len(found.groups) > 1:
+        there = {group_of(data, found.groups) for data in found.datasets} - {None}
+        named.append(f"mean of {_of(len(there), len(found.groups))} groups")
+    return named
 
 
 def cells(standing: Standing, found: Found) -> list[str]:
@@ -53,7 +53,7 @@ def cells(standing: Standing, found: Found) -> list[str]:
     if len(found.datasets) < 2:
         return []
     own = [f"{standing.overall:.1f}"]
-    if found.groups:
+    if len(found.groups) > 1:
         groups = standing.mean_of_groups
         own.append("-" if groups is None else f"{groups:.1f}")
     return own
