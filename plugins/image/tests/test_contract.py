@@ -27,6 +27,11 @@ def test_onlay_vit_64(check: Check) -> None:
     check()
 
 
+@backbone_checks("small_cnn")
+def test_small_cnn(check: Check) -> None:
+    check()
+
+
 @dataset_checks("image_folder")
 def test_image_folder(check: Check) -> None:
     check()

@@ -14,6 +14,11 @@ def test_onlay_points(check: Check) -> None:
     check()
 
 
+@backbone_checks("small_pointnet")
+def test_small_pointnet(check: Check) -> None:
+    check()
+
+
 @backbone_checks("recon")
 def test_recon(check: Check) -> None:
     check()

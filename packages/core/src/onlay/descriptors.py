@@ -183,6 +183,9 @@ class Backbone:
     """The config field that takes a short form which is no registered name."""
     examples: Sequence[Mapping[str, Any]] = ()
     """Settings of small networks without pretrained weights, for `onlay plugins check`."""
+    scratch: bool = False
+    """Whether it is a small network without pretraining, which comparisons of its modality train
+    from scratch as a control (`controls: [scratch]`); the first of a modality is taken."""
 
 
 @with_fields

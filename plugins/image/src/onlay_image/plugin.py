@@ -73,6 +73,16 @@ def register_backbones() -> Iterable[Backbone]:
         provides="onlay_image.backbones.traits:provides",
         examples=({},),
     )
+    yield Backbone(
+        name="small_cnn",
+        config="onlay_image.backbones.config:SmallCnnConfig",
+        build="onlay_image.backbones.small:build",
+        modality="image",
+        summary="four convolutions without pretraining, a control to train from scratch",
+        provides="onlay_image.backbones.traits:provides",
+        examples=({"img_size": 32},),
+        scratch=True,
+    )
 
 
 @hookimpl

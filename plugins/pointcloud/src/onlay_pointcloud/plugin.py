@@ -56,6 +56,16 @@ def register_backbones() -> Iterable[Backbone]:
             adopt="onlay_pointcloud.backbones.build:adopt",
             examples=({**_FEW, **({} if name == "onlay_points" else {"pretrained": False})},),
         )
+    yield Backbone(
+        name="small_pointnet",
+        config="onlay_pointcloud.backbones.config:SmallPointNetConfig",
+        build="onlay_pointcloud.backbones.small:build",
+        modality="points",
+        summary="a PointNet without pretraining, a control to train from scratch",
+        provides="onlay_pointcloud.backbones.traits:provides",
+        examples=({"npoints": 64},),
+        scratch=True,
+    )
 
 
 @hookimpl

@@ -15,7 +15,7 @@ def register_methods() -> Iterable[Method]:
         name="full",
         config="onlay.methods.config:FullConfig",
         attach="onlay.methods.attach:full",
-        traits=frozenset({"identity", "foldable"}),
+        traits="onlay.methods.config:full_traits",
         summary="every parameter of the backbone is trained",
     )
     yield Method(

@@ -14,7 +14,7 @@ BROUGHT_BY = {
     "onlay-iconformer": {"method": ("iconformer",)},
     "onlay-peft": {"method": ("peft",), "command": ("peft",)},
     "onlay-image": {
-        "backbone": ("timm", "onlay_vit_64"),
+        "backbone": ("timm", "onlay_vit_64", "small_cnn"),
         "modality": ("image",),
         "dataset": ("image_folder", "image_csv", "shards", "parquet", "vtab", "fgvc", "digits"),
         "exporter": ("timm", "program"),
@@ -24,7 +24,10 @@ BROUGHT_BY = {
         ),
     },
     "onlay-pointcloud": {
-        "backbone": ("point_mae", "act", "point_bert", "recon", "recon_as_mae", "onlay_points"),
+        "backbone": (
+            *("point_mae", "act", "point_bert", "recon", "recon_as_mae", "onlay_points"),
+            "small_pointnet",
+        ),
         "modality": ("points",),
         "dataset": (
             *("cloud_folder", "cloud_csv", "shapes", "scanobjectnn", "modelnet40"),

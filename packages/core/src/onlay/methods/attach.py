@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from onlay.anatomy import Placement
+from onlay.methods.random_start import begin_anew
 
 if TYPE_CHECKING:
     from onlay.methods.config import BitFitConfig, FullConfig, LinearConfig
@@ -19,6 +20,8 @@ def full(place: Placement, config: FullConfig) -> None:
     place.thaw_statistics()
     for parameter in _trunk_parameters(place):
         place.thaw(parameter)
+    if config.start == "random":
+        begin_anew(place)
 
 
 def linear(place: Placement, config: LinearConfig) -> None:

@@ -13,6 +13,15 @@ class FullConfig(Config):
     name: Literal["full"] = "full"
     """This method."""
 
+    start: Literal["pretrained", "random"] = "pretrained"
+    """Where training begins: at the backbone's weights, or `random`, at weights that the run's seed
+    draws as the network's own layers do: training from scratch, a control."""
+
+
+def full_traits(config: FullConfig, provides: frozenset[str]) -> frozenset[str]:
+    """Random weights are not the bare backbone."""
+    return frozenset({"foldable"} | ({"identity"} if config.start == "pretrained" else set()))
+
 
 class LinearConfig(Config):
     """Linear probe: the backbone stays as it is and the head alone trains."""

@@ -72,3 +72,17 @@ class BundledConfig(Config):
 
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     """Stochastic depth while training, timm's `drop_path_rate`."""
+
+
+class SmallCnnConfig(Config):
+    """Four convolutions of 136,000 parameters, not pretrained: what a comparison trains from
+    scratch, with `method: {name: full, start: random}`, to see whether a pretrained backbone
+    pays."""
+
+    name: Literal["small_cnn"] = "small_cnn"
+
+    img_size: PositiveInt | tuple[PositiveInt, PositiveInt] = 64
+    """Height and width to which images are brought, one number for a square, 8 or more."""
+
+    in_chans: PositiveInt = 3
+    """Channels of a picture."""

@@ -122,3 +122,13 @@ class BundledConfig(PointBackbone):
 
     groups: PositiveInt = 32
     """Groups, that is tokens; 32 in its pretraining."""
+
+
+class SmallPointNetConfig(Config):
+    """A PointNet of 141,000 parameters, not pretrained: what a comparison trains from scratch, with
+    `method: {name: full, start: random}`, to see whether a pretrained backbone pays."""
+
+    name: Literal["small_pointnet"] = "small_pointnet"
+
+    npoints: PositiveInt = 1024
+    """Points of a cloud that the network is shown."""
