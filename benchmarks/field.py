@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 
 LIMITED = ("full", "limit", "peft lora, qkv", "peft lora, qkv + fc1", "arc, no dropout")
-LIMITED += ("lora, qkv", "lora, qkv + fc1")
+LIMITED += ("arc, late half", "lora, qkv", "lora, qkv + fc1")
 
 RUNS: tuple[tuple[str, ...], ...] = (
     ("step.py", "--depth", "4", "--rounds", "2", "--no-memory"),
-    ("step.py", "--rounds", "2", "--no-memory", "--modes", *LIMITED),
+    ("step.py", "--rounds", "4", "--no-memory", "--modes", *LIMITED),
     ("pipe.py", "--depth", "4", "--rounds", "8"),
     ("packed.py", "--rounds", "5"),
     ("folding_in_training.py", "--rounds", "5"),
