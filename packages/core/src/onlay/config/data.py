@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from onlay.settings import Config
 
@@ -36,6 +36,10 @@ class ListedConfig(DataConfig):
     """What becomes of the same file (by path or by content) in two parts, or with two labels:
     `warn` says how many and names two; `drop` leaves it out of training, or of validation where
     the test has it, and out of everything where its labels differ; `refuse` trains nothing."""
+
+    train_per_class: PositiveInt | None = None
+    """So many items of each class to train on, drawn by `split_seed`, the fewer among the more;
+    other parts stay as they are. null: all that there are."""
 
 
 class ValidationConfig(DataConfig):

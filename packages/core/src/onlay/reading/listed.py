@@ -8,6 +8,7 @@ from typing import Any
 
 from onlay.config.data import ListedConfig
 from onlay.reading.duplicates import settled
+from onlay.reading.few import few_of_each
 from onlay.reading.labels import check_distinct
 from onlay.reading.listing import (
     COUNTED,
@@ -39,10 +40,13 @@ def listed(
     `labels` are the classes in order; default: the labels of the training part, sorted.
 
     Raises:
-        DataError: what `check_distinct`, `settled` and `classes_of` raise.
+        DataError: what `check_distinct`, `settled`, `few_of_each` and `classes_of` raise.
     """
     check_distinct({*occurring(listing), *listing.names}, labels)
     listing = settled(listing, config.duplicates, noun)
+    if config.train_per_class is not None:
+        seed = getattr(config, "split_seed", 0)
+        listing = few_of_each(listing, config.train_per_class, seed, noun)
     classes = classes_of(listing, labels, noun)
     facts: dict[str, Any] = {}
     if listing.targets in COUNTED:

@@ -1,0 +1,41 @@
+"""`data.train_per_class`: learning curves by labels of each class."""
+
+from __future__ import annotations
+
+import pytest
+
+from onlay.config.data import ListedConfig
+from onlay.errors import DataError
+from onlay.reading.few import few_of_each
+from onlay.reading.listed import listed
+from onlay.reading.listing import Item, Listing
+
+
+def listing(sizes):
+    items = [Item(None, label, f"{label}{n}") for label, size in sizes.items() for n in range(size)]
+    return Listing(items, items[:2], items[:3])
+
+
+def test_a_few_of_each_class_are_nested_and_drawn_by_the_seed():
+    whole = listing({"a": 30, "b": 20})
+    parts = {n: few_of_each(whole, n, 0, "thing").train for n in (1, 5, 10)}
+    assert [len(part) for part in parts.values()] == [2, 10, 20]
+    assert set(parts[1]) < set(parts[5]) < set(parts[10])
+    assert parts[5] == [item for item in whole.train if item in parts[5]]
+    assert few_of_each(whole, 5, 1, "thing").train != parts[5]
+    more = listing({"a": 30, "b": 20, "c": 4})
+    assert few_of_each(more, 5, 0, "thing").train[:10] == parts[5]
+
+
+def test_other_parts_stay_and_a_small_class_is_told():
+    config = ListedConfig(name="any", train_per_class=5)
+    found = listed(listing({"a": 9, "b": 3}), config, "thing")
+    assert found.facts["counts"]["train"] == {"a": 5, "b": 3}
+    assert found.facts["counts"]["test"] == {"a": 3, "b": 0}
+    assert "fewer than 5 things to train on are of `b`" in " ".join(found.facts["notes"])
+    assert found.digest != listed(listing({"a": 9, "b": 3}), ListedConfig(name="any"), "t").digest
+
+
+def test_what_has_no_classes_is_refused():
+    with pytest.raises(DataError, match="counts things of each class, and these tell `numbers`"):
+        few_of_each(Listing([], targets="numbers"), 5, 0, "thing")
