@@ -1,21 +1,14 @@
-"""`onlay train` and `onlay demo`, in process."""
+"""`onlay train`, in process."""
 
 from __future__ import annotations
 
 import json
-import re
-import signal
 from pathlib import Path
 
 import pytest
 from refused import Command, refusal
 
-from onlay import PluginHost
-from onlay.config import resolve
-from onlay.config.overrides import merged
 from onlay.host.firstparty import BROUGHT_BY
-from onlay_train.commands.demo import DEMOS
-from onlay_train.signals import Stopped
 
 
 def test_train_prints_lines_and_a_table(onlay_command: Command, tmp_path: Path) -> None:
@@ -169,36 +162,3 @@ def test_a_misbehaving_plugin_is_named(onlay_command: Command, tmp_path: Path) -
     assert text.startswith("plugin `badly")
     assert "failed in `evaluated`: KeyError: 'validation'" in text
     assert (tmp_path / "run" / "last.pt").exists()
-
-
-def test_the_demo_says_what_it_needs(onlay_command: Command) -> None:
-    result = onlay_command("demo", small=False, env={"ONLAY_PLUGINS": "train"})
-    assert "onlay-image" in refusal(result)
-
-
-@pytest.mark.parametrize(("name", "package"), [("digits", "image"), ("shapes", "pointcloud")])
-def test_every_training_of_the_demo_is_a_valid_run_and_readme_has_its_row(
-    name: str, package: str
-) -> None:
-    pytest.importorskip(f"onlay_{package}", reason="the demo's backbone and data are there")
-    demo, host = DEMOS[name], PluginHost.discover()
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    table = readme.partition(f"| {name} | test top1")[2].partition("\n\n")[0]
-    rows = re.findall(r"^\| (\w+) \| [\d.]+ % \|", table, re.MULTILINE)
-    assert rows == list(demo.variants)
-    for variant in demo.installed(host).values():
-        resolve(merged(demo.base, variant), (), host=host)
-
-
-def test_a_stopped_demo_says_how_to_go_on(
-    onlay_command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("onlay_image", reason="the demo's backbone is in onlay-image")
-
-    def stopped(*args: object, **kwargs: object) -> None:
-        raise Stopped(signal.SIGTERM)
-
-    monkeypatch.setattr("onlay_train.compare.compare", stopped)
-    result = onlay_command("demo", small=False)
-    assert result.exit_code == 143
-    assert result.stderr.strip() == "stopped by SIGTERM; the same command goes on"

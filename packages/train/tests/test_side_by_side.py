@@ -1,21 +1,16 @@
-"""The demo of maps: what is drawn, and what it needs."""
+"""Maps of several runs side by side: what is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from click.testing import Result
 
 from onlay.task import Bars, Raster
-from onlay.testing.said import refusal
-from onlay_train.commands.demo import DEMOS
+from onlay_train.demo.grids import DEMOS
 from onlay_train.rasters import coloured, rasters, strip
-
-Command = Callable[..., Result]
 
 
 def test_labels_have_their_colours_and_numbers_go_from_violet_to_yellow() -> None:
@@ -40,12 +35,6 @@ def test_panels_of_a_strip_have_one_height_and_their_own_shape() -> None:
     assert found[:, 256, 0].min() == 255
     assert (found[:, 516:] == 7).all()
     assert strip([red]).shape == (128, 256, 3)
-
-
-def test_the_demo_of_maps_says_what_it_needs(onlay_command: Command) -> None:
-    result = onlay_command("demo", "dense", small=False, env={"ONLAY_PLUGINS": "train"})
-    assert "the demo `dense` needs `onlay-dense`" in refusal(result)
-    assert not [name for name, demo in DEMOS.items() if demo.asked and name != "dense"]
 
 
 def test_answers_of_several_runs_stand_beside_picture_and_truth(tmp_path: Path) -> None:

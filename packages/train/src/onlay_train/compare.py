@@ -32,10 +32,14 @@ class Comparison:
     runs: Mapping[str, Sequence[Summary]]
 
     @property
+    def metric(self) -> str:
+        """The main one."""
+        return next(iter(self.runs.values()))[0].main_metric
+
+    @property
     def measure(self) -> Measure:
         """How the main metric is read."""
-        first = next(iter(self.runs.values()))[0]
-        return first.measure(first.main_metric)
+        return next(iter(self.runs.values()))[0].measure(self.metric)
 
     def scores(self, label: str) -> list[float]:
         """The main metric of each seed, on the test part if there is one; shares are fractions."""
@@ -112,7 +116,7 @@ def compare(
         {label: RunFolder(Path(runs[0].folder)).history() for label, runs in found.runs.items()},
         {found.caption(label): found.mean(label) for label in found.runs if found.scores(label)},
         out / "comparison.png",
-        next(iter(runs.values()))[0].main_metric,
+        found.metric,
         title=out.name,
         measure=found.measure,
     )

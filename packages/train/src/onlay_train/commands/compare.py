@@ -111,7 +111,7 @@ def run(
         retry=retry == "failed",
         jobs=jobs,
         accept_versions=accept_versions,
-        plugins=_plugin_files(),
+        plugins=plugin_files(),
     )
     if dry_run:
         click.echo(start.described())
@@ -152,7 +152,7 @@ def _pair(text: str) -> tuple[str, str]:
     return axis, value
 
 
-def _plugin_files() -> Sequence[str]:
+def plugin_files() -> Sequence[str]:
     """What `--plugin` named, in front of the command or behind it."""
     ctx = click.get_current_context()
     found = [*ctx.find_root().params.get("plugin", ()), *ctx.params.get("plugin", ())]

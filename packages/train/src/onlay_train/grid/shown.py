@@ -69,10 +69,15 @@ def outcome(plan: Plan, wanted: Callable[[Cell], bool]) -> str:
     cells = list(filter(wanted, plan.everything()))
     states = Counter(plan.folder(cell).state for cell in cells)
     lines = [", ".join(f"{count} {state}" for state, count in sorted(states.items()))]
-    lines += [_failed(plan, cell) for cell in cells if plan.folder(cell).state == "failed"]
+    lines += failures(plan, cells)
     if missing := plan.size - len(plan.everything()):
         lines.append(f"{missing} cells wait for what the search chooses")
     return "\n".join([*lines, *skipped(plan), *of_other_versions(plan)])
+
+
+def failures(plan: Plan, cells: Sequence[Cell]) -> list[str]:
+    """A sentence for each of them that failed."""
+    return [_failed(plan, cell) for cell in cells if plan.folder(cell).state == "failed"]
 
 
 def reported(plan: Plan, *, again: bool = True) -> str:

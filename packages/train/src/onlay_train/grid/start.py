@@ -21,7 +21,7 @@ from onlay_train.grid.file import GridConfig, parsed, read_grid
 from onlay_train.grid.others import same_but_versions
 from onlay_train.grid.plan import Plan, make_plan
 from onlay_train.grid.schedule import Schedule
-from onlay_train.grid.shown import described, outcome, reported, say, shown
+from onlay_train.grid.shown import described, failures, outcome, reported, say, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +55,17 @@ class Start:
 
     def run(self) -> int:
         """Train what is left; gives the exit status, 1 if a cell failed."""
+        plan, trained = self.finished()
+        say("\n".join([outcome(plan, self._wanted), *self.left_out]))
+        say(reported(plan, again=trained))
+        return int(bool(failures(plan, self._asked(plan))))
+
+    def finished(self) -> tuple[Plan, bool]:
+        """Train what is left; says whether anything was."""
         plan = self._plan(read_facts(self._facts))
         self._keep_the_file()
         trains = self._open(plan)
-        if trains:
-            plan = self._trained()
-        say("\n".join([outcome(plan, self._wanted), *self.left_out]))
-        say(reported(plan, again=trains))
-        return int(any(plan.folder(cell).state == "failed" for cell in self._asked(plan)))
+        return (self._trained() if trains else plan), trains
 
     def _trained(self) -> Plan:
         executor = self._executor()

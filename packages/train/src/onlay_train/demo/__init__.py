@@ -1,0 +1,1 @@
+"""Small comparisons that need no data and no weights of one's own."""
