@@ -17,7 +17,6 @@ from onlay.anatomy import Block, BuiltBackbone, Stage
 from onlay.features import Features, Grid
 from onlay.model.adapted import AdaptedModel
 from onlay.testing import TinyAnatomy, tiny_backbone
-from onlay_arc.config import ArcConfig
 
 Builder = Callable[..., BuiltBackbone]
 Adapt = Callable[..., AdaptedModel]
@@ -90,7 +89,7 @@ def adapt(host: onlay.PluginHost) -> Adapt:
 
     def make(built: BuiltBackbone, *, rank: int = 4, **fields: object) -> AdaptedModel:
         torch.manual_seed(0)
-        config = ArcConfig(rank=rank, **fields)
+        config = {"name": "arc", "rank": rank, **fields}
         return onlay.adapt(built, config, num_classes=3, host=host).eval()
 
     return make

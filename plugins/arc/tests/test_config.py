@@ -33,7 +33,6 @@ def test_defaults_are_the_authors() -> None:
         ({"sites": []}, "sites"),
         ({"sites": ["attn.in", "attn.in"]}, "sites"),
         ({"sites": ["block.out"]}, "sites"),
-        ({"last_blocks": 0}, "last_blocks"),
         ({"alpha": 1}, "alpha"),
     ],
 )
@@ -49,7 +48,7 @@ def test_every_setting_says_what_it_is() -> None:
 
 
 def test_a_file_of_settings_reads_back() -> None:
-    config = ArcConfig(rank=8, sites=("attn.in",), last_blocks=6)
+    config = ArcConfig(rank=8, sites=("attn.in",))
     assert ArcConfig.model_validate_json(config.model_dump_json()) == config
 
 
@@ -80,7 +79,8 @@ def test_a_rank_above_the_width_is_refused(host: PluginHost) -> None:
 
 def test_registers_one_method() -> None:
     [method] = register_methods()
-    assert (method.name, method.config) == ("arc", ArcConfig)
+    assert method.name == "arc"
+    assert issubclass(method.config, ArcConfig)
 
 
 def test_registering_imports_no_torch() -> None:

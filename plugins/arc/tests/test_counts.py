@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from onlay.anatomy import Block, Placement, Stage
+from onlay.anatomy.last_blocks import held_to
 from onlay.testing import TinyAnatomy, tiny_backbone
 from onlay_arc.adapter import attach, count
 from onlay_arc.config import ArcConfig
@@ -47,7 +48,7 @@ def attached(config: ArcConfig, width: int, depth: int) -> nn.Module:
 
 @pytest.mark.parametrize(("width", "depth"), [(768, 12), (1024, 24), (1280, 32), (384, 12)])
 def test_attached_parameters_are_as_many_as_the_formula_says(width: int, depth: int) -> None:
-    for config in (ArcConfig(), ArcConfig(sites=("attn.in",)), ArcConfig(rank=8, last_blocks=5)):
+    for config in (ArcConfig(), ArcConfig(sites=("attn.in",)), ArcConfig(rank=8)):
         adapter = attached(config, width, depth)
         total = sum(p.numel() for p in adapter.parameters())
         assert total == count(config, outline([width], [depth]))
@@ -62,8 +63,8 @@ def test_vit_b_has_fifty_tensors() -> None:
 
 def test_counts_of_the_last_blocks() -> None:
     # each of two sites 768 * 50 + 6 * 818; Swin-B's last three: stage 4 and one block of stage 3
-    assert count(ArcConfig(last_blocks=6), outline([768], [12])) == 2 * (38_400 + 4_908)
+    assert count(ArcConfig(), held_to(outline([768], [12]), 6)) == 2 * (38_400 + 4_908)
     swin = outline([128, 256, 512, 1024], [2, 2, 18, 2])
     stage_3, stage_4 = 512 * 50 + 562, 1024 * 50 + 2 * 1074
-    assert count(ArcConfig(last_blocks=3), swin) == 2 * (stage_3 + stage_4)
-    assert count(ArcConfig(last_blocks=99), swin) == 218_464
+    assert count(ArcConfig(), held_to(swin, 3)) == 2 * (stage_3 + stage_4)
+    assert count(ArcConfig(), held_to(swin, 24)) == 218_464

@@ -73,6 +73,15 @@ class ConfigClass(ByPath):
         def __set__(self, descriptor: Any, given: type[Config] | str) -> None: ...
 
 
+class MethodConfigClass(ConfigClass):
+    """A configuration class of a method, with the field that every method has."""
+
+    def __get__(self, descriptor: Any, owner: type) -> type[Config]:
+        plain = super().__get__(descriptor, owner)
+        fields = getattr(plain, "model_fields", None)
+        return plain if fields is None else resolve("onlay.methods.held:held")(plain)
+
+
 class Suffixes(ByPath):
     """A frozen set of suffixes."""
 
@@ -90,8 +99,9 @@ class Method:
 
     name: str
     """What runs call it: `method: arc`."""
-    config: ConfigClass = ConfigClass()
-    """Its settings: a `Config` class, or the import path of one."""
+    config: ConfigClass = MethodConfigClass()
+    """Its settings: a `Config` class, or the import path of one; the field `last_blocks` is added
+    to them, and what `attach` is given has only these blocks then."""
     attach: str
     """`attach(place: Placement, config) -> None`, which makes the adapter with the four verbs."""
     summary: str

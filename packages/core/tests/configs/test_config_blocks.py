@@ -50,7 +50,10 @@ def test_parse(value, host):
     [
         ({"name": "bend", "rank": 0}, "method.rank: must be greater than 0"),
         ({"name": "bend", "rnk": 8}, "method.rnk: unknown key; did you mean `rank`?"),
-        ({"name": "bend", "x": 8}, "method.x: unknown key; have: name, rank, sites, depth"),
+        (
+            {"name": "bend", "x": 8},
+            "method.x: unknown key; have: name, rank, sites, depth, last_blocks",
+        ),
         (
             {"name": "bend", "depth": {"fist": 1}},
             "method.depth.fist: unknown key; did you mean `first`?",

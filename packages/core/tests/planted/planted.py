@@ -38,6 +38,13 @@ def brightening(place: Placement, config: Config) -> None:
     beside(place, lambda width, neighbour: next(kinds)(width, neighbour))
 
 
+def by_number(place: Placement, config: Config) -> None:
+    """It takes a block's place in the backbone for its place among those that it is given."""
+    makers = [modules.LowRank for _ in place.blocks]
+    kinds = (makers[block.index] for block in place.blocks)
+    beside(place, lambda width, neighbour: next(kinds)(width, neighbour))
+
+
 def left_attribute(place: Placement, config: Config) -> None:
     beside(place, modules.LowRank)
     place.anatomy.model.adapted_by = "planted"
@@ -159,6 +166,11 @@ DEFECTS: dict[str, Defect] = {
         "detach_restores_the_backbone",
         "`blocks.0` is left with other hooks",
         attach="left_behind",
+    ),
+    "by_number": Defect(
+        "is_held_to_the_last_blocks",
+        "list index out of range",
+        attach="by_number",
     ),
     "left_attribute": Defect(
         "detach_restores_the_backbone",

@@ -68,15 +68,13 @@ class Recomposed(nn.Module):
 
 def attach(place: Placement, config: ArcConfig) -> None:
     """Rewrite what attention and MLP read; in each stage one U is shared for each of the two."""
-    first = first_block(config, place.anatomy)
     for stage in place.stages:
         refuse_wider("method.rank", config.rank, stage.width)
         for site in config.sites:
             shared = SharedProjection(stage.width, config.rank)
             for block in stage.blocks:
-                if block.index >= first:
-                    target = block.site(placed(site, config, place.anatomy))
-                    place.rewrite(target, of_a_block(shared, site, config))
+                target = block.site(placed(site, config, place.anatomy))
+                place.rewrite(target, of_a_block(shared, site, config))
 
 
 def of_a_block(shared: SharedProjection, site: ArcSite, config: ArcConfig) -> Recomposed:
@@ -92,17 +90,9 @@ def placed(site: ArcSite, config: ArcConfig, anatomy: Anatomy) -> str:
     return "mlp.res" if site == "mlp.in" and hierarchical and as_released else site
 
 
-def first_block(config: ArcConfig, anatomy: Anatomy) -> int:
-    """Index of the first adapted block."""
-    return max(0, len(anatomy.blocks) - config.last_blocks) if config.last_blocks else 0
-
-
 def count(config: ArcConfig, anatomy: Anatomy) -> int:
     """Sites * sum over stages of (D r + depth (r + D)), the head not counted."""
-    first = first_block(config, anatomy)
     total = 0
     for stage in anatomy.stages:
-        depth = sum(block.index >= first for block in stage.blocks)
-        if depth:
-            total += stage.width * config.rank + depth * (config.rank + stage.width)
+        total += stage.width * config.rank + len(stage.blocks) * (config.rank + stage.width)
     return total * len(config.sites)

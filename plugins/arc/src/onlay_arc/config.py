@@ -36,10 +36,6 @@ class ArcConfig(Config):
     """Where the MLP of a hierarchical backbone is adapted: before the second norm, on the residual
     stream, as in the authors' Swin code, or after it, as on ViT; only the latter can be merged."""
 
-    last_blocks: PositiveInt | None = None
-    """Adapt only so many blocks, counted from the end, so that the backward pass stops early;
-    Onlay's own: the paper adapts every block."""
-
     @field_validator("sites")
     @classmethod
     def _some_and_each_once(cls, sites: tuple[ArcSite, ...]) -> tuple[ArcSite, ...]:

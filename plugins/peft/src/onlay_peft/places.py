@@ -25,9 +25,10 @@ def named(place: Placement, name: str) -> list[Site]:
     if not name.startswith("blocks."):
         return [block.site(name) for block in place.blocks]
     _, index, site = name.split(".", 2)
-    if int(index) >= len(place.blocks):
+    found = [block.site(site) for block in place.blocks if block.index == int(index)]
+    if not found:
         raise AnatomyError(f"there is no `{name}`: the backbone has {len(place.blocks)} blocks")
-    return [place.blocks[int(index)].site(site)]
+    return found
 
 
 def by_module(config: PeftMethodConfig, anatomy: Anatomy) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from onlay.anatomy.adapter import BATCH_NORMS, Adapter
+from onlay.anatomy.last_blocks import earlier, held_to
 from onlay.anatomy.order import (
     ADDED,
     CARRIED,
@@ -44,9 +45,10 @@ class Placement:
     """Places of one backbone, and the verbs `rewrite`, `branch`, `insert`, `thaw`; beside them
     `carry` and `extend`, and `replace` for methods that need the weights themselves."""
 
-    def __init__(self, anatomy: Anatomy) -> None:
-        self.anatomy = anatomy
+    def __init__(self, anatomy: Anatomy, last_blocks: int | None = None) -> None:
+        self.anatomy = held_to(anatomy, last_blocks)
         self.adapter = Adapter(anatomy)
+        self._last = last_blocks
         self._paths = {id(m): name for name, m in anatomy.model.named_modules()}
 
     @property
@@ -64,6 +66,7 @@ class Placement:
     def site(self, name: str) -> Site:
         """A site of the whole: `input`, `embed.out`, `position.out`, `tokens.in` or `norm.out`."""
         if name not in self.anatomy.sites:
+            self._refuse_earlier(name, self.adapter.anatomy.sites)
             have = ", ".join(f"`{n}`" for n in self.anatomy.sites) or "none"
             raise AnatomyError(f"this backbone has no site `{name}` (have: {have})")
         return self.anatomy.sites[name]
@@ -71,6 +74,7 @@ class Placement:
     def embedder(self, name: str) -> nn.Module:
         """A part of what makes tokens, to `thaw`: `tokens`, `tokens.first` or `position`."""
         if name not in self.anatomy.embedders:
+            self._refuse_earlier(name, self.adapter.anatomy.embedders)
             have = ", ".join(f"`{n}`" for n in self.anatomy.embedders) or "none"
             raise AnatomyError(f"this backbone names no embedder `{name}` (have: {have})")
         return self.anatomy.embedders[name]
@@ -276,6 +280,10 @@ class Placement:
         if trait not in self.provides:
             why = self.anatomy.unfit.get(trait, "its token count is fixed")
             raise AnatomyError(f"{what}: {why}")
+
+    def _refuse_earlier(self, name: str, whole: Mapping[str, object]) -> None:
+        if self._last is not None and name in whole:
+            raise AnatomyError(earlier(name, self._last))
 
     def _entrance(self, where: Block | Site) -> tuple[Site, int]:
         """The site at which tokens come, and the first block that sees them."""

@@ -10,6 +10,7 @@ from torch import nn
 
 from onlay.anatomy import BuiltBackbone, Placement
 from onlay.anatomy.attachments import Attachments
+from onlay.anatomy.last_blocks import held_to, refuse_earlier
 from onlay.anatomy.liveness import check_frozen, prove_alive
 from onlay.config import parse
 from onlay.config.chosen import settled
@@ -19,6 +20,7 @@ from onlay.errors import AnatomyError, ConfigError
 from onlay.host import PluginHost
 from onlay.host.fit import check_fit, check_sites, check_targets
 from onlay.host.heads import head_of
+from onlay.methods.held import last_blocks
 from onlay.model.adapted import AdaptedModel
 from onlay.model.adopting import adopted
 from onlay.model.arguments import refuse_unwritable
@@ -111,7 +113,7 @@ def attach(
     with attachments.lock:  # no other thread sees half an adapter
         attachments.refuse_taken(name)
         attachments.activate(None)
-        place = Placement(built.anatomy)
+        place = Placement(built.anatomy, last_blocks(config))
         try:
             if not built.anatomy.freeze_bn:
                 place.thaw_statistics()
@@ -242,11 +244,13 @@ def check_levels(model: AdaptedModel, method: Method) -> None:
 
 
 def _check(model: AdaptedModel, method: Method, verify: bool) -> None:
+    refuse_earlier(model.adapter, last_blocks(model.method), f"method `{method.name}`")
     check_frozen(model.backbone, model.adapter)
     check_losses(model.adapter, method.name)
     check_levels(model, method)
     if method.count is not None:
-        expected = resolve(method.count)(model.method, model.anatomy)
+        seen = held_to(model.anatomy, last_blocks(model.method))
+        expected = resolve(method.count)(model.method, seen)
         report = model.trainable_report()
         actual = report.method + report.other
         if actual != expected:

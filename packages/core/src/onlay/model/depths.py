@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from onlay.anatomy import Anatomy, Site
+from onlay.anatomy.depths import depth_of_site, depths_of_names
 
 if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
@@ -38,24 +38,3 @@ def _placed(model: AdaptedModel) -> Iterator[tuple[int, Tensor]]:
 
 def _of(module: nn.Module, depth: int) -> Iterator[tuple[int, Tensor]]:
     return ((depth, parameter) for parameter in module.parameters())
-
-
-def depth_of_site(anatomy: Anatomy, site: Site) -> int:
-    """Likewise, of a site."""
-    for block in anatomy.blocks:
-        some = next(iter(block.sites.values()))
-        if site.path.startswith(some.path.removesuffix(some.name)):
-            return block.index + 1
-    return len(anatomy.blocks) + 1 if site.name == "norm.out" else 0
-
-
-def depths_of_names(anatomy: Anatomy) -> dict[str, int]:
-    """Likewise, of every parameter of the backbone; what lies between two blocks (a map that halves
-    the grid) counts to the one before, what comes after all of them to the end."""
-    blocks = {id(p): b.index + 1 for b in anatomy.blocks for p in b.module.parameters()}
-    found, seen, left = {}, 0, set(blocks)
-    for name, parameter in anatomy.model.named_parameters(remove_duplicate=False):
-        seen = max(seen, blocks.get(id(parameter), 0))
-        found[name] = blocks.get(id(parameter), seen if left else len(anatomy.blocks) + 1)
-        left.discard(id(parameter))
-    return found

@@ -51,6 +51,7 @@ METHOD_CHECKS: tuple[Check, ...] = (
     Check(starting.check_every_site_is_met_and_every_parameter_connected),
     Check(starting.check_starts_as_identity, _without("identity", "starts as the bare backbone")),
     Check(starting.check_counts_its_parameters, _without_formula),
+    Check(starting.check_is_held_to_the_last_blocks, tried="usual"),
     Check(starting.check_is_the_same_under_a_seed),
     Check(training.check_backbone_is_untouched_by_a_step),
     Check(training.check_trains_exactly_what_it_declares),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
+from onlay.anatomy.last_blocks import held_to
 from onlay.anatomy.liveness import prove_alive
 from onlay.descriptors import resolve
+from onlay.errors import AnatomyError
+from onlay.methods.held import last_blocks
 from onlay.testing.case import MethodCase
 from onlay.testing.checking import require
 from onlay.testing.states import bits, changed, features_of
@@ -41,9 +46,23 @@ def check_counts_its_parameters(case: MethodCase) -> None:
     """The method trains as many parameters as its formula says, whatever the number of inputs."""
     model = case.model()
     report = model.trainable_report()
-    declared = resolve(case.method.count or "")(case.config, model.anatomy)
+    seen = held_to(model.anatomy, last_blocks(case.config))
+    declared = resolve(case.method.count or "")(case.config, seen)
     actual = report.method + report.other
     require(declared == actual, f"the formula says {declared:,} and {actual:,} train")
+
+
+def check_is_held_to_the_last_blocks(case: MethodCase) -> None:
+    """With `last_blocks` the method acts in these blocks alone and trains what its formula says of
+    them, or says in a sentence that it acts before them; a block's `index` is its place in the
+    whole backbone, not among those that are given."""
+    held = replace(case, settings={**case.settings, "last_blocks": 1})
+    try:
+        model = held.model()
+    except AnatomyError as error:
+        require("last_blocks" in str(error), f"held to the last block it fails: {error}")
+        return
+    model(held.batch(model)[0])
 
 
 def check_is_the_same_under_a_seed(case: MethodCase) -> None:
