@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import PurePath
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from onlay.config.overrides import merged
 from onlay.config.run import BLOCKS, RunConfig, widened
 from onlay.errors import ConfigError, OnlayError
+from onlay_train.grid.controls import HOME, rows
 from onlay_train.grid.file import GridConfig, RecipesConfig
+from onlay_train.grid.sizes import NOTHING, is_size, settled
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost
@@ -32,11 +34,16 @@ class Value:
     """Words such as `train.seed=3`."""
     given: Any = None
     """As the file has it."""
+    control: str = ""
+    """Which of the grid's `controls` it is, if any."""
 
 
 ALWAYS = {"train": {"evaluate_train": True}}
 """What cells do unless `base` says otherwise: without the training part's figure nobody can tell
 too short a training from too large an adapter."""
+
+NONE = "-"
+"""The label of an axis that says nothing of a combination."""
 
 Point = Mapping[str, Value]
 """One combination: axis -> value."""
@@ -48,14 +55,45 @@ def points(grid: GridConfig, host: PluginHost) -> list[Point]:
     Raises:
         ConfigError: an axis is no field of a run, or has a value twice.
     """
-    axes = {axis: list(_values(axis, values, host)) for axis, values in grid.grid.items()}
+    axes = values_of(grid, host)
     for axis, values in axes.items():
         _check_different(axis, values)
     for skip in grid.skip:
         if unknown := skip.keys() - axes.keys():
             raise ConfigError(f"skip: `{min(unknown)}` is no axis (have: {', '.join(axes)})")
     every = (dict(zip(axes, chosen, strict=True)) for chosen in product(*axes.values()))
+    every = (_alone(point) for point in every if _is_once(point, axes))
     return [point for point in every if not any(matches(point, skip) for skip in grid.skip)]
+
+
+def values_of(grid: GridConfig, host: PluginHost) -> dict[str, list[Value]]:
+    """Axis -> its values; controls stand behind the methods, but those that are among them, which
+    are controls as they are."""
+    axes = {axis: list(_values(axis, values, host)) for axis, values in grid.grid.items()}
+    wanted = set(grid.controls)
+    if HOME in axes:
+        axes[HOME] = [
+            replace(v, control=v.label) if v.label in wanted - {"lora"} else v for v in axes[HOME]
+        ]
+    for control, label, piece in rows(grid, host):
+        if label not in {value.label for value in axes[HOME]}:
+            axes[HOME].append(Value(label, piece, given=label, control=control))
+    return axes
+
+
+def _is_once(point: Point, axes: Mapping[str, Sequence[Value]]) -> bool:
+    """A control on a network of its own is one, however many backbones are compared."""
+    return not _has_own_network(point) or point["backbone"] is axes["backbone"][0]
+
+
+def _alone(point: Point) -> Point:
+    """Tables name no other network beside such a control."""
+    return {**point, "backbone": Value(NONE)} if _has_own_network(point) else point
+
+
+def _has_own_network(point: Point) -> bool:
+    control = point[HOME].control if HOME in point else ""
+    return bool(control) and "backbone" in point[HOME].fragment and "backbone" in point
 
 
 def _check_different(axis: str, values: Sequence[Value]) -> None:
@@ -78,14 +116,28 @@ def labels(point: Point) -> dict[str, str]:
     return {axis: value.label for axis, value in point.items()}
 
 
-def assembled(grid: GridConfig, point: Point, host: PluginHost) -> tuple[dict, list[str]]:
-    """What `onlay.config.resolve` takes: the content of a run file, and words."""
+def control_of(point: Point) -> str:
+    """Which control a combination is, or nothing."""
+    return next((value.control for value in point.values() if value.control), "")
+
+
+def assembled(
+    grid: GridConfig, point: Point, host: PluginHost, known: Mapping[str, str] = NOTHING
+) -> tuple[dict, list[str]]:
+    """What `onlay.config.resolve` takes: the content of a run file, and words. `known` are facts,
+    the sizes among them that other methods say."""
+    data = settled(content(grid, point, host), known, host)
+    return data, [word for value in point.values() for word in value.overrides]
+
+
+def content(grid: GridConfig, point: Point, host: PluginHost) -> dict[str, Any]:
+    """The content of a run file, with sizes that other methods say as they are asked for."""
     data: dict[str, Any] = widened(merged(ALWAYS, grid.base), host)
-    for value in point.values():
+    for value in sorted(point.values(), key=lambda value: bool(value.control)):
         data = _over(data, widened(value.fragment, host))
     if grid.recipes is not None and "preset" not in data:
         data = _by_recipe(grid.recipes, data, point, host)
-    return data, [word for value in point.values() for word in value.overrides]
+    return data
 
 
 def is_seed(axis: str) -> bool:
@@ -181,8 +233,15 @@ def _named(axis: str, block: Any, host: PluginHost) -> str:
     )
     told = {k: v for k, v in block.items() if k not in ("name", field)}
     name = str(block[field]) if field and field in block else str(block.get("name"))
-    words = ", ".join(_short(v) if k == "path" else f"{k}={_short(v)}" for k, v in told.items())
+    words = ", ".join(_told(key, value) for key, value in told.items())
     return f"{name}({words})" if words else name
+
+
+def _told(key: str, value: Any) -> str:
+    if is_size(value):
+        like = next(iter(value.values()))
+        return f"{key} as {_name(like)}"
+    return _short(value) if key == "path" else f"{key}={_short(value)}"
 
 
 def _short(value: Any) -> str:

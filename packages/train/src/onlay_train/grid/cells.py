@@ -17,6 +17,7 @@ from onlay_train.grid.axes import Point, assembled, labels, points
 from onlay_train.grid.facts import facts_of
 from onlay_train.grid.file import GridConfig
 from onlay_train.grid.identity import cell_hash, digest, versions
+from onlay_train.grid.sizes import NOTHING, SizeUnknown
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
@@ -79,7 +80,7 @@ class Drawn:
     skipped: Sequence[Skipped]
 
 
-def drawn(grid: GridConfig, host: PluginHost) -> Drawn:
+def drawn(grid: GridConfig, host: PluginHost, known: Mapping[str, str] = NOTHING) -> Drawn:
     """Every combination as a run; those whose parts do not fit together are left out, and said.
 
     Raises:
@@ -88,7 +89,7 @@ def drawn(grid: GridConfig, host: PluginHost) -> Drawn:
     runs, skipped = [], []
     for point in points(grid, host):
         try:
-            runs.append((point, resolved(grid, point, host)))
+            runs.append((point, resolved(grid, point, host, known=known)))
         except ConfigError as error:
             if not _does_not_fit(error):
                 where = ", ".join(f"{axis}={label}" for axis, label in labels(point).items())
@@ -98,10 +99,15 @@ def drawn(grid: GridConfig, host: PluginHost) -> Drawn:
 
 
 def resolved(
-    grid: GridConfig, point: Point, host: PluginHost, also: Sequence[str] = ()
+    grid: GridConfig,
+    point: Point,
+    host: PluginHost,
+    also: Sequence[str] = (),
+    *,
+    known: Mapping[str, str] = NOTHING,
 ) -> RunConfig:
     """The run of a combination, with further words such as `train.lr=1e-3`."""
-    data, words = assembled(grid, point, host)
+    data, words = assembled(grid, point, host, known)
     return resolve(data, [*words, *also], host)
 
 
@@ -125,6 +131,8 @@ def cell_of(
 
 
 def _does_not_fit(error: ConfigError) -> bool:
+    if isinstance(error, SizeUnknown):
+        return True
     cause = error.__cause__
     if not isinstance(cause, ValidationError):
         return False

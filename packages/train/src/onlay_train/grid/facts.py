@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from onlay.errors import OnlayError
 from onlay.machine.disk import write_text
 from onlay_train.grid.identity import digest
+from onlay_train.grid.trivial import ENDING, trivial_fact
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
@@ -73,7 +74,7 @@ def survey(dumps: Sequence[Mapping[str, Any]], plugins: Iterable[str]) -> dict[s
         if keys["backbone"] not in found:
             found[keys["backbone"]] = _fingerprint(config, host, built, keys["backbone"])
         if keys["data"] not in found:
-            found[keys["data"]] = _digest(config, host, built.get(keys["backbone"]))
+            found |= _of_data(config, host, built.get(keys["backbone"]), keys["data"])
     return found
 
 
@@ -90,13 +91,15 @@ def _fingerprint(config: RunConfig, host: PluginHost, built: dict[str, Any], key
         return f"{FAILED}{error}"
 
 
-def _digest(config: RunConfig, host: PluginHost, backbone: Any) -> str:
+def _of_data(config: RunConfig, host: PluginHost, backbone: Any, key: str) -> dict[str, str]:
+    """Their digest, and what is reached on them without training."""
     from onlay.model.splits import read_splits
 
     if backbone is None:
-        return f"{FAILED}the backbone cannot be built"
+        return {key: f"{FAILED}the backbone cannot be built"}
     try:
         splits = read_splits(config, backbone.input_spec, host)
     except OnlayError as error:
-        return f"{FAILED}{error}"
-    return splits.digest
+        return {key: f"{FAILED}{error}"}
+    trivial = trivial_fact(splits)
+    return {key: splits.digest} | ({} if trivial is None else {key + ENDING: trivial})

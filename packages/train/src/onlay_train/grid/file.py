@@ -21,6 +21,7 @@ from onlay.config.oneof import OneOf
 from onlay.config.sentences import as_one_sentence
 from onlay.errors import ConfigError
 from onlay.settings import Config
+from onlay_train.grid.controls import Control
 from onlay_train.grid.executors.config import LocalConfig
 
 if TYPE_CHECKING:
@@ -118,6 +119,12 @@ class GridConfig(Config):
     """
     base: dict[str, Any] = Field(default_factory=dict)
     """What all cells share: the content of a run file. Axes win over it."""
+    controls: tuple[Control, ...] = ()
+    """Rows beside those of the axis `method`, by which a table is read: `linear`, the frozen probe;
+    `full`, full fine-tuning; `scratch`, a small network of the modality without pretraining, which
+    is trained whole; `lora`, low-rank updates of as many parameters as the first method of the grid
+    has; `adaptformer`, dense adapters; `trivial`, the class that is most frequent in training and
+    needs none. Search, seeds and data are theirs, too."""
     recipes: RecipesConfig | None = None
     """Each method by its own preset; null: all by what `base` says."""
     search: SearchConfig | None = None

@@ -101,7 +101,7 @@ class Plan:
             return None
         if chosen is None:
             return None
-        config = resolved(self.grid, point, self.host, words(chosen))
+        config = resolved(self.grid, point, self.host, words(chosen), known=self.known)
         if not known_all(config, self.known):
             self.unread.append(config.model_dump(mode="json"))
             return None
@@ -120,7 +120,7 @@ def make_plan(
     Raises:
         ConfigError: a mistake in the grid, in one sentence.
     """
-    plan = Plan(grid, host, root, dict(known), drawn(grid, host), accepted or {})
+    plan = Plan(grid, host, root, dict(known), drawn(grid, host, known), accepted or {})
     if grid.search is not None:
         _check_search(grid, plan.drawn)
         plan.groups.update(_groups(grid, plan.drawn, known, host))
@@ -170,7 +170,7 @@ def _trial(
 ) -> Cell:
     assert grid.search is not None
     also = [*words(chosen), f"train.seed={grid.search.seed}", "train.evaluate_test=false"]
-    config = resolved(grid, point, host, also)
+    config = resolved(grid, point, host, also, known=known)
     return cell_of(point, config, known, host, trial=number, chosen=chosen)
 
 

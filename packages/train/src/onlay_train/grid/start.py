@@ -15,6 +15,7 @@ from onlay.config.files import as_text
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.machine.disk import write_text, writing
+from onlay_train.grid.axes import content, points
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.facts import read_facts, seen_in, survey, write_facts
 from onlay_train.grid.file import GridConfig, parsed, read_grid
@@ -22,6 +23,7 @@ from onlay_train.grid.others import same_but_versions
 from onlay_train.grid.plan import Plan, make_plan
 from onlay_train.grid.schedule import Schedule
 from onlay_train.grid.shown import described, failures, outcome, reported, say, shown
+from onlay_train.grid.sizes import asked, work_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,8 @@ class Start:
         executor = self._executor()
         try:
             read = partial(self._surveyed, executor)
-            plan = self._plan(read(self._runs()))
+            known = self._sized(executor)
+            plan = self._plan(known | read(self._runs(known)))
             with shown(plan, self._wanted) as seen:
                 asked = {"seen": seen, "wanted": self._wanted, "survey": read}
                 Schedule(plan, executor, self.plugins, self.retry, **asked).run()
@@ -104,9 +107,21 @@ class Start:
         states = {plan.folder(cell).state for cell in self._asked(plan)}
         return bool(states - {"done", "failed"}) or ("failed" in states and self.retry)
 
-    def _runs(self) -> list[Mapping[str, Any]]:
+    def _sized(self, executor: Executor) -> dict[str, str]:
+        """Sizes that other methods say, as far as the grid asks for any."""
+        wanted: dict[str, Any] = {}
+        for point in points(self.grid, self.host):
+            if size := asked(content(self.grid, point, self.host), self.host):
+                wanted[size["key"]] = size
+        if not wanted:
+            return {}
+        found = executor.submit(work_out, list(wanted.values()), tuple(self.plugins)).result()
+        write_facts(self._facts, read_facts(self._facts) | found)
+        return found
+
+    def _runs(self, known: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """Of cells and trials, which have a seed of their own, one for each data and backbone."""
-        plan = make_plan(self.grid, self.host, self.root, {})
+        plan = make_plan(self.grid, self.host, self.root, known)
         runs = [config.model_dump(mode="json") for _, config in plan.drawn.runs]
         runs += [trial.config for trial in plan.trials()]
         return list({json.dumps(seen_in(run), sort_keys=True): run for run in runs}.values())

@@ -11,6 +11,7 @@ from typing import Any
 
 from onlay_train.grid.report import groups
 from onlay_train.grid.report.groups import said
+from onlay_train.grid.report.regimes import regimes
 from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.statistics import Mean
 from onlay_train.grid.report.summary import Standing, Summary
@@ -54,6 +55,8 @@ def as_json(found: Found, summary: Summary, told: Sequence[str]) -> str:
         "cells": [asdict(row) for row in found.rows],
         "searches": [asdict(search) | {"spread": search.spread} for search in found.searches],
         "failed": [asdict(lost) for lost in found.lost],
+        "regimes": [asdict(regime) for regime in regimes(found)],
+        "trivial": dict(found.trivial),
         "skipped": list(found.skipped),
         "open": found.open_cells,
     }
@@ -87,6 +90,7 @@ def as_latex(found: Found, summary: Summary) -> str:
     lines = [r"\begin{tabular}{l" + "r" * (len(_head(found, summary)) - 1) + "}", r"\toprule"]
     lines += [_latex(_head(found, summary)), r"\midrule"]
     lines += [_latex(_cells(standing, found)) for standing in summary.standings]
+    lines += map(_latex, floor(found, len(_head(found, summary))))
     lines += [r"\bottomrule", r"\end{tabular}", *(f"% {sentence}" for sentence in said(found))]
     return "\n".join(lines) + "\n"
 
@@ -94,6 +98,14 @@ def as_latex(found: Found, summary: Summary) -> str:
 def named(standing: Standing) -> str:
     """The method, marked where that is to be known."""
     return standing.method + (MARK if standing.published else "")
+
+
+def floor(found: Found, width: int) -> list[list[str]]:
+    """The row of the most frequent class, of `width` cells, where it was asked for."""
+    if not found.trivial:
+        return []
+    own = [f"{found.trivial[d]:.1f}" if d in found.trivial else "-" for d in found.datasets]
+    return [["most frequent class", *own, *[""] * (width - 1 - len(own))]]
 
 
 def mean_text(mean: Mean | None) -> str:

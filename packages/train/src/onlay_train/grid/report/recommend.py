@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from onlay.reports import Measure
 from onlay_train.grid.report.groups import said
+from onlay_train.grid.report.regimes import sentences as of_controls
 from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.statistics import Difference, cannot_show
 from onlay_train.grid.report.summary import Standing, Summary
@@ -21,7 +22,7 @@ def sentences(found: Found, summary: Summary) -> list[str]:
     if equals:
         told.append(_cheapest(best, equals))
     told += [_against(s, summary) for s in summary.standings if s.over and s.method != best.method]
-    return [*told, *_warnings(found, summary), *said(found)]
+    return [*told, *of_controls(found), *_warnings(found, summary), *said(found)]
 
 
 def _best(best: Standing, summary: Summary, measure: Measure) -> str:

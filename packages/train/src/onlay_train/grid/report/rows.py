@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from onlay.reports import Measure
-from onlay_train.grid.axes import is_seed
+from onlay_train.grid.axes import NONE, is_seed, values_of
 from onlay_train.grid.cells import Cell
+from onlay_train.grid.controls import HOME
+from onlay_train.grid.facts import seen_in
+from onlay_train.grid.identity import digest
 from onlay_train.grid.report.groups import notes
+from onlay_train.grid.trivial import ENDING
 
 if TYPE_CHECKING:
     from onlay_train.grid.plan import Plan
@@ -45,6 +49,8 @@ class Row:
     chosen: Mapping[str, float] = field(default_factory=dict)
     selection: str = "last"
     """How the epoch was chosen, as `train.selection` has it."""
+    control: str = ""
+    """Which of the grid's `controls` it is, if any."""
 
     @property
     def published(self) -> bool:
@@ -97,6 +103,8 @@ class Found:
     skipped: Sequence[str]
     axes: Sequence[str]
     """Those that tell methods apart."""
+    trivial: Mapping[str, float] = field(default_factory=dict)
+    """Data set -> percent that the most frequent class has, where `controls` ask for it."""
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Group -> its data sets, as the grid has them."""
     notes: Sequence[str] = ()
@@ -149,6 +157,7 @@ def found(plan: Plan) -> Found:
         open_cells=plan.size - sum(state in ("done", "failed") for _, state in states),
         skipped=skipped(plan),
         axes=roles.methods,
+        trivial=_trivial(plan, roles, metric),
         groups=plan.grid.report.groups,
         notes=notes(plan.grid.report, [cell.config for cell, _, _ in done]),
     )
@@ -161,6 +170,8 @@ class Roles:
     methods: Sequence[str]
     data: Sequence[str]
     size: str | None
+    controls: Mapping[str, str] = field(default_factory=dict)
+    """Label of the axis `method` -> which control it is."""
 
     @classmethod
     def of(cls, plan: Plan) -> Roles:
@@ -170,17 +181,33 @@ class Roles:
         data = [axis for axis in axes if axis.partition(".")[0] in ("data", "fold")]
         sizes = [a for a in data if all(type(v) in (int, float) for v in plan.grid.grid[a])]
         methods = [axis for axis in axes if axis not in data]
-        several = [axis for axis in methods if len(plan.grid.grid[axis]) > 1]
-        return cls(several or methods or axes, data, sizes[0] if len(sizes) == 1 else None)
+        values = values_of(plan.grid, plan.host)
+        several = [axis for axis in methods if len(values[axis]) > 1]
+        controls = {value.label: value.control for value in values.get(HOME, ()) if value.control}
+        size = sizes[0] if len(sizes) == 1 else None
+        return cls(several or methods or axes, data, size, controls)
 
     def method(self, labels: Mapping[str, str]) -> str:
-        return " / ".join(labels[axis] for axis in self.methods)
+        own = (labels[axis] for axis in self.methods)
+        return " / ".join(label for label in own if label != NONE)
 
     def dataset(self, labels: Mapping[str, str], config: Mapping[str, Any]) -> str:
         own = [
             labels[a] if a == "data" else f"{a.rpartition('.')[2]}={labels[a]}" for a in self.data
         ]
         return ", ".join(own) or str(config["data"]["name"])
+
+
+def _trivial(plan: Plan, roles: Roles, metric: str) -> dict[str, float]:
+    """Of accuracies alone, which a class's share is."""
+    if "trivial" not in plan.grid.controls or metric != "top1":
+        return {}
+    found = {}
+    for cell in plan.cells():
+        share = plan.known.get(digest(seen_in(cell.config)) + ENDING)
+        if share is not None:
+            found[roles.dataset(cell.labels, cell.config)] = 100 * float(share)
+    return found
 
 
 def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measure) -> Row:
@@ -206,6 +233,7 @@ def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measu
         metrics=summary.metrics,
         chosen=cell.chosen,
         selection=summary.selection,
+        control=roles.controls.get(cell.labels.get(HOME, ""), ""),
     )
 
 

@@ -1,0 +1,93 @@
+"""Where pretraining pays, and where a small network without it is ahead: what controls say of each
+data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from onlay_train.grid.report.rows import Found, mean
+
+NO_ADAPTERS = ("linear", "full", "scratch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regime:
+    """A data set, with as many labels as it has, by its controls; means over seeds."""
+
+    data: str
+    size: float | None
+    linear: float
+    """The frozen probe."""
+    scratch: float
+    """The network without pretraining."""
+    adapter: str | None
+    """The best of all that train few parameters on the frozen backbone."""
+    best: float | None
+    """Its mean."""
+    pays: bool
+    """The frozen probe is above the network from scratch: a claim about adapters counts here."""
+    beaten: bool
+    """The network from scratch is above the probe and every adapter."""
+
+
+def regimes(found: Found) -> list[Regime]:
+    """Of each data set on which both controls are done."""
+    return [regime for data in found.datasets if (regime := _regime(found, data)) is not None]
+
+
+def _regime(found: Found, data: str) -> Regime | None:
+    rows = [row for row in found.rows if row.data == data]
+    own = {c: [row.score for row in rows if row.control == c] for c in ("linear", "scratch")}
+    if not all(own.values()):
+        return None
+    linear, scratch = mean(own["linear"]), mean(own["scratch"])
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        if row.control not in NO_ADAPTERS:
+            scores.setdefault(row.method, []).append(row.score)
+    means = {method: mean(each) for method, each in scores.items()}
+    sign = 1 if found.measure.better == "higher" else -1
+    adapter = max(means, key=lambda method: sign * means[method], default=None)
+    best = None if adapter is None else means[adapter]
+    above = sign * scratch > sign * linear
+    return Regime(
+        data=data,
+        size=rows[0].size,
+        linear=linear,
+        scratch=scratch,
+        adapter=adapter,
+        best=best,
+        pays=sign * linear > sign * scratch,
+        beaten=above and (best is None or sign * scratch > sign * best),
+    )
+
+
+def sentences(found: Found) -> Iterator[str]:
+    """What is to be known before anything is claimed of adapters."""
+    own = regimes(found)
+    for regime in own:
+        if regime.beaten:
+            yield _beaten(regime)
+    if paying := [regime.data for regime in own if regime.pays]:
+        yield (
+            f"Pretraining pays on {'; '.join(paying)}: the linear probe is above the network from"
+            " scratch, so what is said of adapters counts there."
+        )
+    elif own:
+        yield (
+            "On none of these data is the linear probe above the network from scratch: no claim"
+            " about adapters counts here."
+        )
+    for data, share in found.trivial.items():
+        yield f"Without any training, the most frequent class has {share:.1f} % on {data}."
+
+
+def _beaten(regime: Regime) -> str:
+    best = "" if regime.best is None else f" (the best is `{regime.adapter}`, {regime.best:.1f})"
+    adapters = f" and every adapter{best}" if regime.adapter else ""
+    return (
+        f"On {regime.data} the network from scratch ({regime.scratch:.1f}) beats the frozen probe"
+        f" ({regime.linear:.1f}){adapters}: these data hardly measure what adapting a pretrained"
+        " backbone is for."
+    )

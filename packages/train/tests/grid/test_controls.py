@@ -1,0 +1,161 @@
+"""Rows that a table is read by: which they are, what they train, what a report says of them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from finished import finish
+
+import onlay
+from onlay.errors import ConfigError
+from onlay.host import PluginHost
+from onlay.reports import PERCENT
+from onlay_train.grid.axes import content, control_of, labels, points
+from onlay_train.grid.cells import drawn
+from onlay_train.grid.facts import seen_in
+from onlay_train.grid.identity import digest
+from onlay_train.grid.plan import make_plan
+from onlay_train.grid.report.files import floor
+from onlay_train.grid.report.regimes import regimes, sentences
+from onlay_train.grid.report.rows import Found, Row
+from onlay_train.grid.report.rows import found as found_in
+from onlay_train.grid.sizes import asked, work_out
+from onlay_train.grid.trivial import ENDING, trivial_fact
+
+
+def test_controls_stand_behind_the_methods_and_are_known(make, host):
+    grid = make({"method": ["noisy", "linear"], "train.seed": [0, 1]}, controls=["linear", "full"])
+    found = {labels(point)["method"]: control_of(point) for point in points(grid, host)}
+    assert found == {"noisy": "", "linear": "linear", "full": "full"}
+    assert len(points(grid, host)) == 6
+
+
+SMALL = """
+from typing import Literal
+from onlay import hookimpl
+from onlay.descriptors import Backbone
+from onlay.settings import Config
+
+class SmallConfig(Config):
+    name: Literal["small"] = "small"
+
+@hookimpl
+def register_backbones():
+    yield Backbone(
+        name="small", config=SmallConfig, build="nowhere:build", modality="image", summary="small",
+        provides="nowhere:provides", scratch=True,
+    )
+"""
+
+
+def test_a_network_from_scratch_is_one_row_whatever_is_compared(make, plugin_file, tmp_path):
+    (file := tmp_path / "small.py").write_text(SMALL)
+    host = PluginHost.discover(only="train", files=[plugin_file, file])
+    backbones = {"one": {"backbone": "tiny"}, "two": {"backbone": "tiny"}}
+    grid = make({"method": ["noisy"], "backbone": backbones}, controls=["scratch"])
+    scratch = [point for point in points(grid, host) if control_of(point)]
+    assert len(points(grid, host)) == 3
+    assert [labels(point)["method"] for point in scratch] == ["small from scratch"]
+    data = content(grid, scratch[0], host)
+    assert data["backbone"]["name"] == "small"
+    assert data["method"] == {"name": "full", "start": "random"}
+    assert data["task"]["pool"] == "mean+max"
+
+
+def test_a_size_that_another_method_says_is_worked_out(make, host, plugin_file):
+    grid = make({"method": [{"name": "noisy", "rank": {"as_large_as": "full"}}]})
+    (point,) = points(grid, host)
+    assert labels(point) == {"method": "noisy(rank as full)"}
+    wanted = asked(content(grid, point, host), host)
+    known = work_out([wanted], [str(plugin_file)])
+    (run,) = drawn(grid, host, known).runs
+    rank = run[1].method.rank
+    full, near = (trained(method, host) for method in ("full", {"name": "noisy", "rank": rank}))
+    step = trained({"name": "noisy", "rank": rank + 1}, host) - near
+    assert abs(full - near) <= step / 2
+    assert drawn(grid, host).runs[0][1].method.rank == 1  # not known yet
+    broken = drawn(grid, host, {wanted["key"]: "it cannot stand there"})
+    assert [skip.reason for skip in broken.skipped] == ["method.rank: it cannot stand there"]
+
+
+def trained(method, host):
+    report = onlay.adapt("tiny", method, num_classes=2, host=host).trainable_report()
+    return report.method + report.other
+
+
+@pytest.mark.parametrize(
+    ("axes", "controls", "said"),
+    [
+        ({"train.seed": [0]}, ["full"], "they stand beside the values of the axis `method`"),
+        ({"method": ["noisy"]}, ["adaptformer"], "needs the method of that name"),
+    ],
+)
+def test_controls_that_cannot_be_are_one_sentence(make, host, axes, controls, said):
+    with pytest.raises(ConfigError, match=said):
+        points(make(axes, controls=controls), host)
+
+
+def row(method, control, score, seed=0, data="signs"):
+    costs = {"trained": 1, "step_seconds": 0.1, "peak_bytes": 1, "bundle_bytes": 1}
+    own = {
+        "cell": f"{method}{seed}",
+        "seed": str(seed),
+        "part": "test",
+        "train": None,
+        "size": None,
+    }
+    told = {"method": method, "data": data, "score": score, "loss": 0.0, "control": control}
+    return Row(**told, **own, **costs)
+
+
+def report(scores, trivial=()):
+    """Of `{method: (control, score)}` on one data set."""
+    rows = [row(method, *own) for method, own in scores.items()]
+    facts = {"searches": (), "lost": (), "measure": PERCENT, "metric": "top1", "open_cells": 0}
+    more = {"skipped": (), "axes": ("method",), "trivial": dict(trivial)}
+    return Found(name="grid", rows=rows, **facts, **more)
+
+
+CONTROLS = {"linear": ("linear", 51.0), "full": ("full", 96.0), "cnn": ("scratch", 98.5)}
+
+
+@pytest.mark.parametrize(
+    ("arc", "cnn", "pays", "beaten", "said"),
+    [
+        (90.0, 98.5, False, True, "(51.0) and every adapter (the best is `arc`, 90.0)"),
+        (99.0, 98.5, False, False, "On none of these data is the linear probe above"),
+        (90.0, 40.0, True, False, "Pretraining pays on signs: the linear probe is above"),
+    ],
+)
+def test_a_data_set_is_shown_as_what_it_is(arc, cnn, pays, beaten, said):
+    found = report(CONTROLS | {"cnn": ("scratch", cnn), "arc": ("", arc)})
+    (regime,) = regimes(found)
+    assert (regime.pays, regime.beaten, regime.adapter) == (pays, beaten, "arc")
+    assert said in " ".join(sentences(found))
+    assert regimes(report({"arc": ("", arc)})) == []
+
+
+def test_the_most_frequent_class_of_training_is_a_row_without_training():
+    counts = {"train": {"a": 5, "b": 7}, "test": {"a": 6, "b": 2}}
+    splits = SimpleNamespace(targets="class", facts={"counts": counts})
+    assert trivial_fact(splits) == "0.250000"
+    assert trivial_fact(SimpleNamespace(targets="numbers", facts={})) is None
+    found = report(CONTROLS, {"signs": 25.0})
+    assert floor(found, 4) == [["most frequent class", "25.0", "", ""]]
+    assert "the most frequent class has 25.0 % on signs" in " ".join(sentences(found))
+
+
+def test_what_is_found_in_a_folder_knows_its_controls(make, host, root):
+    grid = make({"method": ["noisy"], "train.seed": [0]}, controls=["linear", "full", "trivial"])
+    plan = make_plan(grid, host, root, {})
+    for cell in plan.cells():
+        finish(plan.folder(cell), cell, 0.5)
+        plan.known[digest(seen_in(cell.config)) + ENDING] = "0.250000"
+    seen = found_in(plan)
+    assert {row.method: row.control for row in seen.rows} == {
+        "noisy": "",
+        "linear": "linear",
+        "full": "full",
+    }
+    assert seen.trivial == {"stripes": 25.0}
