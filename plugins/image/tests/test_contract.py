@@ -58,6 +58,11 @@ def test_vtab(check: Check) -> None:
     check()
 
 
+@dataset_checks("few_shot")
+def test_few_shot(check: Check) -> None:
+    check()
+
+
 @dataset_checks("fgvc")
 def test_fgvc(check: Check) -> None:
     check()

@@ -50,11 +50,13 @@ def test_a_command_line_names_axes_and_changes_all_cells(known, tmp_path):
 
 def test_methods_are_trained_by_their_own_recipes(known, tmp_path, monkeypatch):
     monkeypatch.setitem(vars(known.methods["noisy"]), "presets", {"of-all": {}, "of-bees": {}})
-    content, _ = of_protocol("small", asked(tmp_path, "noisy", "linear"), tmp_path / "out", known)
+    content, _ = of_protocol(
+        "small", asked(tmp_path, "noisy", "full", "linear"), tmp_path / "out", known
+    )
     grid = parsed(content, known)
     found = [assembled(grid, point, known)[0] for point in points(grid, known)[::2]]
-    assert [each.get("preset") for each in found] == ["of-all", "of-bees", None, None]
-    assert [each["train"].get("lr") for each in found] == [None, None, 0.125, 0.125]
+    assert [each.get("preset") for each in found] == ["of-all", "of-bees", *[None] * 4]
+    assert [each["train"].get("lr") for each in found] == [None, None, 0.5, 0.5, 0.125, 0.125]
 
 
 def test_what_an_earlier_start_asked_for_stays(known, tmp_path):
@@ -99,7 +101,7 @@ def test_slips_are_one_sentence(known, tmp_path, onlay_command):
     for text in ("0", "-1", "a", "1,1", ""):
         fails(lambda text=text: seeds_of(text), "say how many, `3`, or which")
     for words, said in (
-        (("smal",), "no protocol `smal` is installed (have: none)"),
+        (("smal",), "no protocol `smal` is installed (have: "),
         (("g.yaml", "--data-root", "x"), "`--data-root` is for protocols"),
         ((), "name a grid file, or a protocol"),
     ):

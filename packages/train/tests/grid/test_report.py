@@ -110,9 +110,9 @@ def test_two_means_and_what_is_to_be_said_of_them(make, host, root):
     assert told[-2:] == ["Papers print both.", "Small."]
     folder = root / "report"
     marked = "noisy (epoch chosen on test)"
-    row = f"| {marked} | 90.0 | 80.0 | 40.0 | 70.0 | 62.5 |"
+    row = f"| {marked} | 90.0 | 80.0 | 40.0 | 70.0 | 62.5 | 85.0 | 40.0 |"
     assert row in (text := (folder / "table.md").read_text())
-    assert "| c | mean of 3 of 4 | mean of 2 groups |" in text
+    assert "| c | mean of 3 of 4 | mean of 2 groups | mean, seen | mean, new |" in text
     assert "Papers print both.\n\nSmall." in text
     tex = (folder / "table.tex").read_text()
     assert f"{marked} & 90.0 & 80.0 & 40.0 & 70.0 & 62.5 &" in tex

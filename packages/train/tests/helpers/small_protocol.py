@@ -23,7 +23,11 @@ def small(root: Path) -> dict[str, Any]:
     return {
         "grid": {"method": ["linear"], "data": data, "train.seed": (0, 1)},
         "base": {"data": {"val_size": 0}, "train": {"epochs": 7}},
-        "recipes": {"presets": ["of-{data}", "of-all"], "others": {"train": {"lr": 0.125}}},
+        "recipes": {
+            "presets": ["of-{data}", "of-all"],
+            "others": {"train": {"lr": 0.125}},
+            "methods": {"full": {"train": {"lr": 0.5}}},
+        },
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onlay.descriptors import Backbone, Dataset, Exporter, Modality, Optimizer
+from onlay.descriptors import Backbone, Dataset, Exporter, Modality, Optimizer, Protocol
 from onlay.hooks import hookimpl
 
 _PLAIN = {"embed_dim": 24, "num_heads": 2, "depth": 2}
@@ -95,6 +95,7 @@ def register_datasets() -> Iterable[Dataset]:
         ("parquet", "ParquetConfig", "parquet", "Parquet tables of images and labels"),
         ("vtab", "VtabConfig", "vtab", "a task of VTAB-1k"),
         ("fgvc", "FgvcConfig", "fgvc", "a fine-grained task with the splits of VPT"),
+        ("few_shot", "FewShotConfig", "few_shot", "a few images of each class, NOAH's lists"),
         ("digits", "DigitsConfig", "digits", "scikit-learn's digits, without download"),
     ):
         yield Dataset(
@@ -107,6 +108,25 @@ def register_datasets() -> Iterable[Dataset]:
             layout=f"onlay_image.data.{module}:layout" if name != "digits" else None,
             targets=frozenset({"class", *(("labels", "numbers") if module == "csv_file" else ())}),
             example=None if name == "digits" else f"onlay_image.data.samples:{name}",
+        )
+
+
+@hookimpl
+def register_protocols() -> Iterable[Protocol]:
+    """Benchmarks of adapted backbones."""
+    for name, grid, summary in (
+        ("vtab-1k", "vtab:imagenet", "19 tasks, 1,000 images each; ImageNet's mean and deviation"),
+        ("vtab-1k-half", "vtab:half", "the same, normalised by 0.5 and 0.5"),
+        ("vtab-1k-none", "vtab:none", "the same, not normalised"),
+        ("fgvc", "fgvc:grid", "birds twice, flowers, dogs and cars, with the splits of VPT"),
+        ("few-shot", "few_shot:grid", "1 to 16 images a class of five data sets, three draws"),
+    ):
+        yield Protocol(
+            name=name,
+            modality="image",
+            summary=summary,
+            grid=f"onlay_image.protocols.{grid}",
+            missing=f"onlay_image.protocols.{grid.partition(':')[0]}:missing",
         )
 
 

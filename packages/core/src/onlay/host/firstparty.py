@@ -16,7 +16,11 @@ BROUGHT_BY = {
     "onlay-image": {
         "backbone": ("timm", "onlay_vit_64", "small_cnn"),
         "modality": ("image",),
-        "dataset": ("image_folder", "image_csv", "shards", "parquet", "vtab", "fgvc", "digits"),
+        "dataset": (
+            *("image_folder", "image_csv", "shards", "parquet", "vtab", "fgvc", "few_shot"),
+            "digits",
+        ),
+        "protocol": ("vtab-1k", "vtab-1k-half", "vtab-1k-none", "fgvc", "few-shot"),
         "exporter": ("timm", "program"),
         "optimizer": (
             *("lion", "lamb", "lars", "adan", "adopt", "laprop", "madgrad", "adabelief", "adamp"),

@@ -52,7 +52,7 @@ def listed(
     if listing.targets in COUNTED:
         facts["counts"] = counts(listing, classes)
     notes = listing.notes
-    if listing.targets == "labels":
+    if listing.targets == "labels" or listing.fixed:
         notes += tuple(_untrained(facts["counts"]["train"], noun))
     if notes:
         facts["notes"] = notes
@@ -60,6 +60,6 @@ def listed(
 
 
 def _untrained(counts: Mapping[str, int], noun: str) -> Iterator[str]:
-    """Labels that cannot be learnt."""
+    """Labels, and a benchmark's classes, that cannot be learnt."""
     if none := [label for label, count in counts.items() if not count]:
         yield f"warning: no {noun} to train on has {some(none)}, which cannot be learnt"

@@ -68,6 +68,8 @@ class Listing:
     set's own."""
     names: tuple[str, ...] = field(default=(), kw_only=True)
     """Of the numbers; of the labels, where their order is told."""
+    fixed: bool = field(default=False, kw_only=True)
+    """The classes are a benchmark's, whichever of them its training part has."""
 
     def parts(self) -> Mapping[str, Sequence[Item]]:
         return {part: getattr(self, part) for part in PARTS}
@@ -146,9 +148,10 @@ def classes_of(listing: Listing, labels: Sequence[str] | None, noun: str) -> tup
     if listing.names and set(known) != set(listing.names):
         what = f"the columns are {some(listing.names)}, and `data.labels` names {some(known)}"
         raise DataError(f"{what}: both must be the same, in whatever order")
+    learnt = {*known} if listing.fixed else trained
     for part, items in listing.parts().items():
         for item in items:
-            _check_known(item, given, trained, PARTS[part])
+            _check_known(item, given, learnt, PARTS[part])
     if not known:
         raise DataError(f"none of the {noun}s has a label")
     return tuple(known)

@@ -150,13 +150,14 @@ def _by_recipe(
     recipes: RecipesConfig, data: dict[str, Any], point: Point, host: PluginHost
 ) -> dict[str, Any]:
     """With the first preset that the method has, or with what others take."""
-    method = host.methods.get(str(_name(data.get("method"))))
+    name = str(_name(data.get("method")))
+    method, own = host.methods.get(name), recipes.methods.get(name)
     label = point["data"].label if "data" in point else ""
     wanted = [preset.replace("{data}", label) for preset in recipes.presets]
     found = next((preset for preset in wanted if method and preset in method.presets), None)
-    if found is not None:
+    if own is None and found is not None:
         return {**data, "preset": found}
-    return _over(widened(recipes.others, host), data)
+    return _over(widened(merged(recipes.others, own or {}), host), data)
 
 
 def _over(data: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

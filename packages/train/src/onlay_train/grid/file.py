@@ -104,9 +104,11 @@ class RecipesConfig(Config):
     presets: tuple[str, ...] = Field(min_length=1)
     """Names of presets, the first of which a method has is its recipe; `{data}` stands for the
     label of the axis `data`: `[fgvc-{data}, fgvc]`."""
+    methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Method -> what it takes instead, the content of a run file: `{full: {train: {lr: 1e-4}}}`."""
     others: dict[str, Any] = Field(default_factory=dict)
-    """What methods take that have none of them: the content of a run file. `base` and axes go
-    before it, and before presets."""
+    """What methods take that have none of the presets; those of `methods` take both. `base` and
+    axes go before all of it, and before presets."""
 
 
 class GridConfig(Config):

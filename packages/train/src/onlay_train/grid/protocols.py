@@ -103,7 +103,7 @@ def of_protocol(
     root = Path("data") if asked.data_root is None else asked.data_root
     there = read(out / "grid.yaml") if (out / "grid.yaml").exists() else {}
     raw = host.call("protocol", name, "grid", root)
-    content = {**with_words(_plain(name, raw), asked, host, there), "protocol": name}
+    content = {**with_words(plain(name, raw), asked, host, there), "protocol": name}
     _check_backbone(name, content)
     known = there.get("grid", {}).get("data", {})
     gone = {k: why for k, why in _missing(name, root, content, host).items() if k not in known}
@@ -156,7 +156,7 @@ def _both(old: Any, new: Any) -> Any:
     return [*(old or ()), *(value for value in new if value not in (old or ()))]
 
 
-def _plain(name: str, content: Any) -> dict[str, Any]:
+def plain(name: str, content: Any) -> dict[str, Any]:
     """As a file would hold it: no tuples, no `Path`s."""
     data = (content.get("grid") or {}).get("data") if isinstance(content, Mapping) else None
     if not isinstance(data, Mapping) or not data:

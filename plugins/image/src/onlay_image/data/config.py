@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from onlay.config.data import FilesConfig, ListedConfig, TableConfig
 from onlay_image.data.preparing import ImagePreprocess
@@ -134,6 +134,37 @@ class FgvcConfig(ImageData):
     )
     """Default: short side to 256 for 224, a random crop and mirror images while training, else the
     centre; ImageNet's mean and deviation."""
+
+
+class FewShotConfig(ImageData):
+    """A few pictures of each class, by the lists that NOAH published for five data sets."""
+
+    name: Literal["few_shot"] = "few_shot"
+
+    path: Path
+    """The data set's folder, with the lists `train_meta.list.num_shot_1.seed_0`, `val_meta.list`
+    and `test_meta.list` in it, in `annotations`, or in `few-shot_split` beside it."""
+
+    shot: PositiveInt = 1
+    """Pictures of a class to train on; 1, 2, 4, 8 and 16 are published."""
+
+    list_seed: NonNegativeInt = 0
+    """Which draw of them; 0, 1 and 2 are published, and results are means over them."""
+
+    images: str | None = None
+    """Subfolder of the pictures; default: the one of `images`, ``, `images/train` (`images/test`
+    for the test) that has them."""
+
+    preprocess: ImagePreprocess = ImagePreprocess(
+        crop_pct=0.875,
+        interpolation="bicubic",
+        normalize="imagenet",
+        augment="random_resized_crop",
+        aa="rand-m9-mstd0.5-inc1",
+        reprob=0.25,
+    )
+    """Default: in training random crops, mirror images, RandAugment and a box erased in a quarter
+    of them; else short side to 256 for 224 and the centre; ImageNet's mean and deviation."""
 
 
 class DigitsConfig(ImageData):

@@ -17,8 +17,8 @@ Groups = Mapping[str, Sequence[str]]
 
 
 def group_of(data: str, groups: Groups) -> str | None:
-    """The group of a data set; `cifar, train_size=50` is of the group of `cifar`."""
-    names = {data, data.partition(", ")[0]}
+    """The group of a data set; `cifar, shot=4` is of that of `cifar`, or of that of `shot=4`."""
+    names = {data, *data.split(", ")}
     return next((group for group, own in groups.items() if names & set(own)), None)
 
 
@@ -45,6 +45,7 @@ def heads(found: Found) -> list[str]:
     if len(found.groups) > 1:
         there = {group_of(data, found.groups) for data in found.datasets} - {None}
         named.append(f"mean of {_of(len(there), len(found.groups))} groups")
+        named += [f"mean, {group}" for group in found.groups]
     return named
 
 
@@ -55,13 +56,14 @@ def cells(standing: Standing, found: Found) -> list[str]:
     own = [f"{standing.overall:.1f}"]
     if len(found.groups) > 1:
         groups = standing.mean_of_groups
-        own.append("-" if groups is None else f"{groups:.1f}")
+        each = [groups, *map(standing.groups.get, found.groups)]
+        own += ["-" if mean is None else f"{mean:.1f}" for mean in each]
     return own
 
 
 def absent(found: Found) -> list[str]:
     """Data sets of the groups of which no cell is done."""
-    there = {name for data in found.datasets for name in (data, data.partition(", ")[0])}
+    there = {name for data in found.datasets for name in (data, *data.split(", "))}
     return [name for own in found.groups.values() for name in own if name not in there]
 
 
