@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onlay.descriptors import Backbone, Dataset, Exporter, Modality, Task
+from onlay.descriptors import Backbone, Dataset, Exporter, Modality, Protocol, Task
 from onlay.hooks import hookimpl
 
 _FEW = {"npoints": 64, "groups": 8, "group_size": 8}
@@ -140,6 +140,29 @@ def register_datasets() -> Iterable[Dataset]:
         targets=frozenset({"point_classes"}),
         example="onlay_pointcloud.data.samples:cloud_scenes",
     )
+
+
+@hookimpl
+def register_protocols() -> Iterable[Protocol]:
+    """Benchmarks of adapted backbones."""
+    for name, grid, summary in (
+        ("scanobjectnn", "scanobjectnn:scaled", "three variants; scaled and shifted in training"),
+        ("scanobjectnn-rotate", "scanobjectnn:rotated", "the same, turned in training"),
+        ("modelnet40", "modelnet40:grid", "40 classes, 1,024 points"),
+        (
+            "modelnet40-few-shot",
+            "modelnet_fewshot:grid",
+            "5 and 10 ways, 10 and 20 shots, 10 folds",
+        ),
+    ):
+        module = grid.partition(":")[0]
+        yield Protocol(
+            name=name,
+            modality="points",
+            summary=summary,
+            grid=f"onlay_pointcloud.protocols.{grid}",
+            missing=f"onlay_pointcloud.protocols.{module}:missing",
+        )
 
 
 @hookimpl

@@ -38,6 +38,7 @@ BROUGHT_BY = {
             *("modelnet_fewshot", "shapenet_part", "labelled_clouds", "cloud_scenes"),
         ),
         "task": ("part_segmentation", "point_segmentation"),
+        "protocol": ("scanobjectnn", "scanobjectnn-rotate", "modelnet40", "modelnet40-few-shot"),
         "exporter": ("pt2",),
     },
     "onlay-dense": {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from onlay.reading.benchmark import Benchmark
 from onlay_image.data.few_shot_lists import lists_of
-from onlay_image.protocols.places import Benchmark
 from onlay_image.protocols.recipes import BACKBONE, recipes
 
 SHOTS = (1, 2, 4, 8, 16)
@@ -25,10 +25,8 @@ SETS = Benchmark(
 
 
 def grid(root: Path) -> dict[str, Any]:
-    """All five; those that are not there under the path where they would be looked for first."""
-    found = SETS.found(root)
-    paths = {n: found.get(n, root / SETS.homes[0] / own[0]) for n, own in SETS.names.items()}
-    data = {name: {"data": {"name": "few_shot", "path": path}} for name, path in paths.items()}
+    """All five, whether they are there or not."""
+    data = {n: {"data": {"name": "few_shot", "path": path}} for n, path in SETS.paths(root).items()}
     axes = {"method": ["linear", "full"], "data": data, "data.shot": SHOTS}
     return {
         "grid": {**axes, "data.list_seed": [0, 1, 2], "train.seed": [0]},

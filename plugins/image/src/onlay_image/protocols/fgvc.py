@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from onlay_image.protocols.places import Benchmark
+from onlay.reading.benchmark import Benchmark
 from onlay_image.protocols.recipes import BACKBONE, recipes
 
 FILES = ("train.json", "val.json", "test.json")
@@ -28,10 +28,8 @@ NOTE = (
 
 
 def grid(root: Path) -> dict[str, Any]:
-    """All five; those that are not there under the path where they would be looked for first."""
-    found = SETS.found(root)
-    paths = {n: found.get(n, root / SETS.homes[0] / own[0]) for n, own in SETS.names.items()}
-    data = {name: {"data": {"name": "fgvc", "path": path}} for name, path in paths.items()}
+    """All five, whether they are there or not."""
+    data = {n: {"data": {"name": "fgvc", "path": path}} for n, path in SETS.paths(root).items()}
     return {
         "grid": {"method": ["linear", "full"], "data": data, "train.seed": [0, 1, 2]},
         "base": {"backbone": BACKBONE, "train": {"selection": "last"}},

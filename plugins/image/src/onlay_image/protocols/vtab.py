@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from onlay_image.protocols.places import Benchmark
+from onlay.reading.benchmark import Benchmark
 from onlay_image.protocols.recipes import BACKBONE, recipes
 
 GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -76,10 +76,8 @@ def none(root: Path) -> dict[str, Any]:
 
 
 def grid(root: Path, normalize: str) -> dict[str, Any]:
-    """All tasks; those that are not there under the path where they would be looked for first."""
-    found = TASKS.found(root)
-    paths = {t: found.get(t, root / TASKS.homes[0] / own[0]) for t, own in TASKS.names.items()}
-    data = {task: {"data": {"name": "vtab", "path": path}} for task, path in paths.items()}
+    """All tasks, whether they are there or not."""
+    data = {t: {"data": {"name": "vtab", "path": path}} for t, path in TASKS.paths(root).items()}
     split = {"train": "train800val200", "preprocess": {"normalize": normalize}}
     return {
         "grid": {"method": ["linear", "full"], "data": data, "train.seed": [0, 1, 2]},
@@ -87,7 +85,7 @@ def grid(root: Path, normalize: str) -> dict[str, Any]:
         "recipes": recipes("vtab1k-{data}", "vtab1k"),
         "report": {
             "groups": {name: list(tasks) for name, tasks in GROUPS.items()},
-            "notes": [*_notes(), *_lossy(found)],
+            "notes": [*_notes(), *_lossy(TASKS.found(root))],
         },
     }
 

@@ -14,6 +14,7 @@ from onlay.errors import DataError
 from onlay.reading.listing import Item
 from onlay_pointcloud.data import hdf5
 from onlay_pointcloud.data.config import ModelNet40Config
+from onlay_pointcloud.data.modelnet40_files import PATTERNS
 from onlay_pointcloud.data.pickles import read_pickle
 from onlay_pointcloud.data.readers import is_there, listed_lines
 from onlay_pointcloud.data.splits import make_splits, with_validation
@@ -28,14 +29,6 @@ CLASSES = (
     *("plant", "radio", "range_hood", "sink", "sofa", "stairs", "stool", "table", "tent"),
     *("toilet", "tv_stand", "vase", "wardrobe", "xbox"),
 )
-
-PATTERNS = {
-    "dat": "modelnet40_train_*pts_fps.dat",
-    "txt": "modelnet40_train.txt",
-    "h5": "ply_data_train*.h5",
-    "off": "*/train/*.off",
-}
-"""What tells a layout, in the order of preference."""
 
 
 def build(config: ModelNet40Config, input_spec: Mapping[str, Any], seed: int) -> Splits:

@@ -11,6 +11,7 @@ from onlay.errors import DataError
 from onlay.reading.listing import Item, Listing
 from onlay_pointcloud.data.config import ModelNetFewshotConfig
 from onlay_pointcloud.data.modelnet40 import CLASSES, labelled, whole_number
+from onlay_pointcloud.data.modelnet40_files import episodes
 from onlay_pointcloud.data.pickles import read_pickle
 from onlay_pointcloud.data.splits import make_splits
 
@@ -35,8 +36,7 @@ def build(config: ModelNetFewshotConfig, input_spec: Mapping[str, Any], seed: in
 
 
 def _episode(config: ModelNetFewshotConfig) -> Path:
-    spellings = [f"{config.way}way{sign}{config.shot}shot" for sign in ("_", "")]
-    paths = [config.path / folder / f"{config.fold}.pkl" for folder in spellings]
+    paths = episodes(config.path, config.way, config.shot, config.fold)
     found = next((path for path in paths if path.is_file()), None)
     if found is None:
         raise DataError(

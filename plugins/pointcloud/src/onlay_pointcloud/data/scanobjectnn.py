@@ -9,19 +9,13 @@ from typing import Any
 from onlay.data import Splits
 from onlay_pointcloud.data.config import ScanObjectNNConfig
 from onlay_pointcloud.data.hdf5 import items_of
+from onlay_pointcloud.data.scanobjectnn_files import files_of
 from onlay_pointcloud.data.splits import make_splits, with_validation
 
 CLASSES = (
     *("bag", "bin", "box", "cabinet", "chair", "desk", "display", "door"),
     *("shelf", "table", "bed", "pillow", "sink", "sofa", "toilet"),
 )
-
-_FILES = {
-    "obj_bg": ("main_split", ""),
-    "obj_only": ("main_split_nobg", ""),
-    "pb_t50_rs": ("main_split", "_augmentedrot_scale75"),
-}
-"""Folder, and what stands after `objectdataset` in the names of files."""
 
 
 def build(config: ScanObjectNNConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
@@ -30,16 +24,13 @@ def build(config: ScanObjectNNConfig, input_spec: Mapping[str, Any], seed: int) 
     Raises:
         DataError: a missing file; and see `items_of` and `make_splits`.
     """
-    training, test = config.files or _files(config)
+    training, test = _files(config)
     listing = with_validation(items_of(training, CLASSES), items_of(test, CLASSES), config)
     return make_splits(listing, config, input_spec, CLASSES)
 
 
 def _files(config: ScanObjectNNConfig) -> tuple[Path, Path]:
-    """The training and the test file, in the folder of the split or in `path` itself."""
+    if config.files is not None:
+        return config.files
     assert config.path is not None
-    folder, ending = _FILES[config.variant]
-    names = [f"{part}_objectdataset{ending}.h5" for part in ("training", "test")]
-    homes = (config.path / folder, config.path)
-    home = next((home for home in homes if (home / names[0]).is_file()), homes[0])
-    return home / names[0], home / names[1]
+    return files_of(config.path, config.variant)

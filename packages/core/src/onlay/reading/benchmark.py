@@ -1,4 +1,7 @@
-"""Where a benchmark's data set lies: below the root, in a folder that people call it by."""
+"""Where a benchmark's data set lies: below the root, in a folder that people call it by.
+
+For `Protocol.grid` and `Protocol.missing`; imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,11 @@ class Benchmark:
             for label, names in self.names.items()
         }
         return {label: path for label, path in found.items() if path is not None}
+
+    def paths(self, root: Path) -> dict[str, Path]:
+        """Label -> folder; of those that are not there, where they are looked for first."""
+        found, home = self.found(root), root / self.homes[0]
+        return {label: found.get(label, home / own[0]) for label, own in self.names.items()}
 
     def missing(self, root: Path) -> dict[str, str]:
         """Label -> where was looked, and for what, of the others."""

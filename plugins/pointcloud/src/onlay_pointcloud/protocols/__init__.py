@@ -1,0 +1,1 @@
+"""Benchmarks as grids: their data sets where people have them, splits, preprocessing, recipes."""

@@ -1,0 +1,36 @@
+"""What Point-MAE's, ACT's, ReCon's and DAPT's code shares in fine-tuning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def recipes(*presets: str, epochs: int = 300) -> dict[str, Any]:
+    """A method's preset, else Point-MAE's head and training, full fine-tuning included."""
+    return {
+        "presets": presets,
+        "others": {
+            "task": {
+                "name": "classification",
+                "pool": "cls+max",
+                "hidden": [256, 256],
+                "hidden_norm": "batch",
+                "dropout": 0.5,
+            },
+            "train": {
+                "epochs": epochs,
+                "warmup_epochs": 10,
+                "warmup_lr": 1e-6,
+                "batch_size": 32,
+                "lr": 5e-4,
+                "min_lr": 1e-6,
+                "weight_decay": 0.05,
+                "clip_grad": 10.0,
+            },
+        },
+    }
+
+
+def sizes(points: int, groups: int) -> dict[str, int]:
+    """Of the backbone, whichever it is."""
+    return {"npoints": points, "groups": groups, "group_size": 32}
