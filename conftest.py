@@ -1,5 +1,6 @@
 """For all tests: one thread. Their tensors are tiny, and threads only get in each other's way.
 And nothing is said of a plugin that a busy machine lets one wait for: lines are counted.
+Curves of trainings are drawn where a test asks for `drawn`: else a third of their time goes there.
 
 And small networks of the two modalities, for the tests of methods; and the option `--once`.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,11 +58,65 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     gc.unfreeze()  # libraries in C++ that count their objects complain of any that stays
 
 
+DRAWING: dict[str, Any] = {}
+"""How the curves of a run become a picture."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    finish: Any = sys.modules.get("onlay_train.finish")
+    if finish is not None:  # else the first to train in this process draws
+        drawing = DRAWING.setdefault("plot_run", finish.plot_run)
+        finish.plot_run = drawing if "drawn" in getattr(item, "fixturenames", ()) else undrawn
+
+
+@pytest.fixture
+def drawn() -> None:
+    """The curves of this test's runs are pictures; those of others are empty files."""
+
+
+def undrawn(history: Any, path: Path, metric: str, **told: Any) -> None:
+    from onlay.machine.disk import replacing
+
+    with replacing(path):
+        pass
+
+
 @pytest.fixture(scope="session")
 def host() -> onlay.PluginHost:
     import onlay
 
     return onlay.PluginHost.discover()
+
+
+ASKED = (
+    "settings or fits or site or identity or counts or untouched or declares"
+    " or gets_a_gradient or auxiliary or recomputes or sources or batch_do_not_touch"
+    " or runs_in_bfloat16 or bundle_holds or reloads or detach or folds or folding"
+)
+
+
+@pytest.fixture
+def keeps_its_contract(host: onlay.PluginHost) -> Callable[[str], None]:
+    """`keeps_its_contract("mona")`: of a method of the zoo what a file of its own can break, with
+    its usual settings on one backbone, and with each of its others.
+
+    `integration_tests/test_zoo.py` asks everything, on every backbone: that takes ten times as long
+    and is alike for methods that use the same verbs.
+    """
+    from onlay.testing.checking import outcomes
+    from onlay.testing.choosing import chosen
+    from onlay.testing.suites import suite_of
+
+    def ask(method: str) -> None:
+        suite = suite_of("method")
+        usual, *cases = sorted(suite.cases(method, host), key=lambda case: not case.first)
+        cases = [usual, *(case for case in cases if not case.first)]
+        found = [*outcomes(chosen(suite.checks, f"({ASKED}) and not effect"), cases, {})]
+        assert len(found) > 20
+        assert not [(o.check.name, o.reason) for o in found if not o.good]
+
+    return ask
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +22,9 @@ from packaging.requirements import Requirement
 
 from onlay import PluginHost
 from onlay.cli import main
+from onlay.machine.system import CAN_FORK, forked
 from onlay.scaffold import KINDS, Names
+from onlay.testing import marks
 from onlay.testing.said import refusal
 
 MADE = {
@@ -95,22 +99,39 @@ def test_what_was_written_is_discovered(site: Path, importable: Callable[[Path],
 
 
 def test_its_own_tests_pass_as_they_are(
-    folders: dict[str, Path], site: Path, monkeypatch: pytest.MonkeyPatch
+    folders: dict[str, Path], site: Path, tmp_path: Path
 ) -> None:
-    """In one process, for each would import torch anew; without what takes seconds to compile, to
-    export or to start, which is asked of our own methods and tasks."""
+    """In a copy of this process, for another would import torch anew; without what takes seconds to
+    compile, to export or to start, which is asked of our own methods and tasks."""
     for needed in ("torchmetrics", "onlay_image"):  # by the task's metrics, and for the modality
         pytest.importorskip(needed)
-    monkeypatch.setenv("PYTHONPATH", str(site))
-    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    if not CAN_FORK:
+        pytest.skip("processes are forked, on Linux only")
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
     options += ["-k", "not compiles and not exports and not exporters and not another_process"]
-    command = [sys.executable, "-m", "pytest", *options, *map(str, folders.values())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    passed = re.search(r"(\d+) passed\b", done.stdout)
+    options += [f"--rootdir={tmp_path}", *map(str, folders.values())]
+    child = forked(partial(tested, options, site, tmp_path / "said"))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    said = (tmp_path / "said").read_text(encoding="utf-8")
+    assert status == 0, said
+    passed = re.search(r"(\d+) passed\b", said)
     assert passed is not None
-    assert "skipped" not in done.stdout
+    assert "skipped" not in said
     assert int(passed[1]) > 60  # a method alone is asked for nearly thirty things
+
+
+def tested(options: list[str], site: Path, said: Path) -> None:
+    """A pytest of its own in this process, which ends with its status."""
+    for number in (1, 2):
+        os.dup2(os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT), number)
+    sys.stdout, sys.stderr = (os.fdopen(n, "w", encoding="utf-8", closefd=False) for n in (1, 2))
+    sys.path.insert(0, str(site))
+    os.environ["PYTHONPATH"] = str(site)
+    importlib.invalidate_caches()
+    marks._everything.cache_clear()
+    status = pytest.main(options)
+    sys.stdout.flush()
+    os._exit(status)
 
 
 @pytest.mark.skipif(find_spec("ruff") is None, reason="ruff is not installed")

@@ -1,16 +1,14 @@
-"""Two processes on the CPU, started as a user starts them."""
+"""Two processes on the CPU; `integration_tests` start them as a user does."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forks import free_port, side_by_side
+from forks import side_by_side
 from rich.console import Console
 
 import onlay
@@ -36,14 +34,6 @@ def run_finished(model, folder, summary):
 '''
 
 
-def launched(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """`onlay` in two processes."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    launch += ["--master-port", str(free_port()), "-m", "onlay", *words]
-    env = os.environ | {"OMP_NUM_THREADS": "1"} | variables
-    return subprocess.run(launch, env=env, capture_output=True, text=True, timeout=300)
-
-
 def test_two_processes_end_with_the_same_weights_and_one_bundle(
     small_run: list[str], tmp_path: Path, host: PluginHost
 ) -> None:
@@ -51,7 +41,7 @@ def test_two_processes_end_with_the_same_weights_and_one_bundle(
     witness.write_text(WITNESS)
     words = [*small_run, "--plugin", str(witness), "data.held_out=9", "train.grad_accum_steps=2"]
     words += ["method=counting", "method.wanted=20"]
-    done = launched(*words)
+    done = side_by_side(*words)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "run"
     assert (folder / "rank0").read_text() == (folder / "rank1").read_text()

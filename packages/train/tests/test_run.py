@@ -16,7 +16,9 @@ from onlay_train.folder import RunFolder
 from onlay_train.run import train
 
 
-def test_a_run_leaves_its_files(configure: Configure, host: PluginHost, quiet: Console) -> None:
+def test_a_run_leaves_its_files(
+    configure: Configure, host: PluginHost, quiet: Console, drawn: None
+) -> None:
     config = configure("train.trackers=tensorboard")
     summary = train(config, host, console=quiet)
     assert {file.name for file in config.out.iterdir()} == {
@@ -29,6 +31,7 @@ def test_a_run_leaves_its_files(configure: Configure, host: PluginHost, quiet: C
         "summary.json",
         "tensorboard",
     }
+    assert (config.out / "curves.png").read_bytes().startswith(b"\x89PNG")
     history = RunFolder(config.out).history()
     assert [record["epoch"] for record in history] == [1, 2, 3]
     assert [record["step"] for record in history] == [8, 16, 24]  # 30 samples, batches of 4

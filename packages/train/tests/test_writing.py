@@ -58,7 +58,7 @@ def test_a_limit_that_a_checkpoint_meets(
 
 
 def test_a_limit_that_the_picture_meets_loses_nothing(
-    configure: Configure, host: PluginHost, quiet: Console
+    configure: Configure, host: PluginHost, quiet: Console, drawn: None
 ) -> None:
     before, config = configure("train.epochs=1", out="a"), configure("train.epochs=1")
     train(before, host, console=quiet)

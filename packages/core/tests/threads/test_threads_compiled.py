@@ -11,6 +11,13 @@ import torch
 from at_once import at_once, batch, gradients, same
 
 from onlay.errors import AnatomyError
+from onlay.testing import tiny_backbone
+
+
+@pytest.fixture
+def built():
+    """Of one block: what takes long grows with their number."""
+    return tiny_backbone(depth=1)
 
 
 @pytest.mark.parametrize("recomputed", [False, True])

@@ -8,10 +8,12 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pytest
+from forks import status_of
 
 from onlay_train.grid.executors.local import Killed
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.schedule import TRIES, Schedule
+from onlay_train.grid.worker import run_cell
 from onlay_train.lock import only_writer
 
 
@@ -81,10 +83,8 @@ def test_a_cell_that_another_start_trains_is_running_and_has_not_failed(plan, pl
     cell = plan.cells()[0]
     folder = plan.folder(cell)
     folder.place(cell)
-    code = "import sys; from onlay_train.grid.worker import run_cell;"
-    code += "told = run_cell(*sys.argv[1:3], sys.argv[3:]); sys.exit(told != 'running')"
+    words = str(plan.root), cell.name, [str(plugin_file)]
     with only_writer(folder.path):
-        words = [sys.executable, "-c", code, str(plan.root), cell.name, str(plugin_file)]
-        assert subprocess.run(words, check=False).returncode == 0, folder.output.read_text()
+        assert status_of(lambda: run_cell(*words) != "running") == 0, folder.output.read_text()
     assert folder.failure() is None
     assert folder.state == "waiting"

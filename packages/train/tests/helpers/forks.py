@@ -8,7 +8,7 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,14 @@ def side_by_side(*words: str, **variables: str) -> Ended:
     world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = ({"RANK": rank, "LOCAL_RANK": rank} for rank in "01")
     return at_once(words, *(world | rank | variables for rank in ranks))
+
+
+def status_of(work: Callable[[], int]) -> int:
+    """With which a copy of this process ends: what `work` gives."""
+    if not CAN_FORK:
+        pytest.skip("processes are forked, on Linux only")
+    child = forked(lambda: os._exit(work()))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def free_port() -> int:
