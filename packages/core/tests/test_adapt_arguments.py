@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import onlay
@@ -90,3 +91,19 @@ def test_folders_are_texts_or_paths(given: Any) -> None:
     model = onlay.adapt(tiny_backbone(), "linear", num_classes=2)
     with pytest.raises(ConfigError, match=f"not as a `{type(given).__name__}`"):
         model.save_pretrained(given)
+
+
+def test_within_inference_mode_it_makes_what_can_be_trained() -> None:
+    backbone, host = tiny_backbone(), PluginHost.discover(only="")
+    with torch.inference_mode():
+        model = onlay.adapt(backbone, "bitfit", num_classes=2, host=host)
+        assert torch.is_inference_mode_enabled()
+    model.loss((torch.rand(2, 3, 8, 8), torch.tensor([0, 1]))).backward()
+    assert all(p.grad is not None for p in model.trained_parameters().values())
+
+
+def test_a_backbone_of_inference_mode_is_refused_in_words() -> None:
+    with torch.inference_mode():
+        backbone = tiny_backbone()
+    with pytest.raises(onlay.errors.AnatomyError, match="passes no gradient on"):
+        onlay.adapt(backbone, "linear", num_classes=2, host=PluginHost.discover(only=""))

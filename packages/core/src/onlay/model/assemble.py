@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from onlay.hooks import Run
 
 
+@torch.inference_mode(False)
 def adapt(
     backbone: str | Mapping[str, Any] | Config | nn.Module | BuiltBackbone,
     method: str | Mapping[str, Any] | Config,
@@ -92,6 +93,7 @@ def adapt(
     )
 
 
+@torch.inference_mode(False)
 def attach(
     built: BuiltBackbone,
     config: Config,
@@ -107,6 +109,7 @@ def attach(
 ) -> AdaptedModel:
     """Let a method place its adapter, check it, and make the model."""
     refuse_unwritable(name, preprocessing)
+    _refuse_without_gradients(built)
     check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label, config)
     check_sites(method, built.anatomy, built.label)
     attachments = Attachments.of(built.module)
@@ -139,6 +142,14 @@ def attach(
         return model
 
 
+def _refuse_without_gradients(built: BuiltBackbone) -> None:
+    if any(p.is_inference() for p in built.module.parameters()):
+        raise AnatomyError(
+            f"`{built.label}` was made within `torch.inference_mode()`: it passes no gradient on"
+            " and can carry no adapter; make it outside"
+        )
+
+
 def _beside(backbone: nn.Module) -> dict[str, Any]:
     """Where adapter and head go: they are float32 beside a backbone in half precision, too."""
     first = next(backbone.parameters())
@@ -148,6 +159,7 @@ def _beside(backbone: nn.Module) -> dict[str, Any]:
     }
 
 
+@torch.inference_mode(False)
 def build_backbone(config: Config, host: PluginHost, run: Run | None = None) -> BuiltBackbone:
     """Build the backbone that a config describes, weights and all; plugins are told for which
     `run`."""
@@ -156,6 +168,7 @@ def build_backbone(config: Config, host: PluginHost, run: Run | None = None) -> 
     return built
 
 
+@torch.inference_mode(False)
 def build_head(
     config: Config, built: BuiltBackbone, labels: Sequence[str], host: PluginHost
 ) -> Any:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
 
+@torch.inference_mode(False)
 def load(
     folder: str | Path,
     *,
