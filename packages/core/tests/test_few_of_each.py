@@ -36,6 +36,15 @@ def test_other_parts_stay_and_a_small_class_is_told():
     assert found.digest != listed(listing({"a": 9, "b": 3}), ListedConfig(name="any"), "t").digest
 
 
+def test_items_that_come_several_times_are_counted_and_named_once():
+    plain, often = (
+        listed(listing({"a": 4, "b": 3}), ListedConfig(name="any", train_repeats=n), "thing")
+        for n in (1, 3)
+    )
+    assert often.listing.train == [*plain.listing.train] * 3
+    assert (often.facts, often.digest) == (plain.facts, plain.digest)
+
+
 def test_what_has_no_classes_is_refused():
     with pytest.raises(DataError, match="counts things of each class, and these tell `numbers`"):
         few_of_each(Listing([], targets="numbers"), 5, 0, "thing")

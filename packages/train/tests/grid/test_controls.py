@@ -20,6 +20,7 @@ from onlay_train.grid.report.files import floor
 from onlay_train.grid.report.regimes import regimes, sentences
 from onlay_train.grid.report.rows import Found, Row
 from onlay_train.grid.report.rows import found as found_in
+from onlay_train.grid.search import nearest
 from onlay_train.grid.sizes import asked, work_out
 from onlay_train.grid.trivial import ENDING, trivial_fact
 
@@ -39,6 +40,7 @@ from onlay.settings import Config
 
 class SmallConfig(Config):
     name: Literal["small"] = "small"
+    side: int = 8
 
 @hookimpl
 def register_backbones():
@@ -58,7 +60,7 @@ def test_a_network_from_scratch_is_one_row_whatever_is_compared(make, plugin_fil
     assert len(points(grid, host)) == 3
     assert [labels(point)["method"] for point in scratch] == ["small from scratch"]
     data = content(grid, scratch[0], host)
-    assert data["backbone"]["name"] == "small"
+    assert data["backbone"] == {"name": "small"}
     assert data["method"] == {"name": "full", "start": "random"}
     assert data["task"]["pool"] == "mean+max"
 
@@ -144,6 +146,19 @@ def test_the_most_frequent_class_of_training_is_a_row_without_training():
     found = report(CONTROLS, {"signs": 25.0})
     assert floor(found, 4) == [["most frequent class", "25.0", "", ""]]
     assert "the most frequent class has 25.0 % on signs" in " ".join(sentences(found))
+
+
+def test_numbers_of_labels_with_their_epochs_are_the_axis_of_curves(make, host, root):
+    few = {"2": {"data": {"train": 20}, "train": {"epochs": 2}}, "8": {"data": {"train": 40}}}
+    plan = make_plan(make({"method": ["noisy", "linear"], "labels": few}), host, root, {})
+    for cell in plan.cells():
+        finish(plan.folder(cell), cell, 0.5)
+    rows = found_in(plan).rows
+    assert [(row.method, row.data, row.size) for row in rows[:2]] == [
+        ("noisy", "labels=2", 2.0),
+        ("noisy", "labels=8", 8.0),
+    ]
+    assert [nearest(label, ["2", "8"]) for label in ("1", "3", "5", "100")] == ["2", "2", "8", "8"]
 
 
 def test_what_is_found_in_a_folder_knows_its_controls(make, host, root):

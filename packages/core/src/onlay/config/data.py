@@ -41,6 +41,10 @@ class ListedConfig(DataConfig):
     """So many items of each class to train on, drawn by `split_seed`, the fewer among the more;
     other parts stay as they are. null: all that there are."""
 
+    train_repeats: PositiveInt = 1
+    """How often each of them comes in an epoch, each time changed by chance anew: a few items are
+    then evaluated, and kept, after as many steps as many are."""
+
 
 class ValidationConfig(DataConfig):
     """What data sets have that may have no part to validate on."""

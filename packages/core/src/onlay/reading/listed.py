@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from onlay.config.data import ListedConfig
@@ -56,7 +56,10 @@ def listed(
         notes += tuple(_untrained(facts["counts"]["train"], noun))
     if notes:
         facts["notes"] = notes
-    return Listed(listing, classes, digest(listing), facts)
+    found = digest(listing)
+    if config.train_repeats > 1:
+        listing = replace(listing, train=[*listing.train] * config.train_repeats)
+    return Listed(listing, classes, found, facts)
 
 
 def _untrained(counts: Mapping[str, int], noun: str) -> Iterator[str]:

@@ -67,17 +67,16 @@ def points(grid: GridConfig, host: PluginHost) -> list[Point]:
 
 
 def values_of(grid: GridConfig, host: PluginHost) -> dict[str, list[Value]]:
-    """Axis -> its values; controls stand behind the methods, but those that are among them, which
-    are controls as they are."""
+    """Axis -> its values; controls stand behind the methods, but for those that are among them
+    under the same label, which are controls as they are."""
     axes = {axis: list(_values(axis, values, host)) for axis, values in grid.grid.items()}
-    wanted = set(grid.controls)
-    if HOME in axes:
-        axes[HOME] = [
-            replace(v, control=v.label) if v.label in wanted - {"lora"} else v for v in axes[HOME]
-        ]
     for control, label, piece in rows(grid, host):
-        if label not in {value.label for value in axes[HOME]}:
-            axes[HOME].append(Value(label, piece, given=label, control=control))
+        own = axes[HOME]
+        there = next((n for n, value in enumerate(own) if value.label == label), None)
+        if there is None:
+            own.append(Value(label, piece, given=label, control=control))
+        else:
+            own[there] = replace(own[there], control=control)
     return axes
 
 

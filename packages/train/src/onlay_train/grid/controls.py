@@ -54,17 +54,21 @@ def _row(control: Control, grid: GridConfig, host: PluginHost) -> tuple[str, dic
 
 
 def _scratch(grid: GridConfig, host: PluginHost) -> tuple[str, dict[str, Any]]:
-    """The network of the modality that the grid's data have, trained whole."""
-    modality = _modality(grid, host)
-    found = [b.name for b in host.backbones.values() if b.scratch and b.modality == modality]
+    """The network of the modality that the grid's data have, for the same inputs, trained whole."""
+    block = _backbone(grid, host)
+    known = host.backbones.get(str(_name(block)))
+    modality = known.modality if known else None
+    found = [b for b in host.backbones.values() if b.scratch and b.modality == modality]
     if not found:
         raise ConfigError(
             "controls: `scratch` needs a small network without pretraining for"
             f" {f'`{modality}` data' if modality else 'the data of this grid'}, and no plugin"
             " brings one"
         )
-    piece: dict[str, Any] = {"backbone": found[0], "method": SCRATCH}
-    return f"{found[0]} from scratch", piece | _pool(grid, host)
+    name, fields = found[0].name, found[0].config.model_fields
+    same = {key: value for key, value in block.items() if key in fields and key != "name"}
+    piece: dict[str, Any] = {"backbone": {"name": name, **same}, "method": SCRATCH}
+    return f"{name} from scratch", piece | _pool(grid, host)
 
 
 def _pool(grid: GridConfig, host: PluginHost) -> dict[str, Any]:
@@ -76,14 +80,12 @@ def _pool(grid: GridConfig, host: PluginHost) -> dict[str, Any]:
     return {"task": {"pool": POOL}} if pools else {}
 
 
-def _modality(grid: GridConfig, host: PluginHost) -> str | None:
-    """Of the first backbone that the grid names."""
+def _backbone(grid: GridConfig, host: PluginHost) -> dict[str, Any]:
+    """The first that the grid names, as a block."""
     named = grid.grid.get("backbone") or [grid.base.get("backbone")]
     first = next(iter(named.values() if isinstance(named, Mapping) else named))
     block = first.get("backbone", first) if isinstance(named, Mapping) else first
-    wide = BLOCKS["backbone"].widened(block, host) if block else {}
-    backbone = host.backbones.get(str(_name(wide)))
-    return backbone.modality if backbone else None
+    return dict(BLOCKS["backbone"].widened(block, host)) if block else {}
 
 
 def _compared(grid: GridConfig) -> Any:

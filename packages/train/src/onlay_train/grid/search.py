@@ -95,14 +95,23 @@ def best(trials: Sequence[Summary]) -> int | None:
 
 
 def nearest(value: Any, among: Sequence[Any]) -> Any:
-    """The one of `among` that is nearest: numbers by their ratio, the smaller in doubt; else the
-    value itself, or the first."""
-    if value in among or not isinstance(value, int | float):
+    """The one of `among` that is nearest: numbers, also as labels, by their ratio, the smaller in
+    doubt; else the value itself, or the first."""
+    own = as_number(value)
+    if value in among or own is None:
         return value if value in among else among[0]
-    numbers = sorted(n for n in among if isinstance(n, int | float) and n > 0)
-    if value <= 0 or not numbers:
+    numbers = sorted((n, each) for each in among if (n := as_number(each)) and n > 0)
+    if own <= 0 or not numbers:
         return among[0]
-    return min(numbers, key=lambda n: (abs(math.log(n / value)), n))
+    return min(numbers, key=lambda pair: (abs(math.log(pair[0] / own)), pair[0]))[1]
+
+
+def as_number(value: Any) -> float | None:
+    """A number, also one that is a label."""
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _uniform(seed: int, key: str, trial: int) -> float:

@@ -15,6 +15,7 @@ from onlay_train.grid.controls import HOME
 from onlay_train.grid.facts import seen_in
 from onlay_train.grid.identity import digest
 from onlay_train.grid.report.groups import notes
+from onlay_train.grid.search import as_number
 from onlay_train.grid.trivial import ENDING
 
 if TYPE_CHECKING:
@@ -175,11 +176,13 @@ class Roles:
 
     @classmethod
     def of(cls, plan: Plan) -> Roles:
-        """Data are the axes `data` and `data.*`; of these the one whose values are numbers is the
-        size. Axes of one value tell nothing apart."""
-        axes = [axis for axis, values in plan.grid.grid.items() if not is_seed(axis)]
-        data = [axis for axis in axes if axis.partition(".")[0] in ("data", "fold")]
-        sizes = [a for a in data if all(type(v) in (int, float) for v in plan.grid.grid[a])]
+        """Data are the axes `data` and `data.*`, and pieces of run files about data; of these the
+        one whose values, or labels, are numbers is the size. Axes of one value tell nothing
+        apart."""
+        given = plan.grid.grid
+        axes = [axis for axis in given if not is_seed(axis)]
+        data = [axis for axis in axes if _is_data(axis, given[axis])]
+        sizes = [a for a in data if all(as_number(v) is not None for v in given[a])]
         methods = [axis for axis in axes if axis not in data]
         values = values_of(plan.grid, plan.host)
         several = [axis for axis in methods if len(values[axis]) > 1]
@@ -196,6 +199,13 @@ class Roles:
             labels[a] if a == "data" else f"{a.rpartition('.')[2]}={labels[a]}" for a in self.data
         ]
         return ", ".join(own) or str(config["data"]["name"])
+
+
+def _is_data(axis: str, values: Any) -> bool:
+    if axis.partition(".")[0] in ("data", "fold"):
+        return True
+    pieces = values.values() if isinstance(values, Mapping) else ()
+    return bool(pieces) and all(p.keys() <= {"data", "train"} and "data" in p for p in pieces)
 
 
 def _trivial(plan: Plan, roles: Roles, metric: str) -> dict[str, float]:
