@@ -427,7 +427,7 @@ class Protocol:
     """`grid(root: Path) -> Mapping[str, Any]`: the content of a grid file, whose axis `data` holds
     the data sets under labels, with paths below `root`; it looks for files and opens none but
     lists, and imports no torch. `method`, `backbone` and `train.seed` in it are what is taken where
-    the command line names none."""
+    the command line names none; `search` is what `--trials` asks for."""
     missing: str | None = None
     """`missing(root: Path) -> Mapping[str, str]`: of the data sets that are not there, by their
     labels, where was looked for them and which files are expected, in words that stand behind "is

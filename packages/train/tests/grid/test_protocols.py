@@ -13,6 +13,7 @@ from onlay.host import PluginHost
 from onlay.testing.said import fails
 from onlay_train.grid.axes import assembled, points
 from onlay_train.grid.file import parsed
+from onlay_train.grid.plan import make_plan
 from onlay_train.grid.protocols import Asked, of_protocol, seeds_of, with_words
 
 
@@ -57,6 +58,23 @@ def test_methods_are_trained_by_their_own_recipes(known, tmp_path, monkeypatch):
     found = [assembled(grid, point, known)[0] for point in points(grid, known)[::2]]
     assert [each.get("preset") for each in found] == ["of-all", "of-bees", *[None] * 4]
     assert [each["train"].get("lr") for each in found] == [None, None, 0.5, 0.5, 0.125, 0.125]
+
+
+def test_a_search_is_asked_for_and_trials_have_settings_of_their_own(known, tmp_path):
+    out = tmp_path / "out"
+    content, _ = of_protocol("small", asked(tmp_path, seeds="1", trials=2), out, known)
+    content["grid"]["data"] = {"a": {"data": "stripes"}}
+    content["base"], content["search"]["settings"] = {}, {"data.train": 90, "train.opt": "sgd"}
+    plan = make_plan(parsed(content, known), known, out, {})
+    (trials,) = (group.trials for group in plan.groups.values())
+    assert [trial.config["data"]["train"] for trial in trials] == [90, 90]
+    assert {trial.config["train"]["opt"] for trial in trials} == {"sgd"}
+    assert plan.drawn.runs[0][1].data.train != 90
+    assert of_protocol("small", asked(tmp_path), out, known)[0]["search"] is None
+    fails(
+        lambda: with_words({"grid": {}}, Asked(trials=3), known, {}),
+        "this grid does not say what is searched",
+    )
 
 
 def test_what_an_earlier_start_asked_for_stays(known, tmp_path):

@@ -23,6 +23,7 @@ def small(root: Path) -> dict[str, Any]:
     return {
         "grid": {"method": ["linear"], "data": data, "train.seed": (0, 1)},
         "base": {"data": {"val_size": 0}, "train": {"epochs": 7}},
+        "search": {"keys": {"train.lr": [0.1, 0.2]}, "settings": {"data.val_size": 0.5}},
         "recipes": {
             "presets": ["of-{data}", "of-all"],
             "others": {"train": {"lr": 0.125}},

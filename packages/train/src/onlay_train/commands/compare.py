@@ -57,6 +57,7 @@ def compare() -> None:
 @click.option(
     "--set", "words", multiple=True, metavar="FIELD=VALUE", help="For all cells; may be repeated."
 )
+@click.option("--trials", type=click.IntRange(min=1), help="Of a search for each method and data.")
 @click.option(
     "--data-root",
     type=click.Path(path_type=Path),
@@ -81,6 +82,7 @@ def run(
     backbone: tuple[str, ...],
     seeds: str | None,
     words: tuple[str, ...],
+    trials: int | None,
     data_root: Path | None,
     out: Path | None,
     dry_run: bool,
@@ -99,7 +101,14 @@ def run(
     if grid is None:
         raise click.UsageError("name a grid file, or a protocol (`onlay compare --list`)")
     root = out or Path("compare") / grid.stem
-    asked = Asked(methods=method, backbones=backbone, seeds=seeds, words=words, data_root=data_root)
+    asked = Asked(
+        methods=method,
+        backbones=backbone,
+        seeds=seeds,
+        words=words,
+        data_root=data_root,
+        trials=trials,
+    )
     content, left_out = _content(grid, asked, root, host)
     start = Start(
         host=host,

@@ -50,6 +50,10 @@ class SearchConfig(Config):
     the axis take what was chosen at the nearest one. Other axes are searched at every value, and
     seeds at their first one."""
 
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Field -> its value in trials alone: `data.train: train800`, where all 1,000 images are
+    trained on with what was chosen, and have no validation part."""
+
     @field_validator("keys")
     @classmethod
     def _ordered(cls, keys: dict[str, Any]) -> dict[str, Any]:

@@ -169,7 +169,8 @@ def _trial(
     host: PluginHost,
 ) -> Cell:
     assert grid.search is not None
-    also = [*words(chosen), f"train.seed={grid.search.seed}", "train.evaluate_test=false"]
+    own = [f"{key}={json.dumps(value)}" for key, value in grid.search.settings.items()]
+    also = [*words(chosen), *own, f"train.seed={grid.search.seed}", "train.evaluate_test=false"]
     config = resolved(grid, point, host, also, known=known)
     return cell_of(point, config, known, host, trial=number, chosen=chosen)
 

@@ -34,6 +34,8 @@ class Asked:
     """How many, from 0 on, or which: `3`, `0,4,7`."""
     words: Sequence[str] = ()
     """Overrides of all cells, `train.epochs=50`."""
+    trials: int | None = None
+    """Of the search; without it a protocol searches nothing."""
     data_root: Path | None = None
 
     def axes(self) -> dict[str, list[Any]]:
@@ -65,7 +67,16 @@ def with_words(
     named = asked.axes()
     kept = {a: own for a in AXES if a not in named and (own := there.get("grid", {}).get(a))}
     grid = {**content.get("grid", {}), **kept, **named}
-    return _set({**content, "grid": grid, "base": content.get("base") or {}}, asked.words, host)
+    whole = {**content, "grid": grid, "base": content.get("base") or {}}
+    return _set(_searched(whole, asked.trials), asked.words, host)
+
+
+def _searched(content: dict[str, Any], trials: int | None) -> dict[str, Any]:
+    if trials is None:
+        return content
+    if not content.get("search"):
+        raise ConfigError("`--trials`: this grid does not say what is searched (`search`)")
+    return {**content, "search": {**content["search"], "trials": trials}}
 
 
 def _set(content: dict[str, Any], words: Sequence[str], host: PluginHost) -> dict[str, Any]:
@@ -104,6 +115,8 @@ def of_protocol(
     there = read(out / "grid.yaml") if (out / "grid.yaml").exists() else {}
     raw = host.call("protocol", name, "grid", root)
     content = {**with_words(plain(name, raw), asked, host, there), "protocol": name}
+    if asked.trials is None:
+        content["search"] = there.get("search")
     _check_backbone(name, content)
     known = there.get("grid", {}).get("data", {})
     gone = {k: why for k, why in _missing(name, root, content, host).items() if k not in known}

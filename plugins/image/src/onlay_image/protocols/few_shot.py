@@ -7,7 +7,7 @@ from typing import Any
 
 from onlay.reading.benchmark import Benchmark
 from onlay_image.data.few_shot_lists import lists_of
-from onlay_image.protocols.recipes import BACKBONE, recipes
+from onlay_image.protocols.recipes import BACKBONE, recipes, search
 
 SHOTS = (1, 2, 4, 8, 16)
 SETS = Benchmark(
@@ -32,6 +32,7 @@ def grid(root: Path) -> dict[str, Any]:
         "grid": {**axes, "data.list_seed": [0, 1, 2], "train.seed": [0]},
         "base": {"backbone": BACKBONE, "train": {"selection": "last"}},
         "recipes": recipes("few-shot", "vtab1k"),
+        "search": {**search(), "at": {"data.shot": [1, 8]}},
         "report": {"groups": {f"{shot} a class": [f"shot={shot}"] for shot in SHOTS}},
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay.reading.benchmark import Benchmark
-from onlay_image.protocols.recipes import BACKBONE, recipes
+from onlay_image.protocols.recipes import BACKBONE, recipes, search
 
 FILES = ("train.json", "val.json", "test.json")
 SETS = Benchmark(
@@ -34,6 +34,7 @@ def grid(root: Path) -> dict[str, Any]:
         "grid": {"method": ["linear", "full"], "data": data, "train.seed": [0, 1, 2]},
         "base": {"backbone": BACKBONE, "train": {"selection": "last"}},
         "recipes": recipes("fgvc-{data}", "fgvc"),
+        "search": search(),
         "report": {"groups": {"fgvc": list(SETS.names)}, "notes": [NOTE]},
     }
 

@@ -26,3 +26,9 @@ def recipes(*presets: str) -> dict[str, Any]:
             }
         },
     }
+
+
+def search(**settings: Any) -> dict[str, Any]:
+    """What `--trials` searches, with settings of trials alone."""
+    keys = {"train.lr": [1e-4, 1e-1, "log"], "train.weight_decay": [1e-5, 1e-1, "log"]}
+    return {"keys": keys, "trials": 12, "settings": settings}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay.reading.benchmark import Benchmark
-from onlay_image.protocols.recipes import BACKBONE, recipes
+from onlay_image.protocols.recipes import BACKBONE, recipes, search
 
 GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "natural": {
@@ -83,6 +83,7 @@ def grid(root: Path, normalize: str) -> dict[str, Any]:
         "grid": {"method": ["linear", "full"], "data": data, "train.seed": [0, 1, 2]},
         "base": {"backbone": BACKBONE, "data": split, "train": {"selection": "last"}},
         "recipes": recipes("vtab1k-{data}", "vtab1k"),
+        "search": search(**{"data.train": "train800"}),
         "report": {
             "groups": {name: list(tasks) for name, tasks in GROUPS.items()},
             "notes": [*_notes(), *_lossy(TASKS.found(root))],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay_pointcloud.data.modelnet40_files import PATTERNS
-from onlay_pointcloud.protocols.recipes import recipes, sizes
+from onlay_pointcloud.protocols.recipes import recipes, search, sizes
 
 HOMES = (
     "ModelNet/modelnet40_normal_resampled",
@@ -38,6 +38,7 @@ def grid(root: Path) -> dict[str, Any]:
             "train": {"selection": "last"},
         },
         "recipes": recipes("{data}"),
+        "search": search(),
         "report": {"notes": [{"say": NOTE, "when": {"backbone.npoints": 1024}}]},
     }
 

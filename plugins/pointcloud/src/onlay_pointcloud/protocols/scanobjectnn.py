@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay_pointcloud.data.scanobjectnn_files import VARIANTS, files_of
-from onlay_pointcloud.protocols.recipes import recipes, sizes
+from onlay_pointcloud.protocols.recipes import recipes, search, sizes
 
 HOMES = ("ScanObjectNN", "ScanObjectNN/h5_files", "scanobjectnn", "h5_files", "")
 """Below the root; the first that has a variant's files is taken, else the first."""
@@ -46,6 +46,7 @@ def grid(root: Path, augment: str) -> dict[str, Any]:
             "train": {"selection": "last"},
         },
         "recipes": recipes("{data}"),
+        "search": search(),
         "report": {"groups": {"variants": list(VARIANTS)}, "notes": [*_notes(), SMALL]},
     }
 
