@@ -22,7 +22,8 @@ def describe(config: RunConfig, host: PluginHost) -> str:
     folder.claim(config)
     with only_writer(folder.path):  # whether it can be written; an empty one is gone afterwards
         accelerator, run = begin(config, folder, host)
-        trainer, splits = prepare(run, accelerator, host, folder)
+        said: list[str] = []
+        trainer, splits = prepare(run, accelerator, host, folder, say_kept=said.append, fill=False)
     sites, plan = trainer.plain.adapter.sites, trainer.parts.plan
     processes = "one process" if plan.world == 1 else f"{plan.world} processes"
     return "\n".join(
@@ -30,6 +31,7 @@ def describe(config: RunConfig, host: PluginHost) -> str:
             f"sites ({len(sites)}):" + ("" if sites else " none"),
             *(f"  {site}" for site in sites),
             opening(trainer.plain, splits, config),
+            *said,
             *groups(trainer.state.optimizer.optimizer, config.train.sched),
             f"{config.train.epochs} epochs of {plan.steps():,} steps on {processes};"
             " nothing was trained",

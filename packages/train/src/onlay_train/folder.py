@@ -25,9 +25,13 @@ _FREE = frozenset(
         "train.log_every",
         "train.checkpoint_every",
         "train.trackers",
+        "train.cache_dir",
     }
 )
 """Keys that may change from one start of a run to the next: no weight depends on them."""
+
+_OF_THE_CACHE = frozenset({"train.cache", "train.cache_views", "train.cache_dtype"})
+"""Keys that say nothing where nothing is kept."""
 
 CELL_FILES = ("cell.json", "attempts.jsonl", "error.json", "output.txt")
 """What a comparison keeps of a cell, in the folder of its run."""
@@ -187,7 +191,13 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def meaning(dump: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a run this run: every value but the free ones and the versions of packages."""
-    values = {k: v for k, v in flat(dump).items() if k not in _FREE and not k.startswith("plugins")}
+    every = flat(dump)
+    kept = every.get("train.cache") is not None
+    values = {
+        k: v
+        for k, v in every.items()
+        if k not in _FREE and not k.startswith("plugins") and (kept or k not in _OF_THE_CACHE)
+    }
     return json.loads(json.dumps(values))
 
 

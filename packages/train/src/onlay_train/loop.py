@@ -19,6 +19,7 @@ from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay.machine.system import replace
 from onlay.reports import measure_named, measures_of
+from onlay_train.cache.items import KeptItems, kept_batch
 from onlay_train.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from onlay_train.display import Display
 from onlay_train.evaluation import Seen
@@ -63,7 +64,7 @@ class Trainer:
             config,
             accelerator,
             mixing_of(plain, config, host),
-            collate_of(plain.head),
+            kept_batch if plain.prefix else collate_of(plain.head),
         )
         self.state = TrainingState(
             plain,
@@ -210,6 +211,7 @@ class Trainer:
         """Give trackers that take pictures a few inputs of a part, with what is said of them; what
         fails over them is said, and ends nothing."""
         part, world = self.parts.evaluations[split].dataset, self.accelerator.num_processes
+        part = part.plain if isinstance(part, KeptItems) else part
         try:
             with torch.random.fork_rng(devices=[]), torch.no_grad():
                 strips = pictured.strips(self.plain, part, world, self.host)

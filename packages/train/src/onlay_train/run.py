@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,10 @@ from onlay.config.run import RunConfig
 from onlay.errors import OnlayError, RunError
 from onlay.hooks import Run
 from onlay.host import PluginHost
+from onlay.machine.chance import generators_kept
 from onlay.machine.disk import prevented
 from onlay.model.assemble import assemble
+from onlay_train.cache.setup import cached
 from onlay_train.display import Display, make_display
 from onlay_train.engine import make_accelerator
 from onlay_train.finish import finish
@@ -83,7 +85,10 @@ def begin(config: RunConfig, folder: RunFolder, host: PluginHost) -> tuple[Accel
 def _trained(
     run: Run, accelerator: Accelerator, host: PluginHost, folder: RunFolder, console: Console
 ) -> Summary:
-    trainer, splits = prepare(run, accelerator, host, folder)
+    main = accelerator.is_main_process
+    trainer, splits = prepare(
+        run, accelerator, host, folder, say_kept=lambda text: say(text, console) if main else None
+    )
     check_room(folder, trainer.plain.trained_state(), run.config.train)
     display = _display(trainer, run.config, console)
     display.say(opening(trainer.plain, splits, run.config))
@@ -100,13 +105,26 @@ def _trained(
 
 
 def prepare(
-    run: Run, accelerator: Accelerator, host: PluginHost, folder: RunFolder
+    run: Run,
+    accelerator: Accelerator,
+    host: PluginHost,
+    folder: RunFolder,
+    *,
+    say_kept: Callable[[str], None],
+    fill: bool = True,
 ) -> tuple[Trainer, Splits]:
-    """Data, model, optimizer; processes share initial weights and differ in dropout."""
+    """Data, model, optimizer; processes share initial weights and differ in dropout.
+
+    What the frozen front of the backbone gives is computed before, if it is to be kept, or with
+    `fill=False` its size is only told.
+    """
     config = run.config.train
     reset_peak(accelerator.device)
     seed_all(config.seed)
     model, splits = assemble(run.config, host, run)
+    if config.cache:
+        with generators_kept():
+            splits = cached(model, splits, run.config, accelerator, say=say_kept, fill=fill)
     if config.grad_checkpointing:
         model.set_grad_checkpointing(True)
     trainer = Trainer(

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from onlay.machine.chance import generators_kept, seed_host
+from onlay_train.cache.items import KeptItems
 from onlay_train.sampler import Key
 
 
@@ -66,6 +67,8 @@ class SeededItems(Dataset[Any]):
 
     def _item(self, epoch: int, index: int, *time: int) -> Any:
         seed_host(self.seed, epoch, index, *time)
+        if isinstance(self.dataset, KeptItems):
+            return self.dataset.seen(epoch, index, *time)
         return self.dataset[index]
 
 

@@ -57,6 +57,8 @@ class StripesConfig(Config):
     """Samples to validate on, and to test on; 0: no such parts."""
     classes: int = 4
     """Of four directions, so many are told apart."""
+    augment: bool = True
+    """Change the training part by chance."""
 
 
 class FoldedStripesConfig(StripesConfig):
@@ -179,7 +181,7 @@ def build_stripes(config: StripesConfig, input_spec: Any, seed: int) -> Splits:
         for k, kind in enumerate((Stripes, VotedStripes))
     ]
     return Splits(
-        train=Stripes(config.train, first, config, augment=True),
+        train=Stripes(config.train, first, config, augment=config.augment),
         validation=parts[0],
         test=parts[1],
         labels=("rows", "columns", "falling", "rising")[: config.classes],

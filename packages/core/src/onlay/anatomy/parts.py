@@ -199,6 +199,12 @@ class Anatomy(ABC):
     """How many patches or groups every input has, where the network fixes it."""
     settings: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     """What an adapter may set while it is active (`position`, `last_norm`): owner and attribute."""
+    kept_beside: Sequence[nn.Module] = ()
+    """Modules before the blocks whose output later places read, beside the tokens (where groups
+    lie): a pass that begins at a later block is given it back."""
+    skipped: Sequence[nn.Module] = ()
+    """Costly modules before the blocks, of whose output such a pass needs no more than the
+    shape."""
     unfit: Mapping[str, str] = field(default_factory=dict)
     """A trait that is missing -> why, to finish the sentence of a refusal."""
 

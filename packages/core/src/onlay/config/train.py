@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -113,6 +114,17 @@ class TrainConfig(Config):
     """Compile the model with torch.compile."""
     grad_checkpointing: bool = False
     """Recompute the blocks' activations in backward: less memory, about a third more time."""
+    cache: Literal["prefix"] | None = None
+    """`prefix` computes what never changes once and keeps it on disk: what leaves the last block
+    before the first adapted one (`method.last_blocks`), or, where the head alone trains, what it
+    reads. Other runs on the same backbone and data share it; null: nothing is kept."""
+    cache_views: PositiveInt | None = None
+    """Augmented views of each training sample that are kept, those of the first epochs, and seen
+    in turn; null refuses augmentation."""
+    cache_dtype: Literal["float32", "bf16", "fp16"] = "float32"
+    """What kept numbers are rounded to; the two short ones take half the disk."""
+    cache_dir: Path | None = None
+    """Where it is kept; null: `prefix` in the user's cache folder, such as `~/.cache/onlay`."""
     num_workers: NonNegativeInt | None = None
     """Processes that load data; left out, none on a CPU and up to 8 for an accelerator. Results
     do not depend on it."""
@@ -151,6 +163,8 @@ class TrainConfig(Config):
             raise ValueError(
                 f"`warmup_epochs` {self.warmup_epochs:g} is more than `epochs` {self.epochs}"
             )
+        if self.cache_views is not None and self.cache is None:
+            raise ValueError("`cache_views` says what is kept, and `cache` keeps nothing")
         if self.min_lr > self.lr:
             raise ValueError(f"`min_lr` {self.min_lr:g} is above `lr` {self.lr:g}")
         return self

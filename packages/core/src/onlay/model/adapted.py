@@ -23,6 +23,7 @@ from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
 from onlay.model.compiled import InTurn, called_in_turn
 from onlay.model.losses import OfFeatures, asked, auxiliary_losses, task_loss
+from onlay.model.prefix import Kept, Prefix
 from onlay.model.report import TrainableReport, parts_of
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class AdaptedModel(nn.Module):
         self.head: Any = head
         self.attachments = Attachments.of(self.backbone)
         vars(self)["__call__"] = called_in_turn(self)  # for `torch.compile`
+        self.prefix: Prefix | None = None
+        """Where `Kept` batches begin, if there are any."""
         self.merge_change: float | None = None
         """Set on a merged model: the largest change of an output on random inputs."""
         self.merge_refusals: list[Refusal] = []
@@ -166,7 +169,12 @@ class AdaptedModel(nn.Module):
         with self._turn():
             return self._features(inputs, levels)
 
-    def _features(self, inputs: Tensor, levels: Sequence[int]) -> Features:
+    def _features(self, inputs: Tensor | Kept, levels: Sequence[int]) -> Features:
+        if self.prefix is not None and isinstance(inputs, Kept):
+            return self.prefix.features(self, inputs, levels)
+        return self._of_inputs(inputs, levels)
+
+    def _of_inputs(self, inputs: Tensor, levels: Sequence[int]) -> Features:
         inputs = self.anatomy.prepared(inputs)
         return self.anatomy.encode(inputs, inserted=self.adapter.tokens, levels=levels)
 

@@ -67,6 +67,7 @@ def dissect_sequence(model: TimmModule) -> Anatomy:
         provides=frozenset(provides),
         prefix=model.num_prefix_tokens,
         class_token=(model, "cls_token") if has_class_token else None,
+        skipped=(model.patch_embed,),
         unfit={
             "class_token": "it has no class token",
             "hierarchical": "all of its blocks have one width",

@@ -49,6 +49,7 @@ def dissect_swin(model: TimmModule) -> Anatomy:
             "extension": "attention works in windows of a fixed number of tokens",
             "points": "it reads images",
         },
+        skipped=(model.patch_embed,),
         grid=model.patch_embed.grid_size,
     )
 

@@ -50,6 +50,8 @@ def dissect(model: PointMae, *, npoints: int, freeze_bn: bool = True) -> PointAn
             "position": model.pos_embed,
         },
         patches=model.group.groups,
+        kept_beside=(model.group,),
+        skipped=(model.encoder,),
         settings={"position": (model.blocks, "position"), "last_norm": (model, "last_norm")},
         unfit={
             "class_token": "it was built with `class_token: false`",

@@ -1,0 +1,1 @@
+"""What the frozen front of a backbone gives, computed once and kept on disk."""

@@ -1,0 +1,116 @@
+"""What never changes is computed once and kept: the same weights, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from onlay.errors import AnatomyError, ConfigError, OnlayError, RunError
+from onlay_train.cache import filling, store
+from onlay_train.run import train
+
+STILL = "data.augment=false"
+LATE = "method.last_blocks=1"
+
+
+@pytest.fixture
+def trained(configure, host, quiet, tmp_path) -> Any:
+    """`trained("a", "train.cache=prefix")`: the tensors of a run into the folder `a`."""
+
+    def run(out: str, *words: str) -> dict[str, torch.Tensor]:
+        kept = (f"train.cache_dir={tmp_path / 'store'}",)
+        train(configure(*words, *kept, out=out), host, console=quiet)
+        return load_file(tmp_path / out / "bundle" / "adapter_model.safetensors")
+
+    return run
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def test_the_same_weights_and_metrics_bit_for_bit(trained, tmp_path):
+    expected = trained("plain", LATE, STILL)
+    assert same(trained("kept", LATE, STILL, "train.cache=prefix"), expected)
+    assert records(tmp_path / "kept") == records(tmp_path / "plain")
+    # 30 samples of 5 tokens of 16 floats, and a class
+    rows = [f.stat().st_size for f in (tmp_path / "store").glob("*/blocks.0.bin")]
+    assert sorted(rows) == [10 * 320, 10 * 320, 30 * 320]
+
+
+def test_a_linear_probe_keeps_what_its_head_reads(trained, tmp_path, monkeypatch):
+    expected = trained("plain", "method=linear", STILL)
+    words = ("method=linear", STILL, "train.cache=prefix")
+    assert same(trained("kept", *words), expected)
+    (folder,) = [
+        f.parent for f in (tmp_path / "store").glob("*/pooled.bin") if f.stat().st_size == 1920
+    ]
+    assert {f.name for f in folder.iterdir()} == {"pooled.bin", "target.0.bin", "kept.json"}
+    monkeypatch.setattr(filling.Filler, "batches", None)  # another run computes nothing
+    trained("again", *words, "train.lr=1e-3")
+
+
+def test_views_come_in_turn(trained):
+    expected = trained("plain", LATE)
+    assert same(trained("three", LATE, "train.cache=prefix", "train.cache_views=3"), expected)
+    two = trained("two", LATE, "train.cache=prefix", "train.cache_views=2")
+    assert not same(two, expected)
+
+
+def test_rounded_ones_take_half_the_disk_and_come_near(trained, tmp_path):
+    expected = trained("plain", LATE, STILL)
+    found = trained("kept", LATE, STILL, "train.cache=prefix", "train.cache_dtype=bf16")
+    assert {f.stat().st_size for f in (tmp_path / "store").glob("*/blocks.0.bin")} == {4800, 1600}
+    worst = max((found[n] - expected[n]).abs().max().item() for n in found)
+    assert 0 < worst < 0.05
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((LATE,), "changes its items by chance .* set `train.cache_views`"),
+        ((STILL,), r"acts at `blocks\.0\.mlp\.in`, so nothing comes before it .* 2 blocks"),
+        ((LATE, STILL, "train.compile=true"), "`train.compile` compiles the whole pass, which"),
+    ],
+)
+def test_refused_in_one_sentence(trained, words, sentence):
+    with pytest.raises(OnlayError, match=sentence) as told:
+        trained("no", *words, "train.cache=prefix")
+    assert isinstance(told.value, ConfigError | AnatomyError)
+
+
+def test_a_full_disk_is_told_before(trained, monkeypatch, tmp_path):
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(store.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(RunError, match=r"has 1\.0 KiB free, and what `train.cache` keeps takes 16"):
+        trained("no", LATE, STILL, "train.cache=prefix")
+    assert not list((tmp_path / "store").glob("*/*"))
+
+
+def test_a_killed_writer_leaves_nothing_half(trained, tmp_path, monkeypatch):
+    expected = trained("plain", LATE, STILL)
+    put, calls = store._put, []
+
+    def killed(*given: Any) -> None:
+        calls.append(given)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        put(*given)
+
+    monkeypatch.setattr(store, "_put", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained("kept", LATE, STILL, "train.cache=prefix")
+    assert [f.suffix for f in (tmp_path / "store").iterdir() if f.is_dir()] == [".part"]
+    monkeypatch.setattr(store, "_put", put)
+    assert same(trained("kept", LATE, STILL, "train.cache=prefix"), expected)
