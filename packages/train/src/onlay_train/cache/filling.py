@@ -116,7 +116,7 @@ def refuse_chance(read: Sequence[Any]) -> None:
     """Raise a `ConfigError` for items that change from one look to the next."""
     if any(drew for *_, drew in read):
         raise ConfigError(
-            "the data set changes its items by chance (augmentation), and `train.cache` keeps what"
-            " it is shown: set `train.cache_views` to the number of views of each training sample"
-            " that are kept, or turn augmentation off"
+            "the data set changes its items by chance (augmentation, samples of points), and"
+            " `train.cache` keeps what it is shown: set `train.cache_views` to the number of views"
+            " of each training sample that are kept, or turn augmentation off"
         )
