@@ -9,11 +9,14 @@ import pytest
 from small_pictures import SPEC, draw
 
 from onlay.host import PluginHost
+from onlay.testing import run_checks
 from onlay.testing.said import fails
 from onlay_image.data import few_shot, samples
 from onlay_image.data.config import FewShotConfig
 from onlay_image.protocols import few_shot as few_shot_grid
 from onlay_image.protocols import fgvc, vtab
+
+PROTOCOLS = ("vtab-1k", "vtab-1k-half", "vtab-1k-none", "fgvc", "few-shot")
 
 # --- NOAH's lists ---------------------------------------------------------------------------------
 
@@ -93,6 +96,11 @@ def test_fgvc_is_found_where_people_have_it(tmp_path: Path) -> None:
     data = fgvc.grid(tmp_path)["grid"]["data"]
     assert data["cars"]["data"]["path"] == tmp_path / "FGVC" / "Stanford-cars"
     assert set(fgvc.missing(tmp_path)) == {"flowers", "dogs"}
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_contract_of_protocols(name: str) -> None:
+    assert [outcome for outcome in run_checks("protocol", name) if not outcome.good] == []
 
 
 # --- by their names -------------------------------------------------------------------------------

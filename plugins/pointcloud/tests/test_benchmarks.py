@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from onlay.host import PluginHost
+from onlay.testing import run_checks
 from onlay_pointcloud.data import modelnet_fewshot as episode
 from onlay_pointcloud.data import samples
 from onlay_pointcloud.protocols import modelnet40, modelnet_fewshot, scanobjectnn
@@ -54,6 +55,13 @@ def test_all_ten_episodes_are_needed(tmp_path: Path) -> None:
     missing = modelnet_fewshot.missing(tmp_path)
     assert list(missing) == ["5w20s", "10w10s", "10w20s"]
     assert "not all of `5way_20shot/0.pkl` to `9.pkl` are in" in missing["5w20s"]
+
+
+@pytest.mark.parametrize(
+    "name", ["scanobjectnn", "scanobjectnn-rotate", "modelnet40", "modelnet40-few-shot"]
+)
+def test_the_contract_of_protocols(name: str) -> None:
+    assert [outcome for outcome in run_checks("protocol", name) if not outcome.good] == []
 
 
 def test_every_protocol_is_a_grid_of_runs(tmp_path: Path, spec: dict[str, Any]) -> None:

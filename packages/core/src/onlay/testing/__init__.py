@@ -10,6 +10,7 @@ from onlay.testing.marks import (
     decoder_checks,
     method_checks,
     optimizer_checks,
+    protocol_checks,
     task_checks,
 )
 from onlay.testing.suites import run_checks
@@ -27,6 +28,7 @@ __all__ = [
     "decoder_checks",
     "method_checks",
     "optimizer_checks",
+    "protocol_checks",
     "run_checks",
     "task_checks",
     "tiny_backbone",

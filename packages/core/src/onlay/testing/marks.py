@@ -82,6 +82,16 @@ def decoder_checks(
     return _marked("decoder", name, expected_failures, host)
 
 
+def protocol_checks(
+    name: str,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    host: PluginHost | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same for a protocol, asked about an empty folder."""
+    return _marked("protocol", name, expected_failures, host)
+
+
 def _marked(
     kind: str, name: str, expected: Mapping[str, str] | None, host: PluginHost | None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

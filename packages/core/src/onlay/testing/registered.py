@@ -31,6 +31,10 @@ for kind in ("method", "backbone", "task", "dataset", "decoder"):
             if kind == "backbone":
                 resolve(registered.provides)(config)
         registered.config.model_fields
+from pathlib import Path
+for registered in host.protocols.values():
+    for answer in filter(None, (registered.grid, registered.missing)):
+        resolve(answer)(Path("nowhere"))
 for registered in host.optimizers.values():
     for settings in registered.examples if registered.settings else ():
         resolve(registered.settings).model_validate(settings)
@@ -47,6 +51,10 @@ registered = host.find(kind, name)
 if kind == "optimizer":
     if registered.settings:
         resolve(registered.settings).model_validate(json.loads(settings))
+elif kind == "protocol":
+    from pathlib import Path
+    for answer in filter(None, (registered.grid, registered.missing)):
+        resolve(answer)(Path("nowhere"))
 else:
     given = {"name": name, **json.loads(settings)}
     config = registered.config.model_validate(given, context={"host": host})

@@ -20,6 +20,8 @@ from onlay.testing.decoders.case import decoder_cases
 from onlay.testing.methods import METHOD_CHECKS
 from onlay.testing.optimizers import OPTIMIZER_CHECKS
 from onlay.testing.optimizers.case import optimizer_cases
+from onlay.testing.protocols import PROTOCOL_CHECKS
+from onlay.testing.protocols.case import protocol_cases
 from onlay.testing.tasks import TASK_CHECKS
 from onlay.testing.tasks.case import task_cases
 
@@ -39,8 +41,9 @@ SUITES: Mapping[str, Suite] = {
     "dataset": Suite(DATASET_CHECKS, dataset_cases),
     "optimizer": Suite(OPTIMIZER_CHECKS, optimizer_cases),
     "decoder": Suite(DECODER_CHECKS, decoder_cases),
+    "protocol": Suite(PROTOCOL_CHECKS, protocol_cases),
 }
-"""By kind: `method`, `backbone`, `task`, `dataset`, `optimizer`, `decoder`."""
+"""By kind: `method`, `backbone`, `task`, `dataset`, `optimizer`, `decoder`, `protocol`."""
 
 
 def suite_of(kind: str) -> Suite:
@@ -61,7 +64,7 @@ def run_checks(
     """Check one registered thing against the contract of its kind; outcomes as they come.
 
     Args:
-        kind: `method`, `backbone`, `task`, `dataset`, `optimizer` or `decoder`.
+        kind: `method`, `backbone`, `task`, `dataset`, `optimizer`, `decoder` or `protocol`.
         expected_failures: name of a check -> why it fails; one that passes all the same is broken.
         words: only checks whose names hold them, as pytest's `-k` has it: `"folds and not twice"`.
 
