@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from onlay.config.data import FilesConfig, ListedConfig, TableConfig
+from onlay.config.data import FilesConfig, ListedConfig, Share, TableConfig, ValidationConfig
 from onlay_image.data.preparing import ImagePreprocess
 
 
@@ -118,13 +118,19 @@ class VtabConfig(ImageData):
     """
 
 
-class FgvcConfig(ImageData):
-    """A fine-grained task with the splits of VPT: `train.json`, `val.json`, `test.json`."""
+class FgvcConfig(ValidationConfig, ImageData):
+    """A fine-grained task with the splits of VPT: `train.json`, `val.json`, `test.json`; without
+    them with the lists that CUB, NABirds, Stanford Dogs, Stanford Cars and Oxford Flowers come
+    with."""
 
     name: Literal["fgvc"] = "fgvc"
 
     path: Path
-    """The folder with the three files."""
+    """The folder with the three files, or of the data set as its authors hand it out."""
+
+    val_size: Share = 0.1
+    """Share, or number, of the training items to validate on, where the authors' lists have no such
+    part; VPT's files have one."""
 
     images: str | None = None
     """Subfolder of the images; default: the one of ``, `images`, `Images` that has them."""

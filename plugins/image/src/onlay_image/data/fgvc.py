@@ -1,9 +1,10 @@
-"""Fine-grained classification with the splits that VPT published: JSON files of path -> class."""
+"""Fine-grained classification with the splits that VPT published, JSON files of path -> class, or
+with the lists of the data sets' authors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +12,55 @@ from onlay.data import Splits
 from onlay.errors import DataError
 from onlay.reading.labels import missing
 from onlay.reading.layouts import Layout
-from onlay.reading.listing import PARTS, Item, Listing
+from onlay.reading.listing import PARTS, Item, Listing, stratified
 from onlay_image.data.config import FgvcConfig
-from onlay_image.data.splits import make_splits
+from onlay_image.data.fgvc_lists import entries_of, lists_in
+from onlay_image.data.splits import NOUN, make_splits
 
 _HOMES = ("", "images", "Images")
+_NOTE = (
+    "by the authors' lists (`{}`), for VPT's `train.json` is not there: published figures are of"
+    " VPT's division of the training part"
+)
 
 
 def build(config: FgvcConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
-    """The parts of `train.json`, `val.json` and `test.json`.
+    """The parts of `train.json`, `val.json` and `test.json`; else those of the authors' lists,
+    `val_size` of the training part split off where they have none to validate on.
 
     Raises:
-        DataError: a missing file, or one that is no such JSON; and see `make_splits`.
+        DataError: a missing file, or one that is no such JSON or list; and see `make_splits`.
     """
-    parts = layout(config).parts
-    return make_splits(Listing(*(parts[part] for part in PARTS)), config, input_spec)
+    found = layout(config)
+    train, val, test = (found.parts[part] for part in PARTS)
+    if not val and found.notes:
+        train, val = stratified(train, config.val_size, config.split_seed, noun=NOUN)
+    listing = Listing(train, val, test, notes=found.notes)
+    return make_splits(listing, config, input_spec)
 
 
 def layout(config: FgvcConfig) -> Layout:
     """The published parts.
 
     Raises:
-        DataError: a missing file, or one that is no such JSON.
+        DataError: a missing file, or one that is no such JSON or list.
     """
-    entries = {part: _entries(config.path / f"{part}.json") for part in PARTS}
-    home = _home(config, next(iter(entries["train"]), ""))
-    return Layout({part: _items(own, home) for part, own in entries.items()})
+    official = None if (config.path / "train.json").is_file() else lists_in(config.path)
+    if official is None:
+        entries = {part: _entries(config.path / f"{part}.json") for part in PARTS}
+        return Layout(_placed(config, {part: own.items() for part, own in entries.items()}))
+    kind, files = official
+    return Layout(_placed(config, entries_of(kind, files)), (_NOTE.format(files[0].name),))
+
+
+def _placed(
+    config: FgvcConfig, entries: Mapping[str, Iterable[tuple[str, Any]]]
+) -> dict[str, list[Item]]:
+    home = _home(config, next(iter(entries["train"]), ("", ""))[0])
+    return {
+        part: [Item(home / name, str(label), name) for name, label in entries.get(part, ())]
+        for part in PARTS
+    }
 
 
 def _entries(path: Path) -> dict[str, Any]:
@@ -61,10 +85,6 @@ def _home(config: FgvcConfig, example: str) -> Path:
         if (config.path / home / example).is_file():
             return config.path / home
     raise DataError(
-        f"`{example}` of `{config.path / 'train.json'}` is not there"
+        f"`{example}` of the lists in `{config.path}` is not there"
         f" (looked below: {', '.join(f'`{config.path / home}`' for home in homes)})"
     )
-
-
-def _items(entries: Mapping[str, Any], home: Path) -> list[Item]:
-    return [Item(home / name, str(label), name) for name, label in entries.items()]
