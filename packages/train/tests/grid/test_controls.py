@@ -17,9 +17,9 @@ from onlay_train.grid.facts import seen_in
 from onlay_train.grid.identity import digest
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.report.files import floor
+from onlay_train.grid.report.gathered import found as found_in
 from onlay_train.grid.report.regimes import regimes, sentences
 from onlay_train.grid.report.rows import Found, Row
-from onlay_train.grid.report.rows import found as found_in
 from onlay_train.grid.search import nearest
 from onlay_train.grid.sizes import asked, work_out
 from onlay_train.grid.trivial import ENDING, trivial_fact
@@ -107,7 +107,8 @@ def row(method, control, score, seed=0, data="signs"):
         "train": None,
         "size": None,
     }
-    told = {"method": method, "data": data, "score": score, "loss": 0.0, "control": control}
+    told = {"method": method, "data": data, "source": data, "score": score}
+    told |= {"loss": 0.0, "control": control}
     return Row(**told, **own, **costs)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 from finished import finish
@@ -12,10 +14,16 @@ from finished import finish
 from onlay.errors import ConfigError, RunError
 from onlay_train.grid.others import add
 from onlay_train.grid.plan import make_plan
+from onlay_train.grid.report.draw import drawings
 from onlay_train.grid.report.files import as_latex
+from onlay_train.grid.report.recommend import _versus
+from onlay_train.grid.report.statistics import Difference
 from onlay_train.grid.report.writing import looked_at, write_report
 from onlay_train.grid.state import CellFolder, Failure
 
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 SCORES = {"full": [0.80, 0.82, 0.84], "noisy": [0.90, 0.91, 0.95], "linear": [0.5, 0.5, 0.5]}
 
 
@@ -69,6 +77,72 @@ def test_the_page_needs_no_network_and_names_every_cell(plan):
     assert all(cell.name in page for cell in plan.cells())
     assert page.count("<svg") == 1 + 4  # one data set, four costs
     assert len(page) < 300_000
+
+
+@pytest.fixture
+def sized(make, host, root):
+    """One data set at two sizes: `noisy` is ahead with few items, `full` with many."""
+    axes = {"method": ["full", "noisy"], "data.train": [30, 60], "train.seed": [0, 1]}
+    plan = make_plan(make(axes), host, root, {})
+    for cell in plan.cells():
+        few, noisy = cell.labels["data.train"] == "30", cell.labels["method"] == "noisy"
+        score = (0.5 if few else 0.75) + (0.125 if few and noisy else 0.0)
+        finish(plan.folder(cell), cell, score - (0.0625 if noisy and not few else 0.0))
+    return plan
+
+
+def test_a_data_set_at_two_sizes_is_one_data_set_with_a_curve(sized):
+    """Both seeds: the mean of +12.5 and -6.25."""
+    found, summary, told = looked_at(sized)
+    best = next(s for s in summary.standings if s.method == "noisy")
+    assert (best.over.datasets, best.over.seeds, best.over.mean) == (1, 2, 3.125)
+    assert "By `train`, ahead is `noisy` at 30; `full` at 60." in told
+    assert any(text.startswith("2 seeds cannot show p < 0.05") for text in told)
+    titles = [title for title, _ in drawings(found, summary)]
+    assert titles[:3] == ["stripes, by train", "stripes, train=30", "stripes, train=60"]
+
+
+def test_what_holds_alone_and_not_among_many_is_said_so():
+    over = Difference(mean=1.0, low=0.1, high=1.9, p=0.03, p_holm=0.27)
+    assert _versus(over, "full").endswith(
+        "p = 0.270 after Holm): better taken alone, and not told apart among so many methods"
+    )
+
+
+def test_who_is_as_good_and_what_the_best_one_costs_is_said(plan):
+    _, _, told = looked_at(plan)
+    assert told[1].startswith("No other method is as good: `full`, the next, is 10.0 points behind")
+    assert told[2].startswith("`noisy` trains 100 parameters, takes 200 ms a step and 1 MiB at its")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_sorts_and_filters_at_two_widths(sized, tmp_path):
+    """One browser for both: the page in frames, which say what they hold."""
+    write_report(sized)
+    page = sized.root / "report" / "index.html"
+    script = """<script>addEventListener("load", () => {
+      const shown = () => [...document.querySelectorAll("#cells tbody tr")]
+        .filter((row) => !row.hidden).map((row) => row.cells[3].textContent);
+      const field = document.querySelector("[data-for=cells]");
+      field.value = "NOISY train=60";
+      field.dispatchEvent(new Event("input"));
+      const few = shown();
+      field.value = "";
+      field.dispatchEvent(new Event("input"));
+      document.querySelectorAll("#cells th button")[3].click();
+      const fits = document.documentElement.scrollWidth <= innerWidth;
+      parent.document.body.dataset[`w${innerWidth}`] = `${few}|${shown()}|${fits}`;
+    });</script></body>"""
+    page.write_text(page.read_text("utf-8").replace("</body>", script), encoding="utf-8")
+    frames = "".join(f'<iframe src="{page.as_uri()}" width={w}></iframe>' for w in (390, 1280))
+    framed = tmp_path / "framed.html"
+    framed.write_text(f"<body>{frames}", encoding="utf-8")
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files")
+    command = [CHROMIUM, *flags, "--virtual-time-budget=5000", "--dump-dom", framed.as_uri()]
+    drawn = subprocess.run(command, check=True, capture_output=True, timeout=300).stdout.decode()
+    sorted_ = "50.00,50.00,62.50,62.50,68.75,68.75,75.00,75.00"
+    for width in (390, 1280):
+        assert f'data-w{width}="68.75,68.75|{sorted_}|true"' in drawn, drawn[-500:]
 
 
 def test_a_failure_is_told_with_its_reason_and_counted(plan, root):
@@ -125,8 +199,8 @@ def test_two_means_and_what_is_to_be_said_of_them(make, host, root):
     standing = json.loads((folder / "report.json").read_text())["methods"][0]
     assert (standing["overall"], standing["mean_of_groups"]) == (pytest.approx(70), 62.5)
     page = (folder / "index.html").read_text()
-    assert page.count(f"<td>{marked}</td>") == 1 + 3  # the table of means, and that of cells
-    assert "<td>70.0</td><td>62.5</td>" in page
+    assert page.count(f"<td>{marked}</td>") == 1 + 3 + 3  # of all, of each data set, of cells
+    assert "<td class=n>70.0</td><td class=n>62.5</td>" in page
 
 
 def test_an_unknown_reference_is_refused(make, host, root, plan):

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from io import StringIO
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-from onlay_train.grid.report.rows import Found, mean
+from onlay_train.grid.report.costs import COSTS, pareto
+from onlay_train.grid.report.paper import cut, drawn, room_for
+from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.statistics import mean_of
-from onlay_train.grid.report.summary import Standing, Summary
+from onlay_train.grid.report.summary import Summary
 
-WIDTH = 3.6
-"""Inches: at 96 points each a little less than a telephone is wide, so that text keeps its size."""
-COSTS: dict[str, Callable[[Standing], float]] = {
-    "trained parameters": lambda s: s.trained,
-    "milliseconds a step": lambda s: 1000 * s.step_seconds,
-    "peak memory, MiB": lambda s: s.peak_bytes / 2**20,
-    "bundle, KiB": lambda s: s.bundle_bytes / 2**10,
-}
-_STYLE = {
-    "font.size": 8,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "onlay",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
+MARKERS = "os^Dv"
+"""Ten colours each; more methods in a drawing than that are told apart by these."""
 
 
 def drawings(found: Found, summary: Summary) -> Iterator[tuple[str, str]]:
     """Titles and SVG."""
     if not summary.standings:
         return
+    methods = len(found.methods)
+    for source in found.sources if len(found.sizes) > 1 else ():
+        height = 2.5 + room_for(-(-methods // 2))
+        yield f"{source}, by {found.size}", drawn(partial(_curves, found, summary, source), height)
     for data in found.datasets:
-        yield data, _drawn(partial(_points, found, summary, data), 0.7 + 0.24 * len(found.methods))
-    if any(row.size is not None for row in found.rows):
-        yield "By how much there is to learn from", _drawn(partial(_curves, found), 2.8)
+        yield data, drawn(partial(_points, found, summary, data), 0.6 + room_for(methods))
     for what, cost in COSTS.items():
         title = f"{found.metric} against {what}"
-        yield title, _drawn(partial(_pareto, found, summary, cost, what), 2.6)
+        height = max(2.4, 0.7 + room_for(methods))
+        yield title, drawn(partial(pareto, found, summary, cost, what), height)
 
 
 def _points(found: Found, summary: Summary, data: str, axes: Axes) -> None:
@@ -57,76 +47,30 @@ def _points(found: Found, summary: Summary, data: str, axes: Axes) -> None:
     every = [row.score for row in found.rows if row.data == data]
     room = 0.15 * (max(every) - min(every)) or 1.0
     axes.set_xlim(min(every) - room, max(every) + room)  # an interval of two seeds is cut off
-    axes.set_yticks(range(len(methods)), [_cut(method) for method in methods])
-    axes.set_xlabel(_named(found))
+    axes.set_ylim(-0.7, len(methods) - 0.3)
+    axes.set_yticks(range(len(methods)), [cut(method) for method in methods])
+    axes.set_xlabel(found.axis)
     axes.grid(axis="x", color="#eee")
     axes.set_axisbelow(True)
 
 
-def _curves(found: Found, axes: Axes) -> None:
-    """Mean over seeds by the size, and each seed as a faint point."""
-    for method in found.methods:
-        rows = [row for row in found.rows if row.method == method and row.size is not None]
+def _curves(found: Found, summary: Summary, source: str, axes: Axes) -> None:
+    """Mean over seeds by the size with its deviation as a bar, and each seed as a faint point."""
+    for place, method in enumerate(s.method for s in summary.standings):
+        rows = [r for r in found.rows if (r.method, r.source) == (method, source)]
         sizes = sorted({row.size for row in rows if row.size is not None})
-        means = [mean([row.score for row in rows if row.size == size]) for size in sizes]
-        [line] = axes.plot(sizes, means, marker="o", markersize=3, label=_cut(method))
-        xs = [row.size or 0.0 for row in rows]
-        axes.plot(xs, [row.score for row in rows], ".", color=line.get_color(), alpha=0.35)
+        means = [mean_of([row.score for row in rows if row.size == size]) for size in sizes]
+        style = {"marker": MARKERS[place // 10 % 5], "markersize": 3, "linewidth": 1.1}
+        bars = [own.deviation or 0.0 for own in means]
+        line = axes.errorbar(sizes, [own.mean for own in means], bars, label=cut(method), **style)
+        points = [(row.size or 0.0, row.score) for row in rows]
+        color = line[0].get_color()
+        axes.plot(*zip(*points, strict=True), ".", color=color, alpha=0.3) if points else None
     axes.set_xscale("log")
-    axes.set_ylabel(_named(found))
-    axes.legend(frameon=False, fontsize=7)
-
-
-def _pareto(
-    found: Found, summary: Summary, cost: Callable[[Standing], float], what: str, axes: Axes
-) -> None:
-    """Grey is what another one beats in both."""
-    for standing in summary.standings:
-        beaten = any(_beats(other, standing, cost, found) for other in summary.standings)
-        color = "#aaa" if beaten else "#3949ab"
-        axes.plot([cost(standing)], [standing.overall], "o", color=color, markersize=5)
-        axes.annotate(
-            _cut(standing.method, 18),
-            (cost(standing), standing.overall),
-            xytext=(4, 4),
-            textcoords="offset points",
-            fontsize=7,
-            color=color,
-        )
-    if all(cost(standing) > 0 for standing in summary.standings):
-        axes.set_xscale("log")
-    axes.margins(x=0.25, y=0.15)
-    axes.set_xlabel(what)
-    axes.set_ylabel(_named(found))
-
-
-def _beats(
-    other: Standing, standing: Standing, cost: Callable[[Standing], float], found: Found
-) -> bool:
-    """Cheaper, and better by more than seeds differ."""
-    sign = 1 if found.measure.better == "higher" else -1
-    means = [*other.means.values(), *standing.means.values()]
-    apart = max((mean.deviation or 0.0 for mean in means), default=0.0)
-    ahead = sign * (other.overall - standing.overall)
-    return cost(other) < cost(standing) and ahead > apart
-
-
-def _named(found: Found) -> str:
-    return f"{found.metric}, {found.measure.unit}" if found.measure.unit else found.metric
-
-
-def _cut(text: str, length: int = 24) -> str:
-    """The beginning and the end, where variants of one method differ."""
-    half = length // 2
-    return text if len(text) <= length else f"{text[: half - 1]}…{text[-half:]}"
-
-
-def _drawn(draw: Callable[[Axes], None], height: float) -> str:
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        draw(figure.subplots())
-        text = StringIO()
-        figure.savefig(
-            text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
-        )
-    return text.getvalue()[text.getvalue().index("<svg") :]
+    axes.set_xticks(found.sizes, [f"{size:g}" for size in found.sizes])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(found.size)
+    axes.set_ylabel(found.axis)
+    axes.grid(axis="y", color="#eee")
+    below = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.2), "ncols": 2}
+    axes.legend(frameon=False, fontsize=7, handlelength=1.4, columnspacing=1.2, **below)

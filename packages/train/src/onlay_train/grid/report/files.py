@@ -26,6 +26,10 @@ TIMES = ("step_seconds", "peak_bytes")
 """What depends on the machine and on what else it does."""
 
 
+_WORDS = {"^": r"\^{}", "~": r"\~{}", "\\": r"\textbackslash{}", "<": "$<$"}
+"""What LaTeX reads as something else."""
+
+
 def as_csv(found: Found) -> str:
     """A line for each cell that is done, in the order of the grid."""
     text = StringIO()
@@ -66,6 +70,7 @@ def as_json(found: Found, summary: Summary, told: Sequence[str]) -> str:
 def as_markdown(found: Found, summary: Summary) -> str:
     rows = [_head(found, summary), ["---"] + ["---:"] * (len(_head(found, summary)) - 1)]
     rows += [_cells(standing, found) for standing in summary.standings]
+    rows += floor(found, len(rows[0]))
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([*lines, *(f"\n{sentence}" for sentence in said(found))]) + "\n"
 
@@ -124,6 +129,11 @@ def over_text(standing: Standing) -> str:
     return f"{over.mean:+.1f}{between}"
 
 
+def p_text(p: float | None) -> str:
+    """`0.012`; a bootstrap cannot tell smaller ones from each other."""
+    return "" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def _head(found: Found, summary: Summary) -> list[str]:
     unit = f" ({found.measure.unit})" if found.measure.unit else ""
     return [
@@ -139,13 +149,12 @@ def _head(found: Found, summary: Summary) -> list[str]:
 
 
 def _cells(standing: Standing, found: Found) -> list[str]:
-    holm = standing.over.p_holm if standing.over else None
     return [
         named(standing),
         *(mean_text(standing.means.get(data)) for data in found.datasets),
         *groups.cells(standing, found),
         over_text(standing),
-        "" if holm is None else f"{holm:.3f}",
+        p_text(standing.over.p_holm if standing.over else None),
         "-" if standing.train is None else f"{standing.train:.1f}",
         f"{standing.trained:,}",
         str(standing.trials or "-"),
@@ -162,7 +171,7 @@ def _escaped(text: str) -> str:
 
 def _each(text: str) -> Iterator[str]:
     for letter in text:
-        yield rf"\{letter}" if letter in "%&_#$" else letter
+        yield rf"\{letter}" if letter in "%&_#${}" else _WORDS.get(letter, letter)
 
 
 def _finite(value: Any) -> Any:

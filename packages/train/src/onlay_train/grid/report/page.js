@@ -19,10 +19,12 @@ for (const table of document.querySelectorAll("table")) {
     sorted(table, column, up ? 1 : -1);
   }));
 }
-document.getElementById("filter").addEventListener("input", (event) => {
-  const words = event.target.value.toLowerCase().split(/\s+/);
-  for (const row of document.querySelector("#cells").tBodies[0].rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every((word) => text.includes(word));
-  }
-});
+for (const field of document.querySelectorAll("input[data-for]")) {
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/);
+    for (const row of document.getElementById(field.dataset.for).tBodies[0].rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+}

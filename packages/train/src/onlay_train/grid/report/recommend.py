@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from onlay.reports import Measure
 from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.regimes import sentences as of_controls
-from onlay_train.grid.report.rows import Found
-from onlay_train.grid.report.statistics import Difference, cannot_show
-from onlay_train.grid.report.summary import Standing, Summary
+from onlay_train.grid.report.rows import Found, mean
+from onlay_train.grid.report.statistics import LEVEL, Difference, cannot_show
+from onlay_train.grid.report.summary import Standing, Summary, compared
 
 
 def sentences(found: Found, summary: Summary) -> list[str]:
@@ -17,10 +17,8 @@ def sentences(found: Found, summary: Summary) -> list[str]:
     if not summary.standings:
         return ["No cell is done yet."]
     best, *others = summary.standings
-    told = [_best(best, summary, found.measure)]
-    equals = [other for other in others if _as_good(other, best, summary, found)]
-    if equals:
-        told.append(_cheapest(best, equals))
+    told = [_best(best, summary, found.measure), *_sure(best, others, found, summary.margin)]
+    told += [_cost(best), *_by_size(found)]
     told += [_against(s, summary) for s in summary.standings if s.over and s.method != best.method]
     return [*told, *of_controls(found), *_warnings(found, summary), *said(found)]
 
@@ -43,36 +41,86 @@ def _versus(over: Difference, reference: str) -> str:
         return (
             f"{over.mean:+.1f} points against `{reference}`, from one seed: how sure is not known"
         )
-    sure = "better" if over.low > 0 else "worse" if over.high < 0 else "not told apart from it"
     p = "" if over.p_holm is None else f", p {_p(over.p_holm)} after Holm"
     return (
         f"{over.mean:+.1f} points against `{reference}`"
-        f" (95 % interval {over.low:+.1f} to {over.high:+.1f}{p}): {sure}"
+        f" (95 % interval {over.low:+.1f} to {over.high:+.1f}{p}): {_sure_of(over)}"
     )
 
 
-def _as_good(other: Standing, best: Standing, summary: Summary, found: Found) -> bool:
-    """Within the margin of the best one's mean, or of its seeds' deviation."""
-    deviations = [mean.deviation or 0.0 for mean in best.means.values()]
-    within = max([summary.margin, *deviations])
-    return abs(other.overall - best.overall) <= within and set(other.means) == set(best.means)
+def _sure_of(over: Difference) -> str:
+    """An interval is of one comparison; what is claimed of a whole table is corrected."""
+    assert over.low is not None
+    assert over.high is not None
+    if over.low <= 0 <= over.high:
+        return "not told apart from it"
+    way = "better" if over.low > 0 else "worse"
+    corrected = over.p_holm is None or over.p_holm < 1 - LEVEL
+    return way if corrected else f"{way} taken alone, and not told apart among so many methods"
+
+
+def _sure(best: Standing, others: Sequence[Standing], found: Found, margin: float) -> Iterator[str]:
+    """Who is as good as the best one, and how far the next one is behind."""
+    rivals = [other for other in others if set(other.means) == set(best.means)]
+    behind = [(other, compared(found, best.method, other.method, margin)) for other in rivals]
+    equals = [other for other, ahead in behind if ahead and not _ahead(ahead, margin)]
+    if equals:
+        yield _cheapest(best, equals)
+    elif behind and (ahead := behind[0][1]) is not None and ahead.low is not None:
+        yield (
+            f"No other method is as good: `{behind[0][0].method}`, the next, is {ahead.mean:.1f}"
+            f" points behind (95 % interval {ahead.low:.1f} to {ahead.high:.1f})."
+        )
+
+
+def _ahead(ahead: Difference, margin: float) -> bool:
+    """Beyond the margin, and beyond chance as far as that is known."""
+    return ahead.mean > margin and (ahead.low is None or ahead.low > 0)
 
 
 def _cheapest(best: Standing, equals: Sequence[Standing]) -> str:
     cheap = min([best, *equals], key=lambda s: s.trained)
     names = ", ".join(f"`{s.method}`" for s in equals)
-    verb = "is" if len(equals) == 1 else "are"
-    said = f"{names} {verb} as good within the margin or the seeds' deviation"
-    if cheap is best:
-        return f"{said}; `{best.method}` trains the fewest parameters of them ({best.trained:,})."
+    said = f"Not told apart from it, by the margin or by chance: {names}"
     return f"{said}; `{cheap.method}` trains the fewest parameters of them ({cheap.trained:,})."
+
+
+def _cost(best: Standing) -> str:
+    trials = f"; its search took {best.trials} trials on each data set" if best.trials else ""
+    return (
+        f"`{best.method}` trains {best.trained:,} parameters, takes"
+        f" {1000 * best.step_seconds:.3g} ms a step and {best.peak_bytes / 2**20:,.0f} MiB at its"
+        f" peak, and its bundle has {best.bundle_bytes / 2**10:,.0f} KiB{trials}."
+    )
+
+
+def _by_size(found: Found) -> Iterator[str]:
+    """Who is ahead with how many labels: the mean over data sets at each size."""
+    if len(found.sizes) < 2:
+        return
+    ahead: dict[str, list[str]] = {}
+    for size in found.sizes:
+        ahead.setdefault(_leader(found, size), []).append(f"{size:g}")
+    told = "; ".join(f"`{method}` at {', '.join(sizes)}" for method, sizes in ahead.items())
+    yield f"By `{found.size}`, ahead is {told}."
+
+
+def _leader(found: Found, size: float) -> str:
+    sign = 1 if found.measure.better == "higher" else -1
+    rows = [row for row in found.rows if row.size == size]
+    every = {row.data for row in rows}
+    scores: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        scores.setdefault(row.method, {}).setdefault(row.data, []).append(row.score)
+    whole = {m: own for m, own in scores.items() if own.keys() == every} or scores
+    return max(whole, key=lambda m: sign * mean([mean(own) for own in whole[m].values()]))
 
 
 def _warnings(found: Found, summary: Summary) -> list[str]:
     told = []
-    datasets = len(found.datasets)
-    seeds = min(len(found.scores(m, d)) for m in found.methods for d in found.datasets)
-    if note := cannot_show(datasets, max(seeds, 0)):
+    counts = [len(found.scores(m, d)) for m in found.methods for d in found.datasets]
+    seeds = min(filter(None, counts))
+    if note := cannot_show(len(found.sources), seeds):
         told.append(f"{note[0].upper()}{note[1:]}.")
     if any(s.published for s in summary.standings):
         told.append(

@@ -61,7 +61,7 @@ def summarized(found: Found, reference: str | None, margin: float) -> Summary:
     if not found.rows:
         return Summary(reference or "", margin, ())
     name = _reference(found.methods, reference)
-    over = _corrected({m: _over(found, m, name, margin) for m in found.methods if m != name})
+    over = _corrected({m: compared(found, m, name, margin) for m in found.methods if m != name})
     standings = [_standing(found, method, over.get(method)) for method in found.methods]
     sign = -1 if found.measure.better == "higher" else 1
     lacking = {s.method: len(found.datasets) - len(s.means) for s in standings}
@@ -80,15 +80,23 @@ def _reference(methods: Sequence[str], asked: str | None) -> str:
     return next((name for name in REFERENCES if name in methods), methods[0])
 
 
-def _over(found: Found, method: str, reference: str, margin: float) -> Difference | None:
-    """From pairs of one seed and one data set that both have."""
+def compared(found: Found, method: str, other: str, margin: float) -> Difference | None:
+    """How far one method is from another, by pairs of one seed on one data set that both have;
+    better is positive. A data set counts once, however many sizes of it there are: the difference
+    of a seed is the mean over these. `None` where there is no pair."""
+    pairs = [_pairs(found, method, other, source) for source in found.sources]
+    known = [own for own in pairs if own]
+    return difference(known, margin) if known else None
+
+
+def _pairs(found: Found, method: str, other: str, source: str) -> list[float]:
     sign = 1 if found.measure.better == "higher" else -1
-    pairs = []
-    for data in found.datasets:
-        own, other = found.scores(method, data), found.scores(reference, data)
-        if both := [sign * (own[seed] - other[seed]) for seed in own if seed in other]:
-            pairs.append(both)
-    return difference(pairs, margin) if pairs else None
+    by_seed: dict[str, list[float]] = {}
+    for data in found.within(source):
+        own, theirs = found.scores(method, data), found.scores(other, data)
+        for seed in own.keys() & theirs.keys():
+            by_seed.setdefault(seed, []).append(sign * (own[seed] - theirs[seed]))
+    return [mean(by_seed[seed]) for seed in sorted(by_seed)]
 
 
 def _corrected(over: dict[str, Difference | None]) -> dict[str, Difference | None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onlay.machine.disk import write_text, writing
+from onlay_train.grid.report.gathered import found
 from onlay_train.grid.report.recommend import sentences
-from onlay_train.grid.report.rows import Found, found
+from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.summary import Summary, summarized
 
 if TYPE_CHECKING:

@@ -1,0 +1,196 @@
+"""What lies in the folder of a comparison, as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from onlay.errors import ConfigError
+from onlay.reports import Measure
+from onlay_train.grid.axes import NONE, is_seed, values_of
+from onlay_train.grid.cells import Cell
+from onlay_train.grid.controls import HOME
+from onlay_train.grid.facts import seen_in
+from onlay_train.grid.identity import digest
+from onlay_train.grid.report.groups import notes
+from onlay_train.grid.report.rows import Found, Lost, Row, Search
+from onlay_train.grid.search import as_number
+from onlay_train.grid.trivial import ENDING
+
+if TYPE_CHECKING:
+    from onlay_train.grid.plan import Plan
+    from onlay_train.summary import Summary
+
+
+def found(plan: Plan) -> Found:
+    """What lies in the folder of a comparison.
+
+    Raises:
+        ConfigError: its cells have different metrics, which no table can hold.
+    """
+    from onlay_train.grid.shown import skipped
+
+    roles = Roles.of(plan)
+    states = [(cell, plan.folder(cell).state) for cell in plan.everything()]
+    cells = [(cell, plan.folder(cell)) for cell in plan.cells()]
+    done = [(cell, folder, folder.summary()) for cell, folder in cells if folder.state == "done"]
+    metrics = {summary.main_metric for _, _, summary in done}
+    if len(metrics) > 1:
+        raise ConfigError(
+            f"the cells have different metrics ({', '.join(sorted(metrics))}), which no table"
+            " holds: make a grid for each"
+        )
+    metric = next(iter(metrics), "")
+    measure = done[0][2].measure(metric) if done else Measure()
+    return Found(
+        name=plan.root.name,
+        rows=[_row(cell, folder, summary, roles, measure) for cell, folder, summary in done],
+        searches=[
+            _search(group.labels, group.trials, plan, roles, measure)
+            for group in plan.groups.values()
+        ],
+        lost=[_lost(cell, plan, roles) for cell, state in states if state == "failed"],
+        measure=measure,
+        metric=metric,
+        open_cells=plan.size - sum(state in ("done", "failed") for _, state in states),
+        skipped=skipped(plan),
+        axes=roles.methods,
+        size=roles.size.rpartition(".")[2] if roles.size else "",
+        trivial=_trivial(plan, roles, metric),
+        groups=plan.grid.report.groups,
+        notes=notes(plan.grid.report, [cell.config for cell, _, _ in done]),
+    )
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What each axis of a grid is for."""
+
+    methods: Sequence[str]
+    data: Sequence[str]
+    size: str | None
+    controls: Mapping[str, str] = field(default_factory=dict)
+    """Label of the axis `method` -> which control it is."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Roles:
+        """Data are the axes `data` and `data.*`, and pieces of run files about data; of these the
+        one whose values, or labels, are numbers is the size. Axes of one value tell nothing
+        apart."""
+        given = plan.grid.grid
+        axes = [axis for axis in given if not is_seed(axis)]
+        data = [axis for axis in axes if _is_data(axis, given[axis])]
+        sizes = [a for a in data if all(as_number(v) is not None for v in given[a])]
+        methods = [axis for axis in axes if axis not in data]
+        values = values_of(plan.grid, plan.host)
+        several = [axis for axis in methods if len(values[axis]) > 1]
+        controls = {value.label: value.control for value in values.get(HOME, ()) if value.control}
+        size = sizes[0] if len(sizes) == 1 else None
+        return cls(several or methods or axes, data, size, controls)
+
+    def method(self, labels: Mapping[str, str]) -> str:
+        own = (labels[axis] for axis in self.methods)
+        return " / ".join(label for label in own if label != NONE)
+
+    def dataset(self, labels: Mapping[str, str], config: Mapping[str, Any]) -> str:
+        """`digits, train_size=50`."""
+        return self._named(self.data, labels, config["data"])
+
+    def source(self, labels: Mapping[str, str], config: Mapping[str, Any]) -> str:
+        """The same without the size."""
+        axes = [axis for axis in self.data if axis != self.size]
+        return self._named(axes, labels, config["data"])
+
+    def _named(
+        self, axes: Sequence[str], labels: Mapping[str, str], data: Mapping[str, Any]
+    ) -> str:
+        own = [labels[a] if a == "data" else f"{a.rpartition('.')[2]}={labels[a]}" for a in axes]
+        if "data" in axes:
+            return ", ".join(own)
+        path = data.get("path")
+        name = f"{data['name']}({PurePath(path).name})" if path else str(data["name"])
+        return ", ".join([name, *own])
+
+
+def _is_data(axis: str, values: Any) -> bool:
+    if axis.partition(".")[0] in ("data", "fold"):
+        return True
+    pieces = values.values() if isinstance(values, Mapping) else ()
+    return bool(pieces) and all(p.keys() <= {"data", "train"} and "data" in p for p in pieces)
+
+
+def _trivial(plan: Plan, roles: Roles, metric: str) -> dict[str, float]:
+    """Of accuracies alone, which a class's share is."""
+    if "trivial" not in plan.grid.controls or metric != "top1":
+        return {}
+    found = {}
+    for cell in plan.cells():
+        share = plan.known.get(digest(seen_in(cell.config)) + ENDING)
+        if share is not None:
+            found[roles.dataset(cell.labels, cell.config)] = 100 * float(share)
+    return found
+
+
+def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measure) -> Row:
+    factor = 100 if measure.unit == "%" else 1
+    part, score = summary.score or ("none", float("nan"))
+    train = summary.metrics.get(f"train_{summary.main_metric}")
+    last = (folder.run.history() or [{}])[-1]
+    size = cell.labels[roles.size] if roles.size else None
+    return Row(
+        cell=cell.name,
+        method=roles.method(cell.labels),
+        data=roles.dataset(cell.labels, cell.config),
+        source=roles.source(cell.labels, cell.config),
+        size=float(size) if size is not None else None,
+        seed=json.dumps([label for axis, label in cell.labels.items() if is_seed(axis)]),
+        score=factor * score,
+        part=part,
+        train=None if train is None else factor * train,
+        loss=last.get("train_loss", float("nan")),
+        trained=summary.trained,
+        step_seconds=last.get("seconds", 0.0) / max(last.get("step", 1), 1),
+        peak_bytes=summary.peak_bytes,
+        bundle_bytes=summary.bundle_bytes,
+        metrics=summary.metrics,
+        chosen=cell.chosen,
+        selection=summary.selection,
+        control=roles.controls.get(cell.labels.get(HOME, ""), ""),
+    )
+
+
+def _search(
+    labels: Mapping[str, str], trials: Sequence[Cell], plan: Plan, roles: Roles, measure: Measure
+) -> Search:
+    factor = 100 if measure.unit == "%" else 1
+    folders = [plan.folder(trial) for trial in trials]
+    done = [folder.summary() for folder in folders if folder.state == "done"]
+    failures = [f for folder in folders if (f := folder.failure()) and folder.state == "failed"]
+    scores = [s.metrics.get(f"validation_{s.main_metric}", float("nan")) for s in done]
+    best = (max if measure.better == "higher" else min)(scores) if scores else None
+    chosen = [t.chosen for t, f in zip(trials, folders, strict=True) if f.state == "done"]
+    return Search(
+        method=roles.method(labels),
+        data=roles.dataset(labels, trials[0].config),
+        trials=len(trials),
+        failed=len(failures),
+        diverged=sum(failure.diverged for failure in failures),
+        scores=sorted((factor * s for s in scores), reverse=measure.better == "higher"),
+        chosen=chosen[scores.index(best)] if best is not None else {},
+    )
+
+
+def _lost(cell: Cell, plan: Plan, roles: Roles) -> Lost:
+    failure = plan.folder(cell).failure()
+    what = f"seed {json.dumps([v for a, v in cell.labels.items() if is_seed(a)])}"
+    return Lost(
+        cell=cell.name,
+        method=roles.method(cell.labels),
+        data=roles.dataset(cell.labels, cell.config),
+        what=what if cell.trial is None else f"trial {cell.trial}",
+        said=failure.said if failure else "",
+        diverged=bool(failure and failure.diverged),
+    )

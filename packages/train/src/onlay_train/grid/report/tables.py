@@ -1,0 +1,142 @@
+"""The tables of a report's page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from onlay_train.grid.report import groups
+from onlay_train.grid.report.files import MARK, floor, mean_text, named, over_text, p_text
+from onlay_train.grid.report.rows import Found, Row, Search
+from onlay_train.grid.report.statistics import mean_of
+from onlay_train.grid.report.summary import Standing, Summary
+
+_NUMBER = re.compile(r"<?[-+]?[\d.,]+(%| ± [\d.]+| \[.*\]| to .*)?|-|reference|")
+
+
+def standings(found: Found, summary: Summary) -> str:
+    """Every method across data sets, and what it costs."""
+    searched, ranks = (
+        bool(found.searches),
+        any(s.over and s.over.wilcoxon for s in summary.standings),
+    )
+    head = ["method", *found.datasets, *groups.heads(found), f"over {summary.reference}"]
+    head += ["p (Holm)", *(["p (Wilcoxon)"] if ranks else []), "wins", "ties", "losses"]
+    head += ["training", "last loss", "trained", "ms a step", "peak MiB", "bundle KiB"]
+    head += [*(["trials", "spread"] if searched else []), "failed", "diverged"]
+    rows = [_standing(standing, found, ranks, searched) for standing in summary.standings]
+    return table("standings", head, [*rows, *floor(found, len(head))])
+
+
+def _standing(standing: Standing, found: Found, ranks: bool, searched: bool) -> list[str]:
+    over = standing.over
+    counts = (over.wins, over.ties, over.losses) if over else ("", "", "")
+    spread = "" if standing.spread is None else f"{standing.spread:.1f}"
+    return [
+        named(standing),
+        *(mean_text(standing.means.get(data)) for data in found.datasets),
+        *groups.cells(standing, found),
+        over_text(standing) or "reference",
+        p_text(over.p_holm if over else None),
+        *([p_text(over.wilcoxon if over else None)] if ranks else []),
+        *map(str, counts),
+        _tenth(standing.train),
+        f"{standing.loss:.3f}",
+        f"{standing.trained:,}",
+        f"{1000 * standing.step_seconds:.1f}",
+        f"{standing.peak_bytes / 2**20:,.0f}",
+        f"{standing.bundle_bytes / 2**10:,.0f}",
+        *([str(standing.trials or ""), spread] if searched else []),
+        str(standing.failed),
+        str(standing.diverged),
+    ]
+
+
+def by_data(found: Found, summary: Summary) -> str:
+    """Every method on every data set: mean, deviation, interval, and what went wrong."""
+    head = ["data", "method", "seeds", found.axis, "deviation", "95 % interval", "training"]
+    pairs = ((data, s) for data in found.datasets for s in summary.standings)
+    rows = [_on(found, data, standing) for data, standing in pairs]
+    return table("by-data", [*head, "last loss", "failed", "diverged"], rows)
+
+
+def _on(found: Found, data: str, standing: Standing) -> list[str]:
+    own = [row for row in found.rows if (row.data, row.method) == (data, standing.method)]
+    lost = [each for each in found.lost if (each.data, each.method) == (data, standing.method)]
+    mean = standing.means.get(data)
+    trains = [row.train for row in own if row.train is not None]
+    interval = "" if mean is None or mean.low is None else f"{mean.low:.1f} to {mean.high:.1f}"
+    return [
+        data,
+        named(standing),
+        str(len(own)),
+        _tenth(mean and mean.mean),
+        _tenth(mean and mean.deviation),
+        interval,
+        _tenth(mean_of(trains).mean if trains else None),
+        f"{mean_of([row.loss for row in own]).mean:.3f}" if own else "",
+        str(len(lost)),
+        str(sum(each.diverged for each in lost)),
+    ]
+
+
+def searches(found: Found) -> str:
+    """What every search came to."""
+    head = ["method", "data", "trials", "best", "worst", "spread", "failed", "diverged", "chosen"]
+    return table("searches", head, map(_search, found.searches))
+
+
+def _search(search: Search) -> list[str]:
+    best, worst = (search.scores[0], search.scores[-1]) if search.scores else (None, None)
+    return [
+        search.method,
+        search.data,
+        str(search.trials),
+        *map(_tenth, (best, worst, search.spread)),
+        str(search.failed),
+        str(search.diverged),
+        ", ".join(f"{key}={value:g}" for key, value in search.chosen.items()),
+    ]
+
+
+def cells(found: Found) -> str:
+    """Every cell that is done, and the command that trains it once more."""
+    head = ["method", "data", "seed", found.axis, "training", "last loss", "trained", "command"]
+    return table("cells", head, map(_cell, found.rows))
+
+
+def _cell(row: Row) -> list[str]:
+    return [
+        row.method + (MARK if row.published else ""),
+        row.data,
+        row.seed.strip("[]").replace('"', ""),
+        f"{row.score:.2f}",
+        "" if row.train is None else f"{row.train:.2f}",
+        f"{row.loss:.4f}",
+        f"{row.trained:,}",
+        f"onlay train cells/{row.cell}/config.yaml out=again",
+    ]
+
+
+def table(name: str, head: Sequence[str], rows: Iterator[list[str]] | Sequence[list[str]]) -> str:
+    """HTML whose columns sort; numbers stand below each other."""
+    every = list(rows)
+    number = [all(_NUMBER.fullmatch(row[place]) for row in every) for place in range(len(head))]
+    classes = [" class=n" if number[place] and place else "" for place in range(len(head))]
+    titles = zip(head, classes, strict=True)
+    top = "".join(f"<th{c}><button>{escape(title)}</button></th>" for title, c in titles)
+    body = "".join(_row(row, classes) for row in every)
+    return (
+        f"<div class=scroll><table id={name}><thead><tr>{top}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(row: Sequence[str], classes: Sequence[str]) -> str:
+    texts = zip(row, classes, strict=True)
+    return f"<tr>{''.join(f'<td{c}>{escape(text)}</td>' for text, c in texts)}</tr>"
+
+
+def _tenth(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
