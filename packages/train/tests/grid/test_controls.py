@@ -156,8 +156,8 @@ def test_numbers_of_labels_with_their_epochs_are_the_axis_of_curves(make, host, 
         finish(plan.folder(cell), cell, 0.5)
     rows = found_in(plan).rows
     assert [(row.method, row.data, row.size) for row in rows[:2]] == [
-        ("noisy", "labels=2", 2.0),
-        ("noisy", "labels=8", 8.0),
+        ("noisy", "stripes, labels=2", 2.0),
+        ("noisy", "stripes, labels=8", 8.0),
     ]
     assert [nearest(label, ["2", "8"]) for label in ("1", "3", "5", "100")] == ["2", "2", "8", "8"]
 
