@@ -110,7 +110,7 @@ def test_its_own_tests_pass_as_they_are(
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
     options += ["-k", "not compiles and not exports and not exporters and not another_process"]
     options += [f"--rootdir={tmp_path}", *map(str, folders.values())]
-    child = forked(partial(tested, options, site, tmp_path / "said"))
+    child = forked(partial(_tried, options, site, tmp_path / "said"))
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     said = (tmp_path / "said").read_text(encoding="utf-8")
     assert status == 0, said
@@ -120,7 +120,7 @@ def test_its_own_tests_pass_as_they_are(
     assert int(passed[1]) > 60  # a method alone is asked for nearly thirty things
 
 
-def tested(options: list[str], site: Path, said: Path) -> None:
+def _tried(options: list[str], site: Path, said: Path) -> None:
     """A pytest of its own in this process, which ends with its status."""
     for number in (1, 2):
         os.dup2(os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT), number)
