@@ -1,4 +1,4 @@
-"""DAPT from the command line: pages that show its scales, programs without scale-and-shift."""
+"""DAPT from the command line: pages that show its scales."""
 
 from __future__ import annotations
 
@@ -56,18 +56,3 @@ def test_inspect_shows_the_scale_of_every_block(folder: Path) -> None:
 def test_predict_writes_a_page_for_each_file(folder: Path) -> None:
     run("predict", folder / "bundle", folder / "cloud.npy", "--pages", folder / "pages")
     assert [page.name for page in (folder / "pages").iterdir()] == ["0001-cloud.html"]
-
-
-def test_the_program_folds_scale_and_shift_and_answers_the_same(folder: Path) -> None:
-    result = run("merge", folder / "bundle", "--out", folder / "model.pt2")
-    assert "stays at `blocks.0.block.out`" in result.output
-    program = torch.export.load(folder / "model.pt2")
-    names = [name for name, _ in program.named_parameters()]
-    assert not [name for name in names if "rewrites" in name]
-    model = onlay.load(folder / "bundle")
-    for batch in (1, 3):
-        clouds = torch.randn(batch, 1024, 3)
-        with torch.no_grad():
-            expected = model(clouds)
-            found = program.module()(clouds)
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)

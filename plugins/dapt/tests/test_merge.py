@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from onlay.errors import CannotFold
+from onlay.model.program import export
 from onlay_dapt.adapter import DynamicAdapter, InternalPrompt
 from onlay_dapt.scale_and_shift import ScaleAndShift
 
@@ -55,3 +57,19 @@ def test_images_fold_likewise(image_backbone: Any, adapt: Any, images: Tensor, r
         merged = model.merge(partial=True)
         assert rewrites(merged) == []
         torch.testing.assert_close(merged(images), model(images), atol=1e-5, rtol=1e-5)
+
+
+def test_the_program_folds_scale_and_shift_and_answers_the_same(
+    points: Any, adapt: Any, clouds: Tensor, randomize: Any, tmp_path: Path
+) -> None:
+    model = adapt(points(depth=1))
+    randomize(model)
+    with torch.no_grad():
+        model.adapter.embed_out.rewrites[0].gamma.abs_()
+        export(model.merge(partial=True), tmp_path / "model.pt2")
+        program = torch.export.load(tmp_path / "model.pt2")
+        assert not [name for name, _ in program.named_parameters() if "rewrites" in name]
+        for batch in (1, 3):
+            given = model.anatomy.example(batch)
+            found, expected = program.module()(given), model(given)
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)

@@ -1,4 +1,4 @@
-"""What this plugin registers keeps its contracts."""
+"""What this plugin registers keeps its contracts; `integration_tests` ask the large ReCon."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ def test_onlay_points(check: Check) -> None:
 
 @backbone_checks("small_pointnet")
 def test_small_pointnet(check: Check) -> None:
-    check()
-
-
-@backbone_checks("recon")
-def test_recon(check: Check) -> None:
     check()
 
 

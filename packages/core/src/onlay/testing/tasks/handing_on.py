@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
@@ -22,10 +22,19 @@ from onlay.model import printing
 from onlay.model.assemble import attach, build_backbone
 from onlay.model.outputs import outputs_in
 from onlay.testing.checking import Broken, require
-from onlay.testing.small import TINY, fits
+from onlay.testing.small import fits
 from onlay.testing.tasks.answering import ASKED, answers_of
 from onlay.testing.tasks.case import BATCH, TaskCase
+from onlay.testing.tiny import tiny_backbone
+from onlay.testing.tiny_points import tiny_points
+from onlay.testing.tiny_pyramid import tiny_pyramid
 
+SHALLOW: tuple[Callable[[], BuiltBackbone], ...] = (
+    partial(tiny_backbone, depth=1),
+    partial(tiny_points, depth=1),
+    partial(tiny_pyramid, depths=(1, 1)),
+)
+"""The tiny backbones with as few blocks as there can be: a program takes as long as it is deep."""
 SOURCES = [Path(f"{n}.x") for n in range(BATCH)]
 
 
@@ -101,7 +110,7 @@ def _with_backbones(case: TaskCase, exporter: Exporter) -> Iterator[TaskCase]:
     alike = [b for b in case.host.backbones.values() if b.modality == exporter.modality]
     alike.sort(key=lambda b: case.host.owner("backbone", b.name).name != home)
     own = [partial(_built, case.host, b) for b in alike if b.examples]
-    for make in [*TINY.values(), *own]:
+    for make in [*SHALLOW, *own]:
         found = make()
         if found.modality == exporter.modality and fits(case.task, found):
             yield replace(case, label=f"`{found.label}`", make=lambda found=found: found)
