@@ -1,36 +1,14 @@
-"""The code in the how-tos runs, and learns."""
+"""The code in the how-tos runs; `integration_tests` run the loops of other people."""
 
 from __future__ import annotations
 
 import re
-import runpy
 from pathlib import Path
 
 import pytest
 
-from onlay import load
-
 DOCS = Path(__file__).parents[3] / "docs"
 BLOCK = re.compile(r"^```\{\.python title=\"\w+\.py\"\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize(
-    ("script", "needs"), [("lightning", "pytorch_lightning"), ("trainer", "transformers")]
-)
-def test_other_peoples_loops_train_an_adapted_model(
-    script: str,
-    needs: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    pytest.importorskip(needs, reason=f"needs {needs}, which nothing of ours brings")
-    monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(DOCS / "examples" / f"loop_{script}.py"))
-    found = re.search(r"right: ([\d.]+)% of 200", capsys.readouterr().out)
-    assert found is not None
-    assert float(found[1]) > 45  # of ten classes
-    assert load(tmp_path / f"{script}-bundle").method.name == "linear"
 
 
 @pytest.mark.parametrize(

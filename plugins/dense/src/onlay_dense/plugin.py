@@ -19,7 +19,7 @@ def register_decoders() -> Iterable[Decoder]:
         build="onlay_dense.decoders.auto:build",
         takes=ONE_STRIDE | PYRAMID,
         summary="`dpt` on a plain transformer, `upernet` on a hierarchical backbone",
-        examples=({}, {"width": 16}),
+        examples=({"width": 16}, {}),
     )
     yield Decoder(
         name="linear",
@@ -35,7 +35,7 @@ def register_decoders() -> Iterable[Decoder]:
         build="onlay_dense.decoders.dpt:build",
         takes=ONE_STRIDE,
         summary="DPT: four maps of a plain transformer, joined from coarse to fine",
-        examples=({}, {"width": 16, "channels": [8, 16, 24, 24]}),
+        examples=({"width": 16, "channels": [8, 16, 24, 24]}, {}),
         citation="Ranftl et al., Vision Transformers for Dense Prediction, ICCV 2021,"
         " arXiv 2103.13413",
     )
@@ -45,7 +45,7 @@ def register_decoders() -> Iterable[Decoder]:
         build="onlay_dense.decoders.pyramids:build_upernet",
         takes=PYRAMID,
         summary="UPerNet: a pooled and a joined pyramid",
-        examples=({}, {"width": 16}),
+        examples=({"width": 16}, {}),
         citation="Xiao et al., Unified Perceptual Parsing for Scene Understanding, ECCV 2018,"
         " arXiv 1807.10221",
     )
@@ -55,7 +55,7 @@ def register_decoders() -> Iterable[Decoder]:
         build="onlay_dense.decoders.pyramids:build_fpn",
         takes=PYRAMID,
         summary="FPN: a pyramid whose maps are added",
-        examples=({}, {"width": 32}),
+        examples=({"width": 32}, {}),
         citation="Kirillov et al., Panoptic Feature Pyramid Networks, CVPR 2019, arXiv 1901.02446",
     )
     yield Decoder(
@@ -64,7 +64,7 @@ def register_decoders() -> Iterable[Decoder]:
         build="onlay_dense.decoders.pyramids:build_segformer",
         takes=PYRAMID,
         summary="SegFormer: a linear layer on each map, and one on all",
-        examples=({}, {"width": 16}),
+        examples=({"width": 16}, {}),
         citation="Xie et al., SegFormer: Simple and Efficient Design for Semantic Segmentation"
         " with Transformers, NeurIPS 2021, arXiv 2105.15203",
     )

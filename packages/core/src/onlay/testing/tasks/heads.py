@@ -17,7 +17,8 @@ from onlay.testing.states import apart, bits, changed, listed
 from onlay.testing.tasks.case import BATCH, TaskCase
 
 CLOSE = 1e-4
-STEPS = 20
+STEPS, WISHES = 10, 20
+"""On parameters, and on outputs."""
 
 
 def check_keeps_its_labels(case: TaskCase) -> None:
@@ -200,7 +201,7 @@ def as_wished(head: Any, output: Any, targets: Any, direction: float) -> Any:
     """The output that the loss likes best (1) or least (-1), found by following its gradient."""
     wished = changed_in(output, lambda leaf: leaf.detach().clone())
     free = [t.requires_grad_(True) for t in tensors_of(wished) if t.is_floating_point()]
-    for _ in range(STEPS):
+    for _ in range(WISHES):
         _step_down(direction * head.loss(wished, targets), free, 0.5)
     return changed_in(wished, Tensor.detach)
 
