@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from onlay.errors import AnatomyError, ConfigError, OnlayError, RunError
-from onlay_train.cache import filling, store
+from onlay_train.cache import filling, setup, store
+from onlay_train.loop import Trainer
 from onlay_train.run import train
 
 STILL = "data.augment=false"
@@ -46,6 +50,43 @@ def test_the_same_weights_and_metrics_bit_for_bit(trained, tmp_path):
     # 30 samples of 5 tokens of 16 floats, and a class
     rows = [f.stat().st_size for f in (tmp_path / "store").glob("*/blocks.0.bin")]
     assert sorted(rows) == [10 * 320, 10 * 320, 30 * 320]
+
+
+def test_a_kill_in_the_middle_changes_nothing(trained, monkeypatch):
+    expected = trained("plain", LATE, STILL)
+    words, answer, steps = (LATE, STILL, "train.cache=prefix"), Trainer.answer_stop, []
+
+    def killed(self: Trainer) -> None:
+        steps.append(1)
+        if len(steps) == 14:
+            raise KeyboardInterrupt
+        answer(self)
+
+    monkeypatch.setattr(Trainer, "answer_stop", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained("killed", *words, "train.checkpoint_every=3")
+    assert same(trained("killed", *words, "train.checkpoint_every=3"), expected)
+
+
+def test_one_writes_and_the_other_waits(tmp_path):
+    def part() -> Any:
+        kept = store.Store(tmp_path / "a", [store.Column("x", (2,), "bfloat16")], 3)
+        return SimpleNamespace(store=kept, name="train")
+
+    first, second, said = part(), part(), []
+    lock = first.store.lock()
+    assert store.taken(lock)
+    waiting = Thread(target=setup._fill, args=(second, None, None, None, None, said.append))
+    waiting.start()
+    while not said:
+        time.sleep(0.01)
+    rows = torch.arange(6.0).view(3, 2).bfloat16()
+    first.store.write([(0, {"x": rows[:2]}), (2, {"x": rows[2:]})], "of")
+    lock.release()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert said == ["cache: waits for the train part, which another start is writing"]
+    assert torch.equal(second.store[2]["x"], rows[2])
 
 
 def test_a_linear_probe_keeps_what_its_head_reads(trained, tmp_path, monkeypatch):

@@ -150,6 +150,14 @@ def random_weights(built: BuiltBackbone) -> None:
     nn.init.normal_(built.module.get_parameter("norm.weight"))
 
 
+def long_skip(built: BuiltBackbone) -> None:
+    """The last norm reads what the patch embedding gave, too, and that is said to be skipped."""
+    seen: list[Tensor] = [torch.zeros(())]
+    built.module.embed.register_forward_hook(lambda m, args, out: seen.append(out.mean()))
+    built.module.norm.register_forward_pre_hook(lambda m, args: (args[0] * seen[-1],))
+    built.anatomy.skipped = (built.module.embed,)
+
+
 def tuple_spec(built: BuiltBackbone) -> None:
     built.input_spec = {**built.input_spec, "img_size": (8, 8)}
 
@@ -220,6 +228,9 @@ DEFECTS: Mapping[str, Defect] = {
     "reread": Defect(kinds.Reread, "takes_inputs_that_are_not_contiguous", "for such inputs"),
     "noisy_with_gradients": Defect(
         kinds.NoisyWithGradients, "encodes_alike_with_gradients", "random number was drawn"
+    ),
+    "long_skip": Defect(
+        long_skip, "a_pass_can_begin_behind_a_block", "another where a pass begins later"
     ),
     "thawed": Defect(kinds.ThawedEncoding, "lends_itself_to_an_adapter", "`norm.weight`"),
     "counting": Defect(counting, "encoding_leaves_no_trace", "`seen` changed"),

@@ -49,8 +49,8 @@ class Prefix:
     """Whether inputs are kept, too, as something behind reads their values."""
     shape: tuple[int, ...] = ()
     """Of an input."""
-    skipped: list[Tensor] = field(default_factory=list)
-    """What modules gave of which a pass needs the shape alone, of one input."""
+    skipped: list[tuple[int, Tensor]] = field(default_factory=list)
+    """Which modules a pass needs the shape alone of, and what each gave for one input."""
     kinds: dict[str, torch.dtype] = field(default_factory=dict)
     """What each tensor was computed in, `inputs` among them."""
 
@@ -119,7 +119,8 @@ class Prefix:
         skipped = {f"skipped.{i}": m for i, m in enumerate(model.anatomy.skipped)}
         with watch.on(skipped | self._sources(model)), suppress(_Reached):
             model._of_inputs(inputs, ())
-        self.skipped = [found.pop(name)[:1].detach() for name in skipped]
+        met = [(i, name) for i, name in enumerate(skipped) if name in found]
+        self.skipped = [(i, found.pop(name)[:1].detach()) for i, name in met]
         return found
 
     def _sources(self, model: AdaptedModel) -> dict[str, nn.Module]:
@@ -133,8 +134,8 @@ class Prefix:
         """Modules of the front give what was kept, or hand on what they are given."""
         anatomy, sources = model.anatomy, self._sources(model)
         calls: dict[nn.Module, Any] = {b.module: _first for b in anatomy.blocks[: self.first]}
-        for module, like in zip(anatomy.skipped, self.skipped, strict=True):
-            calls[module] = _Given(like.new_zeros(()).expand(size, *like.shape[1:]))
+        for index, like in self.skipped:
+            calls[anatomy.skipped[index]] = _Given(like.new_zeros(()).expand(size, *like.shape[1:]))
         for name, module in sources.items():
             calls[module] = _Given(_joined(kept, name))
         undos = [Override(module, "forward", call) for module, call in calls.items()]

@@ -4,6 +4,7 @@ sentence."""
 from __future__ import annotations
 
 from onlay.testing.backbones import (
+    beginning,
     building,
     declaring,
     embedding,
@@ -52,6 +53,7 @@ BACKBONE_CHECKS: tuple[Check, ...] = (
     Check(encoding.check_encodes_alike_with_gradients),
     Check(encoding.check_takes_inputs_that_are_not_contiguous),
     Check(encoding.check_inputs_of_a_batch_do_not_touch),
+    Check(beginning.check_a_pass_can_begin_behind_a_block, beginning.no_second_block),
     Check(inserting.check_inserted_tokens_come_out_as_prompts, inserting.no_insertion),
     Check(inserting.check_later_blocks_see_inserted_tokens, inserting.no_insertion),
     Check(inserting.check_inserted_tokens_leave_again, inserting.no_insertion),
