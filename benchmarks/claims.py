@@ -1,0 +1,199 @@
+"""The papers' claims, judged where pretraining pays.
+
+    python benchmarks/claims.py --dry-run        # cells and CPU hours of all regimes, no training
+    python benchmarks/claims.py                  # all regimes, days on two cores; it goes on
+    python benchmarks/claims.py new_characters --only method=linear
+
+Each regime is a grid, `grids/claims/NAME.yaml`, with controls and an equal search; what follows the
+names goes to `onlay compare`. A regime counts where its report says that the linear probe is above
+the network from scratch. What grids read is written below `runs/data`: unpacked data, and the small
+backbones that regimes (b) and (c) pretrain themselves, `--minutes` of CPU time each, an hour at
+most. Data are read from `ONLAY_DATA`, else from `../shared/data` beside the checkout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "claims"))
+
+if TYPE_CHECKING:
+    from onlay.config.run import RunConfig
+    from onlay_train.grid.plan import Plan
+
+ROOT = HERE.parent
+MADE, RUNS = ROOT / "runs" / "data", ROOT / "runs" / "claims"
+AIM = 60
+"""CPU hours that all regimes together may take."""
+MINUTES = 45.0
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A grid, what writes its data, and how much there is of them."""
+
+    title: str
+    write: Callable[[float], None]
+    """Given the minutes of pretraining."""
+    classes: int
+    judged: int
+    """Items that are looked at after every epoch."""
+    test: int
+    pretrains: bool = False
+
+
+def _signs(minutes: float) -> None:
+    from sources import source
+
+    source("sign_digits")
+
+
+def _activities(minutes: float) -> None:
+    from sources import activities
+
+    activities(MADE / "activities")
+
+
+def _characters(minutes: float) -> None:
+    import omniglot
+
+    omniglot.unpack(MADE / "omniglot")
+
+
+def _new_characters(minutes: float) -> None:
+    import omniglot
+
+    _characters(minutes)
+    omniglot.pretrained(MADE / "omniglot", minutes)
+
+
+def _nuclei(minutes: float) -> None:
+    import nuclei
+
+    nuclei.unpack(MADE / "nuclei")
+    nuclei.pretrained(MADE / "nuclei", minutes)
+
+
+REGIMES = {
+    "signs": Regime("(a) labels a class, photographs", _signs, 10, 200, 600),
+    "activities": Regime("(a) labels a class, radar clouds", _activities, 5, 497, 1042),
+    "characters": Regime("(a) labels a class, characters", _characters, 156, 468, 1092),
+    "new_characters": Regime(
+        "(b) new classes of a known domain", _new_characters, 156, 468, 1092, True
+    ),
+    "nuclei": Regime("(c) a domain's own unlabelled pictures", _nuclei, 1, 30, 60, True),
+}
+
+FORWARD = {
+    "onlay_vit_64": 6e-3,
+    "onlay_points": 5e-3,
+    "timm": 1.5e-3,
+    "small_cnn": 1e-3,
+    "small_pointnet": 3e-3,
+}
+"""CPU seconds of a forward pass of one item at a quiet core, roughly; `timm` is the small network
+for 28 pixels."""
+WHOLE = 6
+"""How often that of a picture of 128 pixels."""
+TIMES = {"linear": 1.1, "full": 3.0, "smoa": 2.8, "iconformer": 2.6}
+"""A training step in forward passes; 2.2 for other adapters."""
+START = 8.0
+"""Seconds before the first step."""
+
+
+def text(name: str) -> str:
+    """A regime's grid with its folders."""
+    from sources import source
+
+    plain = (HERE / "grids" / "claims" / f"{name}.yaml").read_text(encoding="utf-8")
+    data = source("").as_posix()
+    return plain.replace("{data}", data).replace("{made}", MADE.as_posix())
+
+
+def plan_of(name: str) -> Plan:
+    """Cells and trials, without a look at data and weights."""
+    from ruamel.yaml import YAML
+
+    from onlay.host import PluginHost
+    from onlay_train.grid.file import parsed
+    from onlay_train.grid.plan import make_plan
+
+    host = PluginHost.discover()
+    grid = parsed(YAML(typ="safe", pure=True).load(text(name)), host)
+    return make_plan(grid, host, RUNS / name, {})
+
+
+def seconds(config: RunConfig, regime: Regime, *, test: bool = True) -> float:
+    """CPU time of one training, by what it sees."""
+    data: Any = config.data
+    items = (data.train_per_class or int(data.path.name)) * regime.classes
+    forward = FORWARD[config.backbone.name] * (WHOLE if config.task.name == "segmentation" else 1)
+    step = forward * TIMES.get(config.method.name, 2.2)
+    seen = items * data.train_repeats * config.train.epochs
+    judged = regime.judged * config.train.epochs + items + test * regime.test
+    return START + seen * step + judged * forward
+
+
+def hours(name: str) -> tuple[int, int, float]:
+    """Cells, trials, CPU hours."""
+    from onlay.config import resolve
+
+    plan, regime = plan_of(name), REGIMES[name]
+    trials = plan.trials()
+    resolved = [resolve(dict(trial.config), (), plan.host) for trial in trials]
+    spent = sum(seconds(config, regime, test=False) for config in resolved)
+    spent += sum(seconds(config, regime) for _, config in plan.drawn.runs)
+    return len(plan.drawn.runs), len(trials), spent / 3600
+
+
+def told(names: Sequence[str], minutes: float) -> Iterator[str]:
+    """A line for each regime, and what all of them take."""
+    total = 0.0
+    for name in names:
+        cells, trials, spent = hours(name)
+        pretraining = minutes / 60 if REGIMES[name].pretrains else 0.0
+        total += spent + pretraining
+        more = f", {minutes:g} minutes of pretraining" if pretraining else ""
+        yield (
+            f"{name}: {REGIMES[name].title}: {cells} cells, {trials} trials{more}, about"
+            f" {spent + pretraining:.1f} CPU hours"
+        )
+    within = "within" if total <= AIM else "MORE THAN"
+    yield f"all: about {total:.1f} CPU hours, {within} the {AIM} that are meant for them"
+
+
+def compare(name: str, minutes: float, words: Sequence[str]) -> int:
+    """Write the data, pretrain, and hand the grid to `onlay compare`; gives the exit status."""
+    REGIMES[name].write(minutes)
+    RUNS.mkdir(parents=True, exist_ok=True)
+    (file := RUNS / f"{name}.yaml").write_text(text(name), encoding="utf-8")
+    command = [sys.executable, "-m", "onlay", "compare", str(file), "--out", str(RUNS / name)]
+    print(f"\n## {name}: {REGIMES[name].title}\n", flush=True)
+    return subprocess.run([*command, *words], check=False, cwd=ROOT).returncode
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("regimes", nargs="*", help=f"default: all ({', '.join(REGIMES)})")
+    parser.add_argument("--dry-run", action="store_true", help="cells and CPU hours, no training")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of pretraining, at most 60")
+    arguments, words = parser.parse_known_args()
+    names = arguments.regimes or list(REGIMES)
+    if unknown := [name for name in names if name not in REGIMES]:
+        parser.error(f"no regime `{unknown[0]}` (have: {', '.join(REGIMES)})")
+    minutes = min(arguments.minutes, 60.0)
+    if arguments.dry_run:
+        print("\n".join(told(names, minutes)))
+        return
+    raise SystemExit(max(compare(name, minutes, words) for name in names))
+
+
+if __name__ == "__main__":
+    main()
