@@ -403,11 +403,14 @@ class Executor:
     """Its settings: a `Config` class, or the import path of one; a field `jobs`, how many cells are
     trained at a time, is what `onlay compare --jobs` sets."""
     build: str
-    """`build(config) -> concurrent.futures.Executor`, without importing torch in this process.
-    Functions are handed to it with texts and numbers, and run where the folder of the comparison
-    is at the same path; what one gives is small. A process that is killed is an exception of its
-    own future and of no other. `shutdown(cancel_futures=True)` asks what runs to stop (SIGTERM),
-    and waits until it has."""
+    """`build(config, folder) -> concurrent.futures.Executor`, without importing torch in this
+    process; `folder` (a `Path`, not made yet) is for files of its own. Functions of a module are
+    handed to it with plain data (texts, numbers, lists and mappings of them), and run where the
+    folder of the comparison is at the same path; what one gives is plain data, too. A process that
+    is killed is an exception of its own future and of no other; the cell is begun anew.
+    `shutdown(cancel_futures=True)` asks what runs to stop (SIGTERM), and waits until it has."""
+    examples: Sequence[Mapping[str, Any]] = ({},)
+    """Settings to check the executor with on a machine by itself, the usual ones first."""
     summary: str
     """What it is, in a few words, for lists."""
 

@@ -335,3 +335,18 @@ def run_failed(run: Run, error: BaseException) -> None:
     ... def run_failed(run, error):
     ...     print(run.id, error)
     """
+
+
+@hookspec
+def cell_finished(cell: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+    """Tell: a cell of a comparison is trained; `cell` is what its `cell.json` holds (`name`, the
+    `labels` of its axes, `config`, which `trial` of a search it is or `None`), `summary` is its
+    table.
+
+    Called in the process that hands out the cells, without torch, by the start which had the cell
+    trained: a trial or a cell that another start or an earlier one trained is not told again.
+
+    >>> @hookimpl
+    ... def cell_finished(cell, summary):
+    ...     print(cell["labels"], summary["metrics"])
+    """

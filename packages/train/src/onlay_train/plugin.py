@@ -81,12 +81,25 @@ def register_trackers() -> Iterable[Tracker]:
 
 @hookimpl
 def register_executors() -> Iterable[Executor]:
-    """This machine."""
+    """This machine, and clusters."""
     yield Executor(
         name="local",
         config="onlay_train.grid.executors.config:LocalConfig",
         build="onlay_train.grid.executors.local:build",
         summary="processes of this machine",
+    )
+    yield Executor(
+        name="slurm",
+        config="onlay_train.grid.executors.config:SlurmConfig",
+        build="onlay_train.grid.executors.slurm:build",
+        summary="job arrays of a Slurm cluster, by submitit",
+        examples=({"cluster": "local", "jobs": 4},),
+    )
+    yield Executor(
+        name="ray",
+        config="onlay_train.grid.executors.config:RayConfig",
+        build="onlay_train.grid.executors.ray:build",
+        summary="tasks of a Ray cluster, or of one on this machine",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from click.testing import Result
@@ -59,6 +59,20 @@ def test_a_grid_is_trained_reported_and_finished(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("summary.json")} == before
     status = onlay_command("compare", "status", str(out), small=False)
     assert "4 done, 1 failed" in status.output
+    _made_by_another_version(out, cells)
+    for words, said in (((), "3 done, 1 failed, 1 waiting"), (("--accept-versions",), "4 done, 1")):
+        status = onlay_command("compare", "status", str(out), *words, small=False)
+        assert said in status.output
+        report = onlay_command("compare", "report", str(out), "--json", *words, small=False)
+        assert len(json.loads(report.output)["cells"]) == 1 + bool(words)
+
+
+def _made_by_another_version(out: Path, names: Iterable[str]) -> None:
+    for name in names:
+        path = out / "cells" / name
+        cell = json.loads((path / "cell.json").read_text()) | {"name": "0" * 12}
+        (path / "cell.json").write_text(json.dumps(cell))
+        path.rename(path.with_name("0" * 12))
 
 
 def _trials(out: Path) -> list[str]:
@@ -84,7 +98,7 @@ def test_slips_exit_with_2_and_leave_nothing(
         (GRID, ("--only", "data=x"), "--only: `data` is no axis (have: method, train.seed)"),
         (GRID, ("--only", "method"), "write AXIS=VALUE"),
         (GRID + "\nwher: 1", (), "wher: unknown key; did you mean `where`?"),
-        (GRID.replace("local", "slurm"), (), "no executor `slurm` is installed (have: local)"),
+        (GRID.replace("local", "flux"), (), "no executor `flux` is"),
     ):
         file.write_text(text)
         found = onlay_command(

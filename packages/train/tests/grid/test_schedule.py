@@ -6,11 +6,14 @@ import subprocess
 import sys
 from concurrent.futures import Executor, Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from forks import status_of
+from summaries import summary
 
-from onlay_train.grid.executors.local import Killed
+from onlay.hooks import hookimpl
+from onlay_train.grid.executors.ending import Killed, Refused
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.schedule import TRIES, Schedule
 from onlay_train.grid.worker import run_cell
@@ -29,7 +32,7 @@ class Fake(Executor):
         future: Future[str] = Future()
         try:
             future.set_result(self.ends(Path(root), name))
-        except Killed as error:
+        except (Killed, Refused) as error:
             future.set_exception(error)
         return future
 
@@ -88,3 +91,41 @@ def test_a_cell_that_another_start_trains_is_running_and_has_not_failed(plan, pl
         assert status_of(lambda: run_cell(*words) != "running") == 0, folder.output.read_text()
     assert folder.failure() is None
     assert folder.state == "waiting"
+
+
+def test_plugins_hear_of_cells_once_and_one_that_fails_over_it_holds_up_none(plan, host):
+    heard, warned = [], []
+
+    @hookimpl
+    def cell_finished(cell, summary):
+        heard.append((cell["labels"], summary["metrics"]))
+        raise ValueError("no")
+
+    host.add(SimpleNamespace(cell_finished=cell_finished), name="ears")
+
+    def ends(root: Path, name: str) -> str:
+        (root / "cells" / name / "summary.json").write_text(summary(0.5, part="test").text())
+        return "done"
+
+    executor = Fake(ends)
+    Schedule(plan, executor, warn=warned.append).run()
+    Schedule(plan, executor).run()
+    assert sorted(labels["method"] for labels, _ in heard) == ["linear", "noisy"]
+    assert heard[0][1] == {"test_top1": 0.5}
+    assert len(warned) == 2
+    assert "plugin `ears` failed in `cell_finished`: " in warned[0]
+
+
+def test_a_place_that_takes_no_cell_fails_none_and_those_that_run_go_on(plan):
+    first = plan.cells()[0]
+
+    def ends(root: Path, name: str) -> str:
+        if name == first.name:
+            raise Refused("no such partition")
+        return done(root, name)
+
+    executor = Fake(ends)
+    with pytest.raises(Refused, match="no such partition"):
+        Schedule(plan, executor).run()
+    assert len(executor.begun) == 2
+    assert [plan.folder(cell).state for cell in plan.cells()] == ["waiting", "done"]

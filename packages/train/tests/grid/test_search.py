@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from summaries import summary
 
 from onlay.errors import ConfigError
 from onlay_train.grid.cells import drawn
 from onlay_train.grid.file import SearchConfig
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.search import best, nearest, scaled, searched_fields, values
-from onlay_train.summary import Summary
+from onlay_train.grid.state import Failure
 
 KEYS = {"train.lr": (1e-4, 1e-2, "log"), "method.dropout": (0.1, 0.9), "train.batch_size": (2, 6)}
 SEARCH = SearchConfig(keys=KEYS, trials=3)
@@ -54,18 +57,46 @@ def test_values_between_those_that_are_searched_take_the_nearest(make, host, roo
     assert [nearest(n, (2, 20)) for n in (1, 2, 5, 6, 7, 20, 50)] == [2, 2, 2, 2, 20, 20, 20]
 
 
-def summary(score: float, better: str = "higher") -> Summary:
-    facts = {"folder": "", "method": "", "backbone": "", "selection": "last", "device": "cpu"}
-    counts = dict.fromkeys(("chosen_epoch", "epochs", "seed", "peak_bytes", "bundle_bytes"), 0)
-    own = {"main_metric": "top1", "metrics": {"validation_top1": score}, "parameters": {}}
-    return Summary(**facts, **counts, **own, seconds=0.0, measures={"top1": {"better": better}})
-
-
 def test_the_best_trial_is_the_first_of_equal_ones_and_never_a_nan():
     nan = float("nan")
     assert best([summary(nan), summary(0.5), summary(0.7), summary(0.7)]) == 2
     assert best([summary(0.5, "lower"), summary(0.3, "lower")]) == 1
     assert best([summary(nan)]) is None
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "qmc"])
+def test_a_sampler_that_learns_draws_the_same_again_from_the_folders_alone(
+    make, host, root, sampler
+):
+    """Two a batch; the third batch waits for what the second came to; each start asks anew."""
+    pytest.importorskip("cmaes")
+    pytest.importorskip("optuna")
+    keys = {"train.lr": [1e-4, 1e-2, "log"], "train.batch_size": [2, 6]}
+    search = {"keys": keys, "trials": 7, "sampler": sampler, "batch": 2, "seed": 9}
+    grid = make({"method": ["linear"], "train.seed": [0, 1]}, search=search)
+    plan, names = make_plan(grid, host, root, {}), []
+    assert plan.size == 7 + 2
+    for ended in (0, 2, 4, 6, 7):
+        trials = plan.trials()
+        assert [trial.name for trial in trials][:ended] == names[:ended]
+        assert len(trials) == min(ended + 2, 7)
+        names = [trial.name for trial in trials]
+        for trial in trials[ended:]:
+            assert plan.choice(next(iter(plan.groups))) is None
+            folder = plan.folder(trial)
+            folder.place(trial)
+            if trial.trial == 1:
+                folder.fail(Failure("RunError", "no"))
+            else:  # the best is at 3e-3
+                score = 1 - abs(math.log(trial.chosen["train.lr"] / 3e-3))
+                folder.run.summary.write_text(summary(score).text())
+    again, key = make_plan(grid, host, root, {}), next(iter(plan.groups))
+    assert [trial.name for trial in again.trials()] == names
+    rates = [trial.chosen["train.lr"] for trial in trials if trial.trial != 1]
+    best_rate = min(rates, key=lambda rate: abs(math.log(rate / 3e-3)))
+    assert again.choice(key)["train.lr"] == plan.choice(key)["train.lr"] == best_rate
+    assert {trial.chosen["train.batch_size"] for trial in again.trials()} <= {2, 3, 4, 5, 6}
+    assert len({trial.chosen["train.lr"] for trial in again.trials()}) == 7
 
 
 @pytest.mark.parametrize(
@@ -75,6 +106,7 @@ def test_the_best_trial_is_the_first_of_equal_ones_and_never_a_nan():
         ({"keys": {"train.lr": [0, 1, "log"]}}, "`log` needs values above 0"),
         ({"keys": {"train.sched": [1, 2]}}, "`train.sched` holds no number, and has no range"),
         ({"keys": {"method.scael": [1, 2]}}, "no run of this grid has a field `method.scael`"),
+        ({"keys": {"train.lr": [1, 2]}, "sampler": "tp"}, "search.sampler"),
         ({"keys": {"train.lr": [1, 2]}, "seed": 1}, "search.seed: 1 is a seed of the grid, too"),
         ({"keys": {"train.lr": [1, 2]}, "at": {"data": [1]}}, "search.at: `data` is no axis"),
         ({"keys": {"train.lr": [1, 2]}, "at": {"train.seed": [7]}}, "7 is no value of the axis"),

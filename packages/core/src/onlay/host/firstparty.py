@@ -60,7 +60,7 @@ BROUGHT_BY = {
     "onlay-cloud-methods": {"method": ("idpt", "point_peft", "pointgst", "ppt", "stag")},
     "onlay-train": {
         "command": ("train", "eval", "folds", "compare", "demo"),
-        "executor": ("local",),
+        "executor": ("local", "slurm", "ray"),
         "optimizer": (
             *("adamw", "sgd", "adam", "nadam", "radam", "adamax"),
             *("adagrad", "adadelta", "adafactor", "rmsprop", "asgd"),

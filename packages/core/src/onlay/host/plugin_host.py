@@ -196,6 +196,8 @@ class PluginHost:
     """Tell every plugin that a run's bundle is written."""
     run_failed = told(hooks.run_failed)
     """Tell every plugin that a run ended by an error."""
+    cell_finished = told(hooks.cell_finished)
+    """Tell every plugin that a cell of a comparison is trained."""
     make_param_groups = decided(hooks.make_param_groups)
     """The optimizer's parameter groups, by the first plugin that decides."""
     make_optimizer = may_decide(hooks.make_optimizer)

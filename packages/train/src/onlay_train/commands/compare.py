@@ -35,6 +35,11 @@ class GridFirst(click.Group):
         return super().parse_args(ctx, args)
 
 
+_any_version = click.option(
+    "--accept-versions", is_flag=True, help="Cells of other versions of a plugin count, too."
+)
+
+
 @click.group(cls=GridFirst)
 def compare() -> None:
     """Train every combination of a grid and say what holds: onlay compare GRID.YAML, or a
@@ -70,9 +75,7 @@ def compare() -> None:
 )
 @click.option("--retry", type=click.Choice(["failed"]), help="Try failed cells once more.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time; else the file's own.")
-@click.option(
-    "--accept-versions", is_flag=True, help="Cells of other versions of a plugin count, too."
-)
+@_any_version
 @with_host
 def run(
     host: PluginHost,
@@ -170,25 +173,27 @@ def plugin_files() -> Sequence[str]:
 
 @compare.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@_any_version
 @with_host
-def status(host: PluginHost, folder: Path) -> None:
+def status(host: PluginHost, folder: Path, accept_versions: bool) -> None:
     """Where the cells of a comparison stand: onlay compare status OUT"""
     from onlay_train.grid.shown import outcome
 
-    click.echo(outcome(_plan(folder, host), lambda cell: True))
+    click.echo(outcome(_plan(folder, host, accept_versions), lambda cell: True))
 
 
 @compare.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and write nothing.")
+@_any_version
 @with_host
-def report(host: PluginHost, folder: Path, as_json: bool) -> None:
+def report(host: PluginHost, folder: Path, as_json: bool, accept_versions: bool) -> None:
     """Write the page and the tables of what is done: onlay compare report OUT"""
     from onlay_train.grid.report.files import as_json as written
     from onlay_train.grid.report.writing import looked_at
     from onlay_train.grid.shown import reported
 
-    plan = _plan(folder, host)
+    plan = _plan(folder, host, accept_versions)
     click.echo(written(*looked_at(plan)) if as_json else reported(plan), nl=not as_json)
 
 
@@ -204,20 +209,23 @@ def add(folder: Path, others: tuple[Path, ...]) -> None:
 
 @compare.command()
 @click.argument("folder", metavar="OUT|GRID.YAML", type=click.Path(path_type=Path, exists=True))
+@_any_version
 @with_host
-def recommend(host: PluginHost, folder: Path) -> None:
+def recommend(host: PluginHost, folder: Path, accept_versions: bool) -> None:
     """Which method for these data, how sure, at what cost: onlay compare recommend OUT"""
     from onlay_train.grid.report.writing import looked_at
 
     root = folder if folder.is_dir() else Path("compare") / folder.stem
-    click.echo("\n".join(looked_at(_plan(root, host))[2]))
+    click.echo("\n".join(looked_at(_plan(root, host, accept_versions))[2]))
 
 
-def _plan(folder: Path, host: PluginHost) -> Plan:
+def _plan(folder: Path, host: PluginHost, accept_versions: bool) -> Plan:
     """Of what lies in a folder."""
     from onlay_train.grid.facts import read_facts
     from onlay_train.grid.file import read_grid
+    from onlay_train.grid.others import same_but_versions
     from onlay_train.grid.plan import make_plan
 
     grid = read_grid(folder / "grid.yaml", host)
-    return make_plan(grid, host, folder, read_facts(folder / "facts.json"))
+    accepted = same_but_versions(folder) if accept_versions else {}
+    return make_plan(grid, host, folder, read_facts(folder / "facts.json"), accepted)

@@ -26,7 +26,12 @@ FAILED = "failed: "
 
 def keys_of(config: RunConfig) -> dict[str, str]:
     """Under which names the facts of a cell are kept: `backbone` and `data`."""
-    seen = seen_in(config.model_dump(mode="json"))
+    return keys_in(config.model_dump(mode="json"))
+
+
+def keys_in(dump: Mapping[str, Any]) -> dict[str, str]:
+    """The same of a resolved run as plain data."""
+    seen = seen_in(dump)
     return {"backbone": digest(seen[0]), "data": digest(seen)}
 
 

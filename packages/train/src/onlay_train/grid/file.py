@@ -41,8 +41,13 @@ class SearchConfig(Config):
     trials stays."""
     trials: PositiveInt
     """Trainings for each method x backbone x data set; the same number for all of them."""
-    sampler: Literal["random"] = "random"
-    """How values are drawn: at random, the same for all methods."""
+    sampler: Literal["random", "tpe", "cmaes", "qmc"] = "random"
+    """How values are drawn: `random`, the same for all methods; by what earlier trials of the same
+    search came to, `tpe` (after four random ones, or a quarter of many) or `cmaes` (for two keys
+    and more); `qmc` fills the ranges evenly. All but `random` need `onlay-train[search]`."""
+    batch: PositiveInt = 1
+    """Trials of one search that a sampler other than `random` draws at a time, and that can be
+    trained side by side; the next ones know what came of them."""
     seed: NonNegativeInt = 99
     """Of what is drawn, and `train.seed` of the trials; none of the grid's own seeds."""
     at: dict[str, tuple[Any, ...]] = Field(default_factory=dict)

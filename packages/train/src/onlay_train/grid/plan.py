@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onlay.errors import ConfigError, RunError
 from onlay_train.grid.axes import Point, Value, is_seed, labels
 from onlay_train.grid.cells import Cell, Drawn, cell_of, drawn, resolved
-from onlay_train.grid.facts import known_all
+from onlay_train.grid.facts import keys_in, known_all
 from onlay_train.grid.file import GridConfig
+from onlay_train.grid.sampling import Draws
 from onlay_train.grid.search import best, check_keys, nearest, searched_fields, values, words
 from onlay_train.grid.state import CellFolder
 
@@ -27,7 +29,9 @@ class Group:
     value: they take one search's choice."""
 
     labels: Mapping[str, str]
-    trials: Sequence[Cell]
+    trials: list[Cell]
+    draws: Draws | None = None
+    """Draws the trials that are not there yet, where earlier ones decide about them."""
 
 
 @dataclass
@@ -50,23 +54,28 @@ class Plan:
     def cells(self) -> list[Cell]:
         """What the report is about, as far as it can be named: without a search all of it; else
         those whose search has ended."""
-        self.unread.clear()
         for number, run in enumerate(self.drawn.runs):
             if number not in self._named and (cell := self._final(run)) is not None:
                 self._named[number] = cell
         return [self._named[number] for number in sorted(self._named)]
 
     def trials(self) -> list[Cell]:
+        """Those that are drawn; a sampler that learns draws more once these have ended."""
+        for group in self.groups.values():
+            if group.draws is not None:
+                group.draws.extend(group.trials, self.folder)
         return [trial for group in self.groups.values() for trial in group.trials]
 
     def everything(self) -> list[Cell]:
         """Trials first."""
+        self.unread.clear()
         return [*self.trials(), *self.cells()]
 
     @property
     def size(self) -> int:
         """How many cells there are in all, those that cannot be named yet included."""
-        return len(self.trials()) + len(self.drawn.runs)
+        trials = self.grid.search.trials if self.grid.search else 0
+        return trials * len(self.groups) + len(self.drawn.runs)
 
     def folder(self, cell: Cell) -> CellFolder:
         return CellFolder(self.root, self.accepted.get(cell.same, cell.name))
@@ -83,7 +92,9 @@ class Plan:
 
     def _chosen(self, group: Group) -> Mapping[str, float] | None:
         states = [self.folder(trial).state for trial in group.trials]
-        if any(state not in ("done", "failed") for state in states):
+        assert self.grid.search is not None
+        drawn_all = len(states) == self.grid.search.trials
+        if not drawn_all or any(state not in ("done", "failed") for state in states):
             return None
         done = [t for t, state in zip(group.trials, states, strict=True) if state == "done"]
         index = best([self.folder(trial).summary() for trial in done]) if done else None
@@ -123,7 +134,7 @@ def make_plan(
     plan = Plan(grid, host, root, dict(known), drawn(grid, host, known), accepted or {})
     if grid.search is not None:
         _check_search(grid, plan.drawn)
-        plan.groups.update(_groups(grid, plan.drawn, known, host))
+        plan.groups.update(_groups(plan))
     return plan
 
 
@@ -143,36 +154,41 @@ def _check_search(grid: GridConfig, drawn_: Drawn) -> None:
             raise ConfigError(f"search.at.{axis}: {unknown[0]} is no value of the axis")
 
 
-def _groups(
-    grid: GridConfig, drawn_: Drawn, known: Mapping[str, str], host: PluginHost
-) -> Iterator[tuple[str, Group]]:
-    search = grid.search
+def _groups(plan: Plan) -> Iterator[tuple[str, Group]]:
+    search = plan.grid.search
     assert search is not None
     seen = set()
-    for point, config in drawn_.runs:
-        key = _key(point, grid)
-        if key in seen or not _searched_here(point, grid):
+    for point, config in plan.drawn.runs:
+        key = _key(point, plan.grid)
+        if key in seen or not _searched_here(point, plan.grid):
             continue
         seen.add(key)
         fields = searched_fields(search, config)
-        count = range(search.trials)
-        trials = [_trial(grid, point, values(search, fields, n), n, known, host) for n in count]
-        yield key, Group({a: v for a, v in labels(point).items() if not is_seed(a)}, trials)
+        own = {a: v for a, v in labels(point).items() if not is_seed(a)}
+        if search.sampler != "random":
+            yield key, Group(own, [], Draws(search, fields, partial(_later, plan, point)))
+            continue
+        drawn_ = (values(search, fields, number) for number in range(search.trials))
+        yield key, Group(own, [_trial(plan, point, each, n) for n, each in enumerate(drawn_)])
 
 
-def _trial(
-    grid: GridConfig,
-    point: Point,
-    chosen: Mapping[str, float],
-    number: int,
-    known: Mapping[str, str],
-    host: PluginHost,
-) -> Cell:
-    assert grid.search is not None
-    own = [f"{key}={json.dumps(value)}" for key, value in grid.search.settings.items()]
-    also = [*words(chosen), *own, f"train.seed={grid.search.seed}", "train.evaluate_test=false"]
-    config = resolved(grid, point, host, also, known=known)
-    return cell_of(point, config, known, host, trial=number, chosen=chosen)
+def _later(plan: Plan, point: Point, chosen: Mapping[str, float], number: int) -> Cell | None:
+    """A trial that others came before; its data may be of other settings than theirs."""
+    trial = _trial(plan, point, chosen, number)
+    read = plan.known.keys() >= set(keys_in(trial.config).values())
+    if number and plan.known and not read:
+        plan.unread.append(trial.config)
+        return None
+    return trial
+
+
+def _trial(plan: Plan, point: Point, chosen: Mapping[str, float], number: int) -> Cell:
+    search = plan.grid.search
+    assert search is not None
+    own = [f"{key}={json.dumps(value)}" for key, value in search.settings.items()]
+    also = [*words(chosen), *own, f"train.seed={search.seed}", "train.evaluate_test=false"]
+    config = resolved(plan.grid, point, plan.host, also, known=plan.known)
+    return cell_of(point, config, plan.known, plan.host, trial=number, chosen=chosen)
 
 
 def _key(point: Point, grid: GridConfig) -> str:

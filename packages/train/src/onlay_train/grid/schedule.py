@@ -6,10 +6,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from onlay.errors import OnlayError
 from onlay_train.grid.cells import Cell
+from onlay_train.grid.executors.ending import Refused
 from onlay_train.grid.plan import Plan
 from onlay_train.grid.state import Failure, State
 from onlay_train.grid.worker import run_cell
@@ -33,22 +35,32 @@ class Schedule:
     """Try failed cells once more."""
     seen: Seen = lambda cell, state: None
     """Told of every cell whose state has changed."""
+    warn: Callable[[str], None] = lambda text: None
+    """Says what holds nothing up."""
     wanted: Callable[[Cell], bool] = lambda cell: True
     survey: Callable[[list[Mapping[str, Any]]], Mapping[str, str]] = lambda runs: {}
     """Reads the data and the backbones of runs, and keeps what it found."""
     running: dict[Future[str], Cell] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
+    refused: Refused | None = None
+    """Why no cell is begun any more."""
     left: set[str] = field(default_factory=set)
     """Cells that this start does not begin again."""
 
     def run(self) -> None:
-        """Until nothing is left that can be trained; a `KeyboardInterrupt` leaves checkpoints."""
+        """Until nothing is left that can be trained; a `KeyboardInterrupt` leaves checkpoints.
+
+        Raises:
+            Refused: no cell can be trained there; those that were begun have ended.
+        """
         while True:
+            if self.refused and not self.running:
+                raise self.refused
             cells = self.plan.everything()
             if self.plan.unread:
                 self.plan.known.update(self.survey(list(self.plan.unread)))
                 continue
-            waiting = self._submit(cells)
+            waiting = not self.refused and self._submit(cells)
             if self.running:
                 self._look(wait(self.running, _PAUSE, FIRST_COMPLETED).done)
             elif waiting:
@@ -78,7 +90,7 @@ class Schedule:
         return elsewhere
 
     def _begin(self, cell: Cell) -> None:
-        root, plugins = str(self.plan.root), tuple(self.plugins)
+        root, plugins = str(self.plan.root.resolve()), tuple(self.plugins)
         self.running[self.executor.submit(run_cell, root, cell.name, plugins)] = cell
 
     def _look(self, done: Iterable[Future[str]]) -> None:
@@ -89,11 +101,23 @@ class Schedule:
             if state in ("done", "failed"):
                 self.left.add(cell.name)
             self.seen(cell, state)  # type: ignore[arg-type]
+            if state == "done":
+                self._tell(cell)
+
+    def _tell(self, cell: Cell) -> None:
+        """Plugins hear of it; what one of them makes of that holds up no cell."""
+        try:
+            self.plan.host.cell_finished(asdict(cell), self.plan.folder(cell).summary().dump())
+        except OnlayError as error:
+            self.warn(str(error))
 
     def _broken(self, cell: Cell, error: BaseException) -> str:
         """The process ended without a word: it goes on where it was, a few times."""
         folder = self.plan.folder(cell)
         if folder.state in ("done", "failed"):
+            return folder.state
+        if isinstance(error, Refused):
+            self.refused = error
             return folder.state
         self.tries[cell.name] = self.tries.get(cell.name, 0) + 1
         if self.tries[cell.name] < TRIES:

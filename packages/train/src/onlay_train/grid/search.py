@@ -66,6 +66,11 @@ def scaled(span: Sequence[Any], share: float, whole: bool) -> float:
         value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
     else:
         value = low + share * (high - low)
+    return rounded(value, whole)
+
+
+def rounded(value: float, whole: bool) -> float:
+    """A whole number, or five digits."""
     return round(value) if whole else float(f"{value:.5g}")
 
 

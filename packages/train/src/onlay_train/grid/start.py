@@ -76,7 +76,7 @@ class Start:
             known = self._sized(executor)
             plan = self._plan(known | read(self._runs(known)))
             with shown(plan, self._wanted) as seen:
-                asked = {"seen": seen, "wanted": self._wanted, "survey": read}
+                asked = {"seen": seen, "wanted": self._wanted, "survey": read, "warn": _warn}
                 Schedule(plan, executor, self.plugins, self.retry, **asked).run()
         except BaseException:
             executor.shutdown(cancel_futures=True)
@@ -138,8 +138,8 @@ class Start:
             if "jobs" not in type(where).model_fields:
                 raise ConfigError(f"--jobs: `{where.name}` has no such setting")
             where = where.model_copy(update={"jobs": self.jobs})
-        build = self.host.load("executor", where.name, "build")
-        return build(where)
+        folder = self.root.resolve() / "jobs"
+        return self.host.call("executor", where.name, "build", where, folder)
 
     @cached_property
     def _accepted(self) -> Mapping[str, str]:
@@ -156,3 +156,7 @@ class Start:
             (self.root / "cells").mkdir(parents=True, exist_ok=True)
         made = None if self.content is None else as_text(dict(self.content))
         write_text(self.root / "grid.yaml", made or self.file.read_text(encoding="utf-8"))
+
+
+def _warn(text: str) -> None:
+    say(f"warning: {text}")

@@ -9,15 +9,12 @@ import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from onlay.errors import RunError
 from onlay.machine.system import CAN_FORK, usable_cores
 from onlay_train.grid.executors.config import LocalConfig
-
-
-class Killed(RunError):
-    """A process ended without a word; says by which signal."""
+from onlay_train.grid.executors.ending import Killed, by_signal
 
 
 class LocalExecutor(Executor):
@@ -55,7 +52,7 @@ class LocalExecutor(Executor):
             told = ours.recv()
         except (EOFError, OSError):
             process.join()
-            raise Killed(_signal(process.exitcode)) from None
+            raise Killed(by_signal(process.exitcode)) from None
         finally:
             self._running.discard(process)
             process.join()
@@ -65,7 +62,7 @@ class LocalExecutor(Executor):
         return told
 
 
-def build(config: LocalConfig) -> Executor:
+def build(config: LocalConfig, folder: Path) -> Executor:
     """The executor of this machine."""
     return LocalExecutor(config)
 
@@ -93,17 +90,10 @@ def _stop_with(pipe: Connection) -> None:
 
 
 def _warm() -> Any:
-    """Processes are forked from one that has imported what all of them need, and computed nothing
-    yet; where there is no fork, each imports it anew."""
+    """Processes are forked from one that has imported what all of them need, this process's own
+    script included, and computed nothing yet; where there is no fork, each imports it anew."""
     if not CAN_FORK:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["onlay_train.grid.executors.warm"])
+    context.set_forkserver_preload(["__main__", "onlay_train.grid.executors.warm"])
     return context
-
-
-def _signal(code: int | None) -> str:
-    name = signal.Signals(-code).name if code and code < 0 else f"status {code}"
-    if name == "SIGKILL":
-        return "its process was killed (SIGKILL), as a system does that has no memory left"
-    return f"its process ended without a word ({name})"
