@@ -78,28 +78,23 @@ def test_a_step_by_hand(host: PluginHost, accumulated: int) -> None:
     assert replay.kept == []
 
 
-@pytest.mark.parametrize("kill_at", [9, 41])
 def test_a_stopped_run_ends_bit_for_bit(
-    configure: Configure,
-    host: PluginHost,
-    quiet: Console,
-    monkeypatch: pytest.MonkeyPatch,
-    kill_at: int,
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hard = (*SAM, "train.grad_accum_steps=2", "train.head_lr=0.2", "train.layer_decay=0.7")
-    undisturbed, stopped = configure(*hard, out="a"), configure(*hard, out="b")
+    undisturbed = configure(*hard, out="a")
     train(undisturbed, host, console=quiet)
-    monkeypatch.setenv("STRIPES_KILL_AT", str(kill_at))
-    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
-    with pytest.raises(Stopped):
+    one = load_file(undisturbed.out / "bundle" / "adapter_model.safetensors")
+    for kill_at in (9, 41):
+        stopped = configure(*hard, out=f"stopped at {kill_at}")
+        monkeypatch.setenv("STRIPES_KILL_AT", str(kill_at))
+        monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
+        with pytest.raises(Stopped):
+            train(stopped, host, console=quiet)
+        monkeypatch.delenv("STRIPES_KILL_AT")
         train(stopped, host, console=quiet)
-    monkeypatch.delenv("STRIPES_KILL_AT")
-    train(stopped, host, console=quiet)
-    one, two = (
-        load_file(run.out / "bundle" / "adapter_model.safetensors")
-        for run in (undisturbed, stopped)
-    )
-    assert all(torch.equal(one[name], two[name]) for name in one)
+        two = load_file(stopped.out / "bundle" / "adapter_model.safetensors")
+        assert all(torch.equal(one[name], two[name]) for name in one), kill_at
 
 
 def test_settings_are_checked_where_they_are_written(configure: Configure) -> None:
