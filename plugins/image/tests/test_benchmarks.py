@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from small_pictures import SPEC, draw
 from onlay.host import PluginHost
 from onlay.testing import run_checks
 from onlay.testing.said import fails
-from onlay_image.data import few_shot, samples
+from onlay_image.data import few_shot
 from onlay_image.data.config import FewShotConfig
 from onlay_image.protocols import few_shot as few_shot_grid
 from onlay_image.protocols import fgvc, vtab
@@ -104,32 +103,6 @@ def test_the_contract_of_protocols(name: str) -> None:
 
 
 # --- by their names -------------------------------------------------------------------------------
-
-
-def test_one_command_makes_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A miniature of two groups of VTAB-1k in the official layout, one method, one epoch."""
-    from click.testing import CliRunner
-
-    from onlay.cli import main
-
-    pytest.importorskip("onlay_train")
-    for name in ("cifar", "eurosat"):
-        (folder := tmp_path / "data" / "vtab-1k" / name).mkdir(parents=True)
-        samples.vtab(folder)
-    monkeypatch.chdir(tmp_path)
-    words = ["--method", "linear", "--seeds", "1", "--backbone", "onlay_vit_64"]
-    for word in ("train.epochs=1", "train.warmup_epochs=0", "train.trackers=[]"):
-        words += ["--set", word]
-    result = CliRunner().invoke(main, ["compare", "vtab-1k-half", *words])
-    assert result.exit_code == 0, result.output
-    assert (
-        "`svhn` is not there: no folder `svhn` in `data/vtab-1k` or `data` holds" in result.output
-    )
-    table = (tmp_path / "compare" / "vtab-1k-half" / "report" / "table.md").read_text()
-    assert "| cifar | eurosat | mean of 2 of 19 | mean of 2 of 3 groups |" in table
-    assert "Pixels are normalised by 0.5 and 0.5, as in RLRR" in table
-    data = json.loads((tmp_path / "compare/vtab-1k-half/report/report.json").read_text())
-    assert len(data["cells"]) == 2
 
 
 def test_every_protocol_is_a_grid_of_runs(tmp_path: Path) -> None:
