@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -105,14 +104,6 @@ def test_gradient_checkpointing(
     model.set_grad_checkpointing()
     assert_same(step(model, inputs), expected)
     assert_same(step(model, inputs), expected)  # the next step
-
-
-def test_compiled(vit: Any, adapt: Any, images: Tensor, randomize: Any) -> None:
-    model = randomize(adapt(vit(depth=1)))
-    with torch.no_grad():
-        expected = model(images)
-        compiled = torch.compile(copy.deepcopy(model), backend="eager")
-        torch.testing.assert_close(compiled(images), expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("cloud", [False, True])
