@@ -183,11 +183,12 @@ def test_every_run_file_in_the_documentation_is_valid(
     file = tmp_path / "run.yaml"
     file.write_text(text, encoding="utf-8")
     own = read(file)
-    if "grid" in own:
+    if {"grid", "where"} & own.keys():
         from onlay_train.grid.cells import drawn
-        from onlay_train.grid.file import read_grid
+        from onlay_train.grid.file import parsed
 
-        assert drawn(read_grid(file, host), host).runs
+        rest = {"grid": {"method": ["linear"]}, "base": rest_of({}, host) | {"method": "full"}}
+        assert drawn(parsed(rest | own, host), host).runs
         return
     config = resolve(rest_of(own, host) | own, [], host)
     assert config.out is not None
