@@ -1,4 +1,4 @@
-"""The loop in which a bundled backbone is pretrained: on a clock, with an average of its weights,
+"""The loop in which a bundled backbone is pretrained: on a budget, with an average of its weights,
 from checkpoint to checkpoint.
 
 It is that of the folders `pretraining` in `plugins/image` and `plugins/pointcloud`; no wheel holds
@@ -8,16 +8,18 @@ it, since nobody but us makes these weights.
 from __future__ import annotations
 
 import argparse
-import math
-import time
+import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
+from schedule import Budget, average_decay, learning_rate
 from torch import Tensor, nn
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -25,132 +27,129 @@ class Recipe:
     """What one backbone's pretraining has of its own."""
 
     model: nn.Module
-    """Of views to its losses by name; `model.encoder` is the backbone."""
-    batch: Callable[[np.ndarray, int], Tensor]
-    """Data and the number of a step -> two views of each thing, one after the other."""
+    """Of views to its losses by name; `model.pair` is what learns and its average."""
+    batch: Callable[[Any, int], Any]
+    """Data and the number of a step -> views, on the device."""
     decays: Callable[[nn.Parameter], bool]
     """Whether a parameter has weight decay."""
     file: str
     """What the weights are called."""
     things: str
-    views: str
-    """What data and views are called in messages."""
-
-
-def parser(
-    description: str | None, *, minutes: float, temperature: float
-) -> argparse.ArgumentParser:
-    """What every pretraining can be told."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument(
-        "--minutes", type=float, default=minutes, help="of training, resumes included"
-    )
-    parser.add_argument("--max-steps", type=int, default=10**9)
-    parser.add_argument("--pool", type=Path, help="folder of what is drawn (default: OUT/pool)")
-    parser.add_argument("--batch", type=int, help="things in a step; default: 32, with a GPU 512")
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--contrast", type=float, default=0.2, help="weight of this loss")
-    parser.add_argument("--temperature", type=float, default=temperature)
-    parser.add_argument("--save-every", type=float, default=3, help="minutes between checkpoints")
-    parser.add_argument("--seed", type=int, default=0)
-    return parser
-
-
-def completed(options: argparse.Namespace) -> argparse.Namespace:
-    """With the defaults that hang on others, and on there being a GPU."""
-    options.batch = options.batch or (512 if torch.cuda.is_available() else 32)
-    options.pool = options.pool or options.out / "pool"
-    return options
-
-
-def begun(options: argparse.Namespace) -> torch.device:
-    """Seeds, makes the folder, and says where to compute."""
-    torch.manual_seed(options.seed)
-    options.out.mkdir(parents=True, exist_ok=True)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """What data are called in messages."""
+    network: str
+    """Which architecture it is; the file says so."""
 
 
 class Run:
-    """The model, its optimizer and its average, as far as the last checkpoint got them."""
+    """The model and its optimizer, as far as the last checkpoint got them."""
 
     def __init__(self, options: argparse.Namespace, device: torch.device, recipe: Recipe) -> None:
         self.options, self.device, self.recipe = options, device, recipe
         self.model, self.batch = recipe.model, recipe.batch
-        encoder = self.model.encoder
-        self.average = {k: v.detach().clone() for k, v in encoder.state_dict().items()}
         groups = grouped(self.model, recipe.decays)
         self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
-        self.step, self.elapsed, self.state = 0, 0.0, options.out / "state.pt"
+        self.scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
+        self.budget, self.state = Budget(options), options.out / "state.pt"
+        self.step, self.last, self.elapsed, self.stopped = 0, 0.0, 0.0, False
         if self.state.exists():
             self.resume()
+        if options.compile:
+            self.model.compile()
 
-    def train(self, data: np.ndarray) -> None:
-        limit, saved = self.options.minutes * 60, self.elapsed
-        done = f"{self.elapsed / 60:.1f} minutes done"
-        print(f"{len(data)} {self.recipe.things}, {self.device}, {done}", flush=True)
-        while self.elapsed < limit and self.step < self.options.max_steps:
-            began = time.monotonic()
-            lr = learning_rate(self.options.lr, self.elapsed / limit)
-            losses = self.train_step(self.batch(data, self.step), lr)
-            self.elapsed += time.monotonic() - began
-            if self.step % 20 == 0:
-                self.tell(lr, losses)
+    def train(self, data: Any) -> None:
+        """Until the budget is used, or SIGTERM or SIGINT ask for the end; both leave a
+        checkpoint."""
+        restore = [(s, signal.signal(s, self.stop)) for s in (signal.SIGTERM, signal.SIGINT)]
+        if self.options.compile and not self.step:
+            self.warm_up(data)
+        self.budget.start(self.elapsed)
+        print(f"{len(data)} {self.recipe.things}, {self.device}, step {self.step}", flush=True)
+        saved = self.elapsed
+        while self.budget.left(self.step) and not self.stopped:
+            self.told(self.train_step(data))
+            self.elapsed = self.budget.elapsed()
             if self.elapsed - saved > self.options.save_every * 60:
                 self.save()
                 saved = self.elapsed
         self.save()
+        for which, handler in restore:
+            signal.signal(which, handler)
 
-    def tell(self, lr: float, losses: dict[str, Tensor]) -> None:
-        told = " ".join(f"{name} {loss.item():.3f}" for name, loss in losses.items())
-        seen = f"{self.recipe.views} {self.step * self.options.batch * 2}"
-        minute = f"minute {self.elapsed / 60:.1f}"
-        print(f"step {self.step} {minute} {seen} lr {lr:.2e} {told}", flush=True)
+    def stop(self, *_: Any) -> None:
+        self.stopped = True
 
-    def train_step(self, views: Tensor, lr: float) -> dict[str, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            losses = self.model(views)
-        others = [loss for name, loss in losses.items() if name != "contrast"]
-        loss = sum(others[1:], others[0]) + self.options.contrast * losses["contrast"]
+    def status(self) -> int:
+        """Of the process: 0 behind the schedule's end, else what SIGTERM is to a shell."""
+        return 0 if self.budget.share(self.step) >= 1 else 128 + signal.SIGTERM
+
+    def warm_up(self, data: Any) -> None:
+        """Compile before minutes are counted; no weight moves."""
+        sum(self.losses(data).values()).backward()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+
+    def losses(self, data: Any) -> dict[str, Tensor]:
+        """Of this step's views; what is drawn at random hangs on seed and step alone."""
+        torch.manual_seed(hash((self.options.seed, self.step)) % 2**31)
+        views, dtype = self.batch(data, self.step), PRECISIONS[self.options.precision]
+        with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
+            return self.model(views)
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        share = self.budget.share(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.options.lr, share)
+        losses = self.losses(data)
+        weights = {"contrast": self.options.contrast}
+        loss = sum(weights.get(name, 1.0) * loss for name, loss in losses.items())
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.step += 1
-        self.move_average()
+        self.model.pair.follow(average_decay(share, self.last, self.step))
+        self.last = share
         return losses
 
-    @torch.no_grad()
-    def move_average(self) -> None:
-        decay = min(0.997, (1 + self.step) / (10 + self.step))
-        for name, value in self.model.encoder.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
+    def told(self, losses: dict[str, Tensor]) -> None:
+        if self.step % 20 and self.step > 1:
+            return
+        told = " ".join(f"{name} {loss.item():.3f}" for name, loss in losses.items())
+        seen = f"{self.recipe.things} {self.step * self.options.batch}"
+        minute = f"minute {self.budget.elapsed() / 60:.1f}"
+        rate = self.optimizer.param_groups[0]["lr"]
+        print(f"step {self.step} {minute} {seen} lr {rate:.2e} {told}", flush=True)
 
     def save(self) -> None:
         state = {
             "model": self.model.state_dict(),
-            "average": self.average,
             "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "elapsed": self.elapsed,
+            "scaler": self.scaler.state_dict(),
+            "budget": self.budget.limit,
+            **{name: getattr(self, name) for name in ("step", "last", "elapsed")},
         }
         partial = self.state.with_suffix(".part")
         torch.save(state, partial)
         partial.replace(self.state)
         partial = self.options.out / f"{self.recipe.file}.part"
-        save_file(halved(self.average), partial, metadata={"step": str(self.step)})
+        encoder = self.model.pair.teacher["encoder"].state_dict()
+        save_file(halved(encoder), partial, metadata={"pretraining": self.described()})
         partial.replace(self.options.out / self.recipe.file)
+
+    def described(self) -> str:
+        """One text: several keys would be written in a random order."""
+        told = {"network": self.recipe.network, "step": self.step}
+        return json.dumps(told | {k: getattr(self.options, k) for k in ("objective", "batch")})
 
     def resume(self) -> None:
         state = torch.load(self.state, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.average, self.step, self.elapsed = state["average"], state["step"], state["elapsed"]
+        self.scaler.load_state_dict(state["scaler"])
+        if self.options.from_the_start:
+            self.budget.limit = state["budget"]
+        self.step, self.last, self.elapsed = state["step"], state["last"], state["elapsed"]
 
 
 def generator(device: torch.device, seed: int, step: int) -> torch.Generator:
@@ -167,18 +166,12 @@ def halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def grouped(model: nn.Module, decays: Callable[[nn.Parameter], bool]) -> list[dict]:
-    """Parameters with weight decay, and those without."""
+    """Parameters with weight decay, and those without; none that only follow."""
     kinds: dict[bool, list] = {True: [], False: []}
     for parameter in model.parameters():
-        kinds[decays(parameter)].append(parameter)
+        if parameter.requires_grad:
+            kinds[decays(parameter)].append(parameter)
     return [
         {"params": kinds[True], "weight_decay": 0.05},
         {"params": kinds[False], "weight_decay": 0},
     ]
-
-
-def learning_rate(peak: float, progress: float) -> float:
-    """Linear warm-up over the first 3 %, then half a cosine down to a hundredth."""
-    if progress < 0.03:
-        return peak * max(progress / 0.03, 0.01)
-    return peak * (0.01 + 0.99 * (1 + math.cos(math.pi * min(progress, 1))) / 2)

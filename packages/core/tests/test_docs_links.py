@@ -15,6 +15,7 @@ READMES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted(ROOT.glob("p*/*/README.md")),
     *sorted(ROOT.glob("p*/*/pretraining/README.md")),
+    ROOT / "pretraining/README.md",
 ]
 PAGES = [*READMES, *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -10,7 +10,7 @@ import math
 
 import torch
 from contrast import info_nce
-from timm.layers import build_sincos2d_pos_embed
+from following import Pair
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,8 +18,12 @@ from torch.nn import functional as F
 CELL, BINS = 4, 9
 
 
+TASKS = {"described": ("describe", "sketch", "contrast", "fill"), "mae": ("fill",)}
+"""What an objective asks."""
+
+
 class Pretraining(nn.Module):
-    """Four tasks on views of which the encoder sees a random part of the patches.
+    """Tasks on views of which the encoder sees a random part of the patches.
 
     *describe*: a linear map of the class token gives the histograms of gradients of the whole
     image, hidden patches included: what a class token must gather.
@@ -30,37 +34,46 @@ class Pretraining(nn.Module):
     visible ones (MaskFeat's target, arXiv:2112.09133, with MAE's decoder, arXiv:2111.06377).
     """
 
-    def __init__(self, encoder: VisionTransformer, *, keep: float, temperature: float) -> None:
+    def __init__(
+        self, encoder: VisionTransformer, *, objective: str, keep: float, temperature: float
+    ) -> None:
         super().__init__()
-        initialise(encoder)
         width, narrow = encoder.embed_dim, 96
-        self.encoder, self.keep, self.temperature = encoder, keep, temperature
-        self.project = nn.Sequential(
-            nn.Linear(width, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 128)
+        self.pair, self.tasks = Pair(encoder=encoder), TASKS[objective]
+        self.keep, self.temperature, self.patch = (
+            keep,
+            temperature,
+            encoder.patch_embed.patch_size[0],
         )
         self.narrow = nn.Linear(width, narrow)
         self.hidden = nn.Parameter(torch.zeros(1, 1, narrow))
         self.place = nn.Parameter(torch.randn(1, encoder.patch_embed.num_patches, narrow) * 0.02)
         self.decode = nn.Sequential(Block(narrow, 3, qkv_bias=True), nn.LayerNorm(narrow))
-        features = (encoder.patch_embed.patch_size[0] // CELL) ** 2 * BINS
+        features = (self.patch // CELL) ** 2 * BINS
         self.predict = nn.Linear(narrow, features)
-        self.describe = nn.Linear(width, encoder.patch_embed.num_patches * features)
-        self.sketch = nn.Linear(width, (encoder.patch_embed.img_size[0] // CELL) ** 2)
+        if "describe" in self.tasks:
+            self.project = nn.Sequential(
+                nn.Linear(width, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 128)
+            )
+            self.describe = nn.Linear(width, encoder.patch_embed.num_patches * features)
+            self.sketch = nn.Linear(width, (encoder.patch_embed.img_size[0] // CELL) ** 2)
 
     def forward(self, images_V3HW: Tensor) -> dict[str, Tensor]:
-        """Four losses of views 0, 1 of scene 0, of scene 1, ..."""
+        """Losses of views 0, 1 of scene 0, of scene 1, ..."""
         cls_VD, kept_VKD, order_VN = self.encode(images_V3HW)
-        target_VNH = gradient_histograms(images_V3HW, self.encoder.patch_embed.patch_size[0])
-        return {
-            "describe": F.mse_loss(self.describe(cls_VD), target_VNH.flatten(1)),
-            "sketch": F.mse_loss(self.sketch(cls_VD), thumbnails(images_V3HW)),
-            "contrast": info_nce(self.project(cls_VD), self.temperature),
-            "fill": self.fill(target_VNH, kept_VKD, order_VN),
-        }
+        target_VNH = gradient_histograms(images_V3HW, self.patch)
+        asked = {"fill": lambda: self.fill(target_VNH, kept_VKD, order_VN)}
+        if "describe" in self.tasks:
+            asked |= {
+                "describe": lambda: F.mse_loss(self.describe(cls_VD), target_VNH.flatten(1)),
+                "sketch": lambda: F.mse_loss(self.sketch(cls_VD), thumbnails(images_V3HW)),
+                "contrast": lambda: info_nce(self.project(cls_VD), self.temperature),
+            }
+        return {name: asked[name]() for name in self.tasks}
 
     def encode(self, images_V3HW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Class tokens, kept patch tokens, and the random order whose head was kept."""
-        net = self.encoder
+        net = self.pair.student["encoder"]
         x_VND = net.patch_embed(images_V3HW) + net.pos_embed[:, 1:]
         order_VN = torch.rand(x_VND.shape[:2], device=x_VND.device).argsort(1)
         keep = order_VN[:, : round(self.keep * x_VND.shape[1]), None]
@@ -77,22 +90,6 @@ class Pretraining(nn.Module):
         guess = self.predict(self.decode(x)[:, kept:])
         hidden = order_VN[:, kept:, None].expand(-1, -1, target_VNH.shape[2])
         return F.mse_loss(guess, target_VNH.gather(1, hidden))
-
-
-@torch.no_grad()
-def initialise(encoder: VisionTransformer) -> None:
-    """MAE's start: Xavier weights, and sine-cosine positions as loud as the patches.
-
-    timm's own (deviation 0.02 everywhere) suits wide networks and long schedules; from there
-    hundreds of steps pass before content and position meet.
-    """
-    for module in encoder.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-    nn.init.xavier_uniform_(encoder.patch_embed.proj.weight.flatten(1))
-    rows, columns = encoder.patch_embed.grid_size
-    encoder.pos_embed[:, 1:] = build_sincos2d_pos_embed([rows, columns], encoder.embed_dim)
-    nn.init.normal_(encoder.cls_token, std=0.02)
 
 
 def gradient_histograms(images_V3HW: Tensor, patch: int) -> Tensor:
@@ -116,27 +113,3 @@ def thumbnails(images_V3HW: Tensor) -> Tensor:
     """Grey means of cells of 4x4 pixels, scaled to mean 0 and (nearly) deviation 1: (V, cells)."""
     x_VC = F.avg_pool2d(images_V3HW.mean(1, keepdim=True), CELL).flatten(1)
     return (x_VC - x_VC.mean(1, keepdim=True)) / (x_VC.std(1, keepdim=True) + 0.05)
-
-
-def widen(images_V3HW: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Random crops, mirror images and colours of views (V, 3, S, S) in [0, 1].
-
-    The result, (V, 3, size, size), is in [-1, 1] but for a few overexposed pixels (up to 1.5).
-    """
-    count, device = len(images_V3HW), images_V3HW.device
-
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=generator, device=device) * 2 - 1
-
-    turn, zoom, aspect = draw() * 0.12, torch.exp(draw() * 0.18 - 0.1), torch.exp(draw() * 0.12)
-    mirror = torch.where(draw() > 0, 1.0, -1.0)
-    affine = torch.zeros(count, 2, 3, device=device)
-    affine[:, 0, 0], affine[:, 0, 1] = turn.cos() * zoom * aspect * mirror, -turn.sin() * zoom
-    affine[:, 1, 0], affine[:, 1, 1] = turn.sin() * zoom * mirror, turn.cos() * zoom / aspect
-    affine[:, :, 2] = draw(2) * 0.1
-    grid = F.affine_grid(affine, [count, 3, size, size], align_corners=False)
-    x = F.grid_sample(images_V3HW, grid, padding_mode="reflection", align_corners=False)
-    x = x * (1 + draw(3, 1, 1) * 0.15) * (1 + draw(1, 1, 1) * 0.3) + draw(1, 1, 1) * 0.15
-    grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * (0.8 + 0.4 * draw(1, 1, 1)).clamp(min=0)
-    return (x * 2 - 1).clamp(-1.5, 1.5)

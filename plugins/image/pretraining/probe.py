@@ -7,13 +7,14 @@ Without `--test` the accuracy is that on 300 held-out training images: choose re
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from networks import NETWORKS, empty
 from PIL import Image
-from pretrain import NETWORK
-from safetensors.torch import load_file
+from safetensors import safe_open
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -42,6 +43,8 @@ def main() -> None:
     for name, found in scores.items():
         if found:
             print(f"{name}: {np.mean(found):.1%} ± {np.std(found):.1%} ({len(found)} seeds)")
+    if options.json:
+        options.json.write_text(json.dumps(scores, indent=1) + "\n")
 
 
 def parse() -> argparse.Namespace:
@@ -53,6 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--test", action="store_true")
     parser.add_argument("--finetune", type=int, default=0, metavar="EPOCHS")
     parser.add_argument("--lr", type=float, default=5e-4)
+    parser.add_argument("--json", type=Path, help="every seed's accuracy, as a file")
     return parser.parse_args()
 
 
@@ -62,7 +66,7 @@ def read(folder: Path, *, every: int = 1) -> tuple[Tensor, np.ndarray]:
     paths = [(path, i) for i, name in enumerate(classes) for path in sorted(name.iterdir())][
         ::every
     ]
-    side = (NETWORK["img_size"],) * 2
+    side = (NETWORKS["shipped"]["img_size"],) * 2
     pixels = [
         np.asarray(Image.open(path).convert("RGB").resize(side, Image.Resampling.BICUBIC))
         for path, _ in paths
@@ -72,9 +76,13 @@ def read(folder: Path, *, every: int = 1) -> tuple[Tensor, np.ndarray]:
 
 
 def build(weights: str) -> VisionTransformer:
-    net = VisionTransformer(**NETWORK)
-    if weights != "random":
-        net.load_state_dict(load_file(weights), strict=True)
+    """The file says which network it is of; one that does not is of the shipped one."""
+    if weights == "random":
+        return empty("shipped").eval()
+    with safe_open(weights, "pt") as file:
+        told = json.loads((file.metadata() or {}).get("pretraining", "{}"))
+        net = empty(told.get("network", "shipped"))
+        net.load_state_dict({name: file.get_tensor(name) for name in file.keys()}, strict=True)  # noqa: SIM118
     return net.eval()
 
 
@@ -86,7 +94,9 @@ def split(count: int, options: argparse.Namespace, seed: int) -> tuple[np.ndarra
 
 @torch.inference_mode()
 def features(net: VisionTransformer, images: Tensor, pool: str) -> np.ndarray:
-    tokens = torch.cat([net.forward_features(part) for part in images.split(256)])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    net = net.to(device)
+    tokens = torch.cat([net.forward_features(part.to(device)) for part in images.split(256)]).cpu()
     return (tokens[:, 0] if pool == "cls" else tokens[:, 1:].mean(1)).numpy()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -14,12 +15,18 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from timm.models.vision_transformer import VisionTransformer
 
+import onlay
+from onlay.errors import BundleError, CannotFold
 from onlay_image import bundled
+from onlay_image.backbones.stem import with_stem
+from onlay_image.export import export
 
 SCRIPTS = Path(__file__).parents[1] / "pretraining"
 SHARED = Path(__file__).parents[3] / "pretraining"
@@ -165,17 +172,144 @@ def test_two_steps_write_a_file_that_loads_and_the_third_resumes(
     pretrain, pool = script("pretrain"), script("pool")
     options = ["--out", str(tmp_path), "--scenes", "4", "--batch", "2", "--max-steps"]
     script("shards").make_shard((tmp_path / "a.npy", pool.scenes, 0, 0, 4))
-    scenes = np.load(tmp_path / "a.npy")
-    assert scenes.shape == (4, 2, 72, 72, 3)
-    assert np.array_equal(scenes[3, 1], script("procedural").render(0, 3, 1))
+    drawn = np.load(tmp_path / "a.npy")
+    assert drawn.shape == (4, 2, 72, 72, 3)
+    assert np.array_equal(drawn[3, 1], script("procedural").render(0, 3, 1))
+    scenes = torch.from_numpy(drawn)
     run = pretrain.run(pretrain.parse([*options, "2"]), torch.device("cpu"))
-    start = run.model.encoder.blocks[5].mlp.fc2.weight.clone()
+    encoder = run.model.pair.student["encoder"]
+    start = encoder.blocks[5].mlp.fc2.weight.clone()
     run.train(scenes)
-    assert not torch.equal(start, run.model.encoder.blocks[5].mlp.fc2.weight)
+    assert run.status() == 143  # the schedule is not at its end
+    assert not torch.equal(start, encoder.blocks[5].mlp.fc2.weight)
     state = load_file(tmp_path / bundled.FILE)
     VisionTransformer(**bundled.ARCHITECTURE).load_state_dict(state, strict=True)
     resumed = pretrain.run(pretrain.parse([*options, "3"]), torch.device("cpu"))
     assert resumed.step == 2
-    assert torch.equal(resumed.model.encoder.cls_token, run.model.encoder.cls_token)
+    assert torch.equal(resumed.model.pair.student["encoder"].cls_token, encoder.cls_token)
     resumed.train(scenes)
     assert resumed.step == 3
+
+
+@pytest.mark.parametrize("objective", ["ibot", "mae"])
+def test_killed_and_continued_the_bits_are_the_same(
+    tmp_path: Path,
+    objective: str,
+    script: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretrain, networks = script("pretrain"), script("networks")
+    small = networks.NETWORKS["conv8"] | {"embed_dim": 24, "depth": 1}
+    monkeypatch.setitem(networks.NETWORKS, "conv8", small)
+    scenes = torch.arange(8 * 2 * 72 * 72 * 3).mul(7919).remainder(251).to(torch.uint8)
+    scenes = scenes.view(8, 2, 72, 72, 3)
+
+    def trained(folder: Path, *more: str) -> dict[str, torch.Tensor]:
+        folder.mkdir(exist_ok=True)
+        chosen = ["--objective", objective, "--network", "conv8", "--prototypes", "16"]
+        options = ["--out", str(folder), *chosen, "--batch", "3", "--steps", "3", *more]
+        parsed = pretrain.parse(options)
+        run = pretrain.run(parsed, pretrain.begun(parsed))
+        run.train(scenes)
+        return run.model.state_dict()
+
+    whole = trained(tmp_path / "whole")
+    half = trained(tmp_path / "killed", "--max-steps", "1")
+    assert any(not torch.equal(whole[name], half[name]) for name in whole)
+    again = trained(tmp_path / "killed")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    first, second = ((tmp_path / name / bundled.FILE).read_bytes() for name in ("whole", "killed"))
+    assert first == second
+    with safe_open(tmp_path / "whole" / bundled.FILE, "pt") as file:
+        told = json.loads(file.metadata()["pretraining"])
+    assert told == {"step": 3, "network": "conv8", "objective": objective, "batch": 3}
+    probed = script("probe").build(str(tmp_path / "whole" / bundled.FILE))
+    assert probed.blocks[0].norm1.weight.shape == (24,)
+
+
+def test_every_architecture_is_timms_and_fits(script: Callable[[str], ModuleType]) -> None:
+    networks = script("networks")
+    for name in networks.NETWORKS:
+        with torch.device("meta"):
+            net = networks.empty(name)
+        assert type(net) is VisionTransformer
+        assert sum(p.numel() for p in net.parameters()) * 2 < 5_990_000, name
+        grid = 16 if name == "patch4" else 8
+        assert net.patch_embed.proj(torch.zeros(1, 3, 64, 64, device="meta")).shape[2:] == (
+            grid,
+            grid,
+        )
+
+
+def test_hidden_patches_are_not_seen_and_parts_have_their_own_positions(
+    script: Callable[[str], ModuleType],
+) -> None:
+    """Without a stem a patch is seen at its own place alone; 32 pixels are 4 by 4 patches."""
+    networks = script("networks")
+    net = VisionTransformer(**bundled.ARCHITECTURE | {"depth": 1, "embed_dim": 24}).eval()
+    pictures = torch.rand(2, 3, 64, 64)
+    assert torch.allclose(networks.tokens(net, pictures), net.forward_features(pictures), atol=1e-6)
+    hidden = torch.zeros(2, 64, dtype=torch.bool)
+    hidden[:, 9] = True  # rows 8 to 15, columns 8 to 15
+    other = pictures.clone()
+    other[:, :, 8:16, 8:16] = 0
+    told = [networks.tokens(net, images, torch.ones(24), hidden) for images in (pictures, other)]
+    assert torch.equal(told[0], told[1])
+    assert not torch.allclose(told[0], networks.tokens(net, other), atol=1e-4)
+    assert networks.tokens(net, pictures[..., :32, :32]).shape == (2, 17, 24)
+
+
+def test_views_hang_on_their_generator_and_keep_their_range(
+    script: Callable[[str], ModuleType],
+) -> None:
+    augment, pictures = script("augment"), torch.rand(6, 3, 72, 72)
+    for look, size in ((augment.GENTLE, 64), (augment.WHOLE, 64), (augment.PART, 32)):
+        drawn = [
+            augment.Views(torch.Generator().manual_seed(seed)).draw(pictures, size, look)
+            for seed in (0, 0, 1)
+        ]
+        assert drawn[0].shape == (6, 3, size, size)
+        assert torch.equal(drawn[0], drawn[1])
+        assert not torch.allclose(drawn[0], drawn[2])
+        assert drawn[0].abs().max() <= 1.5
+
+
+def test_somebodys_own_pictures_are_cut_into_windows(
+    tmp_path: Path, script: Callable[[str], ModuleType]
+) -> None:
+    half = np.zeros((100, 200, 3), np.uint8)
+    half[:, 100:] = 200
+    (tmp_path / "deep").mkdir()
+    Image.fromarray(half).save(tmp_path / "deep" / "a.png")
+    pool = script("pool")
+    windows = pool.pictures(tmp_path, 0, 5, 4)
+    assert windows.shape == (4, 2, 72, 72, 3)
+    assert np.array_equal(windows[1:], pool.pictures(tmp_path, 0, 6, 3))
+    assert {0, 200} <= set(np.unique(windows))
+    with pytest.raises(SystemExit, match="holds no pictures"):
+        pool.listed(tmp_path / "none")
+
+
+def test_a_bundle_of_former_weights_is_refused_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file, made with a stem, takes the place of today's: nothing else is to be done."""
+    model = onlay.adapt({"name": "onlay_vit_64"}, "linear", num_classes=2)
+    model.packages["backbone"]["version"] = "0.0.9"
+    folder = model.save_pretrained(tmp_path / "former")
+    new = bundled.ARCHITECTURE | {"embed_layer": "stem", "embed_dim": 24}
+    state = VisionTransformer(**with_stem(new)).half().state_dict()
+    path = tmp_path / bundled.FILE
+    save_file(state, path)
+    monkeypatch.setattr(bundled, "ARCHITECTURE", new)
+    monkeypatch.setattr(bundled, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(bundled, "weights_path", lambda: path)
+    with pytest.raises(BundleError, match="trained on other weights of `onlay_vit_64`") as caught:
+        onlay.load(folder)
+    assert "was made with `onlay-image` 0.0.9, and" in str(caught.value)
+    grey = onlay.adapt({"name": "onlay_vit_64", "in_chans": 1}, "linear", num_classes=2)
+    assert grey(torch.zeros(1, 1, 64, 64)).shape == (1, 2)
+    again = onlay.load(grey.save_pretrained(tmp_path / "grey"))
+    assert torch.equal(again(torch.ones(1, 1, 64, 64)), grey.eval()(torch.ones(1, 1, 64, 64)))
+    with pytest.raises(CannotFold, match="`embed_layer`"):
+        export(again, tmp_path / "timm")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from contrast import info_nce
+from following import Pair
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,8 +18,14 @@ from onlay_pointcloud.network.point_mae import PointMae
 CELLS, QUANTILES = 8, 15
 
 
+TASKS = {"described": ("fill", "describe", "contrast"), "mae": ("fill",)}
+"""What an objective asks."""
+Groups = tuple[Tensor, Tensor]
+"""Patches (V, G, K, 3) around their centres, and the centres (V, G, 3)."""
+
+
 class Pretraining(nn.Module):
-    """Three tasks on clouds of which the encoder sees a random part of the groups.
+    """Tasks on clouds of which the encoder sees a random part of the groups.
 
     *fill*: masked autoencoding as in Point-MAE (Pang et al. 2022): a light decoder, told only where
     the hidden groups lie, predicts their points.
@@ -28,10 +35,13 @@ class Pretraining(nn.Module):
     arXiv:2002.05709).
     """
 
-    def __init__(self, encoder: PointMae, *, mask: float, temperature: float) -> None:
+    def __init__(
+        self, encoder: PointMae, *, objective: str, mask: float, temperature: float
+    ) -> None:
         super().__init__()
         width, narrow = encoder.norm.weight.shape[0], 96
-        self.encoder, self.mask, self.temperature = encoder, mask, temperature
+        self.pair, self.tasks = Pair(encoder=encoder), TASKS[objective]
+        self.mask, self.temperature = mask, temperature
         self.narrow = nn.Linear(width, narrow)
         self.hidden = nn.Parameter(torch.randn(1, 1, narrow) * 0.02)
         self.place = nn.Sequential(nn.Linear(3, 128), nn.GELU(), nn.Linear(128, narrow))
@@ -42,25 +52,28 @@ class Pretraining(nn.Module):
             nn.LayerNorm(narrow), nn.Linear(narrow, encoder.group.group_size * 3)
         )
         nn.init.normal_(self.predict[1].weight, std=0.005)  # groups are small: start small
-        self.describe = nn.Linear(width, CELLS**3 + 3 * QUANTILES)
-        self.project = nn.Sequential(
-            nn.Linear(width, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 128)
-        )
+        if "describe" in self.tasks:
+            self.describe = nn.Linear(width, CELLS**3 + 3 * QUANTILES)
+            self.project = nn.Sequential(
+                nn.Linear(width, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 128)
+            )
 
-    def forward(self, points_VN3: Tensor) -> dict[str, Tensor]:
-        """Three losses of views 0, 1 of shape 0, of shape 1, ..."""
-        patches_VGK3, centres_VG3 = self.encoder.group(points_VN3)
+    def forward(self, views: tuple[Tensor, Groups]) -> dict[str, Tensor]:
+        """Losses of views 0, 1 of shape 0, of shape 1, ...: whole clouds and their groups."""
+        points_VN3, (patches_VGK3, centres_VG3) = views
         order_VG = torch.rand(centres_VG3.shape[:2], device=centres_VG3.device).argsort(1)
-        patches_VGK3, centres_VG3 = _taken(patches_VGK3, order_VG), _taken(centres_VG3, order_VG)
+        patches_VGK3, centres_VG3 = taken(patches_VGK3, order_VG), taken(centres_VG3, order_VG)
         seen = order_VG.shape[1] - round(self.mask * order_VG.shape[1])
-        x_VTD = self.encoder.forward_groups(patches_VGK3[:, :seen], centres_VG3[:, :seen])
+        encoder = self.pair.student["encoder"]
+        x_VTD = encoder.forward_groups(patches_VGK3[:, :seen], centres_VG3[:, :seen])
         guess_VHK3 = self.fill(x_VTD[:, 1:], centres_VG3)
-        cls_VD = x_VTD[:, 0]
-        return {
-            "fill": chamfer(guess_VHK3.float(), patches_VGK3[:, seen:]),
-            "describe": F.mse_loss(self.describe(cls_VD).float(), description(points_VN3)),
-            "contrast": info_nce(self.project(cls_VD), self.temperature),
-        }
+        losses = {"fill": chamfer(guess_VHK3.float(), patches_VGK3[:, seen:])}
+        if "describe" in self.tasks:
+            cls_VD = x_VTD[:, 0]
+            told_VC = self.describe(cls_VD).float()
+            losses["describe"] = F.mse_loss(told_VC, description(points_VN3))
+            losses["contrast"] = info_nce(self.project(cls_VD), self.temperature)
+        return losses
 
     def fill(self, seen_VSD: Tensor, centres_VG3: Tensor) -> Tensor:
         """Points (V, H, K, 3) of the hidden groups, which stand behind the seen ones."""
@@ -71,7 +84,8 @@ class Pretraining(nn.Module):
         return self.predict(x).unflatten(2, (-1, 3))
 
 
-def _taken(x: Tensor, order_VG: Tensor) -> Tensor:
+def taken(x: Tensor, order_VG: Tensor) -> Tensor:
+    """Groups in another order, or some of them."""
     return x[torch.arange(len(x), device=x.device)[:, None], order_VG]
 
 
@@ -94,6 +108,6 @@ def description(points_VN3: Tensor) -> Tensor:
     cell = (index[..., 0] * CELLS + index[..., 1]) * CELLS + index[..., 2]
     share = torch.zeros(len(cell), CELLS**3, device=cell.device)
     share = share.scatter_add(1, cell, torch.ones_like(bent[..., 0])) / cell.shape[1]
-    rank = torch.linspace(0.02, 0.98, QUANTILES) * (points_VN3.shape[1] - 1)
+    rank = torch.linspace(0.02, 0.98, QUANTILES, device=cell.device) * (points_VN3.shape[1] - 1)
     quantiles = points_VN3.sort(1).values[:, rank.round().long()]
     return torch.cat([(share * CELLS**3).sqrt(), 3 * quantiles.flatten(1)], 1)

@@ -6,9 +6,9 @@ import numpy as np
 from procedural import POINTS, shape
 
 
-def shapes(seed: int, first: int, count: int) -> np.ndarray:
-    """(count, 2048, 3) float16."""
+def shapes(families: tuple[str, ...], seed: int, first: int, count: int) -> np.ndarray:
+    """(count, 2048, 3) float16, of these kinds (default: of all)."""
     made = np.empty((count, POINTS, 3), np.float16)
     for i in range(count):
-        made[i] = shape(seed, first + i)
+        made[i] = shape(seed, first + i, families)
     return made

@@ -8,6 +8,7 @@ training clouds: choose recipes by that one.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ def main() -> None:
             scores.setdefault(pool, []).append(score)
     for pool, found in scores.items():
         print(f"linear probe, {pool}: {np.mean(found):.1%} ± {np.std(found):.1%} ({len(found)})")
+    if options.json:
+        options.json.write_text(json.dumps(scores, indent=1) + "\n")
 
 
 def parse() -> argparse.Namespace:
@@ -43,6 +46,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of random weights")
     parser.add_argument("--test", action="store_true")
     parser.add_argument("--c", type=float, default=0.1, help="inverse strength of the penalty")
+    parser.add_argument("--json", type=Path, help="every accuracy, as a file")
     return parser.parse_args()
 
 
@@ -81,7 +85,9 @@ def build(weights: str) -> PointMae:
 @torch.inference_mode()
 def features(net: PointMae, clouds: Tensor) -> dict[str, np.ndarray]:
     """Pooled tokens (M, D), or (M, 2 D) for the mean beside the maximum."""
-    tokens = torch.cat([net(part) for part in clouds.split(128)])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    net = net.to(device)
+    tokens = torch.cat([net(part.to(device)) for part in clouds.split(128)]).cpu()
     mean, largest = tokens[:, 1:].mean(1), tokens[:, 1:].amax(1)
     pools = {"cls": tokens[:, 0], "mean": mean, "max": largest}
     pools["mean+max"] = torch.cat([mean, largest], 1)

@@ -15,10 +15,12 @@ from surfaces import box, extrude, limb, revolve, sample, superquadric, torus, t
 POINTS = 2048
 
 
-def shape(seed: int, number: int) -> ndarray:
-    """(2048, 3) float16, uniform on the surface, centred, in the unit sphere; z is up."""
+def shape(seed: int, number: int, families: tuple[str, ...] = ()) -> ndarray:
+    """(2048, 3) float16, uniform on the surface, centred, in the unit sphere; z is up. Of these
+    kinds alone, in their shares, where some are named."""
     rng = default_rng([seed, number])
-    draw = rng.choice(list(KINDS), p=list(KINDS.values()))
+    kinds = {kind: share for kind, share in KINDS.items() if kind.__name__ in families} or KINDS
+    draw = rng.choice(list(kinds), p=np.array(list(kinds.values())) / sum(kinds.values()))
     grids = draw(rng)
     if rng.random() < 0.3:
         grids = [grid * rng.uniform(0.6, 1.5, 3) for grid in grids]

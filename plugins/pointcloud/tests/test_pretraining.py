@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -143,19 +144,73 @@ def test_two_steps_write_a_file_that_loads_and_the_third_resumes(
     tmp_path: Path, script: Script
 ) -> None:
     pretrain, pool = script("pretrain"), script("pool")
-    script("shards").make_shard((tmp_path / "a.npy", pool.shapes, 0, 0, 3))
-    shapes = np.load(tmp_path / "a.npy")
+    script("shards").make_shard((tmp_path / "a.npy", partial(pool.shapes, ()), 0, 0, 3))
+    shapes = torch.from_numpy(np.load(tmp_path / "a.npy"))
     assert shapes.shape == (3, 2048, 3)
     options = ["--out", str(tmp_path), "--batch", "2", "--max-steps"]
     run = pretrain.run(pretrain.parse([*options, "2"]), torch.device("cpu"))
-    start = run.model.encoder.blocks.blocks[5].mlp.fc2.weight.clone()
+    encoder = run.model.pair.student["encoder"]
+    start = encoder.blocks.blocks[5].mlp.fc2.weight.clone()
     run.train(shapes)
-    assert not torch.equal(start, run.model.encoder.blocks.blocks[5].mlp.fc2.weight)
+    assert not torch.equal(start, encoder.blocks.blocks[5].mlp.fc2.weight)
     state = load_file(tmp_path / bundled.FILE)
     PointMae(**bundled.ARCHITECTURE).load_state_dict(state, strict=True)
     resumed = pretrain.run(pretrain.parse([*options, "3"]), torch.device("cpu"))
     assert resumed.step == 2
-    assert torch.equal(resumed.model.encoder.cls_token, run.model.encoder.cls_token)
-    assert torch.equal(resumed.batch(shapes, 2), run.batch(shapes, 2))
+    assert torch.equal(resumed.model.pair.student["encoder"].cls_token, encoder.cls_token)
+    assert torch.equal(resumed.batch(shapes, 2)[0], run.batch(shapes, 2)[0])
     resumed.train(shapes)
     assert resumed.step == 3
+
+
+def test_distilled_clouds_are_killed_and_continued_to_the_same_bits(
+    tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain = script("pretrain")
+    small = bundled.ARCHITECTURE | {"width": 24, "depth": 1, "embed": 24, "hidden": (8, 16, 32)}
+    monkeypatch.setattr(pretrain, "ARCHITECTURE", small)
+    shapes = torch.rand(4, 2048, 3, generator=torch.Generator().manual_seed(0)).half() - 0.5
+
+    def trained(folder: Path, *more: str) -> dict[str, torch.Tensor]:
+        folder.mkdir(exist_ok=True)
+        chosen = ["--objective", "ibot", "--prototypes", "16", "--batch", "2", "--steps", "3"]
+        options = pretrain.parse(["--out", str(folder), *chosen, *more])
+        run = pretrain.run(options, pretrain.begun(options))
+        run.train(shapes)
+        return run.model.state_dict()
+
+    whole = trained(tmp_path / "whole")
+    trained(tmp_path / "killed", "--max-steps", "2")
+    again = trained(tmp_path / "killed")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_parts_are_the_nearest_groups_of_each_view_in_turn(script: Script) -> None:
+    """Six groups on a line: a third of them are the chosen one and its nearest neighbour."""
+    pretrain, sensor = script("pretrain"), script("sensor")
+    centres = torch.arange(6.0)[None, :, None] * torch.tensor([1.0, 0, 0])
+    centres = torch.cat([centres, centres + 100])  # two views of one shape
+    patches = centres[:, :, None].expand(-1, -1, 4, -1)
+    camera = sensor.Sensor(4, torch.Generator().manual_seed(0))
+    made, where = pretrain.parts((patches, centres), 4, camera)
+    assert made.shape == (4, 2, 4, 3)
+    assert torch.equal(made[:, :, 0], where)
+    assert (where[:, 0, 0] - where[:, 1, 0]).abs().tolist() == [1, 1, 1, 1]
+    assert (where[:, 0, 0] > 50).tolist() == [False, True, False, True]
+
+
+def test_some_families_alone(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    procedural, seen = script("procedural"), []
+
+    def lamp(rng: np.random.Generator) -> list[np.ndarray]:
+        seen.append("lamp")
+        return procedural.box(np.ones(3))
+
+    def table(rng: np.random.Generator) -> list[np.ndarray]:
+        seen.append("table")
+        return procedural.box(np.ones(3))
+
+    monkeypatch.setattr(procedural, "KINDS", {lamp: 0.1, table: 0.9})
+    for number in range(4):
+        procedural.shape(0, number, ("lamp",))
+    assert seen == ["lamp"] * 4

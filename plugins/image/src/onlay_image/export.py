@@ -69,6 +69,11 @@ def _create_kwargs(model: AdaptedModel) -> dict[str, Any]:
 def _from_source(source: Mapping[str, Any]) -> dict[str, Any]:
     """What the config says; versions of timm before 1.0.31 do not note how a model was made."""
     own = bundled.ARCHITECTURE if source.get("name") == BundledConfig().name else {}
+    if "embed_layer" in own:
+        raise CannotFold(
+            f"timm has no name for how `{BundledConfig().name}` makes its patches (`embed_layer`):"
+            " a folder of timm's cannot hold it; take another exporter"
+        )
     return {**own, **source.get("model_kwargs", {})}
 
 

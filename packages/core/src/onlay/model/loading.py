@@ -160,5 +160,19 @@ def _check_backbone(model: AdaptedModel, manifest: Manifest, folder: Path) -> No
     )
     raise BundleError(
         f"the bundle `{folder}` was trained on other weights of `{manifest.backbone.label}`"
-        f" than `{model.built.label}` has now ({why})"
+        f" than `{model.built.label}` has now ({why}){_since(model, manifest)}"
+    )
+
+
+def _since(model: AdaptedModel, manifest: Manifest) -> str:
+    """What to do about a backbone whose weights may have come with another version of what
+    registers it."""
+    made, now = manifest.packages.get("backbone", {}), model.packages.get("backbone", {})
+    same = manifest.backbone.source.get("name") == model.built.source.get("name")
+    if not same or made.get("version") == now.get("version"):
+        return ""
+    return (
+        f": it was made with `{made.get('distribution')}` {made.get('version')}, and"
+        f" {now.get('version')} is installed; install that version for the weights that it"
+        f" brought, or train again on those of today"
     )

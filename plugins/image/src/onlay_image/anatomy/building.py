@@ -107,9 +107,11 @@ def assemble(
 
 def embed_target(patch_embed: TimmModule) -> FoldTarget | None:
     """What writes the patch tokens: the norm after the patch projection, else the projection
-    itself.
+    itself, or the last of its convolutions.
     """
     norm, projection = getattr(patch_embed, "norm", None), getattr(patch_embed, "proj", None)
+    if isinstance(projection, nn.Sequential):
+        projection = projection[-1]
     if norm is None or isinstance(norm, nn.Identity):
         return ModuleTarget(projection) if isinstance(projection, nn.Conv2d) else None
     return norm_target(norm)

@@ -17,6 +17,7 @@ from onlay_image.anatomy import dissect
 from onlay_image.backbones.channels import fit_channels, spread
 from onlay_image.backbones.config import BundledConfig
 from onlay_image.backbones.sizes import pair, rounded_up
+from onlay_image.backbones.stem import with_stem
 
 TIMM_NAME = "vit_tiny_patch16_224"
 """What timm calls the network of which this is a smaller one."""
@@ -55,7 +56,7 @@ def build(config: BundledConfig) -> BuiltBackbone:
 
 def _empty(config: BundledConfig) -> VisionTransformer:
     patch = bundled.ARCHITECTURE["patch_size"]
-    own: dict[str, Any] = bundled.ARCHITECTURE | {
+    own: dict[str, Any] = with_stem(bundled.ARCHITECTURE) | {
         "img_size": rounded_up(_asked(config), (patch, patch))
     }
     made: Any = timm.create_model(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from onlay_image.timm_types import TimmModule
 
 COLOURS = 3
-_FIRST = "patch_embed.proj.weight"
+_FIRST = ("patch_embed.proj.weight", "patch_embed.proj.0.weight")  # of patches, of a stem
 
 
 def channels_of(model: TimmModule) -> int:
@@ -21,9 +21,10 @@ def channels_of(model: TimmModule) -> int:
 
 def fit_channels(state: dict[str, Tensor], in_chans: int) -> None:
     """Weights of a first layer for colours become those for as many channels, as timm does it."""
-    first = state.get(_FIRST)
-    if first is not None and first.ndim > 1 and first.shape[1] == COLOURS != in_chans:
-        state[_FIRST] = adapt_input_conv(in_chans, first)
+    for name in _FIRST:
+        first = state.get(name)
+        if first is not None and first.ndim > 1 and first.shape[1] == COLOURS != in_chans:
+            state[name] = adapt_input_conv(in_chans, first)
 
 
 def spread(statistics: Sequence[float], in_chans: int) -> list[float]:

@@ -67,10 +67,17 @@ class PointMae(nn.Module):
 
     def forward_groups(self, patches_BGK3: Tensor, centres_BG3: Tensor) -> Tensor:
         """The same from groups that are already made."""
+        return self.forward_tokens(self.embedded(patches_BGK3), centres_BG3)
+
+    def embedded(self, patches_BGK3: Tensor) -> Tensor:
+        """A token (B, G, D) of each group."""
         own = self.norm.weight.dtype  # groups are made in float32, whatever the network is in
-        tokens_BGD = self.reduce_dim(self.encoder(patches_BGK3.to(own)))
+        return self.reduce_dim(self.encoder(patches_BGK3.to(own)))
+
+    def forward_tokens(self, tokens_BGD: Tensor, centres_BG3: Tensor) -> Tensor:
+        """The tokens (B, P + G, D) that come of those of groups."""
         x_BTD = torch.cat([*self._prefix("token", tokens_BGD), tokens_BGD], dim=1)
-        pos_BGD = self.pos_embed(centres_BG3.to(own))
+        pos_BGD = self.pos_embed(centres_BG3.to(self.norm.weight.dtype))
         pos_BTD = torch.cat([*self._prefix("pos", pos_BGD), pos_BGD], dim=1)
         return self.normed(self.blocks(x_BTD, pos_BTD))
 
