@@ -15,6 +15,7 @@ from onlay.config.written import completed
 from onlay.errors import RunError
 from onlay.hooks import Run
 from onlay.machine.disk import write_text, writing
+from onlay_train.lease import LEASE
 from onlay_train.lock import HOLDER, LOCK
 
 _FREE = frozenset(
@@ -36,7 +37,7 @@ _OF_THE_CACHE = frozenset({"train.cache", "train.cache_views", "train.cache_dtyp
 CELL_FILES = ("cell.json", "attempts.jsonl", "error.json", "output.txt")
 """What a comparison keeps of a cell, in the folder of its run."""
 
-_PASSING = frozenset({LOCK, HOLDER, ".config.yaml.new", *CELL_FILES})
+_PASSING = frozenset({LOCK, HOLDER, LEASE, ".config.yaml.new", *CELL_FILES})
 """What can lie in a folder before a run has begun in it."""
 
 

@@ -17,6 +17,7 @@ from onlay.errors import RunError
 from onlay.machine.disk import writing
 from onlay.machine.processes import rank
 from onlay.machine.system import alive, open_plain
+from onlay_train.lease import Lease, shared
 
 
 class Held(RunError):
@@ -33,8 +34,8 @@ def only_writer(folder: Path) -> Iterator[None]:
     """Inside, no other start of the run writes into the folder, which is made where it is missing;
     a folder in which nothing came to lie is gone afterwards.
 
-    The system takes the lock from a process that ends, however it ends. Of several processes of
-    one run the first one holds it.
+    The system takes the lock from a process that ends, however it ends; on file systems of several
+    machines there is a lease beside it. Of several processes of one run the first one holds it.
 
     Raises:
         RunError: another start holds it (says which), or the folder cannot be written.
@@ -46,11 +47,14 @@ def only_writer(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     with writing(folder):
         _acquire(lock, folder)
+        lease = _leased(lock, folder)
         _write(folder / HOLDER)
     try:
         yield
     finally:
         _release(lock, folder)
+        if lease is not None:
+            lease.release()
         for path in made:
             with suppress(OSError):  # it holds something
                 path.rmdir()
@@ -75,10 +79,37 @@ def _acquire(lock: FileLock, folder: Path) -> None:
     except NotImplementedError:  # a file system without locks
         return
     except Timeout:
-        raise Held(
-            f"`{folder}` is being written by another start of this run{_told(_holder(folder))}:"
-            " wait for its end or stop it, or choose another folder with `out=...`"
-        ) from None
+        raise _is_held(folder, _holder(folder)) from None
+
+
+def _leased(lock: FileLock, folder: Path) -> Lease | None:
+    """What keeps out other machines, where they could be at the folder."""
+    if not shared(folder):
+        return None
+    lease = Lease(folder)
+    if not lease.take(lock.is_locked):
+        lock.release()
+        raise _is_held(folder, lease.holder())
+    return lease
+
+
+def _is_held(folder: Path, holder: dict[str, Any]) -> Held:
+    return Held(
+        f"`{folder}` is being written by another start of this run{_told(holder)}:"
+        " wait for its end or stop it, or choose another folder with `out=...`"
+    )
+
+
+def held(folder: Path) -> bool:
+    """Whether a start writes into a folder, on this machine or another one."""
+    if (folder / LOCK).exists():
+        lock = FileLock(folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            return True
+        lock.release()
+    return Lease(folder).held(locked=True)
 
 
 def _write(path: Path) -> None:

@@ -102,6 +102,38 @@ def alive(pid: int) -> bool:
     return True
 
 
+def terminate(pid: int) -> None:
+    """Ask a process of this machine to stop; one that is gone needs no asking."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+def exit_code(child: int) -> int:
+    """Wait for a child of this process and give its exit code, below 0 for a signal.
+
+    Without a lock: a handler of signals may wait while the main program does.
+
+    Raises:
+        ChildProcessError: somebody has waited for it already.
+    """
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def started() -> str:
+    """Which start of which machine this is; nothing where the system does not tell."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return ""
+
+
+def mounts() -> str:
+    """What Linux tells of its file systems (`mountinfo`); nothing elsewhere."""
+    with suppress(OSError):
+        path = Path("/proc/self/mountinfo")
+        return path.read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
 def largest_file() -> int | None:
     """Bytes that a file may have here, if the shell or a scheduler limits them."""
     if sys.platform == "win32":

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from onlay.machine.disk import write_text, writing
 from onlay_train.folder import RunFolder
 from onlay_train.grid.cells import Cell
-from onlay_train.lock import LOCK
+from onlay_train.lock import held
 from onlay_train.summary import Summary
 
 State = Literal["done", "running", "failed", "interrupted", "waiting"]
@@ -47,7 +45,7 @@ class CellFolder:
         """Derived, in this order: a summary, a lock that is held, an error, a checkpoint."""
         if self.run.finished:
             return "done"
-        if self._held():
+        if held(self.path):
             return "running"
         if self.error.exists():
             return "failed"
@@ -94,14 +92,3 @@ class CellFolder:
                     if line.endswith(b"\n"):
                         found.append(json.loads(line))
         return found
-
-    def _held(self) -> bool:
-        if not (self.path / LOCK).exists():
-            return False
-        lock = FileLock(self.path / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except (Timeout, OSError):
-            return True
-        lock.release()
-        return False

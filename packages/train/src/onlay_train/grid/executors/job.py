@@ -19,6 +19,7 @@ from typing import Any
 from onlay.descriptors import imported
 from onlay.errors import OnlayError
 from onlay.machine.disk import write_text
+from onlay.machine.system import exit_code, terminate
 from onlay_train.grid.executors.ending import Killed, by_signal
 
 
@@ -60,7 +61,7 @@ class Job:
         process = subprocess.Popen(words, cwd=self.folder, env=os.environ | threads)
         self.child = process.pid
         signal.signal(signal.SIGTERM, lambda number, frame: self._stop())
-        code = _waited(process.pid)
+        code = exit_code(process.pid)
         self.child = 0
         if code:
             write_text(_told(self.file), json.dumps({"killed": by_signal(code)}))
@@ -75,14 +76,13 @@ class Job:
         if child:
             self._stop()
             with suppress(ChildProcessError):
-                _waited(child)
+                exit_code(child)
         self.child = 0
         return DelayedSubmission(self)
 
     def _stop(self) -> None:
         if self.child:
-            with suppress(ProcessLookupError):
-                os.kill(self.child, signal.SIGTERM)
+            terminate(self.child)
 
 
 def read_answer(path: Path) -> Any:
@@ -112,12 +112,6 @@ def called(file: Path) -> dict[str, Any]:
 def _told(file: Path) -> Path:
     """The answer, until the job knows that the call has ended for good."""
     return file.with_suffix(".told.new")
-
-
-def _waited(pid: int) -> int:
-    """The exit code of a child, below 0 for a signal. Without a lock: a handler of signals may wait
-    while the main program does."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 if __name__ == "__main__":

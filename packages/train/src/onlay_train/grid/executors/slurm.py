@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -18,6 +16,7 @@ from uuid import uuid4
 
 from onlay.errors import OnlayError
 from onlay.machine.disk import writing
+from onlay.machine.system import terminate
 from onlay_train.grid.executors.config import SlurmConfig
 from onlay_train.grid.executors.ending import Killed, Refused, needed
 from onlay_train.grid.executors.job import Call, Job, read_answer
@@ -83,11 +82,11 @@ class SlurmExecutor(Executor):
 
     def _cancel(self) -> None:
         for handed in list(self._running):
+            if not self.slurm:
+                terminate(int(handed.submitted.job_id))
+                continue
             with suppress(OSError):
-                if self.slurm:
-                    handed.submitted.cancel(check=False)
-                else:
-                    os.kill(int(handed.submitted.job_id), signal.SIGTERM)
+                handed.submitted.cancel(check=False)
 
     def _keep(self) -> None:
         """In a thread, which may not end while somebody waits."""
