@@ -12,6 +12,7 @@ rounds of that to the full step of the same round. Aims: at most 0.25 for adapte
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,23 +21,22 @@ from tempfile import TemporaryDirectory
 
 import timm
 import torch
+from torch import Tensor, nn
 
 import onlay
 from onlay.model.adapted import AdaptedModel
-from onlay.model.prefix import Kept
+from onlay.model.prefix import Prefix
 from onlay_train.cache.items import KeptItems, Targets, kept_batch
-from onlay_train.cache.probe import probe
 from onlay_train.cache.store import Column, Store
 
 BATCH, CLASSES = 8, 100
 AIMS = {"linear": 0.02}
-LATE = ("arc", "lora", "adaptformer")
+LATE = ("arc", "lora")
 
 
-def adapted(depth: int, method: str, last: int | None) -> AdaptedModel:
-    vit = timm.create_model("vit_base_patch16_224", pretrained=False, depth=depth)
+def adapted(vit: nn.Module, method: str, last: int | None) -> AdaptedModel:
     settings = {"name": method} if last is None else {"name": method, "last_blocks": last}
-    return onlay.adapt(vit, settings, num_classes=CLASSES, verify=False)
+    return onlay.adapt(copy.deepcopy(vit), settings, num_classes=CLASSES, verify=False)
 
 
 def stepping(model: AdaptedModel, batch: Callable[[], tuple]) -> Callable[[], None]:
@@ -51,25 +51,30 @@ def stepping(model: AdaptedModel, batch: Callable[[], tuple]) -> Callable[[], No
     return step
 
 
-def kept(
-    model: AdaptedModel, images: torch.Tensor, targets: torch.Tensor, folder: Path
-) -> KeptItems:
+def kept(model: AdaptedModel, images: Tensor, targets: Tensor, folder: Path) -> KeptItems:
     """The batch on disk, as a run keeps it."""
-    found = probe(model, (images, targets), [], torch.enable_grad)
-    model.prefix, own = found.prefix, Targets(0)
-    rows = Kept({**found.like, "target.0": targets})
+    model.prefix = prefix = Prefix.of(model)
+    with torch.no_grad():
+        found = prefix.capture(model, images)
+        if prefix.whole is not None:
+            prefix.whole.choose(
+                prefix.features(model, found, ()), lambda features: [model.answer(features)]
+            )
+            found = {name: found[name] for name in prefix.whole.names or ()}
+    rows = {**found, "target.0": targets}
     store = Store(folder / model.method.name, [Column.of(n, t[0]) for n, t in rows.items()], BATCH)
     store.write([(0, rows)], "benchmark")
-    return KeptItems(store, own, list(range(BATCH)))  # type: ignore[arg-type]
+    return KeptItems(store, Targets(0), range(BATCH))  # type: ignore[arg-type]
 
 
 def modes(depth: int, folder: Path) -> dict[str, Callable[[], None]]:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(BATCH, 3, 224, 224, generator=generator)
     targets = torch.arange(BATCH)
-    found = {"full": stepping(adapted(depth, "full", None), lambda: (images, targets))}
+    vit = timm.create_model("vit_base_patch16_224", pretrained=False, depth=depth)
+    found = {"full": stepping(adapted(vit, "full", None), lambda: (images, targets))}
     for name in (*LATE, "linear"):
-        model = adapted(depth, name, None if name == "linear" else max(1, depth // 4))
+        model = adapted(vit, name, None if name == "linear" else max(1, depth // 4))
         items = kept(model, images, targets, folder)
         found[name] = stepping(model, lambda own=items: kept_batch([own[i] for i in range(BATCH)]))
     return found
