@@ -57,7 +57,7 @@ STAGES = (
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    ends = time.monotonic() + 60 * options.minutes
+    ends = time.monotonic() + 60 * options.minutes * 0.98  # the rest is for beginning and ending
     reserve, probes = 60 * options.minutes * options.reserve, {}
     for stage in STAGES:
         seconds = (ends - time.monotonic() - reserve) * stage.share
