@@ -37,6 +37,11 @@ def register_commands() -> Iterable[Command]:
         summary="Train a grid of runs; the same command goes on, and a report says what holds",
     )
     yield Command(
+        name="recommend",
+        command="onlay_train.commands.compare:recommend",
+        summary="Say which method is for your data, by a comparison that was trained",
+    )
+    yield Command(
         name="demo",
         command="onlay_train.commands.demo:demo",
         summary="Compare methods on small data that needs no download, in minutes",

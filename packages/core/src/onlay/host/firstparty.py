@@ -59,7 +59,7 @@ BROUGHT_BY = {
     "onlay-dyt": {"method": ("dyt",)},
     "onlay-cloud-methods": {"method": ("idpt", "point_peft", "pointgst", "ppt", "stag")},
     "onlay-train": {
-        "command": ("train", "eval", "folds", "compare", "demo"),
+        "command": ("train", "eval", "folds", "compare", "recommend", "demo"),
         "executor": ("local", "slurm", "ray"),
         "optimizer": (
             *("adamw", "sgd", "adam", "nadam", "radam", "adamax"),

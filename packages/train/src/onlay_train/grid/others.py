@@ -49,6 +49,23 @@ def of_other_versions(plan: Plan) -> list[str]:
     ]
 
 
+def of_other_schemas(root: Path) -> list[str]:
+    """A sentence about folders of cells that this version cannot read."""
+    found = []
+    for path in sorted((root / "cells").glob("*/cell.json")):
+        try:
+            Cell.read(path)
+        except (OSError, ValueError):
+            found.append(f"`{path.parent.name}`")
+    if not found:
+        return []
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return [
+        f"{len(found)} cells cannot be read, of another version of onlay-train or damaged"
+        f" ({', '.join(found[:3])}{more}): they are left as they are, and do not count"
+    ]
+
+
 def add(root: Path, others: tuple[Path, ...]) -> int:
     """Copy the cells of other folders that are not there yet, or not done; gives how many.
 

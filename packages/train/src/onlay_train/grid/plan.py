@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onlay.errors import ConfigError, RunError
+from onlay.errors import ConfigError, OnlayError, RunError
 from onlay_train.grid.axes import Point, Value, is_seed, labels
 from onlay_train.grid.cells import Cell, Drawn, cell_of, drawn, resolved
 from onlay_train.grid.facts import keys_in, known_all
@@ -48,6 +48,8 @@ class Plan:
     groups: dict[str, Group] = field(default_factory=dict)
     unread: list[Mapping[str, Any]] = field(default_factory=list)
     """Cells that have no name yet, for nobody read their data: what a search chose is of them."""
+    hopeless: dict[str, str] = field(default_factory=dict)
+    """Search -> why it chose nothing, and its cells are not trained."""
     _named: dict[int, Cell] = field(default_factory=dict)
     _choices: dict[str, Mapping[str, float]] = field(default_factory=dict)
 
@@ -72,6 +74,11 @@ class Plan:
         return [*self.trials(), *self.cells()]
 
     @property
+    def lost(self) -> int:
+        """How many cells have no name, for their search chose nothing."""
+        return sum(_key(point, self.grid) in self.hopeless for point, _ in self.drawn.runs)
+
+    @property
     def size(self) -> int:
         """How many cells there are in all, those that cannot be named yet included."""
         trials = self.grid.search.trials if self.grid.search else 0
@@ -85,6 +92,7 @@ class Plan:
 
         Raises:
             RunError: all trials failed.
+            ConfigError: the data have no validation part.
         """
         if key not in self._choices and (found := self._chosen(self.groups[key])) is not None:
             self._choices[key] = found
@@ -106,9 +114,12 @@ class Plan:
         point, config = run
         if self.grid.search is None:
             return cell_of(point, config, self.known, self.host)
+        key = _key(point, self.grid)
+        self.hopeless.pop(key, None)
         try:
-            chosen = self.choice(_key(point, self.grid))
-        except RunError:
+            chosen = self.choice(key)
+        except OnlayError as error:
+            self.hopeless[key] = str(error)
             return None
         if chosen is None:
             return None

@@ -6,10 +6,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from onlay.errors import OnlayError
+from onlay.errors import OnlayError, RunError
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.executors.ending import Refused
 from onlay_train.grid.plan import Plan
@@ -122,5 +123,6 @@ class Schedule:
         self.tries[cell.name] = self.tries.get(cell.name, 0) + 1
         if self.tries[cell.name] < TRIES:
             return "interrupted"
-        folder.fail(Failure(type(error).__name__, f"{error}, {TRIES} times"))
+        with suppress(RunError):  # a full disk keeps no reasons
+            folder.fail(Failure(type(error).__name__, f"{error}, {TRIES} times"))
         return "failed"

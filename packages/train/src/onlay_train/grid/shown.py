@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onlay_train.grid.cells import Cell
-from onlay_train.grid.others import of_other_versions
+from onlay_train.grid.others import of_other_schemas, of_other_versions
 from onlay_train.grid.state import State
 
 if TYPE_CHECKING:
@@ -70,9 +70,18 @@ def outcome(plan: Plan, wanted: Callable[[Cell], bool]) -> str:
     states = Counter(plan.folder(cell).state for cell in cells)
     lines = [", ".join(f"{count} {state}" for state, count in sorted(states.items()))]
     lines += failures(plan, cells)
-    if missing := plan.size - len(plan.everything()):
+    if missing := plan.size - len(plan.everything()) - plan.lost:
         lines.append(f"{missing} cells wait for what the search chooses")
-    return "\n".join([*lines, *skipped(plan), *of_other_versions(plan)])
+    more = [*unchosen(plan), *skipped(plan), *of_other_versions(plan), *of_other_schemas(plan.root)]
+    return "\n".join([*lines, *more])
+
+
+def unchosen(plan: Plan) -> list[str]:
+    """Searches that chose nothing."""
+    return [
+        f"not trained: {', '.join(plan.groups[key].labels.values())}: {reason}"
+        for key, reason in plan.hopeless.items()
+    ]
 
 
 def failures(plan: Plan, cells: Sequence[Cell]) -> list[str]:
@@ -122,7 +131,8 @@ def _line(plan: Plan, cell: Cell, state: State, counts: Counter[str], began: flo
 
 def _failed(plan: Plan, cell: Cell) -> str:
     failure = plan.folder(cell).failure()
-    return f"failed: {title(cell)}: {failure.said if failure else 'no reason is known'}"
+    said = failure.said if failure else "nothing could be written that says why"
+    return f"failed: {title(cell)}: {said}"
 
 
 def title(cell: Cell) -> str:

@@ -185,7 +185,7 @@ def _search(
 
 def _lost(cell: Cell, plan: Plan, roles: Roles) -> Lost:
     failure = plan.folder(cell).failure()
-    what = f"seed {json.dumps([v for a, v in cell.labels.items() if is_seed(a)])}"
+    what = f"seed {', '.join(v for a, v in cell.labels.items() if is_seed(a))}"
     return Lost(
         cell=cell.name,
         method=roles.method(cell.labels),

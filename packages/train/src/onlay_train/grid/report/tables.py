@@ -12,6 +12,8 @@ from onlay_train.grid.report.rows import Found, Row, Search
 from onlay_train.grid.report.statistics import mean_of
 from onlay_train.grid.report.summary import Standing, Summary
 
+FIRST = 3
+"""So many data sets have their columns in front of everything else."""
 _NUMBER = re.compile(r"<?[-+]?[\d.,]+(%| ± [\d.]+| \[.*\]| to .*)?|-|reference|")
 
 
@@ -21,21 +23,33 @@ def standings(found: Found, summary: Summary) -> str:
         bool(found.searches),
         any(s.over and s.over.wilcoxon for s in summary.standings),
     )
-    head = ["method", *found.datasets, *groups.heads(found), f"over {summary.reference}"]
+    first, last = _places(found)
+    head = ["method", *first, *groups.heads(found), f"over {summary.reference}"]
     head += ["p (Holm)", *(["p (Wilcoxon)"] if ranks else []), "wins", "ties", "losses"]
     head += ["training", "last loss", "trained", "ms a step", "peak MiB", "bundle KiB"]
-    head += [*(["trials", "spread"] if searched else []), "failed", "diverged"]
+    head += [*(["trials", "spread"] if searched else []), "failed", "diverged", *last]
     rows = [_standing(standing, found, ranks, searched) for standing in summary.standings]
-    return table("standings", head, [*rows, *floor(found, len(head))])
+    return table("standings", head, [*rows, *_floor(found, len(head))])
+
+
+def _floor(found: Found, width: int) -> list[list[str]]:
+    """What needs no training, in the columns of the data sets."""
+    rows = floor(found, width)
+    if not _places(found)[1]:
+        return rows
+    several = len(found.datasets)
+    own = [(row[0], row[1 : 1 + several], row[1 + several :]) for row in rows]
+    return [[name, *empty, *shares] for name, shares, empty in own]
 
 
 def _standing(standing: Standing, found: Found, ranks: bool, searched: bool) -> list[str]:
     over = standing.over
     counts = (over.wins, over.ties, over.losses) if over else ("", "", "")
     spread = "" if standing.spread is None else f"{standing.spread:.1f}"
+    first, last = _places(found)
     return [
         named(standing),
-        *(mean_text(standing.means.get(data)) for data in found.datasets),
+        *(mean_text(standing.means.get(data)) for data in first),
         *groups.cells(standing, found),
         over_text(standing) or "reference",
         p_text(over.p_holm if over else None),
@@ -50,7 +64,13 @@ def _standing(standing: Standing, found: Found, ranks: bool, searched: bool) -> 
         *([str(standing.trials or ""), spread] if searched else []),
         str(standing.failed),
         str(standing.diverged),
+        *(mean_text(standing.means.get(data)) for data in last),
     ]
+
+
+def _places(found: Found) -> tuple[list[str], list[str]]:
+    """Data sets whose columns come first, and last: of many the mean is what one looks for."""
+    return (found.datasets, []) if len(found.datasets) <= FIRST else ([], found.datasets)
 
 
 def by_data(found: Found, summary: Summary) -> str:

@@ -1,0 +1,91 @@
+"""What is wrong says so in one sentence, and the rest goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from finished import finish
+
+from onlay.errors import RunError
+from onlay_train.grid.executors.local import Killed
+from onlay_train.grid.plan import make_plan
+from onlay_train.grid.schedule import TRIES, Schedule
+from onlay_train.grid.shown import outcome
+from onlay_train.grid.state import CellFolder, Failure
+
+SEARCH = {"keys": {"train.lr": [1e-3, 1e-1, "log"]}, "trials": 1}
+told = partial(outcome, wanted=lambda cell: True)
+
+
+def test_searches_that_choose_nothing_are_told_and_others_are_trained(make, host, root):
+    """`linear` failed, `full` has nothing to be judged on, `noisy` is chosen for."""
+    axes = {"method": ["linear", "full", "noisy"], "train.seed": [0, 1]}
+    plan = make_plan(make(axes, search=SEARCH), host, root, {})
+    for trial in plan.trials():
+        folder = plan.folder(trial)
+        finish(folder, trial, 0.5)
+        if trial.labels["method"] == "linear":
+            folder.run.summary.unlink()
+            folder.fail(Failure("RunError", "it is broken"))
+        if trial.labels["method"] == "full":
+            summary = replace(folder.summary(), metrics={"train_top1": 1.0})
+            folder.run.summary.write_text(summary.text())
+    plan.known.update(dict.fromkeys(_keys(plan), "0"))
+    assert [cell.labels["method"] for cell in plan.cells()] == ["noisy", "noisy"]
+    lines = told(plan).splitlines()
+    assert "not trained: linear: all 1 trials of the search failed" in lines
+    [full] = [line for line in lines if line.startswith("not trained: full: a search chooses on a")]
+    assert "`data.val_size`" in full
+    assert not any("wait for what the search" in line for line in lines)
+
+
+def _keys(plan):
+    from onlay_train.grid.facts import keys_of
+
+    return {key for _, config in plan.drawn.runs for key in keys_of(config).values()}
+
+
+def test_cells_of_another_schema_are_told_and_left_alone(make, host, root):
+    plan = make_plan(make({"method": ["noisy"]}), host, root, {})
+    other = CellFolder(root, "0123456789ab")
+    other.path.mkdir(parents=True)
+    other.cell.write_text(json.dumps({"schema": 9}))
+    assert "1 cells cannot be read" in told(plan)
+    assert "(`0123456789ab`): they are left as they are" in told(plan)
+
+
+def test_a_disk_that_is_full_when_a_reason_is_written_stops_nobody_else(
+    make, host, root, monkeypatch
+):
+    def full(self: CellFolder, failure: Failure) -> None:
+        raise RunError("the disk is full")
+
+    plan = make_plan(make({"method": ["noisy", "linear"]}), host, root, {})
+    monkeypatch.setattr(CellFolder, "fail", full)
+    schedule = Schedule(plan, executor=None)
+    first = plan.cells()[0]
+    states = [schedule._broken(first, Killed("its process was killed")) for _ in range(TRIES)]
+    assert states == ["interrupted"] * (TRIES - 1) + ["failed"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_cell_whose_files_find_no_room_fails_in_one_sentence(make, host, root, plugin_file):
+    """In a process of its own, whose files may have two kilobytes."""
+    plan = make_plan(make({"method": ["noisy"]}), host, root, {})
+    [cell] = plan.cells()
+    folder = plan.folder(cell)
+    folder.place(cell)
+    code = (
+        "import resource, sys; from onlay_train.grid.worker import run_cell;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2048, resource.RLIM_INFINITY));"
+        "sys.exit(run_cell(*sys.argv[1:3], sys.argv[3:]) != 'failed')"
+    )
+    words = [sys.executable, "-c", code, str(root), cell.name, str(plugin_file)]
+    assert subprocess.run(words, check=False).returncode == 0, folder.output.read_text()
+    assert folder.failure().said.startswith("a file may have 2.0 KiB here (`ulimit -f`), and a ")
+    assert "\n" not in folder.failure().said
