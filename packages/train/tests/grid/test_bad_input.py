@@ -75,7 +75,8 @@ def test_a_disk_that_is_full_when_a_reason_is_written_stops_nobody_else(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_a_cell_whose_files_find_no_room_fails_in_one_sentence(make, host, root, plugin_file):
-    """In a process of its own, whose files may have two kilobytes."""
+    """In a process of its own, whose files may have two kilobytes; it writes no bytecode, which
+    the limit would cut off."""
     plan = make_plan(make({"method": ["noisy"]}), host, root, {})
     [cell] = plan.cells()
     folder = plan.folder(cell)
@@ -85,7 +86,7 @@ def test_a_cell_whose_files_find_no_room_fails_in_one_sentence(make, host, root,
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2048, resource.RLIM_INFINITY));"
         "sys.exit(run_cell(*sys.argv[1:3], sys.argv[3:]) != 'failed')"
     )
-    words = [sys.executable, "-c", code, str(root), cell.name, str(plugin_file)]
+    words = [sys.executable, "-B", "-c", code, str(root), cell.name, str(plugin_file)]
     assert subprocess.run(words, check=False).returncode == 0, folder.output.read_text()
     assert folder.failure().said.startswith("a file may have 2.0 KiB here (`ulimit -f`), and a ")
     assert "\n" not in folder.failure().said
