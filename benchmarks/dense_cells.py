@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations import KERNELS
-
 from onlay_image.bundled import SHA256
 
 SEEDS = (0, 1, 2)
@@ -35,15 +33,15 @@ METHODS: Mapping[str, tuple[Any, Sequence[float]]] = {
     "linear": ("linear", ()),
     "full": ("full", (1e-4, 3e-4, 1e-3)),
     "iconformer": (ICONFORMER, GENERATING),
-    "iconformer-static": (ICONFORMER | KERNELS["static"], ADAPTER),
+    "iconformer-static": (ICONFORMER | {"generator": "static"}, ADAPTER),
     "arc": ("arc", ADAPTER),
     "dapt": ("dapt", ADAPTER),
     "smoa": ({"name": "smoa", "scale": 4.0}, ADAPTER),
     "lora": ({"name": "peft", "options": {"r": 8, "lora_alpha": 16}}, ADAPTER),
 }
 """The method's settings, and the rates that are tried; those of `linear`, which trains the decoder
-alone, are its decoder's. Scales are those of the photographs of
-signing hands (see `sign_digits.py`)."""
+alone, are its decoder's. Scales are those that once were chosen for the photographs of signing
+hands (see `docs/explanation/measured.md`)."""
 
 TRAIN = {"batch_size": 4, "eval_batch_size": 30, "trackers": [], "pictures": 0}
 

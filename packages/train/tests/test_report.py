@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from dataclasses import replace
 from io import StringIO
@@ -12,8 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from onlay.host import PluginHost
-from onlay_train.compare import Comparison, compare
+from onlay_train.compare import Comparison
 from onlay_train.display import Bar, Display, Lines, make_display
 from onlay_train.memory import peak_bytes, reset_peak
 from onlay_train.plot import plot_comparison, plot_run
@@ -133,26 +130,6 @@ def test_mean_and_sample_deviation_over_seeds() -> None:
     assert "70.0 ± 20.0 %" in text.getvalue()
     assert "a[/b]" in text.getvalue()
     assert " 50.0 %" in text.getvalue()
-
-
-def test_methods_are_compared_over_seeds(tmp_path: Path, host: PluginHost, quiet: Console) -> None:
-    base = {
-        "backbone": "tiny",
-        "data": "stripes",
-        "train": {"epochs": 2, "batch_size": 8, "trackers": []},
-    }
-    variants = {
-        "linear": {"method": "linear"},
-        "noisy": {"method": "noisy", "train": {"lr": 0.01}},
-    }
-    found = compare(base, variants, out=tmp_path, host=host, seeds=(0, 1), console=quiet)
-    assert [[run.seed for run in runs] for runs in found.runs.values()] == [[0, 1], [0, 1]]
-    assert found.runs["linear"][0].trained == 68
-    assert (tmp_path / "noisy-seed1" / "bundle").is_dir()
-    assert "lr: 0.01" in (tmp_path / "noisy-seed1" / "config.yaml").read_text()
-    written = json.loads((tmp_path / "comparison.json").read_text())
-    assert math.isclose(written["noisy"][1]["metrics"]["test_top1"], found.scores("noisy")[1])
-    assert (tmp_path / "comparison.png").exists()
 
 
 def test_peak_memory_sees_an_allocation() -> None:

@@ -1,8 +1,7 @@
-"""Several methods on the same data, over one or more seeds."""
+"""Finished runs of several methods or folds, as a table."""
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,7 @@ from rich.text import Text
 from onlay.config import resolve
 from onlay.config.overrides import merged
 from onlay.host import PluginHost
-from onlay.machine.disk import write_text
 from onlay.reports import Measure
-from onlay_train.folder import RunFolder
-from onlay_train.plot import plot_comparison
 from onlay_train.report import kilobytes, megabytes
 from onlay_train.run import train
 from onlay_train.summary import Summary
@@ -71,56 +67,11 @@ class Comparison:
             table.add_row(Text(label), self._score(label), *_row(runs))
         return table
 
-    def dump(self) -> dict[str, Any]:
-        return {label: [run.dump() for run in runs] for label, runs in self.runs.items()}
-
     def _score(self, label: str) -> str:
         if not self.scores(label):
             return "-"
         deviation = self.deviation(label) if len(self.scores(label)) > 1 else None
         return self.measure.text(self.mean(label), deviation, places=1)
-
-
-def compare(
-    base: Mapping[str, Any],
-    variants: Mapping[str, Mapping[str, Any]],
-    *,
-    out: Path,
-    host: PluginHost,
-    seeds: Sequence[int] = (0,),
-    console: Console | None = None,
-) -> Comparison:
-    """Train every variant with every seed; runs that are finished are read back.
-
-    Args:
-        base: the content of a run file, without what the variants say.
-        variants: label -> what is different, such as `{"method": "arc", "train": {"lr": 1e-2}}`.
-        out: holds a run folder for each, `comparison.json` and `comparison.png`.
-
-    >>> compare(
-    ...     {"backbone": "onlay_vit_64", "data": "digits"},
-    ...     {"linear": {"method": "linear"}, "arc": {"method": "arc"}},
-    ...     out=Path("digits"), host=PluginHost.discover(), seeds=(0, 1, 2),
-    ... ).mean("arc")  # doctest: +SKIP
-    0.97
-    """
-    runs: dict[str, list[Summary]] = {}
-    for label, variant in variants.items():
-        for seed in seeds:
-            folder = out / (label if len(seeds) == 1 else f"{label}-seed{seed}")
-            own = merged(variant, {"train": {"seed": seed}})
-            runs.setdefault(label, []).append(trained(base, own, folder, host, console))
-    found = Comparison(runs)
-    write_text(out / "comparison.json", json.dumps(found.dump(), indent=2) + "\n")
-    plot_comparison(
-        {label: RunFolder(Path(runs[0].folder)).history() for label, runs in found.runs.items()},
-        {found.caption(label): found.mean(label) for label in found.runs if found.scores(label)},
-        out / "comparison.png",
-        found.metric,
-        title=out.name,
-        measure=found.measure,
-    )
-    return found
 
 
 def trained(
