@@ -37,7 +37,7 @@ class Held(Config):
         return {**vars(other), "last_blocks": None} == vars(self)
 
     def __hash__(self) -> int:
-        return _plain(type(self)).__hash__(self)
+        return _plain(type(self)).__hash__(self)  # type: ignore[call-arg]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (_plain(type(self)), self.__getstate__())

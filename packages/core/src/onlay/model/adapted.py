@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -172,7 +172,7 @@ class AdaptedModel(nn.Module):
     def _features(self, inputs: Tensor | Kept, levels: Sequence[int]) -> Features:
         if self.prefix is not None and isinstance(inputs, Kept):
             return self.prefix.features(self, inputs, levels)
-        return self._of_inputs(inputs, levels)
+        return self._of_inputs(cast(Tensor, inputs), levels)
 
     def _of_inputs(self, inputs: Tensor, levels: Sequence[int]) -> Features:
         inputs = self.anatomy.prepared(inputs)

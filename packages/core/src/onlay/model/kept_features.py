@@ -50,7 +50,7 @@ def named(features: Features) -> dict[str, Tensor]:
 
 
 def joined(like: Features, found: dict[str, Tensor], inputs: Any) -> Features:
-    own = {name: found.get(name) for name in NAMES}
+    own: dict[str, Any] = {name: found.get(name) for name in NAMES}
     levels = [found[f"levels.{i}"] for i in range(len(like.levels))]
     places = {name: found[f"layout.{name}"] for name in _of_layout(like.layout)}
     layout: Any = replace(like.layout, **places) if places else like.layout  # type: ignore[type-var]

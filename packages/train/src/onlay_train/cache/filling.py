@@ -32,7 +32,7 @@ class Watched(Dataset[Any]):
     def __init__(self, part: Any, seed: int, *, fills: bool, chance: bool) -> None:
         self.part, self.seed, self.fills, self.chance = part, seed, fills, chance
 
-    def __getitem__(self, key: Key) -> tuple[Any, Any, bool]:
+    def __getitem__(self, key: Key) -> tuple[Any, Any, bool]:  # type: ignore[override]
         view, index = key
         with generators_kept():
             seed_host(self.seed, view, index)
@@ -42,8 +42,9 @@ class Watched(Dataset[Any]):
 
 
 def _states() -> tuple[Any, ...]:
-    words, place = np.random.get_state()[1:3]
-    return random.getstate(), bytes(words), place, torch.get_rng_state().numpy().tobytes()
+    _, words, place, *_ = np.random.get_state(legacy=True)
+    drawn = np.asarray(words).tobytes(), torch.get_rng_state().numpy().tobytes()
+    return random.getstate(), place, *drawn
 
 
 class Filler:
@@ -90,7 +91,7 @@ class Filler:
             yield start, self._kept(read[: len(keys) - start], read, targets)
 
     def _kept(self, own: Any, read: Any, targets: Targets) -> dict[str, Tensor]:
-        inputs = send_to_device(stacked_inputs(read), self.device)
+        inputs: Any = send_to_device(stacked_inputs(read), self.device)
         with self.around():
             found = self.rounded(self.prefix.capture(self.model, inputs))
         kept = {name: t[: len(own)] for name, t in found.items()}

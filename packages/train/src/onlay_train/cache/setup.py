@@ -65,8 +65,8 @@ def cached(
     targets, chance = Targets(read[0][1]), any(drew for *_, drew in read)
     if config.train.cache_views is None:
         refuse_chance(read)
-    batch = stacked_inputs(read), stacked([target for _, target, _ in read])
-    batch = send_to_device(batch, accelerator.device)
+    first = stacked_inputs(read), stacked([target for _, target, _ in read])
+    batch: Any = send_to_device(first, accelerator.device)
     found = probe(model, batch, sizes_of(splits, config.train, accelerator), accelerator.autocast)
     precision = DTYPES[config.train.cache_dtype]
     filler = Filler(model, found.prefix, accelerator.autocast, precision, accelerator.device)
@@ -82,7 +82,8 @@ def cached(
         for part in parts:
             _fill(part, filler, targets, config.train, accelerator, say)
         model.prefix = found.prefix
-    kept = {p.name: KeptItems(p.store, targets, p.data, p.views) for p in parts} if fill else {}
+    own = {p.name: KeptItems(p.store, targets, p.data, p.views) for p in parts}
+    kept: dict[str, Any] = own if fill else {}
     return replace(splits, **kept)
 
 

@@ -83,7 +83,7 @@ def _pool(grid: GridConfig, host: PluginHost) -> dict[str, Any]:
 def _backbone(grid: GridConfig, host: PluginHost) -> dict[str, Any]:
     """The first that the grid names, as a block."""
     named = grid.grid.get("backbone") or [grid.base.get("backbone")]
-    first = next(iter(named.values() if isinstance(named, Mapping) else named))
+    first: Any = next(iter(named.values() if isinstance(named, Mapping) else named))
     block = first.get("backbone", first) if isinstance(named, Mapping) else first
     return dict(BLOCKS["backbone"].widened(block, host)) if block else {}
 

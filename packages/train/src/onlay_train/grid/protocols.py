@@ -114,7 +114,7 @@ def of_protocol(
     root = Path("data") if asked.data_root is None else asked.data_root
     there = read(out / "grid.yaml") if (out / "grid.yaml").exists() else {}
     raw = host.call("protocol", name, "grid", root)
-    content = {**with_words(plain(name, raw), asked, host, there), "protocol": name}
+    content: dict[str, Any] = {**with_words(plain(name, raw), asked, host, there), "protocol": name}
     if asked.trials is None:
         content["search"] = there.get("search")
     _check_backbone(name, content)

@@ -74,7 +74,7 @@ class Start:
         try:
             read = partial(self._surveyed, executor)
             known = self._sized(executor)
-            plan = self._plan(known | read(self._runs(known)))
+            plan = self._plan({**known, **read(self._runs(known))})
             with shown(plan, self._wanted) as seen:
                 asked = {"seen": seen, "wanted": self._wanted, "survey": read, "warn": _warn}
                 Schedule(plan, executor, self.plugins, self.retry, **asked).run()

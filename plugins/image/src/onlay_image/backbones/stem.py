@@ -32,12 +32,13 @@ class StemEmbed(PatchEmbed):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        whole = self.proj
-        halvings = round(math.log2(self.patch_size[0]))
+        whole: Any = self.proj
+        halvings = round(math.log2(int(self.patch_size[0])))
         if self.patch_size != (2**halvings, 2**halvings):
             raise ValueError(f"a stem of halvings makes no patches of {self.patch_size}")
         widths = [whole.out_channels >> (halvings - 1 - i) for i in range(halvings)]
-        self.proj = _stem(whole.in_channels, widths, bias=whole.bias is not None)
+        stem = _stem(whole.in_channels, widths, bias=whole.bias is not None)
+        self.proj = stem  # type: ignore[assignment]
 
 
 def _stem(channels: int, widths: list[int], *, bias: bool) -> nn.Sequential:

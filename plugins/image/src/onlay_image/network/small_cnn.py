@@ -17,7 +17,7 @@ WIDTHS = (24, 48, 96, 96)
 class Last(nn.Sequential):
     """Layers on maps whose channels come last."""
 
-    def forward(self, x_BHWD: Tensor) -> Tensor:
+    def forward(self, x_BHWD: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(x_BHWD.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 

@@ -21,7 +21,7 @@ class Normed(nn.Sequential):
         super().__init__(nn.BatchNorm1d(width), nn.ReLU())
         self.width = width
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(x_BND.transpose(1, 2)).transpose(1, 2)
 
 

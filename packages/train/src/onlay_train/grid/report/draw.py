@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
@@ -72,5 +73,5 @@ def _curves(found: Found, summary: Summary, source: str, axes: Axes) -> None:
     axes.set_xlabel(found.size)
     axes.set_ylabel(found.axis)
     axes.grid(axis="y", color="#eee")
-    below = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.2), "ncols": 2}
+    below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.2), "ncols": 2}
     axes.legend(frameon=False, fontsize=7, handlelength=1.4, columnspacing=1.2, **below)
