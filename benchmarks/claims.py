@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from methods import radhar, source
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "claims"))
 
@@ -50,15 +52,11 @@ class Regime:
 
 
 def _signs(minutes: float) -> None:
-    from sources import source
-
     source("sign_digits")
 
 
 def _activities(minutes: float) -> None:
-    from sources import activities
-
-    activities(MADE / "activities")
+    radhar(MADE)
 
 
 def _characters(minutes: float) -> None:
@@ -110,8 +108,6 @@ START = 8.0
 
 def text(name: str) -> str:
     """A regime's grid with its folders."""
-    from sources import source
-
     plain = (HERE / "grids" / "claims" / f"{name}.yaml").read_text(encoding="utf-8")
     data = source("").as_posix()
     return plain.replace("{data}", data).replace("{made}", MADE.as_posix())

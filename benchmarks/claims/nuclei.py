@@ -24,13 +24,17 @@ import timm
 import torch
 from clock import Clock, finished
 from PIL import Image
-from sources import source
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-sys.path.append(str(Path(__file__).parents[2] / "pretraining"))
+sys.path += [
+    str(Path(__file__).parents[2] / folder)
+    for folder in ("benchmarks", "pretraining", "plugins/image/pretraining")
+]
 
 from contrast import info_nce
+from methods import source
+from networks import initialise
 
 SIDE, CROP, PLACES, TEMPERATURE = 128, 64, 64, 0.15
 NETWORK = "vit_tiny_patch16_224"
@@ -98,6 +102,7 @@ class Learner(nn.Module):
         self.encoder = timm.create_model(
             NETWORK, img_size=CROP, num_classes=0, pretrained=False, **KWARGS
         )
+        initialise(self.encoder)
         width = 2 * KWARGS["embed_dim"]
         self.project = nn.Sequential(
             nn.Linear(width, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128)

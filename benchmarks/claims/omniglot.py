@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
@@ -27,9 +28,16 @@ import timm
 import torch
 from clock import Clock, finished
 from PIL import Image
-from sources import source
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+sys.path += [
+    str(Path(__file__).parents[2] / folder)
+    for folder in ("benchmarks", "pretraining", "plugins/image/pretraining")
+]
+
+from methods import source
+from networks import initialise
 
 SIDE = 28
 TURNS = 4
@@ -103,12 +111,15 @@ class Learner(nn.Module):
         self.encoder = timm.create_model(
             NETWORK, img_size=SIDE, in_chans=1, num_classes=0, pretrained=False, **KWARGS
         )
-        self.directions = nn.Parameter(torch.randn(classes, 2 * KWARGS["embed_dim"]))
+        initialise(self.encoder)
+        width = 2 * KWARGS["embed_dim"]
+        self.centred = nn.BatchNorm1d(width, affine=False)  # else all begin in one direction
+        self.directions = nn.Parameter(torch.randn(classes, width))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C)."""
         x_BTD = self.encoder.forward_features(images)
-        pooled = torch.cat([x_BTD[:, 0], x_BTD[:, 1:].mean(1)], 1)
+        pooled = self.centred(torch.cat([x_BTD[:, 0], x_BTD[:, 1:].mean(1)], 1))
         return SHARPNESS * F.normalize(pooled) @ F.normalize(self.directions).T
 
 
