@@ -40,9 +40,9 @@ def test_bad_settings(train: Any, override: str, sentence: str) -> None:
 
 
 def test_a_kernel_beyond_the_map(train: Any) -> None:
-    assert train("method.kernel_size=17") == (
-        "`method.kernel_size` 17 reaches 8 places to each side, and the largest map has 8 x 8; take"
-        " 15 or less"
+    assert train("method.kernel_size=19") == (
+        "`method.kernel_size` 19 reaches 9 places to each side, and the largest map has 8 x 8; take"
+        " 17 or less"
     )
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def refuse_beyond_the_map(kernel_size: int, anatomy: Anatomy) -> None:
-    """A kernel that reaches across the whole largest map and beyond holds taps that meet no place
-    from any other, and never train.
+    """A kernel that reaches further to each side than the largest map has places holds taps that
+    never meet one, and never train.
 
     Maps are those of a picture of the size that the backbone expects; of a backbone whose stages
     have no stride nothing is known.
@@ -29,8 +29,8 @@ def refuse_beyond_the_map(kernel_size: int, anatomy: Anatomy) -> None:
     finest = (min(sides) for sides in zip(*strides, strict=True))
     height, width = (-(-size // side) for size, side in zip(pixels, finest, strict=True))
     reach, longest = kernel_size // 2, max(height, width)
-    if reach >= longest:
+    if reach > longest:
         raise ConfigError(
             f"`method.kernel_size` {kernel_size} reaches {reach} places to each side, and the"
-            f" largest map has {height} x {width}; take {2 * longest - 1} or less"
+            f" largest map has {height} x {width}; take {2 * longest + 1} or less"
         )

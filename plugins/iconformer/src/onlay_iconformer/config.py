@@ -25,8 +25,8 @@ class IconformerConfig(Config):
     both."""
 
     kernel_size: PositiveInt = 3
-    """Side K of the kernels on a map, odd; at most 2 n - 1 where the largest map is n
-    places long. A reading: 5 or 7 miss the published shares."""
+    """Side K of the kernels on a map, odd; to each side a kernel reaches no further than the
+    largest map has places. A reading: 5 or 7 miss the published shares."""
 
     generator: Literal["linear", "conv_pool", "se", "static"] = "linear"
     """The input-conditioned network, from the bottleneck's feature to d kernels. `linear`: the mean

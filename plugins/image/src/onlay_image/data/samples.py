@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -93,12 +92,17 @@ def few_shot(folder: Path) -> dict[str, Any]:
 
 
 def fgvc(folder: Path) -> dict[str, Any]:
-    """Three JSON files beside the pictures."""
-    drawn = list(_drawn(folder / "images", ".png"))
-    for number, part in enumerate(("train", "val", "test")):
-        entries = {name: 1 + CLASSES.index(label) for name, label in drawn[number::3]}
-        (folder / f"{part}.json").write_text(json.dumps(entries), encoding="utf-8")
-    return {"path": folder}
+    """The three lists of CUB's authors beside the pictures, every third of which is for the test;
+    what one validates on is drawn from the rest."""
+    drawn = [(n, *own) for n, own in enumerate(_drawn(folder / "images", ".png"), start=1)]
+    lists = {
+        "images": [f"{n} {name}" for n, name, _ in drawn],
+        "image_class_labels": [f"{n} {1 + CLASSES.index(label)}" for n, _, label in drawn],
+        "train_test_split": [f"{n} {int(n % 3 > 0)}" for n, *_ in drawn],
+    }
+    for name, lines in lists.items():
+        (folder / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {"path": folder, "val_size": 0.5}
 
 
 def _drawn(folder: Path, suffix: str) -> Iterable[tuple[str, str]]:
