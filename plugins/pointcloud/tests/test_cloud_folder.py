@@ -33,6 +33,14 @@ def folder(tmp_path: Path, cloud: Callable, write: Callable) -> Callable[..., Sp
     return make
 
 
+def test_a_network_without_groups_takes_clouds_of_any_size() -> None:
+    spec = {"npoints": 16, "normalize": "unit_sphere"}
+    facts = preprocess.resolve(
+        CloudFolderConfig(path=Path(), preprocess={"pad": "repeat"}).preprocess, spec
+    )
+    assert (facts["npoints"], facts["min_points"]) == (16, 1)
+
+
 def test_parts_labels_and_facts(folder: Callable, spec: dict[str, Any]) -> None:
     built = folder(spec, count=6, test_size=4, val_size=2)
     assert built.labels == LABELS

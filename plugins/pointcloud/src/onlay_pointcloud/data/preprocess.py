@@ -36,7 +36,7 @@ def resolve(config: CloudPreprocess, input_spec: Facts) -> dict[str, Any]:
     """
     npoints = config.npoints or input_spec["npoints"]
     for field in ("groups", "group_size"):
-        if npoints < input_spec[field]:
+        if npoints < input_spec.get(field, 1):  # a network of points has no groups
             raise ConfigError(
                 f"`preprocess.npoints` is {npoints}, fewer than the backbone's `{field}`,"
                 f" {input_spec[field]}"
@@ -50,7 +50,7 @@ def resolve(config: CloudPreprocess, input_spec: Facts) -> dict[str, Any]:
     return {
         "modality": "points",
         "npoints": npoints,
-        "min_points": npoints if config.pad == "none" else input_spec["groups"],
+        "min_points": npoints if config.pad == "none" else input_spec.get("groups", 1),
         "normalize": input_spec["normalize"] if normalize == "backbone" else normalize,
         **{name: value for name, value in own.items() if value},
     }

@@ -122,7 +122,7 @@ def facts_of(config: CloudScenesConfig, input_spec: Mapping[str, Any]) -> dict[s
         "place": config.place,
     }
     further = len(config.preprocess.extra) + 3 * config.place
-    least = input_spec["groups"]
+    least = input_spec.get("groups", 1)
     return {**facts, "min_points": least, "scenes": own, "further": further}
 
 
