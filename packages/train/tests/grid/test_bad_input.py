@@ -7,11 +7,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from finished import finish
 
 from onlay.errors import RunError
+from onlay_train.grid import facts
 from onlay_train.grid.executors.local import Killed
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.schedule import TRIES, Schedule
@@ -90,3 +92,9 @@ def test_a_cell_whose_files_find_no_room_fails_in_one_sentence(make, host, root,
     assert subprocess.run(words, check=False).returncode == 0, folder.output.read_text()
     assert folder.failure().said.startswith("a file may have 2.0 KiB here (`ulimit -f`), and a ")
     assert "\n" not in folder.failure().said
+
+
+def test_data_that_break_a_plugin_are_a_fact_and_no_traceback(monkeypatch):
+    monkeypatch.setattr("onlay.model.splits.read_splits", lambda *given: {}["groups"])
+    read = facts._of_data(None, None, SimpleNamespace(input_spec={}), "key")
+    assert read["key"].startswith("failed: KeyError: 'groups' (test_bad_input.py, line ")

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onlay.errors import OnlayError
 from onlay.machine.disk import write_text
+from onlay.machine.guard import in_words
 from onlay_train.grid.identity import digest
 from onlay_train.grid.trivial import ENDING, trivial_fact
 
@@ -92,8 +92,8 @@ def _fingerprint(config: RunConfig, host: PluginHost, built: dict[str, Any], key
         seed_all(0)  # weights that nothing was loaded into are drawn
         built[key] = build_backbone(config.backbone, host)
         return fingerprint(built[key].anatomy.trunk())
-    except OnlayError as error:
-        return f"{FAILED}{error}"
+    except Exception as error:  # a plugin's fault ends its own cells, where it is said again
+        return f"{FAILED}{in_words(error)}"
 
 
 def _of_data(config: RunConfig, host: PluginHost, backbone: Any, key: str) -> dict[str, str]:
@@ -104,7 +104,7 @@ def _of_data(config: RunConfig, host: PluginHost, backbone: Any, key: str) -> di
         return {key: f"{FAILED}the backbone cannot be built"}
     try:
         splits = read_splits(config, backbone.input_spec, host)
-    except OnlayError as error:
-        return {key: f"{FAILED}{error}"}
+    except Exception as error:
+        return {key: f"{FAILED}{in_words(error)}"}
     trivial = trivial_fact(splits)
     return {key: splits.digest} | ({} if trivial is None else {key + ENDING: trivial})
