@@ -53,6 +53,8 @@ class Registry:
         self._manager = _manager()
         self._records: dict[str, PluginRecord] = {}
         self._claims: dict[str, dict[str, list[Claim]]] = {}
+        self._checked: dict[tuple[str, str], Claim] = {}
+        """Claims that were looked at: once is enough, for a thousand runs, too."""
 
     def load(self, candidate: Candidate) -> None:
         """Import and register one plugin; what fails is written into its record."""
@@ -60,6 +62,7 @@ class Registry:
         key = f"{record.distribution}:{record.name}:{len(self._records)}"
         self._records[key] = record
         self._claims.clear()
+        self._checked.clear()
         if record.status != "ok":
             return
         with named_while_waiting(record), guarded(record.fail), stdout_to_stderr:
@@ -87,6 +90,9 @@ class Registry:
 
     def claim(self, kind: str, name: str) -> Claim:
         """The one healthy claim on a name, or the error that says why there is none."""
+        if (known := self._checked.get((kind, name))) and known.record.status == "ok":
+            known.record.check_core()
+            return known if known.record.status == "ok" else self.claim(kind, name)
         claimed = self.claimed(kind)
         if name not in claimed:
             told = self._told(claimed, name)
@@ -97,6 +103,7 @@ class Registry:
         found.record.check_core()
         with guarded(found.record.fail), stdout_to_stderr:
             check_config(kind, found.descriptor)
+            self._checked[kind, name] = found
         return found if found.record.status == "ok" else self.claim(kind, name)
 
     def _told(self, claimed: dict[str, list[Claim]], name: str) -> str:
