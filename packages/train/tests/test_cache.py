@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from threading import Thread
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 
 from onlay.errors import AnatomyError, ConfigError, OnlayError, RunError
 from onlay_train.cache import filling, setup, store
+from onlay_train.cache import items as items_
 from onlay_train.loop import Trainer
 from onlay_train.run import train
 
@@ -154,3 +156,23 @@ def test_a_killed_writer_leaves_nothing_half(trained, tmp_path, monkeypatch):
     assert [f.suffix for f in (tmp_path / "store").iterdir() if f.is_dir()] == [".part"]
     monkeypatch.setattr(store, "_put", put)
     assert same(trained("kept", LATE, STILL, "train.cache=prefix"), expected)
+
+
+def test_what_was_kept_of_other_content_is_not_taken():
+    """Neither path nor size nor label need tell that a file was written anew."""
+
+    def told(last: float, target: int) -> str:
+        part = [(torch.tensor([1.0, 2.0]), 0), (torch.tensor([3.0, last]), target)]
+        items = filling.Watched(part, 0, fills=False, chance=False)
+        return filling.content(items, items_.Targets(0), workers=0)
+
+    assert told(4.0, 1) == told(4.0, 1)
+    assert len({told(4.0, 1), told(4.5, 1), told(4.0, 0)}) == 3
+
+
+def test_what_was_cut_off_is_written_anew(tmp_path):
+    kept = store.Store(tmp_path / "a", [store.Column("x", (2,), "float32")], 3)
+    kept.write([(0, {"x": torch.ones(3, 2)})], None)
+    assert kept.whole
+    os.truncate(tmp_path / "a" / "x.bin", 23)
+    assert not kept.whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,24 @@ class Watched(Dataset[Any]):
             before = _states()
             inputs, target = self.part[index]
             return inputs, target, _states() != before
+
+
+def content(items: Watched, targets: Targets, workers: int) -> str:
+    """A hash of what each item is now, in its first view: a file that was written anew has the
+    name, and may have the size, of the one that was kept."""
+    found = hashlib.blake2b(digest_size=16)
+    keys: Any = [(0, index) for index in range(len(items.part))]
+    for inputs, target, _ in DataLoader(
+        items,
+        sampler=keys,
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=tuple,  # type: ignore[arg-type]
+    ):
+        for tensor in (torch.as_tensor(inputs), *targets.taken(target).values()):
+            found.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            found.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def _states() -> tuple[Any, ...]:

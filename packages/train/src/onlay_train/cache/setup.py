@@ -16,7 +16,7 @@ from onlay.config.train import TrainConfig
 from onlay.data import Splits, is_stream
 from onlay.errors import ConfigError
 from onlay.machine.system import cache_folder
-from onlay_train.cache.filling import Filler, Watched, refuse_chance, stacked_inputs
+from onlay_train.cache.filling import Filler, Watched, content, refuse_chance, stacked_inputs
 from onlay_train.cache.items import KeptItems, Targets
 from onlay_train.cache.probe import Probed, probe
 from onlay_train.cache.store import Column, Store, check_room, in_bytes, taken
@@ -74,7 +74,7 @@ def cached(
         name: t[None] for name, t in targets.taken(read[0][1]).items()
     }
     columns = [Column.of(name, t[0]) for name, t in row.items()]
-    parts = list(parts_of(model, splits, config, accelerator, columns, chance))
+    parts = list(parts_of(model, splits, config, accelerator, columns, targets, chance))
     missing = [part.store for part in parts if not part.store.whole]
     say(told(found, parts, missing, config.train, chance))
     if fill:
@@ -130,10 +130,12 @@ def parts_of(
     config: RunConfig,
     accelerator: Accelerator,
     columns: list[Column],
+    targets: Targets,
     chance: bool,
 ) -> Iterator[Part]:
     own, shared = config.train, facts(model, splits, config, accelerator)
     root = (own.cache_dir or cache_folder() / "prefix").expanduser()
+    workers = loader_workers(own, accelerator.device, accelerator.num_processes)
     judged = {"validation": splits.validation, "test": splits.test if own.evaluate_test else None}
     for name, data in {"train": splits.train, **judged}.items():
         if data is None:
@@ -142,14 +144,15 @@ def parts_of(
         views = own.cache_views or 1 if learnt and chance else 1
         batch = own.batch_size if learnt else own.eval_batch_size
         rows: Any = data
+        items = Watched(data, own.seed, fills=learnt, chance=learnt and chance)
         key = {
             **shared,
+            "content": content(items, targets, workers),
             "columns": [asdict(column) for column in columns],
             "part": [name, len(rows), batch],
             "views": [views, own.seed] if learnt and chance else 1,
         }
         store = Store(root / digest(key), columns, views * len(rows))
-        items = Watched(data, own.seed, fills=learnt, chance=learnt and chance)
         yield Part(name, data, batch, views, store, items)
 
 

@@ -65,7 +65,14 @@ class Store:
 
     @property
     def whole(self) -> bool:
-        return (self.folder / META).exists()
+        """Whether all of it is there, and nothing was cut off since."""
+        files = {self.folder / f"{c.name}.bin": self.rows * c.size for c in self.columns if c.size}
+        try:
+            return (self.folder / META).exists() and all(
+                file.stat().st_size == size for file, size in files.items()
+            )
+        except OSError:
+            return False
 
     def __getitem__(self, row: int) -> dict[str, Tensor]:
         """Copies of a row's tensors, by their names."""
