@@ -109,3 +109,6 @@ def test_slips_exit_with_2_and_leave_nothing(
     assert not (tmp_path / "o").exists()
     missing = onlay_command("compare", str(tmp_path / "no.yaml"), small=False)
     assert "there is no configuration file" in missing.output
+    early = onlay_command("recommend", str(file), small=False)
+    assert (early.exit_code, early.output.count("\n")) == (2, 1)
+    assert f"`{Path('compare') / file.stem}` holds no comparison yet" in early.output

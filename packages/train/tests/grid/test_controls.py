@@ -128,15 +128,17 @@ CONTROLS = {"linear": ("linear", 51.0), "full": ("full", 96.0), "cnn": ("scratch
     [
         (90.0, 98.5, False, True, "(51.0) and every adapter (the best is `arc`, 90.0)"),
         (99.0, 98.5, False, False, "On none of these data is the linear probe above"),
+        (90.0, 51.4, False, False, "by more than the margin of 0.5: no claim"),
+        (98.1, 98.5, False, False, "On none of these data is the linear probe above"),
         (90.0, 40.0, True, False, "Pretraining pays on signs: the linear probe is above"),
     ],
 )
 def test_a_data_set_is_shown_as_what_it_is(arc, cnn, pays, beaten, said):
     found = report(CONTROLS | {"cnn": ("scratch", cnn), "arc": ("", arc)})
-    (regime,) = regimes(found)
+    (regime,) = regimes(found, 0.5)
     assert (regime.pays, regime.beaten, regime.adapter) == (pays, beaten, "arc")
-    assert said in " ".join(sentences(found))
-    assert regimes(report({"arc": ("", arc)})) == []
+    assert said in " ".join(sentences(found, 0.5))
+    assert regimes(report({"arc": ("", arc)}), 0.5) == []
 
 
 def test_the_most_frequent_class_of_training_is_a_row_without_training():
@@ -146,7 +148,7 @@ def test_the_most_frequent_class_of_training_is_a_row_without_training():
     assert trivial_fact(SimpleNamespace(targets="numbers", facts={})) is None
     found = report(CONTROLS, {"signs": 25.0})
     assert floor(found, 4) == [["most frequent class", "25.0", "", ""]]
-    assert "the most frequent class has 25.0 % on signs" in " ".join(sentences(found))
+    assert "the most frequent class has 25.0 % on signs" in " ".join(sentences(found, 0.5))
 
 
 def test_numbers_of_labels_with_their_epochs_are_the_axis_of_curves(make, host, root):

@@ -226,6 +226,10 @@ def _plan(folder: Path, host: PluginHost, accept_versions: bool) -> Plan:
     from onlay_train.grid.others import same_but_versions
     from onlay_train.grid.plan import make_plan
 
+    if not (folder / "grid.yaml").exists():
+        raise ConfigError(
+            f"`{folder}` holds no comparison yet: `onlay compare` with a grid file trains one"
+        )
     grid = read_grid(folder / "grid.yaml", host)
     accepted = same_but_versions(folder) if accept_versions else {}
     return make_plan(grid, host, folder, read_facts(folder / "facts.json"), accepted)

@@ -59,7 +59,7 @@ def as_json(found: Found, summary: Summary, told: Sequence[str]) -> str:
         "cells": [asdict(row) for row in found.rows],
         "searches": [asdict(search) | {"spread": search.spread} for search in found.searches],
         "failed": [asdict(lost) for lost in found.lost],
-        "regimes": [asdict(regime) for regime in regimes(found)],
+        "regimes": [asdict(regime) for regime in regimes(found, summary.margin)],
         "trivial": dict(found.trivial),
         "skipped": list(found.skipped),
         "open": found.open_cells,

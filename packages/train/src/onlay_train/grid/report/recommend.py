@@ -20,7 +20,7 @@ def sentences(found: Found, summary: Summary) -> list[str]:
     told = [_best(best, summary, found.measure), *_sure(best, others, found, summary.margin)]
     told += [_cost(best), *_by_size(found)]
     told += [_against(s, summary) for s in summary.standings if s.over and s.method != best.method]
-    return [*told, *of_controls(found), *_warnings(found, summary), *said(found)]
+    return [*told, *of_controls(found, summary.margin), *_warnings(found, summary), *said(found)]
 
 
 def _best(best: Standing, summary: Summary, measure: Measure) -> str:
@@ -89,9 +89,14 @@ def _cost(best: Standing) -> str:
     trials = f"; its search took {best.trials} trials on each data set" if best.trials else ""
     return (
         f"`{best.method}` trains {best.trained:,} parameters, takes"
-        f" {1000 * best.step_seconds:.3g} ms a step and {best.peak_bytes / 2**20:,.0f} MiB at its"
-        f" peak, and its bundle has {best.bundle_bytes / 2**10:,.0f} KiB{trials}."
+        f" {_three(1000 * best.step_seconds)} ms a step and {best.peak_bytes / 2**20:,.0f} MiB at"
+        f" its peak, and its bundle has {best.bundle_bytes / 2**10:,.0f} KiB{trials}."
     )
+
+
+def _three(number: float) -> str:
+    """With three digits that count: 20.7, 414, 1,650."""
+    return f"{float(f'{number:.3g}'):,g}"
 
 
 def _by_size(found: Found) -> Iterator[str]:

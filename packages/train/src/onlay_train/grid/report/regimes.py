@@ -26,17 +26,19 @@ class Regime:
     best: float | None
     """Its mean."""
     pays: bool
-    """The frozen probe is above the network from scratch: a claim about adapters counts here."""
+    """The frozen probe is above the network from scratch, by more than the margin: a claim about
+    adapters counts here."""
     beaten: bool
-    """The network from scratch is above the probe and every adapter."""
+    """The network from scratch is above the probe and every adapter, by more than the margin."""
 
 
-def regimes(found: Found) -> list[Regime]:
-    """Of each data set on which both controls are done."""
-    return [regime for data in found.datasets if (regime := _regime(found, data)) is not None]
+def regimes(found: Found, margin: float) -> list[Regime]:
+    """Of each data set on which both controls are done; differences up to the margin are none."""
+    every = (_regime(found, data, margin) for data in found.datasets)
+    return [regime for regime in every if regime is not None]
 
 
-def _regime(found: Found, data: str) -> Regime | None:
+def _regime(found: Found, data: str, margin: float) -> Regime | None:
     rows = [row for row in found.rows if row.data == data]
     own = {c: [row.score for row in rows if row.control == c] for c in ("linear", "scratch")}
     if not all(own.values()):
@@ -50,7 +52,7 @@ def _regime(found: Found, data: str) -> Regime | None:
     sign = 1 if found.measure.better == "higher" else -1
     adapter = max(means, key=lambda method: sign * means[method], default=None)
     best = None if adapter is None else means[adapter]
-    above = sign * scratch > sign * linear
+    rivals = [linear] if best is None else [linear, best]
     return Regime(
         data=data,
         size=rows[0].size,
@@ -58,14 +60,14 @@ def _regime(found: Found, data: str) -> Regime | None:
         scratch=scratch,
         adapter=adapter,
         best=best,
-        pays=sign * linear > sign * scratch,
-        beaten=above and (best is None or sign * scratch > sign * best),
+        pays=sign * (linear - scratch) > margin,
+        beaten=all(sign * (scratch - rival) > margin for rival in rivals),
     )
 
 
-def sentences(found: Found) -> Iterator[str]:
+def sentences(found: Found, margin: float) -> Iterator[str]:
     """What is to be known before anything is claimed of adapters."""
-    own = regimes(found)
+    own = regimes(found, margin)
     for regime in own:
         if regime.beaten:
             yield _beaten(regime)
@@ -76,8 +78,8 @@ def sentences(found: Found) -> Iterator[str]:
         )
     elif own:
         yield (
-            "On none of these data is the linear probe above the network from scratch: no claim"
-            " about adapters counts here."
+            "On none of these data is the linear probe above the network from scratch by more than"
+            f" the margin of {margin:g}: no claim about adapters counts here."
         )
     for data, share in found.trivial.items():
         yield f"Without any training, the most frequent class has {share:.1f} % on {data}."
