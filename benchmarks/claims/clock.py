@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import time
 from collections.abc import Callable
@@ -97,3 +98,15 @@ def scheduled(progress: float) -> float:
     """Linear over the first 3 %, then half a cosine."""
     progress = min(progress, 1)
     return min(max(progress, 0.001) / 0.03, (1 + math.cos(math.pi * progress)) / 2)
+
+
+def alone(
+    doc: str | None, out: Path, unpack: Callable[[Path], Any], learn: Callable[[Path, float], Any]
+) -> None:
+    """The command line of a script that unpacks data and pretrains on them."""
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=out)
+    parser.add_argument("--minutes", type=float, default=45, help="of CPU time, resumes included")
+    arguments = parser.parse_args()
+    print(unpack(arguments.out))
+    print(learn(arguments.out, arguments.minutes))

@@ -14,7 +14,6 @@ Shapes: V views (two of a place, one after the other), D width.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
-from clock import Clock, finished
+from clock import Clock, alone, finished
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -127,14 +126,5 @@ def pretrained(out: Path, minutes: float) -> Path:
     return Clock(learner, loss, out, FILE, minutes, rate=1e-3).run()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/data/nuclei"))
-    parser.add_argument("--minutes", type=float, default=45, help="of CPU time, resumes included")
-    arguments = parser.parse_args()
-    print(unpack(arguments.out))
-    print(pretrained(arguments.out, arguments.minutes))
-
-
 if __name__ == "__main__":
-    main()
+    alone(__doc__, Path("runs/data/nuclei"), unpack, pretrained)

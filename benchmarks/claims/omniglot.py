@@ -16,7 +16,6 @@ Shapes: B batch, D width, C classes.
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from zipfile import ZipFile
 import numpy as np
 import timm
 import torch
-from clock import Clock, finished
+from clock import Clock, alone, finished
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -139,14 +138,5 @@ def pretrained(out: Path, minutes: float) -> Path:
     return Clock(learner, loss, out, FILE, minutes).run()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/data/omniglot"))
-    parser.add_argument("--minutes", type=float, default=45, help="of CPU time, resumes included")
-    arguments = parser.parse_args()
-    print(unpack(arguments.out))
-    print(pretrained(arguments.out, arguments.minutes))
-
-
 if __name__ == "__main__":
-    main()
+    alone(__doc__, Path("runs/data/omniglot"), unpack, pretrained)

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from onlay.anatomy import Anatomy, Block, GivenTo, InputOf, OutputOf, Site, Stage, Undo
 from onlay.anatomy.examples import normal_like
-from onlay.anatomy.inputs import refuse_other_inputs
 from onlay.anatomy.levels import recorded
-from onlay.errors import DataError
 from onlay.features import Features, Points
+from onlay_pointcloud.anatomy.inputs import as_clouds
 from onlay_pointcloud.backbones.traits import POINTWISE
 from onlay_pointcloud.network.small_pointnet import SmallPointNet
 
@@ -63,13 +61,7 @@ class PointwiseAnatomy(Anatomy):
         Raises:
             DataError: no batch of clouds.
         """
-        if not torch.compiler.is_compiling():
-            refuse_other_inputs(inputs, "clouds (B, N, 3 or more)", 3)
-            if not inputs.shape[0] or inputs.shape[2] < 3:
-                raise DataError(
-                    f"a batch of clouds is (B, N, 3 or more), and this is {tuple(inputs.shape)}"
-                )
-        return inputs
+        return as_clouds(inputs)
 
     def encode(self, inputs: Tensor, *, inserted: int = 0, levels: Sequence[int] = ()) -> Features:
         assert not inserted, "no token sees another one, nor one that is inserted"
