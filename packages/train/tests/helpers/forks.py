@@ -26,6 +26,9 @@ torch.ones(1, requires_grad=True).sum().backward()
 PATIENCE = 240
 """Seconds after which a process that does not end is ended."""
 
+LEFT_BEHIND = 134
+"""The status of a process that left threads of gloo behind, with which its end may abort."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -45,6 +48,7 @@ def at_once(words: Sequence[str], *worlds: Mapping[str, str]) -> Ended:
         children = [forked(partial(_onlay, words, world, said)) for world in worlds]
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         texts = [file.read_text(encoding="utf-8") for file in said]
+    assert LEFT_BEHIND not in codes, texts[1]
     return Ended(next(filter(None, codes), 0), *texts)
 
 
@@ -81,9 +85,18 @@ def _onlay(words: Sequence[str], world: Mapping[str, str], said: Sequence[Path])
     except BaseException:
         traceback.print_exc()
         status = 1
+    if any("gloo" in name for name in _threads()):
+        print(
+            "threads of gloo are left behind, which may abort an interpreter's end", file=sys.stderr
+        )
+        status = LEFT_BEHIND
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _threads() -> list[str]:
+    return [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
 
 
 def _as_if_new(words: Sequence[str], world: Mapping[str, str], said: Sequence[Path]) -> None:

@@ -16,7 +16,7 @@ from onlay.cli.tiles import TileSize, refuse_alone
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.reports import measure_named
-from onlay_train.commands.train import silent_elsewhere
+from onlay_train.commands.train import among_processes
 
 if TYPE_CHECKING:
     from onlay_train.evaluate_run import Judgement
@@ -92,7 +92,7 @@ def evaluate(
         raise ConfigError(f"`{asked}` looks at inputs in the model's size: leave out `{other}`")
     if knn and report is not None:
         raise ConfigError("`--knn` has no answers of the task to report on: leave out `--report`")
-    with silent_elsewhere():
+    with among_processes():
         from onlay_train.evaluate_run import evaluate_run
         from onlay_train.in_full import OwnSize
 

@@ -9,7 +9,7 @@ import click
 from onlay.cli.options import with_host
 from onlay.cli.settings import TakesSettings
 from onlay.host import PluginHost
-from onlay_train.commands.train import configured, silent_elsewhere
+from onlay_train.commands.train import among_processes, configured
 
 
 @click.command(cls=TakesSettings)
@@ -33,7 +33,7 @@ def folds(
     standard deviation. Type the same command again to go on after a stop; finished folds are not
     trained again.
     """
-    with silent_elsewhere():
+    with among_processes():
         run = configured(config, preset, host)
         from accelerate import PartialState
         from rich.console import Console
@@ -50,4 +50,3 @@ def folds(
             sys.exit(stopped.exit_status)
         if PartialState().is_main_process:
             print_folds(found, run.out, Console())
-        PartialState().destroy_process_group()

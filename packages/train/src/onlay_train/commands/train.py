@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -46,7 +48,7 @@ def train(
     The file may be left out when overrides say everything: onlay train backbone=onlay_vit_64
     method=arc data.name=digits. Type the same command again to go on after a stop.
     """
-    with silent_elsewhere():
+    with among_processes():
         if trackers:
             config += (f"train.trackers={','.join(trackers)}",)
         run = configured(config, preset, host)
@@ -83,7 +85,6 @@ def _train(run: RunConfig, host: PluginHost) -> None:
         if before:
             click.echo(f"`{run.out}` is finished; nothing is left to train")
         print_report(summary, Console())
-    PartialState().destroy_process_group()
 
 
 def configured(words: tuple[str, ...], preset: str | None, host: PluginHost) -> RunConfig:
@@ -102,11 +103,27 @@ def configured(words: tuple[str, ...], preset: str | None, host: PluginHost) -> 
 
 
 @contextmanager
-def silent_elsewhere() -> Iterator[None]:
-    """Among several processes only the first one says what is wrong."""
+def among_processes() -> Iterator[None]:
+    """Among several processes only the first one says what is wrong, and each of them leaves the
+    group before it ends."""
     try:
         yield
     except OnlayError:
         if rank() == 0:
             raise
         sys.exit(2)
+    finally:
+        _leave()
+
+
+def _leave() -> None:
+    """End the group and its threads: an interpreter that ends while one of gloo's threads lets a
+    tensor go aborts. A wrapped model holds the group, in a circle and in the frames of an error."""
+    torch = sys.modules.get("torch")
+    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+        error = sys.exc_info()[1]
+        while error:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+        gc.collect()
