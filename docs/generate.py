@@ -146,7 +146,8 @@ def contracts() -> Iterator[str]:
     from onlay.testing.suites import SUITES
 
     for kind, suite in SUITES.items():
-        yield f"## The contract of a {NOUNS.get(kind, kind)}\n"
+        noun = NOUNS.get(kind, kind)
+        yield f"## The contract of {'an' if noun[0] in 'aeiou' else 'a'} {noun}\n"
         for module, checks in groupby(suite.checks, key=lambda c: c.function.__module__):
             yield f"**{one_line(import_module(module).__doc__).rstrip('.')}**\n"
             yield from table(("check", "contract"), ((f"`{c.name}`", c.contract) for c in checks))

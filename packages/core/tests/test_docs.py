@@ -102,8 +102,9 @@ def test_every_check_stands_in_the_contracts_with_its_docstring(generate: Module
     text = generate.on_page_markdown((REFERENCE / "contracts.md").read_text(encoding="utf-8"))
     assert SUITES
     for kind, suite in SUITES.items():
-        title = f"## The contract of a {kind}".replace("dataset", "data set")
-        section = text.partition(title + "\n")[2].partition("\n## ")[0]
+        noun = kind.replace("dataset", "data set")
+        _, rest = re.split(rf"^## The contract of an? {noun}\n", text, flags=re.MULTILINE)
+        section = rest.partition("\n## ")[0]
         rows = re.findall(r"^\| `(check_\w+)` \| (.+) \|$", section, re.MULTILINE)
         docs = [(c.name, " ".join((c.function.__doc__ or "").split())) for c in suite.checks]
         assert rows == docs

@@ -405,9 +405,11 @@ class Executor:
     build: str
     """`build(config, folder) -> concurrent.futures.Executor`, without importing torch in this
     process; `folder` (a `Path`, not made yet) is for files of its own. Functions of a module are
-    handed to it with plain data (texts, numbers, lists and mappings of them), and run where the
-    folder of the comparison is at the same path; what one gives is plain data, too. A process that
-    is killed is an exception of its own future and of no other; the cell is begun anew.
+    handed to it with plain data (texts, numbers, lists and mappings of them), and run once, each in
+    the main thread of a process of its own, in the folder that is current here, and where the
+    folder of the comparison is at the same path; what one gives is plain data, too. An `OnlayError`
+    that one raises is the exception of its future, in the same words. A process that is killed is
+    an exception of its own future and of no other; the cell is begun anew.
     `shutdown(cancel_futures=True)` asks what runs to stop (SIGTERM), and waits until it has."""
     examples: Sequence[Mapping[str, Any]] = ({},)
     """Settings to check the executor with on a machine by itself, the usual ones first."""

@@ -17,8 +17,8 @@ from onlay.host.firstparty import distribution_of
 if TYPE_CHECKING:
     from onlay.testing import Outcome
 
-KINDS = ("method", "backbone", "task", "dataset", "optimizer", "decoder", "protocol")
-THINGS = "method, backbone, task, data set, optimizer, decoder or protocol"
+KINDS = ("method", "backbone", "task", "dataset", "optimizer", "decoder", "protocol", "executor")
+THINGS = "method, backbone, task, data set, optimizer, decoder, protocol or executor"
 """The same in words."""
 
 
@@ -35,8 +35,8 @@ THINGS = "method, backbone, task, data set, optimizer, decoder or protocol"
 @click.option("--verbose", is_flag=True, help="Print each contract, and tracebacks.")
 @click.pass_context
 def check(ctx: click.Context, name: str, words: str, as_json: bool, verbose: bool) -> None:
-    """Check a method, backbone, task, data set, optimizer, decoder or protocol, or all that a
-    plugin brings.
+    """Check a method, backbone, task, data set, optimizer, decoder, protocol or executor, or all
+    that a plugin brings.
 
     The exit status is 1 if a contract is broken.
     """

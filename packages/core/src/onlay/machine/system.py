@@ -24,6 +24,9 @@ _SEEKING = threading.Lock()
 CAN_FORK = sys.platform.startswith("linux")
 """Elsewhere a child does not survive its parent's threads, or there is no fork."""
 
+CAN_BE_ASKED = sys.platform != "win32"
+"""A process can ask another one to stop, which hears it; on Windows it only ends it."""
+
 
 def open_plain(path: Path) -> BinaryIO:
     """A file to read, and nothing that waits or never ends: a pipe, a device, or a link to one.

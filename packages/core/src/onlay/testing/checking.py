@@ -7,6 +7,7 @@ code raises) where the contract is not kept. None of this needs pytest.
 from __future__ import annotations
 
 import time
+import unittest
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ Verdict = Literal["kept", "broken", "expected", "not asked"]
 
 class Broken(AssertionError):
     """A contract is not kept; the text says what was seen."""
+
+
+class NotAsked(unittest.SkipTest):
+    """Of this machine a contract asks nothing; the text says why. pytest skips the test."""
 
 
 def require(kept: Any, otherwise: str) -> None:
@@ -120,6 +125,8 @@ def _outcome(check: Check, cases: Sequence[Any], expected: str) -> Outcome:
     start = time.perf_counter()
     try:
         check.run(cases)
+    except NotAsked as why:
+        return Outcome(check, "not asked", str(why), time.perf_counter() - start)
     except Exception as error:
         took = time.perf_counter() - start
         if expected:

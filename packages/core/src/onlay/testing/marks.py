@@ -92,6 +92,16 @@ def protocol_checks(
     return _marked("protocol", name, expected_failures, host)
 
 
+def executor_checks(
+    name: str,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    host: PluginHost | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same for an executor, which with each of its `examples` is handed a few calls."""
+    return _marked("executor", name, expected_failures, host)
+
+
 def _marked(
     kind: str, name: str, expected: Mapping[str, str] | None, host: PluginHost | None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -1,16 +1,9 @@
-"""A second process whose texts have other hashes, for who asks whether results depend on them.
-
-It is started when it is first asked, answers line by line, and ends with this one.
-"""
+"""What a method does in a process whose texts have other hashes, for who asks whether results
+depend on them."""
 
 from __future__ import annotations
 
-import atexit
-import json
-import os
-import subprocess
 import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -20,8 +13,8 @@ from typing import Any
 import torch
 
 from onlay.host import PluginHost
+from onlay.testing.beside import exchange
 from onlay.testing.case import MethodCase
-from onlay.testing.checking import Broken
 from onlay.testing.small import TINY, small_backbones
 from onlay.testing.states import step
 
@@ -64,57 +57,12 @@ def asked(case: MethodCase) -> Facts:
         "path": sys.path,
         "threads": torch.get_num_threads(),
     }
-    answer = _exchange(question)
-    if "failure" in answer:
-        raise Broken(f"another process fails: {answer['failure']}")
-    return Facts(**answer)
+    return Facts(**exchange(f"{__name__}:answer", question))
 
 
-def _exchange(question: Mapping[str, Any]) -> dict[str, Any]:
-    process = _other()
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(question, default=list) + "\n")
-    process.stdin.flush()
-    line = process.stdout.readline()
-    if not line:
-        _other.cache_clear()
-        raise Broken("another process ends without an answer")
-    return json.loads(line)
-
-
-@lru_cache
-def _other() -> subprocess.Popen[str]:
-    ours = os.environ.get("PYTHONHASHSEED", "random")
-    environment = {**os.environ, "PYTHONHASHSEED": "1" if ours != "1" else "2"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import answer_all; answer_all()"],
-        env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-    )
-    atexit.register(_end, process)
-    return process
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    process.wait()
-
-
-def answer_all() -> None:
-    """In the other process: an answer for each line, until there are no more."""
-    answers, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints is no answer
-    for line in sys.stdin:
-        try:
-            answer = asdict(facts_of(_case(json.loads(line))))
-        except Exception as error:
-            answer = {"failure": traceback.format_exception_only(error)[-1].strip()}
-        print(json.dumps(answer), file=answers, flush=True)
+def answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    """In the other process."""
+    return asdict(facts_of(_case(question)))
 
 
 def _case(question: Mapping[str, Any]) -> MethodCase:

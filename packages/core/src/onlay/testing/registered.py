@@ -20,7 +20,7 @@ import sys
 from onlay import PluginHost
 from onlay.descriptors import resolve
 host = PluginHost.discover()
-for kind in ("method", "backbone", "task", "dataset", "decoder"):
+for kind in ("method", "backbone", "task", "dataset", "decoder", "executor"):
     for name, registered in host.registered(kind).items():
         for settings in getattr(registered, "examples", ()):
             given = {"name": name, **settings}

@@ -17,6 +17,8 @@ from onlay.testing.datasets import DATASET_CHECKS
 from onlay.testing.datasets.case import dataset_cases
 from onlay.testing.decoders import DECODER_CHECKS
 from onlay.testing.decoders.case import decoder_cases
+from onlay.testing.executors import EXECUTOR_CHECKS
+from onlay.testing.executors.case import executor_cases
 from onlay.testing.methods import METHOD_CHECKS
 from onlay.testing.optimizers import OPTIMIZER_CHECKS
 from onlay.testing.optimizers.case import optimizer_cases
@@ -42,8 +44,10 @@ SUITES: Mapping[str, Suite] = {
     "optimizer": Suite(OPTIMIZER_CHECKS, optimizer_cases),
     "decoder": Suite(DECODER_CHECKS, decoder_cases),
     "protocol": Suite(PROTOCOL_CHECKS, protocol_cases),
+    "executor": Suite(EXECUTOR_CHECKS, executor_cases),
 }
-"""By kind: `method`, `backbone`, `task`, `dataset`, `optimizer`, `decoder`, `protocol`."""
+"""By kind: `method`, `backbone`, `task`, `dataset`, `optimizer`, `decoder`, `protocol`,
+`executor`."""
 
 
 def suite_of(kind: str) -> Suite:
@@ -64,7 +68,8 @@ def run_checks(
     """Check one registered thing against the contract of its kind; outcomes as they come.
 
     Args:
-        kind: `method`, `backbone`, `task`, `dataset`, `optimizer`, `decoder` or `protocol`.
+        kind: `method`, `backbone`, `task`, `dataset`, `optimizer`, `decoder`, `protocol` or
+            `executor`.
         expected_failures: name of a check -> why it fails; one that passes all the same is broken.
         words: only checks whose names hold them, as pytest's `-k` has it: `"folds and not twice"`.
 
