@@ -17,7 +17,7 @@ from onlay.model.adapted import AdaptedModel
 from onlay.testing import run_checks, tiny_backbone
 from onlay_train.checkpoint import gathered, load_optimizer
 from onlay_train.ema import Average
-from onlay_train.groups import learning_rates
+from onlay_train.groups import learning_rates, rated
 from onlay_train.optimizer import CLASSES, make_optimizer
 
 
@@ -165,7 +165,9 @@ def test_rates_by_depth_and_of_the_head(host: PluginHost) -> None:
         place.thaw(built.module.cls_token)
 
     model = placed(built, place_all)
-    config = TrainConfig(lr=1.0, layer_decay=0.5, head_lr=3.0)
+    config = TrainConfig(
+        lr=1.0, layer_decay=0.5, head_lr=3.0, lr_factors={"*.norm*": 2.0, "*.norm2.bias": 4.0}
+    )
     found = learning_rates(model, config)
     assert {name.replace("adapter.", ""): rate for name, rate in found.items()} == {
         "tokens_in.rewrites.0.weight": 0.125,
@@ -173,16 +175,35 @@ def test_rates_by_depth_and_of_the_head(host: PluginHost) -> None:
         "blocks.0.attn_in.rewrites.0.weight": 0.5,  # the last block has it, too
         "blocks.1.mlp_in.rewrites.0.weight": 0.5,
         "thawed.cls_token": 0.125,
-        "thawed.blocks.0.norm2.weight": 0.25,
-        "thawed.blocks.0.norm2.bias": 0.25,
-        "thawed.norm.weight": 1.0,
-        "thawed.norm.bias": 1.0,
+        "thawed.blocks.0.norm2.weight": 0.5,
+        "thawed.blocks.0.norm2.bias": 1.0,  # the last pattern that fits counts
+        "thawed.norm.weight": 2.0,
+        "thawed.norm.bias": 2.0,
         "head.weight": 3.0,
         "head.bias": 3.0,
     }
-    groups = host.make_param_groups(model, config)
+    groups = make_optimizer(model, config, host).param_groups
     assert [(g["lr"], g["weight_decay"]) for g in groups] == [
-        (0.125, 0.01), (0.25, 0.01), (0.5, 0.01), (3.0, 0.01), (0.25, 0), (1.0, 0), (3.0, 0),
+        (0.125, 0.01), (0.25, 0.01), (0.5, 0.01), (3.0, 0.01),
+        (0.5, 0), (1.0, 0), (2.0, 0), (3.0, 0),
+    ]  # fmt: skip
+    with pytest.raises(
+        OnlayError, match=r"`train.lr_factors`: no trained tensor fits `\*gate\*` \("
+    ):
+        learning_rates(model, TrainConfig(lr_factors={"*gate*": 0.1}))
+
+
+def test_groups_of_a_plugin_have_the_runs_rates_unless_it_says_one() -> None:
+    built = tiny_backbone()
+    model = placed(built, lambda place: place.thaw(built.module.norm))
+    norm, head = built.module.norm, model.head
+    given = [
+        {"params": [norm.weight, head.weight], "weight_decay": 0.3},
+        {"params": [norm.bias, head.bias], "lr": 5.0},
+    ]
+    found = rated(given, model, TrainConfig(lr=1.0, head_lr=3.0))
+    assert [(g["lr"], g.get("weight_decay"), len(g["params"])) for g in found] == [
+        (1.0, 0.3, 1), (3.0, 0.3, 1), (5.0, None, 2),
     ]  # fmt: skip
 
 

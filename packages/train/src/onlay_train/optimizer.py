@@ -12,6 +12,7 @@ from onlay.config.train import TrainConfig
 from onlay.errors import ConfigError, PluginError
 from onlay.host import PluginHost
 from onlay.machine.guard import in_words
+from onlay_train.groups import rated
 
 if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
@@ -39,10 +40,10 @@ def make_optimizer(
     """The optimizer of a run: what a plugin decides, else what `config.opt` names.
 
     Raises:
-        ConfigError: `train.opt_kwargs` does not suit it.
+        ConfigError: `train.opt_kwargs` does not suit it, or `train.lr_factors` no tensor.
         PluginError: its plugin fails, or gives something else.
     """
-    groups = host.make_param_groups(model, config)
+    groups = rated(host.make_param_groups(model, config), model, config)
     optimizer = host.make_optimizer(groups, config)
     if optimizer is None:
         given = groups, config, settings_of(config, host)

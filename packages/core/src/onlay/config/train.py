@@ -48,6 +48,9 @@ class TrainConfig(Config):
     """Factor of the learning rate from each block to the one before it: what acts in the last block
     has `lr` times this, the block before times its square, what acts before the blocks least; the
     last norm and the head have all of it. A tensor that blocks share counts to the last of them."""
+    lr_factors: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Factors of the learning rates of some trained tensors, by patterns of their names, such as
+    `{"*.score.*": 0.1}`; where several fit, the last one counts. One that fits none is an error."""
     sched: Literal["cosine", "constant", "step", "poly"] = "cosine"
     """How the learning rate falls after warm-up: half a `cosine` to `min_lr`, not at all
     (`constant`), times `decay_rate` every `decay_epochs` (`step`), or as `poly`, to `min_lr` by
