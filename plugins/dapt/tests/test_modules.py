@@ -178,6 +178,7 @@ def test_initialisation() -> None:
         assert not linear.bias.any()
     assert not adapter.up.weight.any()
     assert not adapter.up.bias.any()
+    assert DynamicAdapter(8, 4, 0.0, score_bias=0.5).score.bias.item() == 0.5
     for tensor, mean in ((scaling.gamma, 1.0), (scaling.beta, 0.0)):
         assert tensor.mean().item() == pytest.approx(mean, abs=1e-3)
         assert tensor.std().item() == pytest.approx(0.02, rel=0.05)

@@ -90,6 +90,17 @@ def test_gates_are_probabilities_of_winners(router: Any) -> None:
     assert torch.equal(found.expert_n, p_nN.argmax(1))
 
 
+def test_a_whole_gate_is_one_and_has_the_gradient_of_the_logarithm(router: Any) -> None:
+    weights = []
+    for whole in (False, True):
+        made = router(whole_gate=whole)
+        gate_n = made(sub_tokens()).gate_n
+        (gate_n if whole else gate_n.log()).sum().backward()
+        weights.append((made.query.weight.grad, made.embeddings.grad))
+    assert torch.equal(gate_n.detach(), torch.ones(40))
+    torch.testing.assert_close(weights[1], weights[0])
+
+
 @pytest.mark.parametrize(("experts", "query_width"), [(4, 8), (8, 8), (16, 8)])
 def test_embeddings_start_orthogonal(router: Any, experts: int, query_width: int) -> None:
     """Rows where there is room for them, else columns; 0.32 long, as in X-MoE's code."""

@@ -33,7 +33,9 @@ class DynamicAdapter(nn.Module):
 
     unfoldable = "its scale differs from token to token"
 
-    def __init__(self, width: int, rank: int, dropout: float, block: int = 0) -> None:
+    def __init__(
+        self, width: int, rank: int, dropout: float, block: int = 0, score_bias: float = 0.0
+    ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.score, self.scale = nn.Linear(width, 1), TokenScale(block)
@@ -42,6 +44,7 @@ class DynamicAdapter(nn.Module):
         for linear in (self.score, self.down):
             nn.init.kaiming_uniform_(linear.weight, a=math.sqrt(5))
             nn.init.zeros_(linear.bias)
+        nn.init.constant_(self.score.bias, score_bias)
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
 
@@ -92,7 +95,9 @@ def adapt_block(place: Placement, block: Block, config: DaptConfig) -> None:
         for name in BLOCK_SITES:
             site = block.site(name)
             place.rewrite(site, ScaleAndShift(site.width, keeps_output=name in READER_KEEPS))
-    adapter = DynamicAdapter(block.width, config.rank, config.dropout, block.index)
+    adapter = DynamicAdapter(
+        block.width, config.rank, config.dropout, block.index, config.score_bias
+    )
     branch = place.branch(block.site("mlp.in"), block.site("mlp.out"), adapter)
     if config.prompts:
         transform = ScaleAndShift(block.width) if config.scale_and_shift else nn.Identity()

@@ -40,6 +40,10 @@ class DaptConfig(Config):
     """How the tokens of a block become its prompt. `mean`, over all tokens, class token and earlier
     prompts included, is the authors'; `max` is Onlay's own."""
 
+    score_bias: float = 0.0
+    """Where the bias of the tokens' score starts; 0 is the authors'. At 1 every adapter starts open
+    for all tokens, with a scale of about 1. That start is Onlay's own."""
+
     position: Literal["once", "every_block", "backbone"] = "once"
     """Where a point cloud's position embeddings are added: `once`, before the first block, as the
     authors' code does; `every_block`, as the backbones were pretrained, where inserted tokens get

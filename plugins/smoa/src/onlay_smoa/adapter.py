@@ -78,6 +78,7 @@ def mixture_for(blocks: Sequence[Block], config: SmoaConfig, label: str) -> Spar
         temperature=config.temperature,
         learn_temperature=config.learn_temperature,
         jitter=config.jitter,
+        whole_gate=config.gate == "one",
     )
     indices = [block.index for block in blocks]
     return SparseMixture(

@@ -58,6 +58,11 @@ class SmoaConfig(Config):
     """Train that temperature, one number for each library, kept as its logarithm. A reading: X-MoE
     does; the figure shows none. `false` keeps it; no source has a schedule."""
 
+    gate: Literal["probability", "one"] = "probability"
+    """What the winner's output is multiplied with: its `probability`, as drawn, which is about 0.26
+    at the start with 16 experts; or `one`, and the router still learns through the gradient of the
+    probability (relative to its value), a straight-through estimate that no source has."""
+
     balance_weight: float = Field(default=0.01, ge=0)
     """How much the balance loss counts, N * sum(f P), averaged over blocks; 0 leaves it out. A
     reading: the figure shows no loss; 0.01 is that of the Switch Transformer (Fedus et al. 2021)

@@ -18,7 +18,7 @@ class Routing(NamedTuple):
     expert_n: Tensor
     """Index of the winner; of equal ones the first."""
     gate_n: Tensor
-    """Its probability, through which the router learns from the task."""
+    """Its probability, or 1, through which the router learns from the task."""
     cosine_Nn: Tensor
     """What the balance loss is made of."""
 
@@ -40,6 +40,7 @@ class Router(nn.Module):
         temperature: float,
         learn_temperature: bool = True,
         jitter: float,
+        whole_gate: bool = False,
     ) -> None:
         super().__init__()
         self.query = nn.Linear(width, query_width, bias=False)
@@ -50,6 +51,7 @@ class Router(nn.Module):
         else:
             self.register_buffer("log_temperature", log_temperature, persistent=False)
         self.normalize_query, self.jitter = normalize_query, jitter
+        self.whole_gate = whole_gate
         nn.init.xavier_uniform_(self.query.weight)
         nn.init.orthogonal_(self.embeddings, gain=0.32)  # the scale is X-MoE's code's
 
@@ -58,6 +60,8 @@ class Router(nn.Module):
             cosine_Nn = self._cosine(_wide(u_nd))
             logits_Nn = cosine_Nn * (-_wide(self.log_temperature)).exp()
             gate_n, expert_n = logits_Nn.softmax(0).max(0)
+            if self.whole_gate:
+                gate_n = gate_n / gate_n.detach()
             return Routing(expert_n, gate_n, cosine_Nn)
 
     def _cosine(self, u_nd: Tensor) -> Tensor:
