@@ -4,11 +4,12 @@
     python benchmarks/claims.py                  # all regimes, days on two cores; it goes on
     python benchmarks/claims.py new_characters --only method=linear
 
-Each regime is a grid, `grids/claims/NAME.yaml`, with controls and an equal search; what follows the
-names goes to `onlay compare`. A regime counts where its report says that the linear probe is above
-the network from scratch. What grids read is written below `runs/data`: unpacked data, and the small
-backbones that regimes (b) and (c) pretrain themselves, `--minutes` of CPU time each, an hour at
-most. Data are read from `ONLAY_DATA`, else from `../shared/data` beside the checkout.
+Each regime is a grid, `grids/claims/NAME.yaml`, with controls and an equal search; so are the
+ablations of two methods, `grids/ablations/NAME.yaml`. What follows the names goes to `onlay
+compare`. A regime counts where its report says that the linear probe is above the network from
+scratch. What grids read is written below `runs/data`: unpacked data, and the small backbones that
+regimes (b) and (c) pretrain themselves, `--minutes` of CPU time each, an hour at most. Data are
+read from `ONLAY_DATA`, else from `../shared/data` beside the checkout.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ REGIMES = {
         "(b) new classes of a known domain", _new_characters, 156, 468, 1092, True
     ),
     "nuclei": Regime("(c) a domain's own unlabelled pictures", _nuclei, 1, 30, 60, True),
+    "adapterx": Regime("Adapter-X, one change at a time", _new_characters, 156, 468, 1092),
+    "dapt_gates": Regime("DAPT's gates", _activities, 5, 497, 1042),
 }
 
 FORWARD = {
@@ -108,7 +111,8 @@ START = 8.0
 
 def text(name: str) -> str:
     """A regime's grid with its folders."""
-    plain = (HERE / "grids" / "claims" / f"{name}.yaml").read_text(encoding="utf-8")
+    (file,) = (HERE / "grids").glob(f"*/{name}.yaml")
+    plain = file.read_text(encoding="utf-8")
     data = source("").as_posix()
     return plain.replace("{data}", data).replace("{made}", MADE.as_posix())
 
