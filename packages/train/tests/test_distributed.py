@@ -40,19 +40,22 @@ def test_two_processes_end_with_the_same_weights_and_one_bundle(
     witness = tmp_path / "witness.py"
     witness.write_text(WITNESS)
     words = [*small_run, "--plugin", str(witness), "data.held_out=9", "train.grad_accum_steps=2"]
-    words += ["method=counting", "method.wanted=20"]
+    words += ["method=counting", "method.wanted=20", "train.epochs=9", "train.early_stopping=2"]
     done = side_by_side(*words)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "run"
     assert (folder / "rank0").read_text() == (folder / "rank1").read_text()
-    assert done.stdout.count("epoch 1/3") == 1
+    assert done.stdout.count("epoch 1/9") == 1
     summary = json.loads((folder / "summary.json").read_text())
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    scores = [record["validation_top1"] for record in records]
+    epochs = scores.index(max(scores)) + 3  # both have waited for two more
+    assert (len(records), summary["stopped_early"]) == (epochs, 2)
     # 30 samples: a step takes 2 processes x 2 batches x 4 samples, the last one 2 x 2 x 3
-    assert [record["step"] for record in records] == [2, 4, 6]
+    assert [record["step"] for record in records] == [2 * epoch + 2 for epoch in range(epochs)]
     # of the 28 samples of an epoch the main process saw a half, and it alone complains
-    assert [record["counting/samples/block_0"] for record in records] == [14, 14, 14]
-    assert done.stdout.count("warning: block 0 saw 14 of [wanted] 20 samples") == 3
+    assert [record["counting/samples/block_0"] for record in records] == [14] * epochs
+    assert done.stdout.count("warning: block 0 saw 14 of [wanted] 20 samples") == epochs
     model = onlay.load(folder, host=host)
     part = stripes(host, held_out=9)
     right = sum(int(model(part[i][0][None]).argmax() == part[i][1]) for i in range(9))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from io import StringIO
+
 import pytest
 import torch
 from rich.console import Console
@@ -13,7 +16,9 @@ from onlay.host import PluginHost
 from onlay_train.checkpoint import load_checkpoint
 from onlay_train.evaluate_run import evaluate_run
 from onlay_train.folder import RunFolder
+from onlay_train.report import rows
 from onlay_train.run import train
+from onlay_train.signals import Stopped
 
 
 def test_the_test_part_is_read_once_and_at_the_end(
@@ -66,13 +71,28 @@ def test_half_precision_and_recomputation_leave_a_whole_bundle(
     assert metrics["loss"] == pytest.approx(summary.metrics["test_loss"], rel=0.02)
 
 
-def test_early_stopping_waits_for_its_patience(
-    configure: Configure, host: PluginHost, quiet: Console
+def test_early_stopping_waits_for_its_patience_and_says_so(
+    configure: Configure, host: PluginHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a learning rate of next to nothing: no epoch is better than the first
-    config = configure("train.early_stopping=2", "train.epochs=9", "train.lr=1e-12")
-    summary = train(config, host, console=quiet)
-    assert (summary.epochs, summary.chosen_epoch) == (3, 3)
+    early = ("train.early_stopping=2", "train.epochs=9", "train.lr=1e-12")
+    undisturbed, killed = configure(*early, out="a"), configure(*early, out="b")
+    shown = Console(file=StringIO(), width=200)
+    summary = train(undisturbed, host, console=shown)
+    assert (summary.epochs, summary.chosen_epoch, summary.stopped_early) == (3, 3, 2)
+    told = shown.file.getvalue()
+    assert "stopped after epoch 3 of 9: no `top1` was better than that of epoch 1" in told
+    assert "the last epoch's weights, not its (`train.selection: best_val`), are kept" in told
+    assert rows(summary)["stopped early"] == "after 2 epochs without a better top1"
+
+    monkeypatch.setenv("STRIPES_KILL_AT", "70")  # 30 samples an epoch: in the third
+    monkeypatch.setenv("STRIPES_SIGNAL", str(int(signal.SIGTERM)))
+    with pytest.raises(Stopped):
+        train(killed, host, console=shown)
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    assert train(killed, host, console=shown).stopped_early == 2
+    bundles = [run.out / "bundle" / "adapter_model.safetensors" for run in (undisturbed, killed)]
+    assert bundles[0].read_bytes() == bundles[1].read_bytes()
 
 
 @pytest.mark.parametrize("wish", ["train.selection=best_val", "train.early_stopping=2"])

@@ -71,7 +71,8 @@ def summarize(
 ) -> Summary:
     """The run in numbers."""
     model, report = trainer.plain, trainer.plain.trainable_report()
-    device = trainer.accelerator.device
+    device, progress = trainer.accelerator.device, trainer.state.progress
+    early = progress.epoch < config.train.epochs
     return Summary(
         folder=str(trainer.folder.path),
         method=config.method.name,
@@ -80,10 +81,11 @@ def summarize(
         metrics=metrics,
         selection=config.train.selection,
         chosen_epoch=chosen,
-        epochs=trainer.state.progress.epoch,
+        epochs=progress.epoch,
+        stopped_early=progress.epoch - progress.best_epoch if early else 0,
         seed=config.train.seed,
         parameters=report.counts | {"backbone": report.backbone},
-        seconds=trainer.state.progress.seconds,
+        seconds=progress.seconds,
         peak_bytes=peak_bytes(device),
         device=device.type,
         bundle_bytes=folder_bytes(trainer.folder.bundle),

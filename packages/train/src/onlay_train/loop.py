@@ -29,7 +29,7 @@ from onlay_train.mixing import mixing_of
 from onlay_train.parts import Parts
 from onlay_train.pictured import Pictured
 from onlay_train.replay import Replay
-from onlay_train.selection import judged_split
+from onlay_train.selection import judged_split, stopped_early
 from onlay_train.shares import Share, shared
 from onlay_train.signals import Agreement, Stopped, StopRequests
 from onlay_train.state import TrainingState
@@ -124,6 +124,8 @@ class Trainer:
             except (PluginError, Stopped):
                 self.save()
                 raise
+            if said := stopped_early(self.state.progress, self.config, self.plain.head.main_metric):
+                display.say(said)
 
     @property
     def finished(self) -> bool:

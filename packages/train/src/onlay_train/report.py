@@ -61,6 +61,8 @@ def rows(summary: Summary) -> dict[str, str]:
     found |= _parameters(summary)
     found["share of the backbone"] = f"{summary.share:.2f} % of {summary.parameters['backbone']:,}"
     found["weights of epoch"] = f"{summary.chosen_epoch} of {summary.epochs} ({summary.selection})"
+    if waited := summary.stopped_early:
+        found["stopped early"] = f"after {waited} epochs without a better {summary.main_metric}"
     found["training time"] = f"{summary.seconds:.1f} s on {summary.device}"
     found["peak memory"] = megabytes(summary.peak_bytes)
     found["bundle"] = kilobytes(summary.bundle_bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from onlay.config.train import TrainConfig
 from onlay.data import Splits
 from onlay.errors import ConfigError
+from onlay_train.progress import Progress
 
 PUBLISHED = "best_test_as_published"
 
@@ -46,3 +47,17 @@ def judged_split(config: TrainConfig, splits: Splits) -> str | None:
                 " split one off, or leave the key out"
             )
     return None
+
+
+def stopped_early(progress: Progress, config: TrainConfig, metric: str) -> str:
+    """That early stopping ended a run, why, and which weights are kept; nothing where it did
+    not."""
+    if progress.epoch >= config.epochs:
+        return ""
+    kept = "its" if config.selection != "last" else "the last epoch's"
+    more = "" if config.selection != "last" else ", not its (`train.selection: best_val`),"
+    return (
+        f"stopped after epoch {progress.epoch} of {config.epochs}: no `{metric}` was better than"
+        f" that of epoch {progress.best_epoch} (`train.early_stopping: {config.early_stopping}`);"
+        f" {kept} weights{more} are kept"
+    )

@@ -43,6 +43,10 @@ class Summary:
     chosen: Mapping[str, Any] = field(default_factory=dict)
     """What the task's head chose where its settings left it open: `{"decoder": "dpt"}`."""
 
+    stopped_early: int = 0
+    """Epochs without a better one after which `train.early_stopping` ended the run; 0: it trained
+    all of its epochs."""
+
     @property
     def trained(self) -> int:
         """Trained parameters, head included."""

@@ -110,7 +110,8 @@ class TrainConfig(Config):
     """Evaluate them on the training part, too, changed by chance as in training (`train_top1`):
     what was learnt by heart shows in the distance to the test part. Not of a stream."""
     early_stopping: PositiveInt | None = None
-    """Stop after so many epochs without a better main metric on the judged part; null: never."""
+    """Stop after so many epochs (one's patience) without a better main metric on the judged part;
+    null: never. The learning rate falls over all of `epochs`, whether they are reached or not."""
     precision: Literal["no", "bf16", "fp16"] | None = None
     """Mixed precision; null takes what `accelerate launch` was told, else none."""
     compile: bool = False
