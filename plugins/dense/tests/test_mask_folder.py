@@ -13,13 +13,14 @@ from click.testing import CliRunner
 from pictures_and_masks import HALVES, SPEC, mask, pairs, picture
 
 from onlay.cli import main
+from onlay.data import EachTarget
 from onlay.errors import DataError
 from onlay.reading.part_view import PartView
 from onlay.tasks.class_maps import VOID
+from onlay.tasks.constants import places_of
 from onlay.testing import dataset_checks
 from onlay_dense.data import mask_folder
 from onlay_dense.data.config import MaskFolderConfig
-from onlay_dense.segmentation.pixels import pixels_of
 
 
 @dataset_checks("mask_folder")
@@ -150,7 +151,7 @@ def test_maps_of_objects_are_masks_in_one_line() -> None:
     settings = MaskFolderConfig(path=root / "nuclei", masks="instances", values=values)
     splits = mask_folder.build(settings, SPEC, 0)
     assert [len(splits.train), len(splits.validation), splits.test] == [180, 60, None]  # type: ignore[arg-type]
-    assert pixels_of(splits.train, 2).tolist() == [180 * 256 * 256 - 841_518, 841_518]
+    assert places_of(EachTarget(splits.train), 2).tolist() == [180 * 256 * 256 - 841_518, 841_518]
 
 
 def said(root: Path, *words: str, status: int = 2) -> str:

@@ -12,12 +12,13 @@ from pictures_and_masks import mask
 from PIL import Image
 from pydantic import ValidationError
 
+from onlay.data import EachTarget
 from onlay.errors import DataError
 from onlay.tasks.class_maps import VOID
+from onlay.tasks.constants import places_of
 from onlay_dense.data.config import MaskFolderConfig
 from onlay_dense.data.masks import Masks, read_classes
 from onlay_dense.data.meaning import table_of
-from onlay_dense.segmentation.pixels import pixels_of
 from onlay_image.data.values import extent_of, read_values
 
 STORED = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
@@ -166,7 +167,7 @@ def test_pixels_of_each_class_are_counted_without_void(tmp_path: Path) -> None:
     files = [mask(tmp_path / f"{n}.png", STORED + n) for n in range(2)]
     masks = Masks(files, table_of(config(labels=NAMES, void=[3])))
     part = type("Part", (), {"targets": masks.taken([1, 0])})
-    assert pixels_of(part, 3).tolist() == [2, 4, 4]
+    assert places_of(EachTarget(part), 3).tolist() == [2, 4, 4]
     assert masks[1].dtype == torch.int16
 
 

@@ -148,5 +148,18 @@ def item_at(part: Any, index: int) -> Any:
 def targets_of(part: Dataset[Any]) -> Sequence[Any]:
     """Every target of a part, in order: its attribute `targets`, as torchvision's data sets have
     it; else every item is read."""
-    found = getattr(part, "targets", None)
-    return [target for _, target in items_of(part)] if found is None else found
+    return stored if (stored := getattr(part, "targets", None)) is not None else [*EachTarget(part)]
+
+
+class EachTarget:
+    """The targets of a part, one after the other and as often as one likes, without keeping them:
+    its attribute `targets`, or with `as_given` those of its items, which an evaluation sees."""
+
+    def __init__(self, part: Any, *, as_given: bool = False) -> None:
+        self.part = part
+        self.stored = None if as_given else getattr(part, "targets", None)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.stored is not None:
+            return iter(self.stored)
+        return (target for _, target in items_of(self.part))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
@@ -138,6 +138,16 @@ class Prediction:
         return [Bars(dict(islice(self.probabilities.items(), 5)))]
 
 
+@dataclass(frozen=True)
+class Constant:
+    """What one says of every input without a look at it."""
+
+    what: str
+    """In words: `most frequent class`."""
+    outputs: Callable[[Any], Any]
+    """Targets of a batch -> outputs for its inputs, of their number and size alone."""
+
+
 def numbered(
     name: str, number: str, ranked: Mapping[str, float], top: int | None = None
 ) -> dict[str, str]:
@@ -241,6 +251,12 @@ class TaskHead(Protocol):
     def truths(self, targets: Any) -> Sequence[Answer]:
         """The answers that targets of a batch are, one for each input, to be seen beside those of
         `predict`. May be left out: then pages show no truth."""
+        ...
+
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        """What one would say without looking at inputs, given the targets of the training part,
+        one for each item, which it may go through more than once: the row `trivial` of
+        comparisons. May be left out where no answer fits every input; then there is no such row."""
         ...
 
     levels: Sequence[int] = ()

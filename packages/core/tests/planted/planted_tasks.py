@@ -24,7 +24,7 @@ from onlay.descriptors import Exporter, Task
 from onlay.features import Features
 from onlay.reports import Measure
 from onlay.settings import Config
-from onlay.task import Prediction, Raster
+from onlay.task import Constant, Prediction, Raster
 
 
 class PlainConfig(Config):
@@ -230,6 +230,12 @@ class OtherLayer(Healthy):
         return self.layer(features.patches.mean(1))
 
 
+class LooksAtTargets(Healthy):
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        seen = F.one_hot(torch.stack([*targets]), len(self.labels)).float()
+        return Constant("what each one is", lambda batch: seen)
+
+
 class Forgetting(Healthy):
     def metrics(self) -> nn.Module:
         return OfTheLastBatch()
@@ -321,6 +327,9 @@ DEFECTS: Mapping[str, Defect] = {
     "other_layer": Defect(OtherLayer, "exporters_write_it_or_say_why", "has no attribute 'fc'"),
     "forgotten": Defect(
         Healthy, "every_setting_has_an_effect", "no other value of `scale`", ForgottenConfig
+    ),
+    "looks_at_targets": Defect(
+        LooksAtTargets, "constant_is_an_answer_to_every_input", "differ from input to input"
     ),
     "forgetting": Defect(Forgetting, "metrics_add_up", "in halves"),
     "healthy": Defect(Healthy),

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
+import torch
 from finished import finish
 
 import onlay
+from onlay.data import Splits
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
+from onlay.model.assemble import build_backbone
 from onlay.reports import PERCENT
 from onlay_train.grid.axes import content, control_of, labels, points
 from onlay_train.grid.cells import drawn
-from onlay_train.grid.facts import seen_in
-from onlay_train.grid.identity import digest
+from onlay_train.grid.facts import keys_in, lacks_trivial
 from onlay_train.grid.plan import make_plan
-from onlay_train.grid.report.files import floor
+from onlay_train.grid.report.files import as_latex, as_markdown, floor
 from onlay_train.grid.report.gathered import found as found_in
-from onlay_train.grid.report.regimes import regimes, sentences
-from onlay_train.grid.report.rows import Found, Row
+from onlay_train.grid.report.page import page
+from onlay_train.grid.report.regimes import captions, regimes, sentences
+from onlay_train.grid.report.rows import Found, Reached, Row
+from onlay_train.grid.report.summary import summarized
 from onlay_train.grid.search import nearest
 from onlay_train.grid.sizes import asked, work_out
 from onlay_train.grid.trivial import ENDING, trivial_fact
@@ -141,14 +145,50 @@ def test_a_data_set_is_shown_as_what_it_is(arc, cnn, pays, beaten, said):
     assert regimes(report({"arc": ("", arc)}), 0.5) == []
 
 
-def test_the_most_frequent_class_of_training_is_a_row_without_training():
-    counts = {"train": {"a": 5, "b": 7}, "test": {"a": 6, "b": 2}}
-    splits = SimpleNamespace(targets="class", facts={"counts": counts})
-    assert trivial_fact(splits) == "0.250000"
-    assert trivial_fact(SimpleNamespace(targets="numbers", facts={})) is None
-    found = report(CONTROLS, {"signs": 25.0})
+def test_what_needs_no_training_is_a_row_of_every_table_and_a_caption():
+    found = report(CONTROLS, {"signs": Reached("most frequent class", 25.0)})
     assert floor(found, 4) == [["most frequent class", "25.0", "", ""]]
     assert "the most frequent class has 25.0 % on signs" in " ".join(sentences(found, 0.5))
+    shown = page(found, summarized(found, None, 0.5), [])
+    assert shown.count("<td>most frequent class</td>") == 2
+    assert "Without training, most frequent class: 25.0.</figcaption>" in shown
+    lacking = replace(found, trivial={}, no_trivial={"signs": "why not"})
+    assert "no row without training for signs: why not." in " ".join(sentences(lacking, 0.5))
+
+
+def test_where_the_network_from_scratch_beats_all_is_told_beside_every_table():
+    found = report(CONTROLS | {"arc": ("", 90.0)})
+    summary = summarized(found, None, 0.5)
+    (told,) = captions(found, 0.5)["signs"]
+    assert told.startswith("On signs the network from scratch (98.5) beats the frozen probe (51.0)")
+    assert told in as_markdown(found, summary)
+    assert told in as_latex(found, summary)
+    assert told.replace("`arc`", "<code>arc</code>") + "</figcaption>" in page(found, summary, [])
+    paid = captions(report(CONTROLS | {"cnn": ("scratch", 40.0)}), 0.5)
+    assert paid["signs"] == [
+        "Pretraining pays here: the linear probe has 51.0, the network from scratch 40.0."
+    ]
+
+
+def test_without_training_is_judged_by_the_task_on_the_part_that_cells_are_judged_on(make, host):
+    run = make({"method": ["noisy"]}, controls=["trivial"])
+    (_, config), *_ = drawn(run, host).runs
+    built = build_backbone(config.backbone, host)
+    part = [(torch.zeros(3, 8, 8), n) for n in (1, 1, 0, 2, 1)]
+    told = {"labels": ("a", "b", "c", "d"), "preprocessing": {}, "targets": "class"}
+    splits = Splits(train=part, validation=part[2:4], test=part[:4], **told)
+    assert trivial_fact(config, splits, built, host) == {
+        "what": "most frequent class",
+        "score": 0.5,
+    }
+    read = replace(splits, targets="mask")  # whose items are looked at
+    assert trivial_fact(config, read, built, host) == trivial_fact(config, splits, built, host)
+    blind = config.model_copy(
+        update={"train": config.train.model_copy(update={"evaluate_test": False})}
+    )
+    assert trivial_fact(blind, splits, built, host)["score"] == 0.0
+    nothing = replace(splits, validation=None, test=None)
+    assert "neither a test nor" in trivial_fact(config, nothing, built, host)["none"]
 
 
 def test_numbers_of_labels_with_their_epochs_are_the_axis_of_curves(make, host, root):
@@ -169,11 +209,16 @@ def test_what_is_found_in_a_folder_knows_its_controls(make, host, root):
     plan = make_plan(grid, host, root, {})
     for cell in plan.cells():
         finish(plan.folder(cell), cell, 0.5)
-        plan.known[digest(seen_in(cell.config)) + ENDING] = "0.250000"
+        plan.known[keys_in(cell.config)["data"] + ENDING] = '{"what": "it", "score": 0.25}'
     seen = found_in(plan)
     assert {row.method: row.control for row in seen.rows} == {
         "noisy": "",
         "linear": "linear",
         "full": "full",
     }
-    assert seen.trivial == {"stripes": 25.0}
+    assert seen.trivial == {"stripes": Reached("it", 25.0)}
+    config = plan.cells()[0].config
+    known = {keys_in(config)["data"]: "split"}
+    assert lacks_trivial(config, known)
+    assert not lacks_trivial(config, {keys_in(config)["data"]: "failed: gone"})
+    assert not lacks_trivial(config, plan.known | known)

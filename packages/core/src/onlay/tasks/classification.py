@@ -5,9 +5,9 @@ Shapes: B batch, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,9 @@ from torch.nn import functional
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
 from onlay.reports import PERCENT
-from onlay.task import Prediction
+from onlay.task import Constant, Prediction
 from onlay.tasks.class_weights import balanced_weights, starting_weights
+from onlay.tasks.constants import most_frequent
 from onlay.tasks.pooled import PooledHead, pooled_size
 from onlay.tasks.targets import checked_targets, one_hot
 
@@ -141,6 +142,10 @@ class ClassificationHead(PooledHead):
         if classes > 5:
             metrics["top5"] = MulticlassAccuracy(classes, average="micro", top_k=5)
         return MetricCollection(metrics)
+
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        """The class that is most frequent among these."""
+        return most_frequent(targets, len(self.labels))
 
     def predict(self, output: Tensor) -> list[Prediction]:
         """The likeliest class of each input, and every class's probability, likeliest first."""

@@ -5,9 +5,9 @@ Shapes: B batch, C labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from onlay.data import targets_of
 from onlay.errors import ConfigError, OnlayError
 from onlay.host.firstparty import install
 from onlay.reports import PERCENT
+from onlay.task import Constant
+from onlay.tasks.constants import frequencies
 from onlay.tasks.label_losses import LabelLoss
 from onlay.tasks.label_targets import checked_labels, known
 from onlay.tasks.labels_answer import LabelsAnswer
@@ -109,6 +111,10 @@ class MultilabelHead(PooledHead):
             },
             compute_groups=False,
         )
+
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        """Each label, as likely as it is frequent among these."""
+        return frequencies(targets)
 
     def predict(self, output: Tensor) -> list[LabelsAnswer]:
         """The labels of each input, and every label's probability, likeliest first."""

@@ -5,7 +5,7 @@ Shapes: B batch, C numbers, D width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +16,8 @@ from onlay.data import targets_of
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
 from onlay.reports import Measure
+from onlay.task import Constant
+from onlay.tasks.constants import middle
 from onlay.tasks.numbers_answer import NumbersAnswer
 from onlay.tasks.pooled import PooledHead, pooled_size
 
@@ -137,6 +139,10 @@ class RegressionHead(PooledHead):
         from onlay.tasks.number_report import number_report
 
         return number_report(self, outputs, checked_numbers(outputs, targets))
+
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        """The median of each number of these where a run is judged by `mae`, else the mean."""
+        return middle(targets, median=self.main_metric == "mae")
 
     @property
     def measures(self) -> Mapping[str, Measure]:

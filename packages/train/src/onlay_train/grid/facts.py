@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from onlay.machine.disk import write_text
 from onlay.machine.guard import in_words
 from onlay_train.grid.identity import digest
-from onlay_train.grid.trivial import ENDING, trivial_fact
+from onlay_train.grid.trivial import ENDING, Trivial, trivial_fact
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
@@ -50,6 +50,14 @@ def known_all(config: RunConfig, known: Mapping[str, str]) -> bool:
     return all(key in known for key in keys_of(config).values())
 
 
+def lacks_trivial(dump: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+    """Whether the data of a resolved run were read, and nobody asked what is reached on them
+    without training."""
+    key = keys_in(dump)["data"]
+    read = key in known and not known[key].startswith(FAILED)
+    return read and Trivial.read(known, key) is None
+
+
 def read_facts(path: Path) -> dict[str, str]:
     """What an earlier start found; nothing where the file is not there or damaged."""
     try:
@@ -63,8 +71,11 @@ def write_facts(path: Path, known: Mapping[str, str]) -> None:
     write_text(path, json.dumps(dict(sorted(known.items())), indent=1) + "\n")
 
 
-def survey(dumps: Sequence[Mapping[str, Any]], plugins: Iterable[str]) -> dict[str, str]:
-    """The facts of resolved runs, read from weights and data; what cannot be read says why.
+def survey(
+    dumps: Sequence[Mapping[str, Any]], plugins: Iterable[str], trivial: bool = False
+) -> dict[str, str]:
+    """The facts of resolved runs, read from weights and data; what cannot be read says why. With
+    `trivial` also what is reached on them without training.
 
     Runs in a process that may import torch.
     """
@@ -74,12 +85,13 @@ def survey(dumps: Sequence[Mapping[str, Any]], plugins: Iterable[str]) -> dict[s
     host = PluginHost.discover(files=[Path(file) for file in plugins])
     found: dict[str, str] = {}
     built: dict[str, Any] = {}
+    reached: dict[str, str] | None = {} if trivial else None
     for config in (resolve(dump, (), host) for dump in dumps):
         keys = keys_of(config)
         if keys["backbone"] not in found:
             found[keys["backbone"]] = _fingerprint(config, host, built, keys["backbone"])
         if keys["data"] not in found:
-            found |= _of_data(config, host, built.get(keys["backbone"]), keys["data"])
+            found |= _of_data(config, host, built.get(keys["backbone"]), keys["data"], reached)
     return found
 
 
@@ -96,8 +108,15 @@ def _fingerprint(config: RunConfig, host: PluginHost, built: dict[str, Any], key
         return f"{FAILED}{in_words(error)}"
 
 
-def _of_data(config: RunConfig, host: PluginHost, backbone: Any, key: str) -> dict[str, str]:
-    """Their digest, and what is reached on them without training."""
+def _of_data(
+    config: RunConfig,
+    host: PluginHost,
+    backbone: Any,
+    key: str,
+    reached: dict[str, str] | None,
+) -> dict[str, str]:
+    """Their digest, and what is reached on them without training, once for seeds that split them
+    alike."""
     from onlay.model.splits import read_splits
 
     if backbone is None:
@@ -106,5 +125,10 @@ def _of_data(config: RunConfig, host: PluginHost, backbone: Any, key: str) -> di
         splits = read_splits(config, backbone.input_spec, host)
     except Exception as error:
         return {key: f"{FAILED}{in_words(error)}"}
-    trivial = trivial_fact(splits)
-    return {key: splits.digest} | ({} if trivial is None else {key + ENDING: trivial})
+    if reached is None:
+        return {key: splits.digest}
+    seen = seen_in(config.model_dump(mode="json"))[:-1]
+    same = digest([splits.digest or key, seen, config.train.evaluate_test])
+    if same not in reached:
+        reached[same] = json.dumps(trivial_fact(config, splits, backbone, host))
+    return {key: splits.digest, key + ENDING: reached[same]}

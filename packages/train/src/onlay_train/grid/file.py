@@ -134,8 +134,8 @@ class GridConfig(Config):
     """Rows beside those of the axis `method`, by which a table is read: `linear`, the frozen probe;
     `full`, full fine-tuning; `scratch`, a small network of the modality without pretraining, which
     is trained whole; `lora`, low-rank updates of as many parameters as the first method of the grid
-    has; `adaptformer`, dense adapters; `trivial`, the class that is most frequent in training and
-    needs none. Search, seeds and data are theirs, too."""
+    has; `adaptformer`, dense adapters; `trivial`, the answer that is the same for every input and
+    needs no training, such as the most frequent class. Search, seeds and data are theirs, too."""
     recipes: RecipesConfig | None = None
     """Each method by its own preset; null: all by what `base` says."""
     search: SearchConfig | None = None

@@ -17,7 +17,7 @@ from onlay.host import PluginHost
 from onlay.machine.disk import write_text, writing
 from onlay_train.grid.axes import content, points
 from onlay_train.grid.cells import Cell
-from onlay_train.grid.facts import read_facts, seen_in, survey, write_facts
+from onlay_train.grid.facts import lacks_trivial, read_facts, seen_in, survey, write_facts
 from onlay_train.grid.file import GridConfig, parsed, read_grid
 from onlay_train.grid.others import same_but_versions
 from onlay_train.grid.plan import Plan, make_plan
@@ -105,7 +105,10 @@ class Start:
     def _open(self, plan: Plan) -> bool:
         """Whether there may be something to train."""
         states = {plan.folder(cell).state for cell in self._asked(plan)}
-        return bool(states - {"done", "failed"}) or ("failed" in states and self.retry)
+        if bool(states - {"done", "failed"}) or ("failed" in states and self.retry):
+            return True
+        cells = plan.cells() if self._trivial else []
+        return any(lacks_trivial(cell.config, plan.known) for cell in cells)
 
     def _sized(self, executor: Executor) -> dict[str, str]:
         """Sizes that other methods say, as far as the grid asks for any."""
@@ -128,9 +131,14 @@ class Start:
 
     def _surveyed(self, executor: Executor, runs: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
         """Data and weights as they are now."""
-        known = executor.submit(survey, list(runs), tuple(self.plugins)).result()
+        asked = list(runs), tuple(self.plugins), self._trivial
+        known = executor.submit(survey, *asked).result()
         write_facts(self._facts, read_facts(self._facts) | known)
         return known
+
+    @property
+    def _trivial(self) -> bool:
+        return "trivial" in self.grid.controls
 
     def _executor(self) -> Executor:
         where = self.grid.where

@@ -6,7 +6,7 @@ Shapes: B batch, H and W pixels, h and w a map's, D width.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +17,7 @@ from onlay.data import item_at
 from onlay.errors import DataError, OnlayError
 from onlay.host.firstparty import install
 from onlay.reports import PERCENT, Measure
+from onlay.task import Constant
 from onlay_dense.depth.answer import DepthAnswer
 from onlay_dense.depth.valid import checked_depths, known, silog_B
 from onlay_dense.trunk import Trunk, build_trunk
@@ -125,6 +126,15 @@ class DepthHead(nn.Module):
             raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
         low, high, crop = self.config.min, self.config.max, self.config.crop
         return MetricCollection({"depth": DepthErrors(low=low, high=high, crop=crop)})
+
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        """The mean of the depths of these maps that lie between `min` and `max`."""
+        total, pixels = 0.0, 0
+        for depth in map(torch.as_tensor, targets):
+            own = depth[known(depth, self.config.min, self.config.max)].double()
+            total, pixels = total + own.sum().item(), pixels + len(own)
+        mean = total / max(pixels, 1)
+        return Constant("mean depth", lambda batch: torch.full_like(batch, mean, dtype=torch.float))
 
     def truths(self, targets: Tensor) -> list[DepthAnswer]:
         """The true depths between `min` and `max`, 0 elsewhere."""

@@ -5,20 +5,22 @@ Shapes: B batch, C classes, D width, H and W pixels, h and w a map's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from onlay.data import EachTarget
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
 from onlay.reports import PERCENT, Measure
+from onlay.task import Constant
 from onlay.tasks.class_map_report import class_map_report, confusions
 from onlay.tasks.class_weights import balanced_weights, starting_weights
+from onlay.tasks.constants import places_of, ranked
 from onlay_dense.segmentation.answer import SegmentationAnswer
 from onlay_dense.segmentation.losses import checked_masks, dice_loss, pixel_loss, pixel_weights
-from onlay_dense.segmentation.pixels import pixels_of
 from onlay_dense.trunk import Trunk, build_trunk
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class SegmentationHead(nn.Module):
                 f"the data has one class only, `{self.labels[0]}`: segmentation needs two or more"
             )
         if self.config.class_weights == "balanced":
-            counts = pixels_of(splits.train, len(self.labels)).tolist()
+            counts = places_of(EachTarget(splits.train), len(self.labels)).tolist()
             named = dict(zip(self.labels, counts, strict=True))
             assert self.class_weights is not None
             self.class_weights.copy_(balanced_weights(named, self.labels))
@@ -116,6 +118,16 @@ class SegmentationHead(nn.Module):
         except ImportError as error:
             raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
         return MetricCollection({"maps": ClassMaps(self.labels)})
+
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        """The class that most pixels of these masks have."""
+        logits_C = ranked(places_of(targets, len(self.labels)))
+
+        def outputs(masks_BHW: Tensor) -> Tensor:
+            count, *sides = masks_BHW.shape
+            return logits_C[:, None, None].expand(count, -1, *sides)
+
+        return Constant("most frequent class of pixels", outputs)
 
     def predict(self, output: Tensor) -> list[SegmentationAnswer]:
         """The likeliest class of each pixel."""

@@ -5,7 +5,7 @@ Shapes: B batch, N points, E further columns, C classes, J joined levels of grou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,11 @@ from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
 from onlay.reports import PERCENT
+from onlay.task import Constant
 from onlay.tasks.class_map_report import class_map_report, confusions
 from onlay.tasks.class_maps import VOID
 from onlay.tasks.classification import balanced_weights
+from onlay.tasks.constants import places_of, ranked
 from onlay_pointcloud.tasks.classes_answer import ClassesAnswer
 from onlay_pointcloud.tasks.decoder import Classifier, Propagation
 from onlay_pointcloud.tasks.levels import described, joined, levels_of
@@ -132,6 +134,14 @@ class PointSegmentationHead(nn.Module):
         except ImportError as error:
             raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
         return MetricCollection({"points": PointMaps(self.labels)})
+
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        """The class that most points of these clouds have."""
+        logits_C = ranked(places_of(map(classes_of, targets), len(self.labels)))
+        return Constant(
+            "most frequent class of points",
+            lambda batch: logits_C.expand(*classes_of(batch).shape, -1),
+        )
 
     def predict(self, output: Tensor) -> list[ClassesAnswer]:
         """The likeliest class of each point."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
 from onlay.reports import PERCENT
+from onlay.task import Constant
+from onlay.tasks.constants import places_of, ranked
 from onlay_pointcloud.tasks.answer import PartsAnswer, shares_of
 from onlay_pointcloud.tasks.decoder import (
     CATEGORY_WIDTH,
@@ -146,6 +148,13 @@ class PartSegmentationHead(nn.Module):
                 "class_miou": MeanIoU(categories, over="categories"),
                 "accuracy": PointAccuracy(categories),
             }
+        )
+
+    def constant(self, targets: Iterable[Any]) -> Constant:
+        """The part that most points of these clouds have, of those of a cloud's category."""
+        logits_C = ranked(places_of(targets, len(self.labels)))
+        return Constant(
+            "most frequent part of each category", lambda batch: logits_C.expand(*batch.shape, -1)
         )
 
     def predict(self, output: Tensor) -> list[PartsAnswer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from onlay.errors import ConfigError, DataError
 from onlay.host.heads import head_of
 from onlay.reports import Measure, measures_of
+from onlay.task import Constant
 from onlay.tasks.several.answer import SeveralAnswer
-from onlay.tasks.several.joining import Collate, JoinedMetrics, splits_of
+from onlay.tasks.several.joining import Collate, JoinedMetrics, OneOfEach, splits_of
 from onlay.tasks.several.named import labels_of, targets_in
 from onlay.tasks.several.reporting import condensed, reporting
 from onlay.tasks.several.reporting import joined as joined_reports
@@ -203,6 +204,23 @@ class SeveralHead(nn.Module):
         """Those of each head."""
         each = ((name, measures_of(own)) for name, own in self.each)
         return {f"{n}/{k}": m for n, own in each for k, m in own.items() if k != "loss"}
+
+    @property
+    def constant(self) -> Callable[[Iterable[Any]], Constant]:
+        """What each head says, called as that of the head by which a run is judged; not there where
+        a head has none."""
+        if not all(hasattr(own, "constant") for _, own in self.each):
+            raise AttributeError("a head has no `constant`")
+        return self._constant
+
+    def _constant(self, targets: Iterable[Any]) -> Constant:
+        own: dict[str, Constant] = {
+            name: head.constant(OneOfEach(targets, self.keys[name])) for name, head in self.each
+        }
+        judged = own[self.main_metric.partition("/")[0]].what
+        return Constant(
+            judged, lambda batch: {n: c.outputs(batch[self.keys[n]]) for n, c in own.items()}
+        )
 
     def predict(self, output: Mapping[str, Any]) -> list[SeveralAnswer]:
         """The answers of all heads."""

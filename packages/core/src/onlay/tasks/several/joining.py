@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,17 @@ class OneTarget(Dataset[Any]):
     def targets(self) -> Sequence[Any]:
         """Each is read when it is asked for."""
         return _Of(targets_of(self.part), self.key)
+
+
+@dataclass(frozen=True)
+class OneOfEach:
+    """One target of each item, as often as these can be gone through."""
+
+    targets: Iterable[Mapping[str, Any]]
+    key: str
+
+    def __iter__(self) -> Iterator[Any]:
+        return (target[self.key] for target in self.targets)
 
 
 class _Of(Sequence[Any]):

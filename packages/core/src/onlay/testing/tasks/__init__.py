@@ -37,5 +37,6 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(measuring.check_main_metric_tells_good_from_bad, measuring.no_loss_of_outputs),
     Check(measuring.check_measures_are_of_metrics, measuring.no_metrics),
     Check(measuring.check_metrics_add_up, measuring.no_metrics),
+    Check(measuring.check_constant_is_an_answer_to_every_input, measuring.no_constant),
 )
 """From the settings to the metrics."""

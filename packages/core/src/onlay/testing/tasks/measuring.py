@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from onlay.batches import rows
+from onlay.batches import row, rows, tensors_of
 from onlay.errors import OnlayError
 from onlay.reports import Measure, measures_of
 from onlay.testing.checking import require
@@ -86,6 +86,26 @@ def check_metrics_add_up(case: TaskCase) -> None:
         require(
             same, f"`{name}` is {value.item():.4g} in halves and {whole[name].item():.4g} whole"
         )
+
+
+def no_constant(case: TaskCase) -> str:
+    has = hasattr(case.head(), "constant")
+    return no_metrics(case) if has else "the head has no `constant`"
+
+
+def check_constant_is_an_answer_to_every_input(case: TaskCase) -> None:
+    """`constant`, if there is one, made of the targets of single items, gives outputs that metrics
+    can judge and `predict` can read, the same for every input, and says in words what it is."""
+    head = case.head()
+    constant = head.constant([row(case.targets, n) for n in range(BATCH)])
+    require(constant.what.strip(), "`what` is empty")
+    output = constant.outputs(case.targets)
+    value = _values(head, output, case.targets)[head.main_metric]
+    require(bool(value.isfinite().all()), f"`{head.main_metric}` of it is {value}")
+    require(len(head.predict(output)) == BATCH, f"{BATCH} targets do not get as many outputs")
+    shifted = rows(output, slice(1, None)), rows(output, slice(-1))
+    same = (torch.equal(*pair) for pair in zip(*map(tensors_of, shifted), strict=True))
+    require(all(same), "its outputs differ from input to input")
 
 
 def _turned(leaf: Tensor) -> Tensor:

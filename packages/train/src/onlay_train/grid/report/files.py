@@ -11,7 +11,7 @@ from typing import Any
 
 from onlay_train.grid.report import groups
 from onlay_train.grid.report.groups import said
-from onlay_train.grid.report.regimes import regimes
+from onlay_train.grid.report.regimes import beaten, regimes
 from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.statistics import Mean
 from onlay_train.grid.report.summary import Standing, Summary
@@ -60,7 +60,7 @@ def as_json(found: Found, summary: Summary, told: Sequence[str]) -> str:
         "searches": [asdict(search) | {"spread": search.spread} for search in found.searches],
         "failed": [asdict(lost) for lost in found.lost],
         "regimes": [asdict(regime) for regime in regimes(found, summary.margin)],
-        "trivial": dict(found.trivial),
+        "trivial": {data: asdict(reached) for data, reached in found.trivial.items()},
         "skipped": list(found.skipped),
         "open": found.open_cells,
     }
@@ -72,7 +72,13 @@ def as_markdown(found: Found, summary: Summary) -> str:
     rows += [_cells(standing, found) for standing in summary.standings]
     rows += floor(found, len(rows[0]))
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([*lines, *(f"\n{sentence}" for sentence in said(found))]) + "\n"
+    return "\n".join([*lines, *(f"\n{note}" for note in _below(found, summary))]) + "\n"
+
+
+def _below(found: Found, summary: Summary) -> Iterator[str]:
+    """What must not be missing where the table alone is shown."""
+    yield from beaten(regimes(found, summary.margin))
+    yield from said(found)
 
 
 def as_means(found: Found, summary: Summary) -> str:
@@ -96,7 +102,7 @@ def as_latex(found: Found, summary: Summary) -> str:
     lines += [_latex(_head(found, summary)), r"\midrule"]
     lines += [_latex(_cells(standing, found)) for standing in summary.standings]
     lines += map(_latex, floor(found, len(_head(found, summary))))
-    lines += [r"\bottomrule", r"\end{tabular}", *(f"% {sentence}" for sentence in said(found))]
+    lines += [r"\bottomrule", r"\end{tabular}", *(f"% {note}" for note in _below(found, summary))]
     return "\n".join(lines) + "\n"
 
 
@@ -106,11 +112,13 @@ def named(standing: Standing) -> str:
 
 
 def floor(found: Found, width: int) -> list[list[str]]:
-    """The row of the most frequent class, of `width` cells, where it was asked for."""
+    """The row of what needs no training, of `width` cells, where it was asked for."""
     if not found.trivial:
         return []
-    own = [f"{found.trivial[d]:.1f}" if d in found.trivial else "-" for d in found.datasets]
-    return [["most frequent class", *own, *[""] * (width - 1 - len(own))]]
+    kinds = {reached.what for reached in found.trivial.values()}
+    what = kinds.pop() if len(kinds) == 1 else "without training"
+    own = [f"{found.trivial[d].score:.1f}" if d in found.trivial else "-" for d in found.datasets]
+    return [[what, *own, *[""] * (width - 1 - len(own))]]
 
 
 def mean_text(mean: Mean | None) -> str:

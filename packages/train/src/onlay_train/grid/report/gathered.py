@@ -13,12 +13,11 @@ from onlay.reports import Measure
 from onlay_train.grid.axes import NONE, is_seed, values_of
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.controls import HOME
-from onlay_train.grid.facts import seen_in
-from onlay_train.grid.identity import digest
+from onlay_train.grid.facts import keys_in
 from onlay_train.grid.report.groups import notes
-from onlay_train.grid.report.rows import Found, Lost, Row, Search
+from onlay_train.grid.report.rows import Found, Lost, Reached, Row, Search, mean
 from onlay_train.grid.search import as_number
-from onlay_train.grid.trivial import ENDING
+from onlay_train.grid.trivial import Trivial
 
 if TYPE_CHECKING:
     from onlay_train.grid.plan import Plan
@@ -59,7 +58,7 @@ def found(plan: Plan) -> Found:
         skipped=skipped(plan),
         axes=roles.methods,
         size=roles.size.rpartition(".")[2] if roles.size else "",
-        trivial=_trivial(plan, roles, metric),
+        **_without_training(plan, roles, measure),
         groups=plan.grid.report.groups,
         notes=notes(plan.grid.report, [cell.config for cell, _, _ in done]),
     )
@@ -122,16 +121,25 @@ def _is_data(axis: str, values: Any) -> bool:
     return bool(pieces) and all(p.keys() <= {"data", "train"} and "data" in p for p in pieces)
 
 
-def _trivial(plan: Plan, roles: Roles, metric: str) -> dict[str, float]:
-    """Of accuracies alone, which a class's share is."""
-    if "trivial" not in plan.grid.controls or metric != "top1":
+def _without_training(plan: Plan, roles: Roles, measure: Measure) -> dict[str, Any]:
+    """What an answer reaches that is the same for every input, as a mean over seeds, and where
+    there is none."""
+    if "trivial" not in plan.grid.controls:
         return {}
-    found = {}
+    known: dict[str, list[Trivial]] = {}
     for cell in plan.cells():
-        share = plan.known.get(digest(seen_in(cell.config)) + ENDING)
-        if share is not None:
-            found[roles.dataset(cell.labels, cell.config)] = 100 * float(share)
-    return found
+        if own := Trivial.read(plan.known, keys_in(cell.config)["data"]):
+            known.setdefault(roles.dataset(cell.labels, cell.config), []).append(own)
+    factor = 100 if measure.unit == "%" else 1
+    scores = {data: [t.score for t in own if t.score is not None] for data, own in known.items()}
+    return {
+        "trivial": {
+            data: Reached(known[data][0].what, factor * mean(own))
+            for data, own in scores.items()
+            if own
+        },
+        "no_trivial": {data: own[0].none for data, own in known.items() if not scores[data]},
+    }
 
 
 def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measure) -> Row:

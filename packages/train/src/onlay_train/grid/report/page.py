@@ -9,19 +9,22 @@ from string import Template
 
 from onlay_train.grid.report import tables
 from onlay_train.grid.report.draw import drawings
+from onlay_train.grid.report.regimes import captions
 from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.summary import Summary
 
 
 def page(found: Found, summary: Summary, told: Sequence[str]) -> str:
     """HTML, with everything in it."""
-    room = files("onlay_train.grid.report")
+    room, below = files("onlay_train.grid.report"), captions(found, summary.margin)
     return Template(room.joinpath("page.html").read_text("utf-8")).substitute(
         title=escape(f"Comparison: {found.name}"),
         told=_list(told),
         counted=escape(_counted(found)),
         standings=tables.standings(found, summary),
-        drawings="".join(_drawing(*each) for each in drawings(found, summary)),
+        drawings="".join(
+            _drawing(title, svg, below.get(title, ())) for title, svg in drawings(found, summary)
+        ),
         by_data=tables.by_data(found, summary),
         searches=_searches(found),
         lost=_lost(found),
@@ -45,8 +48,9 @@ def _counted(found: Found) -> str:
     return ", ".join([*told, *more])
 
 
-def _drawing(title: str, svg: str) -> str:
-    return f"<section><h2>{escape(title)}</h2><figure>{svg}</figure></section>"
+def _drawing(title: str, svg: str, below: Sequence[str]) -> str:
+    said = f"<figcaption>{' '.join(map(_code, below))}</figcaption>" if below else ""
+    return f"<section><h2>{escape(title)}</h2><figure>{svg}{said}</figure></section>"
 
 
 def _searches(found: Found) -> str:

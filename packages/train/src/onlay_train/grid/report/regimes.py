@@ -3,7 +3,7 @@ data set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from onlay_train.grid.report.rows import Found, mean
@@ -68,9 +68,7 @@ def _regime(found: Found, data: str, margin: float) -> Regime | None:
 def sentences(found: Found, margin: float) -> Iterator[str]:
     """What is to be known before anything is claimed of adapters."""
     own = regimes(found, margin)
-    for regime in own:
-        if regime.beaten:
-            yield _beaten(regime)
+    yield from beaten(own)
     if paying := [regime.data for regime in own if regime.pays]:
         yield (
             f"Pretraining pays on {'; '.join(paying)}: the linear probe is above the network from"
@@ -81,8 +79,39 @@ def sentences(found: Found, margin: float) -> Iterator[str]:
             "On none of these data is the linear probe above the network from scratch by more than"
             f" the margin of {margin:g}: no claim about adapters counts here."
         )
-    for data, share in found.trivial.items():
-        yield f"Without any training, the most frequent class has {share:.1f} % on {data}."
+    yield from without_training(found)
+
+
+def beaten(own: Iterable[Regime]) -> Iterator[str]:
+    """Where the network from scratch is above all that builds on the pretrained one."""
+    return (_beaten(regime) for regime in own if regime.beaten)
+
+
+def captions(found: Found, margin: float) -> dict[str, list[str]]:
+    """What belongs below the drawing of a data set: what its controls say of it."""
+    told = {regime.data: [_of_one(regime)] for regime in regimes(found, margin)}
+    for data, own in found.trivial.items():
+        told.setdefault(data, []).append(f"Without training, {own.what}: {own.score:.1f}.")
+    return told
+
+
+def _of_one(regime: Regime) -> str:
+    if regime.beaten:
+        return _beaten(regime)
+    numbers = f"the linear probe has {regime.linear:.1f}, the network from scratch"
+    numbers += f" {regime.scratch:.1f}"
+    if regime.pays:
+        return f"Pretraining pays here: {numbers}."
+    return f"No claim about adapters counts here: {numbers}."
+
+
+def without_training(found: Found) -> Iterator[str]:
+    """What an answer reaches that is the same for every input, or why there is none."""
+    unit = f" {found.measure.unit}" if found.measure.unit else ""
+    for data, own in found.trivial.items():
+        yield f"Without any training, the {own.what} has {own.score:.1f}{unit} on {data}."
+    for data, why in found.no_trivial.items():
+        yield f"There is no row without training for {data}: {why}."
 
 
 def _beaten(regime: Regime) -> str:

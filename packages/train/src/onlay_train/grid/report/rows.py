@@ -79,6 +79,16 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """What an answer reaches on a data set that is the same for every input."""
+
+    what: str
+    """In words: `most frequent class`."""
+    score: float
+    """In the measure's unit."""
+
+
+@dataclass(frozen=True)
 class Found:
     """All that a report is made of."""
 
@@ -94,8 +104,10 @@ class Found:
     """Those that tell methods apart."""
     size: str = ""
     """What sizes are of: `train_per_class`."""
-    trivial: Mapping[str, float] = field(default_factory=dict)
-    """Data set -> percent that the most frequent class has, where `controls` ask for it."""
+    trivial: Mapping[str, Reached] = field(default_factory=dict)
+    """Data set -> what is reached without training, where `controls` ask for it."""
+    no_trivial: Mapping[str, str] = field(default_factory=dict)
+    """Data set -> why nothing is known of that."""
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Group -> its data sets, as the grid has them."""
     notes: Sequence[str] = ()

@@ -76,9 +76,13 @@ def _places(found: Found) -> tuple[list[str], list[str]]:
 def by_data(found: Found, summary: Summary) -> str:
     """Every method on every data set: mean, deviation, interval, and what went wrong."""
     head = ["data", "method", "seeds", found.axis, "deviation", "95 % interval", "training"]
-    pairs = ((data, s) for data in found.datasets for s in summary.standings)
-    rows = [_on(found, data, standing) for data, standing in pairs]
-    return table("by-data", [*head, "last loss", "failed", "diverged"], rows)
+    head += ["last loss", "failed", "diverged"]
+    rows = []
+    for data in found.datasets:
+        rows += [_on(found, data, standing) for standing in summary.standings]
+        if own := found.trivial.get(data):
+            rows.append([data, own.what, "", _tenth(own.score), *[""] * (len(head) - 4)])
+    return table("by-data", head, rows)
 
 
 def _on(found: Found, data: str, standing: Standing) -> list[str]:
