@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from onlay.errors import BundleError
 from onlay_pointcloud import bundled
+from onlay_pointcloud.backbones.bundled import build
+from onlay_pointcloud.backbones.config import BundledConfig
 from onlay_pointcloud.network.point_mae import PointMae
 
 
@@ -31,6 +34,17 @@ def test_the_file_is_small_and_is_the_one_described() -> None:
     content = bundled.weights_path().read_bytes()
     assert len(content) <= 6_000_000
     assert hashlib.sha256(content).hexdigest() == bundled.SHA256
+
+
+def test_weights_of_ones_own_take_the_place_of_the_released_ones(tmp_path: Path) -> None:
+    own = {name: tensor.half() for name, tensor in load_file(bundled.weights_path()).items()}
+    own["norm.weight"] = torch.full_like(own["norm.weight"], 2.0)
+    save_file(own, file := tmp_path / "own.safetensors")
+    module = build(BundledConfig(weights=file)).module
+    assert module.norm.weight.unique().tolist() == [2.0]
+    save_file({"norm.weight": own["norm.weight"]}, file)
+    with pytest.raises(BundleError, match=r"is no checkpoint for `onlay_points`: missing tensors"):
+        build(BundledConfig(weights=file))
 
 
 def test_reading_the_facts_imports_no_torch() -> None:

@@ -16,7 +16,10 @@ from torch import Tensor, nn
 
 from onlay.errors import BundleError
 from onlay.reading.statefile import check_values, read_state, unwrapped
-from onlay_pointcloud.backbones.config import PublishedBackbone
+from onlay_pointcloud.backbones.config import BundledConfig, PublishedBackbone
+
+WithWeights = PublishedBackbone | BundledConfig
+"""Backbones that read files of users."""
 
 HEADS = r"cls_head_finetune\.|label_conv\.|propagation_0\.|convs[123]\.|bns[12]\."
 """The classifier, and the part segmentation decoder, of fine-tuned files."""
@@ -67,6 +70,7 @@ SOURCES: Mapping[str, tuple[Source, ...]] = {
         Source("base_model.", inside=CONTRAST + "|" + HEADS),
         Source("", inside=CONTRAST + "|" + HEADS),
     ),
+    "onlay_points": (Source(""),),
 }
 """For each backbone the spellings of its files; the first one whose prefix occurs is taken. ACT's
 and ReCon's pretraining files hold teachers beside the network, so `outside` takes everything."""
@@ -79,7 +83,7 @@ MOMENTUM = Source(
 """The other network of a Point-BERT pretraining file."""
 
 
-def load_weights(model: nn.Module, config: PublishedBackbone) -> None:
+def load_weights(model: nn.Module, config: WithWeights) -> None:
     """Put the tensors of `config.weights` into the model.
 
     Raises:
@@ -110,7 +114,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     return read_state(path, within=("base_model", "model_state_dict"))
 
 
-def _source(state: Mapping[str, Tensor], config: PublishedBackbone) -> Source:
+def _source(state: Mapping[str, Tensor], config: WithWeights) -> Source:
     if getattr(config, "momentum", False) and _has(state, MOMENTUM.prefix):
         return MOMENTUM
     sources = SOURCES[config.name]
@@ -139,7 +143,7 @@ def _parts(state: Mapping[str, Tensor], source: Source) -> tuple[dict[str, Tenso
     return found, odd
 
 
-def _refuse(config: PublishedBackbone, names: list[str], what: str) -> None:
+def _refuse(config: WithWeights, names: list[str], what: str) -> None:
     if names:
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         raise BundleError(

@@ -123,6 +123,10 @@ class BundledConfig(PointBackbone):
     groups: PositiveInt = 32
     """Groups, that is tokens; 32 in its pretraining."""
 
+    weights: Path | None = None
+    """Other weights of the same network (safetensors), such as a pretraining of your own leaves;
+    null: those in the wheel."""
+
 
 class SmallPointNetConfig(Config):
     """A PointNet of 141,000 parameters, not pretrained: what a comparison trains from scratch, with
