@@ -113,7 +113,7 @@ def _of_data(
     host: PluginHost,
     backbone: Any,
     key: str,
-    reached: dict[str, str] | None,
+    reached: dict[str, str] | None = None,
 ) -> dict[str, str]:
     """Their digest, and what is reached on them without training, once for seeds that split them
     alike."""
