@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +20,6 @@ from onlay_train.grid.shown import outcome
 from onlay_train.grid.state import CellFolder, Failure
 
 SEARCH = {"keys": {"train.lr": [1e-3, 1e-1, "log"]}, "trials": 1}
-told = partial(outcome, wanted=lambda cell: True)
 
 
 def test_searches_that_choose_nothing_are_told_and_others_are_trained(make, host, root):
@@ -39,7 +37,7 @@ def test_searches_that_choose_nothing_are_told_and_others_are_trained(make, host
             folder.run.summary.write_text(summary.text())
     plan.known.update(dict.fromkeys(_keys(plan), "0"))
     assert [cell.labels["method"] for cell in plan.cells()] == ["noisy", "noisy"]
-    lines = told(plan).splitlines()
+    lines = outcome(plan).splitlines()
     assert "not trained: linear: all 1 trials of the search failed" in lines
     [full] = [line for line in lines if line.startswith("not trained: full: a search chooses on a")]
     assert "`data.val_size`" in full
@@ -57,8 +55,8 @@ def test_cells_of_another_schema_are_told_and_left_alone(make, host, root):
     other = CellFolder(root, "0123456789ab")
     other.path.mkdir(parents=True)
     other.cell.write_text(json.dumps({"schema": 9}))
-    assert "1 cells cannot be read" in told(plan)
-    assert "(`0123456789ab`): they are left as they are" in told(plan)
+    assert "1 cells cannot be read" in outcome(plan)
+    assert "(`0123456789ab`): they are left as they are" in outcome(plan)
 
 
 def test_a_disk_that_is_full_when_a_reason_is_written_stops_nobody_else(

@@ -57,6 +57,18 @@ def test_values_between_those_that_are_searched_take_the_nearest(make, host, roo
     assert [nearest(n, (2, 20)) for n in (1, 2, 5, 6, 7, 20, 50)] == [2, 2, 2, 2, 20, 20, 20]
 
 
+def test_a_part_of_a_grid_brings_the_trials_that_it_waits_for(make, host, root):
+    """Searched at 2 and 20 epochs, with labels of the first seed."""
+    search = {"keys": {"train.lr": [1e-4, 1e-2]}, "trials": 3, "at": {"train.epochs": [2, 20]}}
+    axes = {"method": ["noisy", "linear"], "train.epochs": [1, 2, 20], "train.seed": [0, 1]}
+    grid = make(axes, search=search)
+    only = {"train.epochs": "1", "train.seed": "1", "method": "no*"}
+    plan = make_plan(grid, host, root, {}, only=only)
+    assert plan.size == 1 + 3
+    assert {trial.labels["method"] for trial in plan.trials()} == {"noisy"}
+    assert {trial.labels["train.epochs"] for trial in plan.trials()} == {"2"}
+
+
 def test_the_best_trial_is_the_first_of_equal_ones_and_never_a_nan():
     nan = float("nan")
     assert best([summary(nan), summary(0.5), summary(0.7), summary(0.7)]) == 2

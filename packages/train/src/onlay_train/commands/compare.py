@@ -179,7 +179,7 @@ def status(host: PluginHost, folder: Path, accept_versions: bool) -> None:
     """Where the cells of a comparison stand: onlay compare status OUT"""
     from onlay_train.grid.shown import outcome
 
-    click.echo(outcome(_plan(folder, host, accept_versions), lambda cell: True))
+    click.echo(outcome(_plan(folder, host, accept_versions)))
 
 
 @compare.command()

@@ -43,7 +43,7 @@ def show(
             show_maps(runs, out, host, console)
     say(reported(plan, again=trained).splitlines()[-1], console)
     what_next(each, host, console)
-    return not failures(plan, plan.everything())
+    return not failures(plan)
 
 
 def finished(plan: Plan) -> dict[str, Path]:

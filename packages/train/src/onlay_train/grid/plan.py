@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,8 +137,10 @@ def make_plan(
     root: Path,
     known: Mapping[str, str],
     accepted: Mapping[str, str] | None = None,
+    only: Mapping[str, str] | None = None,
 ) -> Plan:
-    """All combinations, and the trials of every search.
+    """All combinations, and the trials of every search; with `only`, axis -> a label or a pattern,
+    those that it leaves, and the trials that these wait for, whatever those are called.
 
     Raises:
         ConfigError: a mistake in the grid, in one sentence.
@@ -146,7 +149,18 @@ def make_plan(
     if grid.search is not None:
         _check_search(grid, plan.drawn)
         plan.groups.update(_groups(plan))
-    return plan
+    return _narrowed(plan, only) if only else plan
+
+
+def _narrowed(plan: Plan, only: Mapping[str, str]) -> Plan:
+    def fits(given: Mapping[str, str]) -> bool:
+        return all(fnmatchcase(given[axis], pattern) for axis, pattern in only.items())
+
+    runs = [(point, config) for point, config in plan.drawn.runs if fits(labels(point))]
+    left = Drawn(runs, [skip for skip in plan.drawn.skipped if fits(skip.labels)])
+    needed = {_key(point, plan.grid) for point, _ in runs}
+    groups = {key: group for key, group in plan.groups.items() if key in needed}
+    return replace(plan, drawn=left, groups=groups)
 
 
 def _check_search(grid: GridConfig, drawn_: Drawn) -> None:

@@ -38,7 +38,6 @@ class Schedule:
     """Told of every cell whose state has changed."""
     warn: Callable[[str], None] = lambda text: None
     """Says what holds nothing up."""
-    wanted: Callable[[Cell], bool] = lambda cell: True
     survey: Callable[[list[Mapping[str, Any]]], Mapping[str, str]] = lambda runs: {}
     """Reads the data and the backbones of runs, and keeps what it found."""
     running: dict[Future[str], Cell] = field(default_factory=dict)
@@ -74,7 +73,7 @@ class Schedule:
         busy = {cell.name for cell in self.running.values()}
         elsewhere = False
         for cell in cells:
-            if cell.name in busy | self.left or not self.wanted(cell):
+            if cell.name in busy | self.left:
                 continue
             folder = self.plan.folder(cell)
             state = folder.state

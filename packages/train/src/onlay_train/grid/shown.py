@@ -6,7 +6,7 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def shown(plan: Plan, wanted: Callable[[Cell], bool]) -> Iterator[Seen]:
+def shown(plan: Plan) -> Iterator[Seen]:
     """A table of cells on a terminal, a line for each cell that ends elsewhere."""
     from rich.console import Console
     from rich.live import Live
@@ -40,37 +40,38 @@ def shown(plan: Plan, wanted: Callable[[Cell], bool]) -> Iterator[Seen]:
     if not console.is_terminal:
         yield lambda cell, state: _line(plan, cell, state, counts, began)
         return
-    with Live(_table(plan, wanted), console=console, refresh_per_second=2) as live:
+    with Live(_table(plan), console=console, refresh_per_second=2) as live:
 
         def seen(cell: Cell, state: State) -> None:
             counts[state] += 1
-            live.update(_table(plan, wanted, _left(plan, counts, began)))
+            live.update(_table(plan, _left(plan, counts, began)))
             if state == "failed":
                 live.console.print(_failed(plan, cell), markup=False, soft_wrap=True)
 
         yield seen
 
 
-def described(plan: Plan, cells: Sequence[Cell], jobs: int) -> str:
+def described(plan: Plan, jobs: int) -> str:
     """For `--dry-run`."""
+    cells = plan.everything()
     trials = [cell for cell in cells if cell.trial is not None]
     states = Counter(plan.folder(cell).state for cell in cells)
     told = ", ".join(f"{count} {state}" for state, count in states.items())
     lines = [f"{len(plan.drawn.runs)} cells" + (f" and {len(trials)} trials" if trials else "")]
     lines[0] += f" in `{plan.root}`: {told}"
-    if later := plan.size - len(plan.everything()):
+    if later := plan.size - len(cells):
         lines.append(f"{later} cells wait for what the search chooses")
     lines += [_hours(plan, jobs), *skipped(plan)]
     return "\n".join(lines)
 
 
-def outcome(plan: Plan, wanted: Callable[[Cell], bool]) -> str:
+def outcome(plan: Plan) -> str:
     """What there is now, and each failure in a sentence."""
-    cells = list(filter(wanted, plan.everything()))
+    cells = plan.everything()
     states = Counter(plan.folder(cell).state for cell in cells)
     lines = [", ".join(f"{count} {state}" for state, count in sorted(states.items()))]
-    lines += failures(plan, cells)
-    if missing := plan.size - len(plan.everything()) - plan.lost:
+    lines += failures(plan)
+    if missing := plan.size - len(cells) - plan.lost:
         lines.append(f"{missing} cells wait for what the search chooses")
     more = [*unchosen(plan), *skipped(plan), *of_other_versions(plan), *of_other_schemas(plan.root)]
     return "\n".join([*lines, *more])
@@ -84,9 +85,11 @@ def unchosen(plan: Plan) -> list[str]:
     ]
 
 
-def failures(plan: Plan, cells: Sequence[Cell]) -> list[str]:
-    """A sentence for each of them that failed."""
-    return [_failed(plan, cell) for cell in cells if plan.folder(cell).state == "failed"]
+def failures(plan: Plan) -> list[str]:
+    """A sentence for each cell that failed."""
+    return [
+        _failed(plan, cell) for cell in plan.everything() if plan.folder(cell).state == "failed"
+    ]
 
 
 def reported(plan: Plan, *, again: bool = True) -> str:
@@ -175,14 +178,13 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _table(plan: Plan, wanted: Callable[[Cell], bool], left: str = "") -> Table:
+def _table(plan: Plan, left: str = "") -> Table:
     """A row for each value of the first axis that has several, a column for each state."""
     from rich.table import Table
 
-    cells = list(filter(wanted, plan.everything()))
     axis = next((a for a, v in plan.grid.grid.items() if len(v) > 1), next(iter(plan.grid.grid)))
     rows: dict[str, Counter[str]] = {}
-    for cell in cells:
+    for cell in plan.everything():
         rows.setdefault(cell.labels[axis], Counter())[plan.folder(cell).state] += 1
     table = Table(caption=left or None)
     states: Iterable[State] = ("done", "running", "interrupted", "waiting", "failed")

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.machine.disk import write_text, writing
 from onlay_train.grid.axes import content, points
-from onlay_train.grid.cells import Cell
 from onlay_train.grid.facts import lacks_trivial, read_facts, seen_in, survey, write_facts
 from onlay_train.grid.file import GridConfig, parsed, read_grid
 from onlay_train.grid.others import same_but_versions
@@ -53,14 +51,14 @@ class Start:
         """How many cells there are, how long they will take, what is left out and why."""
         plan = self._plan(read_facts(self._facts))
         jobs = self.jobs or getattr(self.grid.where, "jobs", 1)
-        return "\n".join([described(plan, self._asked(plan), jobs), *self.left_out])
+        return "\n".join([described(plan, jobs), *self.left_out])
 
     def run(self) -> int:
         """Train what is left; gives the exit status, 1 if a cell failed."""
         plan, trained = self.finished()
-        say("\n".join([outcome(plan, self._wanted), *self.left_out]))
-        say(reported(plan, again=trained))
-        return int(bool(failures(plan, self._asked(plan))))
+        say("\n".join([outcome(plan), *self.left_out]))
+        say(reported(self._whole(plan), again=trained))
+        return int(bool(failures(plan)))
 
     def finished(self) -> tuple[Plan, bool]:
         """Train what is left; says whether anything was."""
@@ -75,8 +73,8 @@ class Start:
             read = partial(self._surveyed, executor)
             known = self._sized(executor)
             plan = self._plan({**known, **read(self._runs(known))})
-            with shown(plan, self._wanted) as seen:
-                asked = {"seen": seen, "wanted": self._wanted, "survey": read, "warn": _warn}
+            with shown(plan) as seen:
+                asked = {"seen": seen, "survey": read, "warn": _warn}
                 Schedule(plan, executor, self.plugins, self.retry, **asked).run()
         except BaseException:
             executor.shutdown(cancel_futures=True)
@@ -85,26 +83,25 @@ class Start:
         return plan
 
     def _plan(self, known: Mapping[str, str]) -> Plan:
-        plan = make_plan(self.grid, self.host, self.root, known, self._accepted)
         for axis in self.only:
             if axis not in self.grid.grid:
                 raise ConfigError(
                     f"--only: `{axis}` is no axis (have: {', '.join(self.grid.grid)})"
                 )
-        if not self._asked(plan) and plan.drawn.runs:
+        plan = make_plan(self.grid, self.host, self.root, known, self._accepted, self.only)
+        if self.only and not plan.drawn.runs:
             raise ConfigError("--only: no cell is left by that")
         return plan
 
-    def _wanted(self, cell: Cell) -> bool:
-        """`--only`: a label, or a pattern."""
-        return all(fnmatchcase(cell.labels[axis], value) for axis, value in self.only.items())
-
-    def _asked(self, plan: Plan) -> list[Cell]:
-        return list(filter(self._wanted, plan.everything()))
+    def _whole(self, plan: Plan) -> Plan:
+        """What the report is about, whatever `--only` says."""
+        if not self.only:
+            return plan
+        return make_plan(self.grid, self.host, self.root, plan.known, self._accepted)
 
     def _open(self, plan: Plan) -> bool:
         """Whether there may be something to train."""
-        states = {plan.folder(cell).state for cell in self._asked(plan)}
+        states = {plan.folder(cell).state for cell in plan.everything()}
         if bool(states - {"done", "failed"}) or ("failed" in states and self.retry):
             return True
         cells = plan.cells() if self._trivial else []
