@@ -8,8 +8,9 @@ Each regime is a grid, `grids/claims/NAME.yaml`, with controls and an equal sear
 ablations of two methods, `grids/ablations/NAME.yaml`. What follows the names goes to `onlay
 compare`. A regime counts where its report says that the linear probe is above the network from
 scratch. What grids read is written below `runs/data`: unpacked data, and the small backbones that
-regimes (b) and (c) pretrain themselves, `--minutes` of CPU time each, an hour at most. Data are
-read from `ONLAY_DATA`, else from `../shared/data` beside the checkout.
+regimes (b) and (c) pretrain themselves, `--minutes` of CPU time each, an hour at most. Shapes
+are generated; other data are read from `ONLAY_DATA`, else from `../shared/data` beside the
+checkout.
 """
 
 from __future__ import annotations
@@ -73,6 +74,13 @@ def _new_characters(minutes: float) -> None:
     omniglot.pretrained(MADE / "omniglot", minutes)
 
 
+def _new_shapes(minutes: float) -> None:
+    import shapes
+
+    shapes.unpack(MADE / "shapes")
+    shapes.pretrained(MADE / "shapes", minutes)
+
+
 def _nuclei(minutes: float) -> None:
     import nuclei
 
@@ -86,6 +94,9 @@ REGIMES = {
     "characters": Regime("(a) labels a class, characters", _characters, 156, 468, 1092),
     "new_characters": Regime(
         "(b) new classes of a known domain", _new_characters, 156, 468, 1092, True
+    ),
+    "new_shapes": Regime(
+        "(b) new kinds of generated shapes, clouds", _new_shapes, 25, 125, 500, True
     ),
     "nuclei": Regime("(c) a domain's own unlabelled pictures", _nuclei, 1, 30, 60, True),
     "adapterx": Regime("Adapter-X, one change at a time", _new_characters, 156, 468, 1092),

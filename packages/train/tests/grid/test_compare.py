@@ -16,6 +16,7 @@ GRID = """
 grid:
   method: [linear, {name: noisy, rank: 1}, {name: noisy, idle: true}]
   train.seed: [0]
+controls: [trivial]
 base:
   backbone: tiny
   data: stripes
@@ -42,6 +43,7 @@ def test_a_grid_is_trained_reported_and_finished(
     assert "failed: noisy(idle=true), 0 trial 0: " in first.output
     data = json.loads((out / "report" / "report.json").read_text())
     assert {method["method"] for method in data["methods"]} == {"linear", "noisy(rank=1)"}
+    assert data["trivial"]["stripes"] == {"what": "most frequent class", "score": 30.0}
     assert all("test_top1" in cell["metrics"] for cell in data["cells"])
     trial = next(s for s in data["searches"] if s["method"] == "noisy(rank=1)")
     assert set(trial["chosen"]) == {"train.lr", "method.dropout"}
@@ -54,9 +56,9 @@ def test_a_grid_is_trained_reported_and_finished(
     for path in out.glob("cells/*/config.yaml"):  # of trials and of cells: other data, other cells
         assert known_all(load(path, (), host=host), known)
 
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("summary.json")}
+    before = _written(out)
     assert onlay_command(*words, small=False).exit_code == 1
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("summary.json")} == before
+    assert _written(out) == before
     status = onlay_command("compare", "status", str(out), small=False)
     assert "4 done, 1 failed" in status.output
     _made_by_another_version(out, cells)
@@ -65,6 +67,12 @@ def test_a_grid_is_trained_reported_and_finished(
         assert said in status.output
         report = onlay_command("compare", "report", str(out), "--json", *words, small=False)
         assert len(json.loads(report.output)["cells"]) == 1 + bool(words)
+
+
+def _written(out: Path) -> dict[Path, int]:
+    """When cells were done, and facts of data and backbones were read."""
+    paths = [*out.rglob("summary.json"), out / "facts.json"]
+    return {path: path.stat().st_mtime_ns for path in paths}
 
 
 def _made_by_another_version(out: Path, names: Iterable[str]) -> None:

@@ -72,7 +72,8 @@ def _reached(
     constant, metrics = head.constant(EachTarget(splits.train)), head.metrics()
     for targets in _batches(head, judged, splits.targets, config.train.eval_batch_size):
         metrics.update(constant.outputs(targets), targets)
-    return {"what": constant.what, "score": float(metrics.compute()[head.main_metric])}
+    score = float(metrics.compute()[head.main_metric])
+    return {"what": constant.what, "score": float(f"{score:.6g}")}
 
 
 def _batches(head: Any, part: Any, kind: str, size: int) -> Iterator[Any]:
