@@ -80,8 +80,7 @@ class PluginHost:
 
     def registered(self, kind: str) -> Mapping[str, Any]:
         """Descriptors of one kind by name, without the broken and the clashing."""
-        claimed = self._registry.claimed(kind)
-        return {name: found[0].descriptor for name, found in claimed.items() if len(found) == 1}
+        return self._registry.descriptors(kind)
 
     @property
     def methods(self) -> Mapping[str, Method]:

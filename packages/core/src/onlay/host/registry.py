@@ -6,9 +6,10 @@ Asks are answered once, when the first name is looked up; commands apart from th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 import pluggy
@@ -46,6 +47,17 @@ class Claim:
     descriptor: Any
 
 
+@dataclass(frozen=True)
+class Healthy:
+    """What healthy plugins claim of one kind; a thousand runs ask for it many times each."""
+
+    statuses: list[str]
+    """Of all plugins, when they were looked at."""
+    claims: dict[str, list[Claim]]
+    descriptors: Mapping[str, Any]
+    """Those of names that one plugin claims alone."""
+
+
 class Registry:
     """Plugins, loaded one by one, and the names that they claim."""
 
@@ -53,6 +65,7 @@ class Registry:
         self._manager = _manager()
         self._records: dict[str, PluginRecord] = {}
         self._claims: dict[str, dict[str, list[Claim]]] = {}
+        self._healthy: dict[str, Healthy] = {}
         self._checked: dict[tuple[str, str], Claim] = {}
         """Claims that were looked at: once is enough, for a thousand runs, too."""
 
@@ -61,8 +74,8 @@ class Registry:
         record = candidate.record
         key = f"{record.distribution}:{record.name}:{len(self._records)}"
         self._records[key] = record
-        self._claims.clear()
-        self._checked.clear()
+        for known in (self._claims, self._healthy, self._checked):
+            known.clear()
         if record.status != "ok":
             return
         with named_while_waiting(record), guarded(record.fail), stdout_to_stderr:
@@ -79,14 +92,30 @@ class Registry:
 
     def claimed(self, kind: str) -> dict[str, list[Claim]]:
         """Healthy claims by name; two claims on one name are a clash."""
+        return self._of(kind).claims
+
+    def descriptors(self, kind: str) -> Mapping[str, Any]:
+        """Descriptors by name, without the broken and the clashing."""
+        return self._of(kind).descriptors
+
+    def _of(self, kind: str) -> Healthy:
+        self._ask_once(kind)
+        statuses, known = [r.status for r in self._records.values()], self._healthy.get(kind)
+        if known is not None and known.statuses == statuses:
+            return known
+        claims = self._claims[kind]
+        healthy = {n: [c for c in claims[n] if c.record.status == "ok"] for n in sorted(claims)}
+        found = {name: own for name, own in healthy.items() if own}
+        alone = {name: own[0].descriptor for name, own in found.items() if len(own) == 1}
+        self._healthy[kind] = Healthy(statuses, found, MappingProxyType(alone))
+        return self._healthy[kind]
+
+    def _ask_once(self, kind: str) -> None:
         if kind not in self._claims:
             if kind != "command":
                 self._check_core()
             for each in ("command",) if kind == "command" else KINDS[:-1]:
                 self._claims[each] = self._ask(each)
-        claims = self._claims[kind]
-        healthy = {n: [c for c in claims[n] if c.record.status == "ok"] for n in sorted(claims)}
-        return {name: found for name, found in healthy.items() if found}
 
     def claim(self, kind: str, name: str) -> Claim:
         """The one healthy claim on a name, or the error that says why there is none."""

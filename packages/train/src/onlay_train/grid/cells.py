@@ -12,11 +12,10 @@ from pydantic import ValidationError
 
 from onlay.config import resolve
 from onlay.errors import ConfigError
-from onlay_train.folder import meaning
 from onlay_train.grid.axes import Point, assembled, labels, points
-from onlay_train.grid.facts import facts_of
+from onlay_train.grid.facts import facts_in
 from onlay_train.grid.file import GridConfig
-from onlay_train.grid.identity import cell_hash, digest, versions
+from onlay_train.grid.identity import hashes, versions
 from onlay_train.grid.sizes import NOTHING, SizeUnknown
 
 if TYPE_CHECKING:
@@ -118,14 +117,14 @@ def cell_of(
     host: PluginHost,
     **more: Any,
 ) -> Cell:
-    facts, own = facts_of(config, known), versions(config, host)
-    dump = config.model_dump(mode="json")
+    dump, own = config.model_dump(mode="json"), versions(config, host)
+    name, same = hashes(dump, own, facts_in(dump, known))
     return Cell(
-        name=cell_hash(config, own, facts),
+        name=name,
         labels=labels(point),
         config=dump,
         versions=own,
-        same=digest([meaning(dump), facts]),
+        same=same,
         **more,
     )
 

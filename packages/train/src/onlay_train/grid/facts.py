@@ -40,9 +40,10 @@ def seen_in(dump: Mapping[str, Any]) -> list[Any]:
     return [*map(dump.__getitem__, ("backbone", "data", "task", "fold")), dump["train"]["seed"]]
 
 
-def facts_of(config: RunConfig, known: Mapping[str, str]) -> dict[str, str]:
-    """Digest of the data and fingerprint of the backbone, as far as they are known."""
-    return {what: known[key] for what, key in keys_of(config).items() if key in known}
+def facts_in(dump: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
+    """Digest of the data and fingerprint of the backbone of a resolved run, as far as they are
+    known."""
+    return {what: known[key] for what, key in keys_in(dump).items() if key in known}
 
 
 def known_all(config: RunConfig, known: Mapping[str, str]) -> bool:

@@ -29,7 +29,11 @@ def versions(config: RunConfig, host: PluginHost) -> dict[str, str]:
     return {owner.distribution: owner.version for owner in owners}
 
 
-def cell_hash(config: RunConfig, own_versions: Mapping[str, str], facts: Mapping[str, str]) -> str:
+def hashes(
+    dump: Mapping[str, Any], own_versions: Mapping[str, str], facts: Mapping[str, str]
+) -> tuple[str, str]:
     """The name of a cell's folder: the resolved configuration without keys on which no weight
-    depends, versions, the digest of the data and the fingerprint of the backbone."""
-    return digest([meaning(config.model_dump(mode="json")), own_versions, facts])
+    depends, versions, the digest of the data and the fingerprint of the backbone. And the same
+    without versions."""
+    means = meaning(dump)
+    return digest([means, own_versions, facts]), digest([means, facts])

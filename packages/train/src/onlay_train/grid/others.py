@@ -36,7 +36,7 @@ def of_other_versions(plan: Plan) -> list[str]:
     """Sentences about cells that are done and do not count: other versions made them."""
     ours = {cell.same: cell for cell in plan.everything() if plan.folder(cell).state != "done"}
     found: dict[str, int] = {}
-    for cell in cells_in(plan.root):
+    for cell in cells_in(plan.root) if ours else ():
         now = ours.get(cell.same)
         if now is not None and cell.name != now.name:
             for name, version in now.versions.items():
@@ -49,10 +49,13 @@ def of_other_versions(plan: Plan) -> list[str]:
     ]
 
 
-def of_other_schemas(root: Path) -> list[str]:
-    """A sentence about folders of cells that this version cannot read."""
-    found = []
-    for path in sorted((root / "cells").glob("*/cell.json")):
+def of_other_schemas(plan: Plan) -> list[str]:
+    """A sentence about folders of cells that this version cannot read; those of the grid have the
+    names that it gives them, and are not read for it."""
+    ours, found = {plan.folder(cell).path.name for cell in plan.everything()}, []
+    for path in sorted((plan.root / "cells").glob("*/cell.json")):
+        if path.parent.name in ours:
+            continue
         try:
             Cell.read(path)
         except (OSError, ValueError):

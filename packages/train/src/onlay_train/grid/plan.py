@@ -52,6 +52,7 @@ class Plan:
     hopeless: dict[str, str] = field(default_factory=dict)
     """Search -> why it chose nothing, and its cells are not trained."""
     _named: dict[int, Cell] = field(default_factory=dict)
+    _folders: dict[str, CellFolder] = field(default_factory=dict)
     _choices: dict[str, Mapping[str, float]] = field(default_factory=dict)
 
     def cells(self) -> list[Cell]:
@@ -86,7 +87,10 @@ class Plan:
         return trials * len(self.groups) + len(self.drawn.runs)
 
     def folder(self, cell: Cell) -> CellFolder:
-        return CellFolder(self.root, self.accepted.get(cell.same, cell.name))
+        name = self.accepted.get(cell.same, cell.name)
+        if name not in self._folders:
+            self._folders[name] = CellFolder(self.root, name)
+        return self._folders[name]
 
     def choice(self, key: str) -> Mapping[str, float] | None:
         """What a search chose; `None` while a trial is open.

@@ -73,7 +73,7 @@ def outcome(plan: Plan) -> str:
     lines += failures(plan)
     if missing := plan.size - len(cells) - plan.lost:
         lines.append(f"{missing} cells wait for what the search chooses")
-    more = [*unchosen(plan), *skipped(plan), *of_other_versions(plan), *of_other_schemas(plan.root)]
+    more = [*unchosen(plan), *skipped(plan), *of_other_versions(plan), *of_other_schemas(plan)]
     return "\n".join([*lines, *more])
 
 
