@@ -1,43 +1,78 @@
 """Comparisons whose schedulers and workers are killed at any moment, until they are whole, and
 compared bit for bit with one that nobody disturbed.
 
-    hatch run kill-grid --kills 100     # about half an hour on two quiet cores
+    hatch run kill-grid --kills 100     # MINUTES
 
-`onlay compare` runs as a user runs it, every third time twice at once on one folder. After a random
-time a process of it is killed (SIGKILL): a scheduler, one that trains a cell, one that starts
-others, or all of them. Then the same command goes on. Moments are drawn from `--seed`. Exit status
-1 if a cell that was done is trained again or lost, or a bundle differs.
+After a random time a process of `onlay compare` is killed (SIGKILL): a scheduler, one that trains a
+cell or starts others, or all of them; what is left goes on and is killed again. When nothing runs
+any more the same command goes on, every third time twice at once on one folder. One grid in
+`--cold` runs as a user runs it; the others are copies of this process and of one that starts cells,
+with all imports behind them, so that kills fall while something is done. Moments are drawn from
+`--seed` and the grid's number. What was found lies in `--out`, and the same command goes on behind
+it. Exit status 1 if a cell that was done is trained again or lost, or a bundle differs; such a
+grid's folder stays.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any, Protocol
 
 import psutil
 
+from onlay.host import PluginHost
+
 PLUGIN = Path(__file__).parents[1] / "packages" / "train" / "tests" / "data" / "tiny_plugin.py"
 GRID = {
-    "grid": {"method": ["linear", {"name": "noisy", "rank": [1, 2]}], "train.seed": [0, 1]},
+    "grid": {"method": ["linear", "noisy"], "train.seed": [0, 1]},
     "base": {
         "backbone": "tiny",
         "data": "stripes",
-        "train": {"epochs": 12, "batch_size": 4, "trackers": [], "checkpoint_every": 1},
+        "train": {"epochs": 6, "batch_size": 4, "trackers": [], "checkpoint_every": 1},
     },
-    "search": {"keys": {"train.lr": [1e-3, 1e-1, "log"]}, "trials": 2},
+    "search": {"keys": {"train.lr": [1e-3, 1e-1, "log"]}, "trials": 1},
     "where": {"name": "local", "jobs": 2},
 }
-"""Six cells and six trials, of which those of the search come first."""
+"""Four cells and two trials, of which those of the search come first."""
 WHO = ("scheduler", "worker", "all")
+WORKERS = 2
+"""In one life; a cell that is killed three times in one start has failed, and that is right."""
 BUNDLE = Path("bundle", "adapter_model.safetensors")
+
+
+class Start(Protocol):
+    """One start of a comparison."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+
+class Copy:
+    """A start that is a copy of this process."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._process = multiprocessing.get_context("fork").Process(target=_onlay, args=(words,))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
 
 
 @dataclass
@@ -45,7 +80,10 @@ class Watched:
     """One folder of a comparison, from its first start until it is whole."""
 
     folder: Path
+    cold: bool
+    """It runs as a user runs it."""
     killed: list[str] = field(default_factory=list)
+    """What was killed, kill by kill."""
     done: dict[str, bytes] = field(default_factory=dict)
     """Cell -> its summary when it was first seen."""
     wrong: list[str] = field(default_factory=list)
@@ -66,6 +104,11 @@ class Watched:
     def tensors(self) -> dict[str, bytes]:
         return {cell: (self.folder / "cells" / cell / BUNDLE).read_bytes() for cell in self.done}
 
+    def facts(self) -> dict[str, Any]:
+        """What is kept of it."""
+        counts = {"cells": len(self.done), "interrupted": self.interrupted()}
+        return {"cold": self.cold, "killed": self.killed, "wrong": self.wrong, **counts}
+
     def interrupted(self) -> int:
         """How many cells were begun more than once."""
         attempts = [path.read_text() for path in self.folder.glob("cells/*/attempts.jsonl")]
@@ -75,53 +118,94 @@ class Watched:
 def main() -> None:
     """Kill, look, print, count."""
     options = _options()
-    chance = random.Random(options.seed)
-    kills = interrupted = wrong = cells = grids = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "grid.yaml"
-        file.write_text(json.dumps(GRID), encoding="utf-8")  # JSON is YAML
-        whole, seconds = undisturbed(file, Path(scratch) / "undisturbed")
-        while kills < options.kills:
-            grids += 1
-            seen = Watched(Path(scratch) / f"killed-{grids}")
-            disturbed(file, seen, chance, seconds, min(options.kills - kills, options.most))
-            seen.wrong += differences(whole, seen.tensors())
-            kills, cells = kills + len(seen.killed), cells + len(seen.done)
-            interrupted, wrong = interrupted + seen.interrupted(), wrong + len(seen.wrong)
-            told = "; ".join(seen.wrong) or "every cell once, the same bits"
-            print(f"{kills}/{options.kills} killed {', '.join(seen.killed)}: {told}", flush=True)
-    print(f"{kills} kills, {grids} grids, {cells} cells, {interrupted} went on, {wrong} wrong")
+    options.out.mkdir(parents=True, exist_ok=True)
+    file, found = options.out / "grid.yaml", read(options.out / "found.jsonl")
+    file.write_text(json.dumps(GRID), encoding="utf-8")  # JSON is YAML
+    whole, seconds = undisturbed(file, Watched(options.out / "undisturbed", cold=True))
+    warm_up()
+    again, warm = undisturbed(file, Watched(options.out / "warm", cold=False))
+    assert again == whole, "two undisturbed grids differ"
+    while (left := options.kills - kills(found)) > 0:
+        cold = len(found) % options.cold == options.cold - 1
+        seen = Watched(options.out / f"killed-{len(found) + 1}", cold)
+        chance = random.Random(f"{options.seed} {len(found) + 1}")
+        shutil.rmtree(seen.folder, ignore_errors=True)  # it was not brought to its end
+        disturbed(file, seen, chance, seconds if cold else warm, min(left, options.most))
+        seen.wrong += differences(whole, seen.tensors())
+        found.append(seen.facts())
+        with (options.out / "found.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(found[-1]) + "\n")
+        which = "killed, as a user runs it:" if cold else "killed"
+        told = "; ".join(seen.wrong) or "every cell once, the same bits"
+        print(
+            f"{kills(found)}/{options.kills} {which} {', '.join(seen.killed)}: {told}", flush=True
+        )
+        if not seen.wrong:
+            shutil.rmtree(seen.folder)
+    sums = {key: sum(each[key] for each in found) for key in ("cells", "interrupted")}
+    wrong = sum(len(each["wrong"]) for each in found)
+    print(
+        f"{kills(found)} kills, {len(found)} grids, {sums['cells']} cells,"
+        f" {sums['interrupted']} went on, {wrong} wrong"
+    )
     sys.exit(1 if wrong else 0)
 
 
-def undisturbed(file: Path, folder: Path) -> tuple[dict[str, bytes], float]:
+def read(path: Path) -> list[dict[str, Any]]:
+    """What earlier starts found, a line for each grid."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def kills(found: Sequence[dict[str, Any]]) -> int:
+    return sum(len(each["killed"]) for each in found)
+
+
+def undisturbed(file: Path, seen: Watched) -> tuple[dict[str, bytes], float]:
     """The bundles of every cell, and how long they take."""
-    began, seen = time.monotonic(), Watched(folder)
-    started(file, folder).wait()
-    seen.look()
+    shutil.rmtree(seen.folder, ignore_errors=True)
+    began = time.monotonic()
+    until([started(file, seen)], seen, None)
     print(f"undisturbed: {len(seen.done)} cells in {time.monotonic() - began:.1f} s", flush=True)
     return seen.tensors(), time.monotonic() - began
 
 
 def disturbed(file: Path, seen: Watched, chance: random.Random, seconds: float, most: int) -> None:
-    """Starts of one grid until one ends by itself; from the last kill on nobody disturbs it."""
+    """Lives of one grid until it is whole; behind the last kill nobody disturbs it."""
     while True:
-        starts = [started(file, seen.folder)]
-        if len(seen.killed) % 3 == 2:
-            starts.append(started(file, seen.folder))
-        moment = chance.uniform(0, seconds) if len(seen.killed) < most else None
-        ended = until(starts, seen, moment)
-        if ended:
+        starts = [started(file, seen) for _ in range(1 + (len(seen.killed) % 3 == 2))]
+        struck = live(starts, seen, chance, seconds, most)
+        ended = [start.poll() for start in starts]
+        if 0 in ended:
+            return
+        if not struck:
+            seen.wrong.append(f"it ended with status {ended}")
+            return
+
+
+def live(
+    starts: Sequence[Start],
+    seen: Watched,
+    chance: random.Random,
+    seconds: float,
+    most: int,
+) -> bool:
+    """Kill at random moments until all starts have ended; was anything killed?"""
+    before = len(seen.killed)
+    while len(seen.killed) < most:
+        again = len(seen.killed) > before  # imports are behind it
+        if until(starts, seen, chance.uniform(0, seconds / 3 if again else seconds)):
             break
-        seen.killed.append(kill(starts, chance))
-        for start in starts:  # a worker's death does not end the scheduler
-            start.wait()
-        seen.look()
-    if bad := [str(start.returncode) for start in starts if start.returncode]:
-        seen.wrong.append(f"it ended with status {', '.join(bad)}")
+        if not (running := [start for start in starts if start.poll() is None]):
+            break
+        workers = seen.killed[before:].count("worker")
+        who = chance.choice(WHO if workers < WORKERS else [w for w in WHO if w != "worker"])
+        kill(running, who, seen.folder, chance)
+        seen.killed.append(who)
+    until(starts, seen, None)
+    return len(seen.killed) > before
 
 
-def until(starts: list[subprocess.Popen[bytes]], seen: Watched, moment: float | None) -> bool:
+def until(starts: Sequence[Start], seen: Watched, moment: float | None) -> bool:
     """Look on until all starts have ended, or a moment has come; have they ended?"""
     began = time.monotonic()
     while any(start.poll() is None for start in starts):
@@ -133,29 +217,57 @@ def until(starts: list[subprocess.Popen[bytes]], seen: Watched, moment: float | 
     return True
 
 
-def kill(starts: list[subprocess.Popen[bytes]], chance: random.Random) -> str:
-    """One kind of process of one start, or all of all starts; gives which."""
-    who = chance.choice(WHO)
-    start = psutil.Process(chance.choice(starts).pid)
-    below = start.children(recursive=True)
-    everyone = [p for each in starts for p in psutil.Process(each.pid).children(recursive=True)]
+def kill(starts: Sequence[Start], who: str, folder: Path, chance: random.Random) -> None:
+    """A scheduler, one of those that work for it, or everything."""
+    schedulers = [psutil.Process(start.pid) for start in starts]
+    below = [process for each in schedulers for process in each.children(recursive=True)]
+    workers = list({*below, *holders(folder)}) or schedulers
     doomed = {
-        "scheduler": [start],
-        "worker": [chance.choice(below)] if below else [start],
-        "all": [*(psutil.Process(each.pid) for each in starts), *everyone],
+        "scheduler": [chance.choice(schedulers)],
+        "worker": [chance.choice(sorted(workers, key=lambda process: process.pid))],
+        "all": [*schedulers, *workers],
     }[who]
     for process in doomed:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    return who
 
 
-def started(file: Path, folder: Path) -> subprocess.Popen[bytes]:
-    words = ["--plugin", str(PLUGIN), "compare", str(file), "--out", str(folder)]
+def holders(folder: Path) -> list[psutil.Process]:
+    """Processes that hold a cell."""
+    found = []
+    for path in folder.glob("cells/*/.lock.json"):
+        with suppress(OSError, ValueError, psutil.NoSuchProcess):
+            found.append(psutil.Process(json.loads(path.read_text())["pid"]))
+    return found
+
+
+def started(file: Path, seen: Watched) -> Start:
+    words = ["--plugin", str(PLUGIN), "compare", str(file), "--out", str(seen.folder)]
+    if not seen.cold:
+        return Copy(words)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen([sys.executable, "-m", "onlay", *words], **quiet)
+
+
+def warm_up() -> None:
+    """Import what a start imports, and start what cells are forked from, for all copies."""
+    for module in ("onlay.cli", "onlay_train.grid.start", "onlay_train.grid.report.page"):
+        import_module(module)
+    PluginHost.discover(files=[PLUGIN])
+    multiprocessing.set_forkserver_preload(["onlay_train.grid.executors.warm"])
+    forkserver.ensure_running()
+
+
+def _onlay(words: list[str]) -> None:
+    """In a copy of this process; it did not start what cells are forked from, and may not ask after
+    its end."""
+    from onlay.cli import main as onlay
+
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+    onlay(words, prog_name="onlay")
 
 
 def differences(whole: dict[str, bytes], found: dict[str, bytes]) -> list[str]:
@@ -171,6 +283,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--most", type=int, default=8, help="kills of one grid")
+    parser.add_argument("--out", type=Path, default=Path("runs", "kill-grid"))
+    parser.add_argument("--cold", type=int, default=8, help="one grid in so many is started cold")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     return parser.parse_args()
 
