@@ -100,7 +100,8 @@ class Registry:
 
     def _of(self, kind: str) -> Healthy:
         self._ask_once(kind)
-        statuses, known = [r.status for r in self._records.values()], self._healthy.get(kind)
+        statuses: list[str] = [record.status for record in self._records.values()]
+        known = self._healthy.get(kind)
         if known is not None and known.statuses == statuses:
             return known
         claims = self._claims[kind]
