@@ -121,16 +121,17 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     file, found = options.out / "grid.yaml", read(options.out / "found.jsonl")
     file.write_text(json.dumps(GRID), encoding="utf-8")  # JSON is YAML
-    whole, seconds = undisturbed(file, Watched(options.out / "undisturbed", cold=True))
+    whole, cold_seconds = undisturbed(file, Watched(options.out / "undisturbed", cold=True))
     warm_up()
-    again, warm = undisturbed(file, Watched(options.out / "warm", cold=False))
+    again, warm_seconds = undisturbed(file, Watched(options.out / "warm", cold=False))
     assert again == whole, "two undisturbed grids differ"
+    pace = {True: cold_seconds, False: warm_seconds}
     while (left := options.kills - kills(found)) > 0:
         cold = len(found) % options.cold == options.cold - 1
         seen = Watched(options.out / f"killed-{len(found) + 1}", cold)
         chance = random.Random(f"{options.seed} {len(found) + 1}")
         shutil.rmtree(seen.folder, ignore_errors=True)  # it was not brought to its end
-        disturbed(file, seen, chance, seconds if cold else warm, min(left, options.most))
+        disturbed(file, seen, chance, pace, min(left, options.most))
         seen.wrong += differences(whole, seen.tensors())
         found.append(seen.facts())
         with (options.out / "found.jsonl").open("a", encoding="utf-8") as lines:
@@ -169,11 +170,17 @@ def undisturbed(file: Path, seen: Watched) -> tuple[dict[str, bytes], float]:
     return seen.tensors(), time.monotonic() - began
 
 
-def disturbed(file: Path, seen: Watched, chance: random.Random, seconds: float, most: int) -> None:
-    """Lives of one grid until it is whole; behind the last kill nobody disturbs it."""
+def disturbed(
+    file: Path, seen: Watched, chance: random.Random, pace: dict[bool, float], most: int
+) -> None:
+    """Lives of one grid until it is whole; behind the last kill nobody disturbs it. `pace` is how
+    long a life takes (cold or not), and follows a machine on which others work, too."""
     while True:
         starts = [started(file, seen) for _ in range(1 + (len(seen.killed) % 3 == 2))]
-        struck = live(starts, seen, chance, seconds, most)
+        began = time.monotonic()
+        struck = live(starts, seen, chance, pace[seen.cold], most)
+        if not seen.killed:  # all of it in one life
+            pace[seen.cold] = time.monotonic() - began
         ended = [start.poll() for start in starts]
         if 0 in ended:
             return
