@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import Executor, Future
@@ -13,6 +14,7 @@ from forks import status_of
 from summaries import summary
 
 from onlay.hooks import hookimpl
+from onlay_train.grid.executors import announced
 from onlay_train.grid.executors.ending import Killed, Refused
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.schedule import TRIES, Schedule
@@ -74,6 +76,22 @@ def test_a_cell_whose_process_is_killed_goes_on_and_the_others_do_too(plan):
     assert again.begun == []
     Schedule(plan, again, retry=True).run()
     assert again.begun == [first.name]
+
+
+def test_what_cells_need_of_plugins_is_imported_before_them_as_far_as_it_can_be(
+    plan, host, monkeypatch
+):
+    monkeypatch.setenv(announced.NAMES, "")
+    announced.announce((config for _, config in plan.drawn.runs), host)
+    names = os.environ[announced.NAMES].split()
+    assert {"tiny_plugin", "onlay.tasks.classification"} <= {*names}
+    monkeypatch.setenv(announced.NAMES, "no_such_module odd_in_the_beginning wave")
+    (root := plan.root).mkdir()
+    (root / "odd_in_the_beginning.py").write_text("print('no'); raise SystemExit(3)")
+    monkeypatch.syspath_prepend(str(root))
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+    announced.import_announced()
+    assert "wave" in sys.modules
 
 
 def test_a_scheduler_imports_no_torch():

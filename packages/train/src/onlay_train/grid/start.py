@@ -15,6 +15,7 @@ from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.machine.disk import write_text, writing
 from onlay_train.grid.axes import content, points
+from onlay_train.grid.executors.announced import announce
 from onlay_train.grid.facts import lacks_trivial, read_facts, seen_in, survey, write_facts
 from onlay_train.grid.file import GridConfig, parsed, read_grid
 from onlay_train.grid.others import same_but_versions
@@ -65,9 +66,10 @@ class Start:
         plan = self._plan(read_facts(self._facts))
         self._keep_the_file()
         trains = self._open(plan)
-        return (self._trained() if trains else plan), trains
+        return (self._trained(plan) if trains else plan), trains
 
-    def _trained(self) -> Plan:
+    def _trained(self, plan: Plan) -> Plan:
+        announce((config for _, config in plan.drawn.runs), self.host)
         executor = self._executor()
         try:
             read = partial(self._surveyed, executor)
