@@ -1,7 +1,7 @@
 """Comparisons whose schedulers and workers are killed at any moment, until they are whole, and
 compared bit for bit with one that nobody disturbed.
 
-    hatch run kill-grid --kills 100     # MINUTES
+    hatch run kill-grid --kills 100     # about ten minutes of CPU time
 
 After a random time a process of `onlay compare` is killed (SIGKILL): a scheduler, one that trains a
 cell or starts others, or all of them; what is left goes on and is killed again. When nothing runs
