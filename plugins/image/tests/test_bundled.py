@@ -313,3 +313,17 @@ def test_a_bundle_of_former_weights_is_refused_and_says_so(
     assert torch.equal(again(torch.ones(1, 1, 64, 64)), grey.eval()(torch.ones(1, 1, 64, 64)))
     with pytest.raises(CannotFold, match="`embed_layer`"):
         export(again, tmp_path / "timm")
+
+
+def test_a_vit_of_ones_own_may_have_a_stem(tmp_path: Path) -> None:
+    """3 to 24 to 48 channels, each 3 x 3 with a norm, then 1 x 1."""
+    own = {"patch_size": 4, "embed_dim": 48, "depth": 1, "num_heads": 3, "embed_layer": "stem"}
+    vit = {"name": "timm", "model": "vit_tiny_patch16_224", "pretrained": False, "img_size": 16}
+    model = onlay.adapt(vit | {"model_kwargs": own}, "linear", num_classes=2).eval()
+    assert sum(p.numel() for p in model.backbone.patch_embed.parameters()) == (
+        (27 * 24 + 24 + 2 * 24) + (9 * 24 * 48 + 48 + 2 * 48) + (48 * 48 + 48)
+    )
+    again, image = onlay.load(model.save_pretrained(tmp_path / "own")), torch.ones(1, 3, 16, 16)
+    assert torch.equal(again(image), model(image))
+    with pytest.raises(CannotFold, match="how `vit_tiny_patch16_224` makes its patches"):
+        export(again, tmp_path / "timm")

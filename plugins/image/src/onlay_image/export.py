@@ -68,13 +68,14 @@ def _create_kwargs(model: AdaptedModel) -> dict[str, Any]:
 
 def _from_source(source: Mapping[str, Any]) -> dict[str, Any]:
     """What the config says; versions of timm before 1.0.31 do not note how a model was made."""
-    own = bundled.ARCHITECTURE if source.get("name") == BundledConfig().name else {}
+    bundled_ = source.get("name") == BundledConfig().name
+    own = {**(bundled.ARCHITECTURE if bundled_ else {}), **source.get("model_kwargs", {})}
     if "embed_layer" in own:
         raise CannotFold(
-            f"timm has no name for how `{BundledConfig().name}` makes its patches (`embed_layer`):"
-            " a folder of timm's cannot hold it; take another exporter"
+            f"timm has no name for how `{source.get('model', BundledConfig().name)}` makes its"
+            " patches (`embed_layer`): a folder of timm's cannot hold it; take another exporter"
         )
-    return {**own, **source.get("model_kwargs", {})}
+    return own
 
 
 def _pooling(model: AdaptedModel) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from onlay_image.backbones.channels import COLOURS, channels_of, spread
 from onlay_image.backbones.config import TimmConfig
 from onlay_image.backbones.names import check_name
 from onlay_image.backbones.sizes import Size, pair, rounded_up
+from onlay_image.backbones.stem import with_stem
 from onlay_image.backbones.weights import load_weights
 from onlay_image.timm_types import TimmModule
 
@@ -108,7 +109,7 @@ def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
         with quiet_hub(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return timm.create_model(
-                config.model, pretrained=pretrained, **kwargs, **config.model_kwargs
+                config.model, pretrained=pretrained, **kwargs, **with_stem(config.model_kwargs)
             )
     except TypeError as error:
         raise ConfigError(_no_argument(config, error)) from error

@@ -49,7 +49,9 @@ class TimmConfig(Config):
     the patches divide for others."""
 
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Further arguments of `timm.create_model` (`{"global_pool": "avg"}`)."""
+    """Further arguments of `timm.create_model` (`{"global_pool": "avg"}`). `embed_layer: stem`
+    makes the patches of a ViT that one trains oneself by several small convolutions, which learn
+    faster (Xiao et al. 2021)."""
 
 
 class BundledConfig(Config):
