@@ -116,8 +116,8 @@ WHOLE = 6
 """How often that of a picture of 128 pixels."""
 TIMES = {"linear": 1.1, "full": 3.0, "smoa": 2.8, "iconformer": 2.6}
 """A training step in forward passes; 2.2 for other adapters."""
-START = 8.0
-"""Seconds before the first step."""
+START = 2.0
+"""Seconds before the first step, in a process that has its imports behind it."""
 
 
 def text(name: str) -> str:
