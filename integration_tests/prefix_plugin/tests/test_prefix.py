@@ -7,7 +7,7 @@ import onlay
 from onlay.errors import AnatomyError
 from onlay.model.adapted import AdaptedModel
 from onlay.testing import tiny_backbone
-from onlay.testing.tiny_pyramid import tiny_pyramid
+from onlay.testing.pyramid import tiny_pyramid
 
 
 @pytest.fixture

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
 
+import onlay
+import onlay.testing
 from onlay.cli import main
 from onlay.testing import suites
 from onlay.testing.methods import METHOD_CHECKS
@@ -88,3 +92,9 @@ def test_what_cannot_be_checked_is_one_sentence(check, name, sentence):
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("package", [onlay, onlay.testing], ids=lambda package: package.__name__)
+def test_no_module_is_called_as_a_part_that_is_loaded_late(package: ModuleType) -> None:
+    """Once it is imported, it would stand for the part."""
+    assert not {each.name for each in iter_modules(package.__path__)} & set(package.__all__)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
         protocol_checks,
         task_checks,
     )
+    from onlay.testing.points import tiny_points
+    from onlay.testing.pyramid import tiny_pyramid
     from onlay.testing.suites import run_checks
     from onlay.testing.tiny import TinyAnatomy, TinyBackbone, tiny_backbone
-    from onlay.testing.tiny_points import tiny_points
-    from onlay.testing.tiny_pyramid import tiny_pyramid
 
 __all__ = [
     "Broken",
@@ -46,10 +46,11 @@ _HOMES = {
     "checking": ("Broken", "Outcome"),
     "suites": ("run_checks",),
     "tiny": ("TinyAnatomy", "TinyBackbone", "tiny_backbone"),
-    "tiny_points": ("tiny_points",),
-    "tiny_pyramid": ("tiny_pyramid",),
+    "points": ("tiny_points",),
+    "pyramid": ("tiny_pyramid",),
 }
-"""Module -> what it holds; everything else is in `marks`."""
+"""Module -> what it holds; everything else is in `marks`. No module is called as a part is: once it
+is imported, it would stand for the part."""
 
 
 def __getattr__(name: str) -> Any:  # so that who asks for a part of it does not import torch

@@ -12,9 +12,9 @@ from onlay.errors import AnatomyError
 from onlay.host import PluginHost
 from onlay.host.fit import check_fit
 from onlay.model.assemble import build_backbone
+from onlay.testing.points import tiny_points
+from onlay.testing.pyramid import tiny_pyramid
 from onlay.testing.tiny import tiny_backbone
-from onlay.testing.tiny_points import tiny_points
-from onlay.testing.tiny_pyramid import tiny_pyramid
 
 TINY: Mapping[str, Callable[[], BuiltBackbone]] = {
     "a tiny ViT": tiny_backbone,

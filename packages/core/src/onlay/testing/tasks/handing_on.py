@@ -22,12 +22,12 @@ from onlay.model import printing
 from onlay.model.assemble import attach, build_backbone
 from onlay.model.outputs import outputs_in
 from onlay.testing.checking import Broken, require
+from onlay.testing.points import tiny_points
+from onlay.testing.pyramid import tiny_pyramid
 from onlay.testing.small import fits
 from onlay.testing.tasks.answering import ASKED, answers_of
 from onlay.testing.tasks.case import BATCH, TaskCase
 from onlay.testing.tiny import tiny_backbone
-from onlay.testing.tiny_points import tiny_points
-from onlay.testing.tiny_pyramid import tiny_pyramid
 
 SHALLOW: tuple[Callable[[], BuiltBackbone], ...] = (
     partial(tiny_backbone, depth=1),
