@@ -205,6 +205,10 @@ def test_groups_of_a_plugin_have_the_runs_rates_unless_it_says_one() -> None:
     assert [(g["lr"], g.get("weight_decay"), len(g["params"])) for g in found] == [
         (1.0, 0.3, 1), (3.0, 0.3, 1), (5.0, None, 2),
     ]  # fmt: skip
+    as_torch_allows = [{"params": head.weight}, {"params": [("b", head.bias), ("n", norm.bias)]}]
+    found = rated(as_torch_allows, model, TrainConfig(lr=1.0, head_lr=3.0))
+    assert [(g["lr"], len(g["params"])) for g in found] == [(3.0, 1), (1.0, 1), (3.0, 1)]
+    assert found[0]["params"][0] is head.weight
 
 
 def placed(built: BuiltBackbone, place_all: Callable[[Placement], None]) -> AdaptedModel:

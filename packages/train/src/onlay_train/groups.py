@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from onlay.config.train import TrainConfig
 from onlay.errors import ConfigError
@@ -35,6 +35,7 @@ def rated(
     groups: list[dict[str, Any]], model: AdaptedModel, config: TrainConfig
 ) -> list[dict[str, Any]]:
     """The groups, apart where the run's learning rates differ; a group that has a rate keeps it.
+    As torch has it, a group holds tensors, tensors with their names, or one tensor.
 
     Raises:
         ConfigError: a pattern of `train.lr_factors` fits no trained tensor.
@@ -43,10 +44,12 @@ def rated(
     rates = {id(tensor): by_name[name] for name, tensor in model.trained_parameters().items()}
     parted: list[dict[str, Any]] = []
     for group in groups:
-        found: dict[float, list[nn.Parameter]] = {}
-        for parameter in group["params"]:
-            rate = group.get("lr", rates.get(id(parameter), config.lr))
-            found.setdefault(rate, []).append(parameter)
+        found: dict[float, list[Any]] = {}
+        given = group["params"]
+        for each in [given] if isinstance(given, Tensor) else given:
+            tensor = each[1] if isinstance(each, tuple) else each  # with its name
+            rate = group.get("lr", rates.get(id(tensor), config.lr))
+            found.setdefault(rate, []).append(each)
         parted += [{**group, "params": part, "lr": rate} for rate, part in sorted(found.items())]
     return parted
 
