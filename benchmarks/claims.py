@@ -11,13 +11,20 @@ scratch. What grids read is written below `runs/data`: unpacked data, and the sm
 regimes (b) and (c) pretrain themselves, `--minutes` of CPU time each, an hour at most. Shapes
 are generated; other data are read from `ONLAY_DATA`, else from `../shared/data` beside the
 checkout.
+
+What was trained before lies in `results/`: the records of cells and trials without their weights,
+and the backbones that they stand on. They are unpacked first and count as done, and what a run
+adds is packed there again; `--anew` leaves them aside.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
     from onlay_train.grid.plan import Plan
 
 ROOT = HERE.parent
-MADE, RUNS = ROOT / "runs" / "data", ROOT / "runs" / "claims"
+MADE, RUNS, KEPT = ROOT / "runs" / "data", ROOT / "runs" / "claims", HERE / "results"
 AIM = 60
 """CPU hours that all regimes together may take."""
 MINUTES = 45.0
@@ -44,63 +51,86 @@ class Regime:
     """A grid, what writes its data, and how much there is of them."""
 
     title: str
-    write: Callable[[float], None]
-    """Given the minutes of pretraining."""
+    write: Callable[[Path], Any]
+    """Into the folder of what is made."""
     classes: int
     judged: int
     """Items that are looked at after every epoch."""
     test: int
-    pretrains: bool = False
+    backbone: str = ""
+    """A file below the folder of what is made, which `pretrain` writes."""
+    pretrain: Callable[[Path, float], Any] | None = None
+    """Into the file's folder, for so many minutes."""
 
 
-def _signs(minutes: float) -> None:
-    source("sign_digits")
+def _signs(made: Path) -> None:
+    shutil.copytree(source("sign_digits"), made / "sign_digits", dirs_exist_ok=True)
 
 
-def _activities(minutes: float) -> None:
-    radhar(MADE)
-
-
-def _characters(minutes: float) -> None:
+def _characters(made: Path) -> None:
     import omniglot
 
-    omniglot.unpack(MADE / "omniglot")
+    omniglot.unpack(made / "omniglot")
 
 
-def _new_characters(minutes: float) -> None:
+def _of_characters(out: Path, minutes: float) -> None:
     import omniglot
 
-    _characters(minutes)
-    omniglot.pretrained(MADE / "omniglot", minutes)
+    omniglot.pretrained(out, minutes)
 
 
-def _new_shapes(minutes: float) -> None:
+def _shapes(made: Path) -> None:
     import shapes
 
-    shapes.unpack(MADE / "shapes")
-    shapes.pretrained(MADE / "shapes", minutes)
+    shapes.unpack(made / "shapes")
 
 
-def _nuclei(minutes: float) -> None:
+def _of_shapes(out: Path, minutes: float) -> None:
+    import shapes
+
+    shapes.pretrained(out, minutes)
+
+
+def _nuclei(made: Path) -> None:
     import nuclei
 
-    nuclei.unpack(MADE / "nuclei")
-    nuclei.pretrained(MADE / "nuclei", minutes)
+    nuclei.unpack(made / "nuclei")
 
 
+def _of_nuclei(out: Path, minutes: float) -> None:
+    import nuclei
+
+    nuclei.pretrained(out, minutes)
+
+
+CHARACTERS = ("omniglot/omniglot.safetensors", _of_characters)
 REGIMES = {
     "signs": Regime("(a) labels a class, photographs", _signs, 10, 200, 600),
-    "activities": Regime("(a) labels a class, radar clouds", _activities, 5, 497, 1042),
+    "activities": Regime("(a) labels a class, radar clouds", radhar, 5, 497, 1042),
     "characters": Regime("(a) labels a class, characters", _characters, 156, 468, 1092),
     "new_characters": Regime(
-        "(b) new classes of a known domain", _new_characters, 156, 468, 1092, True
+        "(b) new classes of a known domain", _characters, 156, 468, 1092, *CHARACTERS
     ),
     "new_shapes": Regime(
-        "(b) new kinds of generated shapes, clouds", _new_shapes, 25, 125, 500, True
+        "(b) new kinds of generated shapes, clouds",
+        _shapes,
+        25,
+        125,
+        500,
+        "shapes/shapes.safetensors",
+        _of_shapes,
     ),
-    "nuclei": Regime("(c) a domain's own unlabelled pictures", _nuclei, 1, 30, 60, True),
-    "adapterx": Regime("Adapter-X, one change at a time", _new_characters, 156, 468, 1092),
-    "dapt_gates": Regime("DAPT's gates", _activities, 5, 497, 1042),
+    "nuclei": Regime(
+        "(c) a domain's own unlabelled pictures",
+        _nuclei,
+        1,
+        30,
+        60,
+        "nuclei/nuclei.safetensors",
+        _of_nuclei,
+    ),
+    "adapterx": Regime("Adapter-X, one change at a time", _characters, 156, 468, 1092, *CHARACTERS),
+    "dapt_gates": Regime("DAPT's gates", radhar, 5, 497, 1042),
 }
 
 FORWARD = {
@@ -121,11 +151,10 @@ START = 2.0
 
 
 def text(name: str) -> str:
-    """A regime's grid with its folders."""
+    """A regime's grid with its folders, which are relative: a cell is the same one anywhere."""
     (file,) = (HERE / "grids").glob(f"*/{name}.yaml")
     plain = file.read_text(encoding="utf-8")
-    data = source("").as_posix()
-    return plain.replace("{data}", data).replace("{made}", MADE.as_posix())
+    return plain.replace("{made}", MADE.relative_to(ROOT).as_posix())
 
 
 def plan_of(name: str) -> Plan:
@@ -166,10 +195,12 @@ def hours(name: str) -> tuple[int, int, float]:
 
 def told(names: Sequence[str], minutes: float) -> Iterator[str]:
     """A line for each regime, and what all of them take."""
-    total = 0.0
+    total, pretrained = 0.0, set[str]()
     for name in names:
         cells, trials, spent = hours(name)
-        pretraining = minutes / 60 if REGIMES[name].pretrains else 0.0
+        needed = {REGIMES[name].backbone} - pretrained - {""}
+        pretrained |= needed
+        pretraining = len(needed) * minutes / 60
         total += spent + pretraining
         more = f", {minutes:g} minutes of pretraining" if pretraining else ""
         yield (
@@ -180,20 +211,67 @@ def told(names: Sequence[str], minutes: float) -> Iterator[str]:
     yield f"all: about {total:.1f} CPU hours, {within} the {AIM} that are meant for them"
 
 
-def compare(name: str, minutes: float, words: Sequence[str]) -> int:
+def compare(name: str, minutes: float, words: Sequence[str], *, anew: bool = False) -> int:
     """Write the data, pretrain, and hand the grid to `onlay compare`; gives the exit status."""
-    REGIMES[name].write(minutes)
+    regime = REGIMES[name]
+    regime.write(MADE)
+    if not anew:
+        unpack(name)
+    if regime.pretrain is not None and (anew or not (KEPT / regime.backbone).exists()):
+        regime.pretrain((MADE / regime.backbone).parent, minutes)
     RUNS.mkdir(parents=True, exist_ok=True)
     (file := RUNS / f"{name}.yaml").write_text(text(name), encoding="utf-8")
     command = [sys.executable, "-m", "onlay", "compare", str(file), "--out", str(RUNS / name)]
     print(f"\n## {name}: {REGIMES[name].title}\n", flush=True)
-    return subprocess.run([*command, *words], check=False, cwd=ROOT).returncode
+    status = subprocess.run([*command, *words], check=False, cwd=ROOT).returncode
+    pack(name)
+    return status
+
+
+def unpack(name: str) -> None:
+    """What earlier runs left: records, and the backbone; what is there already stays."""
+    kept, own = KEPT / REGIMES[name].backbone, MADE / REGIMES[name].backbone
+    if kept.is_file() and not own.exists():
+        own.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(kept, own)
+    if (packed := KEPT / f"{name}.tar.xz").exists():
+        with tarfile.open(packed) as records:
+            fresh = [member for member in records if not (RUNS / member.name).exists()]
+            records.extractall(RUNS, fresh, filter="data")
+
+
+def pack(name: str) -> None:
+    """Keep the records of what is done, and the backbone; equal records are equal bytes."""
+    if backbone := REGIMES[name].backbone:
+        (KEPT / backbone).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(MADE / backbone, KEPT / backbone)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    part = KEPT / f"{name}.part"
+    with tarfile.open(part, "w:xz") as records:
+        for file in [RUNS / name / "facts.json", *_records(RUNS / name / "cells")]:
+            records.add(file, file.relative_to(RUNS).as_posix(), filter=_plain)
+    os.replace(part, KEPT / f"{name}.tar.xz")
+
+
+def _records(cells: Path) -> Iterator[Path]:
+    """What a report reads of the cells that ended."""
+    for folder in sorted(cells.iterdir()):
+        ends = [folder / "summary.json", folder / "error.json"]
+        if any(map(Path.exists, ends)):
+            yield from filter(Path.exists, [folder / "cell.json", *ends])
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.mtime = member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("regimes", nargs="*", help=f"default: all ({', '.join(REGIMES)})")
     parser.add_argument("--dry-run", action="store_true", help="cells and CPU hours, no training")
+    parser.add_argument("--anew", action="store_true", help="without what was trained before")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of pretraining, at most 60")
     arguments, words = parser.parse_known_args()
     names = arguments.regimes or list(REGIMES)
@@ -203,7 +281,7 @@ def main() -> None:
     if arguments.dry_run:
         print("\n".join(told(names, minutes)))
         return
-    raise SystemExit(max(compare(name, minutes, words) for name in names))
+    raise SystemExit(max(compare(name, minutes, words, anew=arguments.anew) for name in names))
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ class Learner(nn.Module):
         return self.project(torch.cat([x_VTD[:, 0], x_VTD[:, 1:].mean(1)], 1))
 
 
-def pretrained(out: Path, minutes: float) -> Path:
+def pretrained(out: Path, minutes: float, bf16: bool = False) -> Path:
     """The weights' file, after so many minutes of CPU time in all."""
     if finished(out, FILE, minutes):
         return out / FILE
@@ -123,7 +123,7 @@ def pretrained(out: Path, minutes: float) -> Path:
     def loss(generator: torch.Generator) -> Tensor:
         return info_nce(learner(views(own, generator)), TEMPERATURE)
 
-    return Clock(learner, loss, out, FILE, minutes, rate=1e-3).run()
+    return Clock(learner, loss, out, FILE, minutes, bf16, rate=1e-3).run()
 
 
 if __name__ == "__main__":

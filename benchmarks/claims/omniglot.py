@@ -123,7 +123,7 @@ class Learner(nn.Module):
         return SHARPNESS * F.normalize(pooled) @ F.normalize(self.directions).T
 
 
-def pretrained(out: Path, minutes: float) -> Path:
+def pretrained(out: Path, minutes: float, bf16: bool = False) -> Path:
     """The weights' file, after so many minutes of CPU time in all."""
     if finished(out, FILE, minutes):
         return out / FILE
@@ -136,7 +136,7 @@ def pretrained(out: Path, minutes: float) -> Path:
         logits = learner(augmented(images[rows], generator))
         return F.cross_entropy(logits, classes[rows], label_smoothing=0.1)
 
-    return Clock(learner, loss, out, FILE, minutes).run()
+    return Clock(learner, loss, out, FILE, minutes, bf16).run()
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class Learner(nn.Module):
         return SHARPNESS * F.normalize(pooled) @ F.normalize(self.directions).T
 
 
-def pretrained(out: Path, minutes: float) -> Path:
+def pretrained(out: Path, minutes: float, bf16: bool = False) -> Path:
     """The weights' file, after so many minutes of CPU time in all."""
     if finished(out, FILE, minutes):
         return out / FILE
@@ -152,7 +152,7 @@ def pretrained(out: Path, minutes: float) -> Path:
         clouds, classes = batch(generator)
         return F.cross_entropy(learner(clouds), classes, label_smoothing=0.1)
 
-    return Clock(learner, loss, out, FILE, minutes, rate=1e-3).run()
+    return Clock(learner, loss, out, FILE, minutes, bf16, rate=1e-3).run()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,3 +63,71 @@ def _leaves(tree, before=""):
 
 def test_there_are_claims():
     assert {file.stem for file in CLAIMS.glob("*.yaml")} >= {"signs", "activities", "nuclei"}
+
+
+@pytest.fixture
+def claims(monkeypatch, tmp_path):
+    """The benchmark's module, with folders of its own."""
+    monkeypatch.syspath_prepend(str(CLAIMS.parents[1]))
+    module = importlib.import_module("claims")
+    monkeypatch.setattr(module, "MADE", tmp_path / "runs" / "data")
+    monkeypatch.setattr(module, "RUNS", tmp_path / "runs" / "claims")
+    monkeypatch.setattr(module, "KEPT", tmp_path / "results")
+    return module
+
+
+def test_records_and_backbones_are_kept_and_count_elsewhere(claims, tmp_path):
+    name = "new_characters"
+    weights = claims.MADE / claims.REGIMES[name].backbone
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    root = claims.RUNS / name
+    for cell, files in {
+        "done": ("cell.json", "summary.json", "last.pt"),
+        "failed": ("cell.json", "error.json"),
+        "begun": ("cell.json", "last.pt"),
+    }.items():
+        (root / "cells" / cell).mkdir(parents=True)
+        for file in files:
+            (root / "cells" / cell / file).write_text(f"{cell} {file}")
+    (root / "facts.json").write_text("{}")
+    claims.pack(name)
+    packed = (claims.KEPT / f"{name}.tar.xz").read_bytes()
+    os.utime(root / "facts.json", (1, 1))
+    claims.pack(name)
+    assert (claims.KEPT / f"{name}.tar.xz").read_bytes() == packed
+
+    shutil.rmtree(tmp_path / "runs")
+    claims.unpack(name)
+    found = {p.relative_to(root).as_posix(): p.read_text() for p in root.rglob("*.json")}
+    assert found == {
+        "facts.json": "{}",
+        "cells/done/cell.json": "done cell.json",
+        "cells/done/summary.json": "done summary.json",
+        "cells/failed/cell.json": "failed cell.json",
+        "cells/failed/error.json": "failed error.json",
+    }
+    assert not list(root.rglob("last.pt"))
+    assert weights.read_bytes() == b"weights"
+
+
+def test_what_is_there_already_stays(claims):
+    name = "dapt_gates"
+    cell = claims.RUNS / name / "cells" / "one"
+    cell.mkdir(parents=True)
+    for file in ("cell.json", "summary.json"):
+        (cell / file).write_text("kept")
+    (claims.RUNS / name / "facts.json").write_text("{}")
+    claims.pack(name)
+    (cell / "summary.json").write_text("newer")
+    claims.unpack(name)
+    assert (cell / "summary.json").read_text() == "newer"
+
+
+def test_a_grid_names_its_folders_from_the_root_on_so_that_a_cell_is_the_same_one_anywhere(claims):
+    root = Path(claims.__file__).parents[1]
+    claims.MADE = root / "runs" / "data"
+    for name in claims.REGIMES:
+        grid = claims.text(name)
+        assert "runs/data/" in grid
+        assert str(root) not in grid
