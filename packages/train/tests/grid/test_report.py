@@ -163,9 +163,13 @@ def test_a_mean_that_lacks_a_data_set_comes_last_and_is_told(make, host, root):
     for cell in plan.cells():
         if (cell.labels["method"], cell.labels["data"]) != ("linear", "stripes(train=60)"):
             finish(plan.folder(cell), cell, 0.99 if cell.labels["method"] == "linear" else 0.5)
-    _, summary, told = looked_at(plan)
+    found, summary, told = looked_at(plan)
     assert summary.standings[-1].method == "linear"
     assert any(text.startswith("`linear` has no result on stripes(train=60)") for text in told)
+    assert any("drawings against costs leave it out" in text for text in told)
+    drawn = dict(drawings(found, summary))
+    assert "linear" in drawn["stripes(train=30)"]
+    assert "linear" not in drawn[f"{found.metric} against trained parameters"]
 
 
 def test_two_means_and_what_is_to_be_said_of_them(make, host, root):

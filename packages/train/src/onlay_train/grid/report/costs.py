@@ -24,7 +24,7 @@ BEATEN, AHEAD = "#888", "#3949ab"
 def pareto(found: Found, summary: Summary, cost: Cost, what: str, axes: Axes) -> None:
     """Grey is what another one beats in both. Names stand at the side, in the order of scores, so
     that none covers another."""
-    rows = sorted(summary.standings, key=lambda s: s.overall)
+    rows = sorted(summary.comparable, key=lambda s: s.overall)
     colors = [
         BEATEN if any(_beats(other, own, cost, found) for other in rows) else AHEAD for own in rows
     ]

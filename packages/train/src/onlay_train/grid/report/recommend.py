@@ -133,9 +133,11 @@ def _warnings(found: Found, summary: Summary) -> list[str]:
         )
     for standing in summary.standings:
         if lacking := [data for data in found.datasets if data not in standing.means]:
+            drawn = standing in summary.comparable
+            undrawn = "" if drawn else " (drawings against costs leave it out)"
             told.append(
                 f"`{standing.method}` has no result on {', '.join(lacking)}: its mean is of the"
-                " others alone, and is not to be compared."
+                f" others alone, and is not to be compared{undrawn}."
             )
     budgets = {search.trials for search in found.searches}
     if len(budgets) > 1:

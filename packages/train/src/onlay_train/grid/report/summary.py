@@ -51,6 +51,12 @@ class Summary:
     standings: Sequence[Standing]
     """The best first; last those that lack a data set, whose mean is of the others alone."""
 
+    @property
+    def comparable(self) -> Sequence[Standing]:
+        """Those with the most data sets: a mean of fewer is of other things."""
+        most = max((len(standing.means) for standing in self.standings), default=0)
+        return [standing for standing in self.standings if len(standing.means) == most]
+
 
 def summarized(found: Found, reference: str | None, margin: float) -> Summary:
     """Every method against the reference.
