@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 import torch
-from timm.layers import set_fused_attn
 
 DISTILLED = ("dino", "ibot")
 OBJECTIVES = ("described", "mae", *DISTILLED)
@@ -71,7 +70,4 @@ def begun(options: argparse.Namespace) -> torch.device:
     torch.manual_seed(options.seed)
     torch.set_float32_matmul_precision("high")
     options.out.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.type == "cpu" and options.precision == "bf16":
-        set_fused_attn(False)  # its backward pass in bfloat16 takes six times as long there
-    return device
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -14,11 +14,10 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 sys.path.append(str(Path(__file__).parents[2] / "pretraining"))
 
-from loop import halved
+from loop import attention, halved
 
 SAVE_EVERY = 30
 """Seconds between two checkpoints."""
@@ -69,7 +68,11 @@ class Clock:
         self.learner.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * scheduled(progress)
-        with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16, self.bf16):
+        dtype = torch.bfloat16 if self.bf16 else torch.float32
+        with (
+            torch.autocast("cpu", dtype, enabled=self.bf16),
+            attention(torch.device("cpu"), dtype),
+        ):
             loss = self.loss(torch.Generator().manual_seed(self.step))
         self.optimizer.zero_grad()
         loss.backward()
