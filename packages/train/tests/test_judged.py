@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 import onlay
 from onlay.cli import main
 from onlay.host import PluginHost
+from onlay_train.seeding import OneEpoch
 
 DATA = Path(__file__).parent / "data"
 PLUGINS = [DATA / "tiny_plugin.py", DATA / "seeds_plugin.py"]
@@ -118,3 +120,22 @@ def test_the_runs_own_data_elsewhere_are_still_its_own(run: Path, tmp_path: Path
 def test_another_split_of_the_runs_own_data_is_warned_of(run: Path) -> None:
     (note,) = judged(run, "data.split_seed=7")["notes"]
     assert note.startswith("warning: this is not the split that the run was trained on")
+
+
+def test_items_that_come_again_in_an_epoch_are_judged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged, item = [], OneEpoch.__getitem__
+    own = {label: list(range(100 * k, 100 * k + 10)) for k, label in enumerate(LABELS)}
+    monkeypatch.setattr(OneEpoch, "__getitem__", lambda o, i: (judged.append(i), item(o, i))[1])
+    done = command(
+        "train", "backbone=tiny", "method=noisy", "data.name=seeds", "train.epochs=1",
+        f"data.path={seeds(tmp_path / 'data', own)}",
+        f"out={tmp_path / 'run'}", "train.trackers=[]",
+        "data.train_repeats=3", "train.evaluate_train=true", "train.num_workers=0",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    (count,) = re.findall(r"(\d+) training", done.output)
+    assert judged == list(range(int(count) // 3))
+    metrics = json.loads((tmp_path / "run/summary.json").read_text())["metrics"]
+    assert 0 <= metrics["train_top1"] <= 1

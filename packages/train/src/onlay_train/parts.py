@@ -21,7 +21,7 @@ from onlay_train.seeding import OneEpoch
 
 
 class Parts:
-    """One process's view of the data.
+    """One process's view of the data; `repeats` is how often the training part holds each item.
 
     Raises:
         DataError: the training part does not fill a single step.
@@ -34,6 +34,7 @@ class Parts:
         accelerator: Accelerator,
         mixing: Mixing | None = None,
         collate: Collate = stacked,
+        repeats: int = 1,
     ) -> None:
         self.mixing = mixing
         self.digest = splits.digest
@@ -41,7 +42,7 @@ class Parts:
         judged = {"validation": splits.validation}
         judged |= {"test": splits.test} if config.evaluate_test else {}
         if config.evaluate_train and not is_stream(splits.train):
-            judged["train"] = OneEpoch(splits.train, config.seed, config.epochs)
+            judged["train"] = OneEpoch(splits.train, config.seed, config.epochs, repeats)
         self.sizes = {split: size(part) for split, part in named.items() if part is not None}
         self.plan = Plan(
             size=size(splits.train),

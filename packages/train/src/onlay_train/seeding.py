@@ -73,13 +73,15 @@ class SeededItems(Dataset[Any]):
 
 
 class OneEpoch(Dataset[Any]):
-    """The items of one epoch by their index, to be judged: augmented, and always the same."""
+    """The items of one epoch by their index, to be judged: augmented, and always the same. Of items
+    that come `repeats` times, one after the other, each once."""
 
-    def __init__(self, dataset: Dataset[Any], seed: int, epoch: int) -> None:
+    def __init__(self, dataset: Dataset[Any], seed: int, epoch: int, repeats: int = 1) -> None:
         self.items, self.epoch = SeededItems(dataset, seed), epoch
+        self.count = len(dataset) // repeats  # type: ignore[arg-type]
 
     def __len__(self) -> int:
-        return len(self.items.dataset)  # type: ignore[arg-type]
+        return self.count
 
     def __getitem__(self, index: int) -> Any:
         return self.items[self.epoch, index]

@@ -215,7 +215,8 @@ def _trial(plan: Plan, point: Point, chosen: Mapping[str, float], number: int) -
     search = plan.grid.search
     assert search is not None
     own = [f"{key}={json.dumps(value)}" for key, value in search.settings.items()]
-    also = [*words(chosen), *own, f"train.seed={search.seed}", "train.evaluate_test=false"]
+    judged = ["train.evaluate_test=false", "train.evaluate_train=false"]  # by validation alone
+    also = [*words(chosen), *own, f"train.seed={search.seed}", *judged]
     config = resolved(plan.grid, point, plan.host, also, known=plan.known)
     return cell_of(point, config, plan.known, plan.host, trial=number, chosen=chosen)
 
