@@ -18,14 +18,15 @@ from torch import Tensor, nn
 from onlay_image.backbones.stem import STEM, with_stem
 from onlay_image.bundled import ARCHITECTURE
 
+_ONE = {key: value for key, value in ARCHITECTURE.items() if key != "embed_layer"}
 NETWORKS: dict[str, dict[str, Any]] = {
     "shipped": ARCHITECTURE,
-    "patch8": ARCHITECTURE | {"patch_size": 8, "embed_dim": 192, "depth": 6, "num_heads": 3},
-    "conv8": ARCHITECTURE
+    "patch8": _ONE | {"patch_size": 8, "embed_dim": 192, "depth": 6, "num_heads": 3},
+    "conv8": _ONE
     | {"patch_size": 8, "embed_dim": 192, "depth": 6, "num_heads": 3, "embed_layer": STEM},
-    "deep8": ARCHITECTURE
+    "deep8": _ONE
     | {"patch_size": 8, "embed_dim": 144, "depth": 10, "num_heads": 3, "embed_layer": STEM},
-    "patch4": ARCHITECTURE | {"patch_size": 4, "embed_dim": 192, "depth": 6, "num_heads": 3},
+    "patch4": _ONE | {"patch_size": 4, "embed_dim": 192, "depth": 6, "num_heads": 3},
 }
 """Facts as they stand in `onlay_image.bundled`. With a stem four convolutions make the patches;
 `patch4` costs about four times as much as the others."""

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -49,7 +50,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleTy
 
 @pytest.fixture
 def shipped() -> VisionTransformer:
-    net = VisionTransformer(**bundled.ARCHITECTURE)
+    net = VisionTransformer(**with_stem(bundled.ARCHITECTURE))
     net.load_state_dict(load_file(bundled.weights_path()), strict=True)
     return net.eval()
 
@@ -71,8 +72,10 @@ def test_reading_the_facts_imports_no_torch() -> None:
 def test_the_network_has_at_most_three_million_parameters_all_of_them_used(
     shipped: VisionTransformer,
 ) -> None:
-    # 6 blocks of 12 * 192^2 + 13 * 192, patches 192 * 193, 65 positions, class token, last norm.
-    by_hand = 6 * (12 * 192**2 + 13 * 192) + 192 * 193 + 65 * 192 + 192 + 2 * 192
+    # 6 blocks of 12 * 192^2 + 13 * 192, the stem, 65 positions, class token, last norm.
+    widths = [3, 48, 96, 192]
+    stem = sum(9 * a * b + 3 * b for a, b in pairwise(widths)) + 192 * 193
+    by_hand = 6 * (12 * 192**2 + 13 * 192) + stem + 65 * 192 + 192 + 2 * 192
     assert sum(p.numel() for p in shipped.parameters()) == by_hand <= 3_000_000
     assert all(p.std() > 0 for p in shipped.parameters())
     assert {t.dtype for t in load_file(bundled.weights_path()).values()} == {torch.float16}
@@ -183,7 +186,7 @@ def test_two_steps_write_a_file_that_loads_and_the_third_resumes(
     assert run.status() == 143  # the schedule is not at its end
     assert not torch.equal(start, encoder.blocks[5].mlp.fc2.weight)
     state = load_file(tmp_path / bundled.FILE)
-    VisionTransformer(**bundled.ARCHITECTURE).load_state_dict(state, strict=True)
+    script("networks").empty("shipped").load_state_dict(state, strict=True)
     resumed = pretrain.run(pretrain.parse([*options, "3"]), torch.device("cpu"))
     assert resumed.step == 2
     assert torch.equal(resumed.model.pair.student["encoder"].cls_token, encoder.cls_token)
@@ -246,7 +249,7 @@ def test_hidden_patches_are_not_seen_and_parts_have_their_own_positions(
 ) -> None:
     """Without a stem a patch is seen at its own place alone; 32 pixels are 4 by 4 patches."""
     networks = script("networks")
-    net = VisionTransformer(**bundled.ARCHITECTURE | {"depth": 1, "embed_dim": 24}).eval()
+    net = VisionTransformer(**networks.NETWORKS["patch8"] | {"depth": 1, "embed_dim": 24}).eval()
     pictures = torch.rand(2, 3, 64, 64)
     assert torch.allclose(networks.tokens(net, pictures), net.forward_features(pictures), atol=1e-6)
     hidden = torch.zeros(2, 64, dtype=torch.bool)
@@ -293,11 +296,11 @@ def test_somebodys_own_pictures_are_cut_into_windows(
 def test_a_bundle_of_former_weights_is_refused_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another file, made with a stem, takes the place of today's: nothing else is to be done."""
+    """Another file takes the place of today's: nothing else is to be done."""
     model = onlay.adapt({"name": "onlay_vit_64"}, "linear", num_classes=2)
     model.packages["backbone"]["version"] = "0.0.9"
     folder = model.save_pretrained(tmp_path / "former")
-    new = bundled.ARCHITECTURE | {"embed_layer": "stem", "embed_dim": 24}
+    new = bundled.ARCHITECTURE | {"embed_dim": 24}
     state = VisionTransformer(**with_stem(new)).half().state_dict()
     path = tmp_path / bundled.FILE
     save_file(state, path)

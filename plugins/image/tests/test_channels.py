@@ -128,7 +128,8 @@ def test_a_checkpoint_for_colours_on_a_backbone_of_one_channel(tmp_path: Path) -
 
 
 def test_timm_loads_a_merged_network_of_four_channels(tmp_path: Path) -> None:
-    model = adapted(name="onlay_vit_64", in_chans=4).merge()
+    vit = {"model": "vit_tiny_patch16_224", "pretrained": False, "img_size": 64}
+    model = adapted(name="timm", **vit, in_chans=4).merge()
     export(model, tmp_path / "out")
     loaded = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()
     images = model.anatomy.example(2)

@@ -20,6 +20,13 @@ from onlay_image.export import export
 
 Make = Callable[..., nn.Module]
 LABELS = ["ant", "bee", "cat"]
+PLAIN = {
+    "name": "timm",
+    "model": "vit_tiny_patch16_224",
+    "pretrained": False,
+    "img_size": 64,
+    "model_kwargs": {"patch_size": 8, "depth": 2},
+}
 
 EXPORTED = [
     "vit",
@@ -63,9 +70,9 @@ def test_timm_loads_it_and_computes_the_same(name: str, make: Make, tmp_path: Pa
     assert_same_logits(model, other)
 
 
-def test_the_bundled_backbone_and_the_facts_beside_it(tmp_path: Path) -> None:
+def test_the_facts_beside_it(tmp_path: Path) -> None:
     statistics = {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "resize": "squash"}
-    model = merged("onlay_vit_64")
+    model = merged(PLAIN)
     model.preprocessing.update(model.built.input_spec | statistics)
     export(model, tmp_path / "out")
     config = json.loads((tmp_path / "out/config.json").read_text())
@@ -80,9 +87,15 @@ def test_the_bundled_backbone_and_the_facts_beside_it(tmp_path: Path) -> None:
     assert timm.data.resolve_data_config(model=loaded)["mean"] == statistics["mean"]
 
 
+def test_the_bundled_backbone_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(CannotFold, match="how `onlay_vit_64` makes its patches"):
+        export(merged("onlay_vit_64"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_heads_batch_norm_is_folded(tmp_path: Path) -> None:
     task = {"name": "classification", "head_norm": "batch"}
-    model = merged("onlay_vit_64", task=task)
+    model = merged(PLAIN, task=task)
     model.head.norm.running_mean.normal_()
     model.head.norm.running_var.uniform_(0.5, 2.0)
     export(model, tmp_path / "out")
@@ -92,7 +105,7 @@ def test_the_heads_batch_norm_is_folded(tmp_path: Path) -> None:
 
 def test_numbers_come_in_their_own_unit(tmp_path: Path) -> None:
     torch.manual_seed(2)
-    model = onlay.adapt("onlay_vit_64", "linear", task="regression", labels=["age", "height"])
+    model = onlay.adapt(PLAIN, "linear", task="regression", labels=["age", "height"])
     model.head.scale_to(torch.tensor([[1000.0, 1.5], [3000.0, 2.5]]))
     model = model.eval().merge()
     export(model, tmp_path / "out")
@@ -104,7 +117,7 @@ def test_numbers_come_in_their_own_unit(tmp_path: Path) -> None:
 
 
 def test_a_head_that_is_no_linear_layer_is_refused_in_words(tmp_path: Path) -> None:
-    model = merged("onlay_vit_64")
+    model = merged(PLAIN)
     model.head = nn.Linear(192, 3)
     model.head.labels = LABELS
     with pytest.raises(CannotFold, match="the head of task `classification` is none"):
@@ -112,7 +125,7 @@ def test_a_head_that_is_no_linear_layer_is_refused_in_words(tmp_path: Path) -> N
 
 
 def test_a_single_file(tmp_path: Path) -> None:
-    model = merged("onlay_vit_64")
+    model = merged(PLAIN)
     export(model, tmp_path / "pets.safetensors")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pets.json", "pets.safetensors"]
     other = eval(json.loads((tmp_path / "pets.json").read_text())["create_model"], {"timm": timm})

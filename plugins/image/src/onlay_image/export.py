@@ -73,7 +73,8 @@ def _from_source(source: Mapping[str, Any]) -> dict[str, Any]:
     if "embed_layer" in own:
         raise CannotFold(
             f"timm has no name for how `{source.get('model', BundledConfig().name)}` makes its"
-            " patches (`embed_layer`): a folder of timm's cannot hold it; take another exporter"
+            " patches (`embed_layer`): a folder of timm's cannot hold it; `--out NAME.pt2` writes a"
+            " program instead"
         )
     return own
 

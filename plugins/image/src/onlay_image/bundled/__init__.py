@@ -7,7 +7,7 @@ from pathlib import Path
 
 NAME = "vit_onlay_64"
 FILE = "vit_onlay_64.safetensors"
-SHA256 = "5b4c33f60b3b516e51100196d1d60e7028a021a40b65d3b350a14c905c272359"
+SHA256 = "cba6dd6656b36c5b5a1a21bd4ba85b57846ce4c0019e6f3ad66c4472eb3e0618"
 ARCHITECTURE = {
     "img_size": 64,
     "patch_size": 8,
@@ -15,9 +15,11 @@ ARCHITECTURE = {
     "depth": 6,
     "num_heads": 3,
     "num_classes": 0,
+    "embed_layer": "stem",
 }
-"""Keyword arguments of `timm.models.vision_transformer.VisionTransformer`: the file
-holds no classifier.
+"""Keyword arguments of `timm.models.vision_transformer.VisionTransformer`, but for `embed_layer`,
+which is `onlay_image.backbones.stem`'s: patches made by small convolutions. The file holds no
+classifier.
 """
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
