@@ -221,7 +221,15 @@ def compare(name: str, minutes: float, words: Sequence[str], *, anew: bool = Fal
         regime.pretrain((MADE / regime.backbone).parent, minutes)
     RUNS.mkdir(parents=True, exist_ok=True)
     (file := RUNS / f"{name}.yaml").write_text(text(name), encoding="utf-8")
-    command = [sys.executable, "-m", "onlay", "compare", str(file), "--out", str(RUNS / name)]
+    command = [
+        sys.executable,
+        "-m",
+        "onlay",
+        "compare",
+        str(file),
+        "--out",
+        str(RUNS.relative_to(ROOT) / name),
+    ]
     print(f"\n## {name}: {REGIMES[name].title}\n", flush=True)
     status = subprocess.run([*command, *words], check=False, cwd=ROOT).returncode
     pack(name)
@@ -258,7 +266,8 @@ def _records(cells: Path) -> Iterator[Path]:
     for folder in sorted(cells.iterdir()):
         ends = [folder / "summary.json", folder / "error.json"]
         if any(map(Path.exists, ends)):
-            yield from filter(Path.exists, [folder / "cell.json", *ends])
+            more = [folder / "cell.json", folder / "metrics.jsonl"]
+            yield from filter(Path.exists, [*more, *ends])
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
