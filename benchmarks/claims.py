@@ -14,7 +14,7 @@ checkout.
 
 What was trained before lies in `results/`: the records of cells and trials without their weights,
 and the backbones that they stand on. They are unpacked first and count as done, and what a run
-adds is packed there again; `--anew` leaves them aside.
+adds is packed there again; `--anew` leaves them aside, and as they are.
 """
 
 from __future__ import annotations
@@ -232,7 +232,8 @@ def compare(name: str, minutes: float, words: Sequence[str], *, anew: bool = Fal
     ]
     print(f"\n## {name}: {REGIMES[name].title}\n", flush=True)
     status = subprocess.run([*command, *words], check=False, cwd=ROOT).returncode
-    pack(name)
+    if not anew and (RUNS / name / "cells").exists():
+        pack(name)
     return status
 
 
