@@ -14,7 +14,7 @@ checkout.
 
 What was trained before lies in `results/`: the records of cells and trials without their weights,
 and the backbones that they stand on. They are unpacked first and count as done, and what a run
-adds is packed there again; `--anew` leaves them aside, and as they are.
+adds is packed there again. Without that folder, and without `runs`, everything is trained anew.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def seconds(config: RunConfig, regime: Regime, *, test: bool = True) -> float:
     forward = FORWARD[config.backbone.name] * (WHOLE if config.task.name == "segmentation" else 1)
     step = forward * TIMES.get(config.method.name, 2.2)
     seen = items * data.train_repeats * config.train.epochs
-    judged = regime.judged * config.train.epochs + items + test * regime.test
+    judged = regime.judged * config.train.epochs + test * (items + regime.test)
     return START + seen * step + judged * forward
 
 
@@ -198,9 +198,10 @@ def told(names: Sequence[str], minutes: float) -> Iterator[str]:
     total, pretrained = 0.0, set[str]()
     for name in names:
         cells, trials, spent = hours(name)
-        needed = {REGIMES[name].backbone} - pretrained - {""}
-        pretrained |= needed
-        pretraining = len(needed) * minutes / 60
+        backbone = REGIMES[name].backbone
+        anew = bool(backbone) and not (KEPT / backbone).exists() and backbone not in pretrained
+        pretrained.add(backbone)
+        pretraining = minutes / 60 if anew else 0.0
         total += spent + pretraining
         more = f", {minutes:g} minutes of pretraining" if pretraining else ""
         yield (
@@ -211,13 +212,12 @@ def told(names: Sequence[str], minutes: float) -> Iterator[str]:
     yield f"all: about {total:.1f} CPU hours, {within} the {AIM} that are meant for them"
 
 
-def compare(name: str, minutes: float, words: Sequence[str], *, anew: bool = False) -> int:
+def compare(name: str, minutes: float, words: Sequence[str]) -> int:
     """Write the data, pretrain, and hand the grid to `onlay compare`; gives the exit status."""
     regime = REGIMES[name]
     regime.write(MADE)
-    if not anew:
-        unpack(name)
-    if regime.pretrain is not None and (anew or not (KEPT / regime.backbone).exists()):
+    unpack(name)
+    if regime.pretrain is not None and not (KEPT / regime.backbone).exists():
         regime.pretrain((MADE / regime.backbone).parent, minutes)
     RUNS.mkdir(parents=True, exist_ok=True)
     (file := RUNS / f"{name}.yaml").write_text(text(name), encoding="utf-8")
@@ -232,15 +232,16 @@ def compare(name: str, minutes: float, words: Sequence[str], *, anew: bool = Fal
     ]
     print(f"\n## {name}: {REGIMES[name].title}\n", flush=True)
     status = subprocess.run([*command, *words], check=False, cwd=ROOT).returncode
-    if not anew and (RUNS / name / "cells").exists():
+    if (RUNS / name / "cells").exists():
         pack(name)
     return status
 
 
 def unpack(name: str) -> None:
-    """What earlier runs left: records, and the backbone; what is there already stays."""
+    """What earlier runs left: the backbone, on which all records stand, and those records that are
+    not there."""
     kept, own = KEPT / REGIMES[name].backbone, MADE / REGIMES[name].backbone
-    if kept.is_file() and not own.exists():
+    if kept.is_file():
         own.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(kept, own)
     if (packed := KEPT / f"{name}.tar.xz").exists():
@@ -251,7 +252,7 @@ def unpack(name: str) -> None:
 
 def pack(name: str) -> None:
     """Keep the records of what is done, and the backbone; equal records are equal bytes."""
-    if backbone := REGIMES[name].backbone:
+    if (backbone := REGIMES[name].backbone) and not (KEPT / backbone).exists():
         (KEPT / backbone).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(MADE / backbone, KEPT / backbone)
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -281,7 +282,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("regimes", nargs="*", help=f"default: all ({', '.join(REGIMES)})")
     parser.add_argument("--dry-run", action="store_true", help="cells and CPU hours, no training")
-    parser.add_argument("--anew", action="store_true", help="without what was trained before")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of pretraining, at most 60")
     arguments, words = parser.parse_known_args()
     names = arguments.regimes or list(REGIMES)
@@ -291,7 +291,7 @@ def main() -> None:
     if arguments.dry_run:
         print("\n".join(told(names, minutes)))
         return
-    raise SystemExit(max(compare(name, minutes, words, anew=arguments.anew) for name in names))
+    raise SystemExit(max(compare(name, minutes, words) for name in names))
 
 
 if __name__ == "__main__":

@@ -114,3 +114,9 @@ def test_too_few_items_are_one_sentence() -> None:
     assert any("warning: 1 of 3 classes have fewer than 3 items" in note for note in notes)
     with pytest.raises(ValueError, match="there is no fold 2 of 2"):
         FoldConfig(of=2, fold=2)
+
+
+def test_items_that_come_several_times_are_not_dealt() -> None:
+    whole = splits([0, 1] * 6, facts={"train_repeats": 3})
+    with pytest.raises(DataError, match="would lie in several folds"):
+        one_fold(whole, FoldConfig(of=3, fold=0))

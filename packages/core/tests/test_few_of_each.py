@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from onlay.config.data import ListedConfig
+from onlay.data import Splits
 from onlay.errors import DataError
+from onlay.model.splits import require_heard
 from onlay.reading.few import few_of_each
 from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing
@@ -42,9 +46,22 @@ def test_items_that_come_several_times_are_counted_and_named_once():
         for n in (1, 3)
     )
     assert often.listing.train == [*plain.listing.train] * 3
-    assert (often.facts, often.digest) == (plain.facts, plain.digest)
+    assert often.facts == {**plain.facts, "train_repeats": 3}
+    assert often.digest == plain.digest
 
 
 def test_what_has_no_classes_is_refused():
     with pytest.raises(DataError, match="counts things of each class, and these tell `numbers`"):
         few_of_each(Listing([], targets="numbers"), 5, 0, "thing")
+
+
+@pytest.mark.parametrize("asked", [{"train_per_class": 5}, {"train_repeats": 2}])
+def test_a_data_set_that_does_not_hear_of_it_is_refused_in_words(asked):
+    """One of generated pictures, say, that lists nothing."""
+    config = ListedConfig(name="any", **asked)
+    deaf = Splits(train=[], validation=None, test=None, labels=("a",), preprocessing={})
+    (name, value), *_ = asked.items()
+    with pytest.raises(DataError, match=f"data.{name}: `any` takes .* so that {value} would"):
+        require_heard(config, deaf)
+    require_heard(config, replace(deaf, facts={**asked, "counts": {}}))
+    require_heard(ListedConfig(name="any", train_repeats=1), deaf)

@@ -64,8 +64,10 @@ class Splits:
     a run does not go on with another one."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """For the log and the model card; `counts` has the items of each split and class,
-    `{"train": {"cat": 50, "dog": 48}}`, which class weights are made of; `notes` are sentences for
-    people, such as which files were left out."""
+    `{"train": {"cat": 50, "dog": 48}}`, which class weights are made of; `train_repeats` is how
+    often `train` holds all its items, one time after the other, and `train_per_class` how many of
+    each class, where a run chose that: a run is refused whose splits do not say that they heard it;
+    `notes` are sentences for people, such as which files were left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

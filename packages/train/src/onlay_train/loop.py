@@ -65,7 +65,7 @@ class Trainer:
             accelerator,
             mixing_of(plain, config, host),
             kept_batch if plain.prefix else collate_of(plain.head),
-            repeats=getattr(run.config.data, "train_repeats", 1),
+            repeats=splits.facts.get("train_repeats", 1),
         )
         self.state = TrainingState(
             plain,

@@ -111,6 +111,21 @@ def test_records_and_backbones_are_kept_and_count_elsewhere(claims, tmp_path):
     assert weights.read_bytes() == b"weights"
 
 
+def test_the_backbone_of_the_records_goes_before_another_one(claims):
+    """Records stand on its bytes: neither is a newer one taken, nor does it take the kept one's
+    place."""
+    name = "new_characters"
+    kept, own = (folder / claims.REGIMES[name].backbone for folder in (claims.KEPT, claims.MADE))
+    for path, content in ((kept, b"kept"), (own, b"another")):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    (claims.RUNS / name / "cells").mkdir(parents=True)
+    (claims.RUNS / name / "facts.json").write_text("{}")
+    claims.pack(name)
+    claims.unpack(name)
+    assert kept.read_bytes() == own.read_bytes() == b"kept"
+
+
 def test_what_is_there_already_stays(claims):
     name = "dapt_gates"
     cell = claims.RUNS / name / "cells" / "one"

@@ -45,6 +45,16 @@ class ListedConfig(DataConfig):
     """How often each of them comes in an epoch, each time changed by chance anew: a few items are
     then evaluated, and kept, after as many steps as many are."""
 
+    def of_training(self) -> dict[str, int]:
+        """Which of them come, and how often, where that was chosen: a fact of the splits that heard
+        of it."""
+        own = {"train_per_class": self.train_per_class, "train_repeats": self.train_repeats}
+        return {
+            name: value
+            for name, value in own.items()
+            if value is not None and value != type(self).model_fields[name].default
+        }
+
 
 class ValidationConfig(DataConfig):
     """What data sets have that may have no part to validate on."""

@@ -107,8 +107,9 @@ class TrainConfig(Config):
     """Evaluate the chosen weights on the test part at the end; false leaves that part unseen, as
     the trials of a search do."""
     evaluate_train: bool = False
-    """Evaluate them on the training part, too, changed by chance as in training (`train_top1`):
-    what was learnt by heart shows in the distance to the test part. Not of a stream."""
+    """Evaluate them on the training part, too, each item once, changed by chance as in training
+    (`train_top1`): what was learnt by heart shows in the distance to the test part. Not of a
+    stream."""
     early_stopping: PositiveInt | None = None
     """Stop after so many epochs (one's patience) without a better main metric on the judged part;
     null: never. The learning rate falls over all of `epochs`, whether they are reached or not."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from onlay.config.data import ListedConfig
 from onlay.config.run import RunConfig
 from onlay.data import Splits, require_seekable
+from onlay.errors import DataError
 from onlay.host import PluginHost
 
 
@@ -18,8 +20,24 @@ def read_splits(config: RunConfig, input_spec: Any, host: PluginHost) -> Splits:
     build = host.load("dataset", config.data.name, "build")
     splits: Splits = build(config.data, input_spec, config.train.seed)
     require_seekable(splits, config.data.name)
+    require_heard(config.data, splits)
     if config.fold is None:
         return splits
     from onlay.reading.folds import one_fold
 
     return one_fold(splits, config.fold)
+
+
+def require_heard(config: Any, splits: Splits) -> None:
+    """A data set that makes no list of items has none to choose from and to repeat.
+
+    Raises:
+        DataError: that was asked, and the splits do not say that they heard it.
+    """
+    asked = config.of_training() if isinstance(config, ListedConfig) else {}
+    for name, value in asked.items():
+        if splits.facts.get(name) != value:
+            raise DataError(
+                f"data.{name}: `{config.name}` takes its training items as they are, so that"
+                f" {value} would change nothing: leave it out"
+            )

@@ -34,6 +34,11 @@ def one_fold(splits: Splits, config: FoldConfig) -> Splits:
         raise DataError(
             "these data can only be read in their own order, and folds are dealt by index"
         )
+    if splits.facts.get("train_repeats", 1) > 1:
+        raise DataError(
+            "data.train_repeats: an item that comes several times would lie in several folds, and"
+            " be trained on and tested: leave it out, and take more `train.epochs`"
+        )
     targets = targets_of(train)
     folds = dealt(targets, splits, config)
     tested = folds.pop(config.fold)

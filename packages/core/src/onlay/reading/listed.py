@@ -29,7 +29,7 @@ class Listed:
     labels: tuple[str, ...]
     digest: str
     facts: Mapping[str, Any]
-    """`counts`, and `notes` if anything is to be said."""
+    """`counts`, settings of the training part, and `notes` if anything is to be said."""
 
 
 def listed(
@@ -48,7 +48,7 @@ def listed(
         seed = getattr(config, "split_seed", 0)
         listing = few_of_each(listing, config.train_per_class, seed, noun)
     classes = classes_of(listing, labels, noun)
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = config.of_training()
     if listing.targets in COUNTED:
         facts["counts"] = counts(listing, classes)
     notes = listing.notes
