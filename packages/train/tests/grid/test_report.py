@@ -7,13 +7,16 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 
 import pytest
 from finished import finish
+from matplotlib.figure import Figure
 
 from onlay.errors import ConfigError, RunError
 from onlay_train.grid.others import add
 from onlay_train.grid.plan import make_plan
+from onlay_train.grid.report.costs import _scale
 from onlay_train.grid.report.draw import drawings
 from onlay_train.grid.report.files import as_latex
 from onlay_train.grid.report.recommend import _versus
@@ -256,3 +259,18 @@ def test_folders_of_two_machines_become_one(make, host, plan, tmp_path):
         pytest.raises(RunError, match="being trained"),
     ):
         add(here, (there,))
+
+
+@pytest.mark.parametrize("costs", [[118, 416], [310, 935], [100, 900], [74, 951], [1, 4000]])
+def test_numbers_below_a_cost_do_not_cover_each_other(costs):
+    figure = Figure((3.4, 2.4))
+    axes = figure.subplots()
+    axes.plot(costs, [1, 2])
+    _scale(axes, costs)
+    axes.margins(x=0.1)
+    figure.draw_without_rendering()
+    low, high = axes.get_xlim()
+    labels = [own for own in axes.get_xticklabels() if low <= own.get_position()[0] <= high]
+    boxes = [own.get_window_extent() for own in labels if own.get_text()]
+    assert len(boxes) >= 2
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from matplotlib.axes import Axes
@@ -18,6 +19,13 @@ COSTS: dict[str, Cost] = {
     "peak memory, MiB": lambda s: s.peak_bytes / 2**20,
     "bundle, KiB": lambda s: s.bundle_bytes / 2**10,
 }
+STEPS = (
+    (10, (1.0, 2.0, 3.0, 5.0, 7.0)),
+    (100, (1.0, 3.0)),
+    (math.inf, (1.0,)),
+)
+"""Up to which ratio of the largest to the smallest cost a decade has which numbers below it; at
+least two are seen, else matplotlib takes even steps, which cover each other."""
 BEATEN, AHEAD = "#888", "#3949ab"
 
 
@@ -52,7 +60,7 @@ def _scale(axes: Axes, costs: list[float]) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(4))
         return
     axes.set_xscale("log")
-    steps = (1.0,) if max(costs) > 100 * min(costs) else (1.0, 3.0)
+    steps = next(own for times, own in STEPS if max(costs) < times * min(costs))
     axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())

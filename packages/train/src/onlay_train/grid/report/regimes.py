@@ -106,9 +106,11 @@ def _of_one(regime: Regime) -> str:
 
 
 def without_training(found: Found) -> Iterator[str]:
-    """What an answer reaches that is the same for every input, or why there is none."""
+    """What an answer reaches that is the same for every input, or why there is none, on the data
+    sets that have a result."""
     unit = f" {found.measure.unit}" if found.measure.unit else ""
-    for data, own in found.trivial.items():
+    for data in (data for data in found.datasets if data in found.trivial):
+        own = found.trivial[data]
         yield f"Without any training, the {own.what} has {own.score:.1f}{unit} on {data}."
     for data, why in found.no_trivial.items():
         yield f"There is no row without training for {data}: {why}."
