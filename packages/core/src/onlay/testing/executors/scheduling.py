@@ -99,7 +99,7 @@ def _call(executor: Executor, given: Any, seen: Seen) -> None:
     handed = {
         "first": executor.submit(calls.told, seen.folder, "first", given, calls.MOMENT),
         "dies": executor.submit(calls.dies, seen.folder, "dies", seen.process),
-        "second": executor.submit(calls.told, seen.folder, "second", given),
+        "second": executor.submit(calls.told, seen.folder, "second", given, calls.MOMENT),
         "fails": executor.submit(calls.fails, seen.folder, "fails"),
     }
     end = time.monotonic() + PATIENCE
