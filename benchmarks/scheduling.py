@@ -30,17 +30,6 @@ from typing import Any
 FEW, MANY = 2, 10
 _SUBREAPER = 36
 """Of `prctl`: processes whose parents end become children of this one, which waits for them."""
-PROBE = """
-import json, sys
-sys.argv = ["onlay", *json.loads(sys.argv[1])]
-from onlay.cli import main
-try:
-    main()
-except SystemExit as stop:
-    code = stop.code or 0
-print("torch" in sys.modules)
-sys.exit(code)
-"""
 WARM = """
 import json, sys, time
 from pathlib import Path
@@ -173,21 +162,23 @@ def as_grid(folder: Path, count: int) -> Cost:
 def finished(folder: Path) -> None:
     root = folder / "thousand"
     count = write(root)
-    words = [
-        sys.executable,
-        "-c",
-        PROBE,
-        json.dumps(["compare", "thousand.yaml", "--out", "thousand"]),
-    ]
+    words = onlay("compare", "thousand.yaml", "--out", "thousand")
     (folder / "thousand.yaml").write_text((root / "grid.yaml").read_text())
     first, second = cost(words, folder), min((cost(words, folder) for _ in range(3)), key=_cpu)
     page = (root / "report" / "index.html").read_text(encoding="utf-8")
     rows = page.partition("<table id=cells>")[2].partition("</table>")[0].count("<tr>") - 1
     print(f"finished: {count} cells that are done")
     for what, each in (("the first, which writes the report", first), ("the second", second)):
-        torch = "with torch" if each.said.splitlines()[-1] == "True" else "without torch"
-        print(f"{what:<40}{each.cpu:6.2f} s CPU {each.wall:6.2f} s wall, {torch}")
+        print(f"{what:<40}{each.cpu:6.2f} s CPU {each.wall:6.2f} s wall")
+    print(f"a start imports {'torch' if imports(words, 'torch', folder) else 'no torch'}")
     print(f"its page: {len(page.encode()) / 1e6:.2f} MB, {rows} cells in its table")
+
+
+def imports(words: Sequence[str], module: str, folder: Path) -> bool:
+    """Whether a command of Python's imports a module."""
+    noted = [words[0], "-X", "importtime", *words[1:]]
+    done = subprocess.run(noted, cwd=folder, capture_output=True, text=True, check=True)
+    return any(line.split("|")[-1].strip() == module for line in done.stderr.splitlines())
 
 
 def _cpu(each: Cost) -> float:

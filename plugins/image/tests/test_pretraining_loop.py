@@ -84,6 +84,17 @@ def test_the_teacher_follows(script: Script) -> None:
     assert pair.teacher["encoder"].weight.item() == 0.25
 
 
+@pytest.mark.parametrize(("dtype", "fused"), [(torch.bfloat16, False), (torch.float32, True)])
+def test_attention_is_not_fused_where_its_backward_pass_is_slow(
+    dtype: torch.dtype, fused: bool, script: Script
+) -> None:
+    x = torch.rand(1, 1, 4, 8, dtype=dtype, requires_grad=True)
+    with script("loop").attention(torch.device("cpu"), dtype):
+        found = nn.functional.scaled_dot_product_attention(x, x, x)
+    assert found.grad_fn is not None
+    assert ("ScaledDotProduct" in found.grad_fn.name()) == fused
+
+
 def test_a_schedule_on_a_clock_always_ends_complete(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,12 +17,14 @@ from matplotlib.figure import Figure
 from onlay.errors import ConfigError, RunError
 from onlay_train.grid.others import add
 from onlay_train.grid.plan import make_plan
+from onlay_train.grid.report import made_of
 from onlay_train.grid.report.costs import _scale
 from onlay_train.grid.report.draw import drawings
 from onlay_train.grid.report.files import as_latex
 from onlay_train.grid.report.recommend import _versus
 from onlay_train.grid.report.statistics import Difference
 from onlay_train.grid.report.writing import looked_at, write_report
+from onlay_train.grid.shown import reported
 from onlay_train.grid.state import CellFolder, Failure
 
 CHROMIUM = next(
@@ -80,6 +83,30 @@ def test_the_page_needs_no_network_and_names_every_cell(plan):
     assert all(cell.name in page for cell in plan.cells())
     assert page.count("<svg") == 1 + 4  # one data set, four costs
     assert len(page) < 300_000
+
+
+def test_a_report_is_read_while_it_was_made_of_the_same(plan, monkeypatch):
+    """Written anew where a cell came from another machine, where the grid asks otherwise, and by
+    another version of onlay-train."""
+    page = plan.root / "report" / "index.html"
+
+    def written_anew(of) -> bool:
+        page.write_text("what lay there")
+        told = reported(of)
+        assert "is ahead with" in told
+        return page.read_text() != "what lay there"
+
+    reported(plan)
+    assert not written_anew(plan)
+    cell = plan.cells()[0]
+    finish(plan.folder(cell), cell, 0.99, 900)
+    assert written_anew(plan)
+    assert not written_anew(plan)
+    other = plan.grid.report.model_copy(update={"margin": 3.0})
+    assert written_anew(replace(plan, grid=plan.grid.model_copy(update={"report": other})))
+    assert written_anew(plan)
+    monkeypatch.setattr(made_of, "version", lambda name: "0.0.1")
+    assert written_anew(plan)
 
 
 @pytest.fixture

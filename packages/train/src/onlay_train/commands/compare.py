@@ -190,11 +190,15 @@ def status(host: PluginHost, folder: Path, accept_versions: bool) -> None:
 def report(host: PluginHost, folder: Path, as_json: bool, accept_versions: bool) -> None:
     """Write the page and the tables of what is done: onlay compare report OUT"""
     from onlay_train.grid.report.files import as_json as written
+    from onlay_train.grid.report.made_of import made_of
     from onlay_train.grid.report.writing import looked_at
     from onlay_train.grid.shown import reported
 
     plan = _plan(folder, host, accept_versions)
-    click.echo(written(*looked_at(plan)) if as_json else reported(plan), nl=not as_json)
+    click.echo(
+        written(*looked_at(plan), made_of(plan)) if as_json else reported(plan, again=True),
+        nl=not as_json,
+    )
 
 
 @compare.command()

@@ -35,13 +35,13 @@ def show(
         plugins=plugins,
     )
     say(f"{each.title}: {len(each.installed(host))} trainings", console)
-    plan, trained = start.finished()
+    plan = start.finished()
     runs = finished(plan)
     if runs:
         tell(each, runs, out, console)
         if each.maps:
             show_maps(runs, out, host, console)
-    say(reported(plan, again=trained).splitlines()[-1], console)
+    say(reported(plan).splitlines()[-1], console)
     what_next(each, host, console)
     return not failures(plan)
 

@@ -15,6 +15,7 @@ import click
 
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.others import of_other_schemas, of_other_versions
+from onlay_train.grid.report.made_of import made_of
 from onlay_train.grid.state import State
 
 if TYPE_CHECKING:
@@ -92,21 +93,22 @@ def failures(plan: Plan) -> list[str]:
     ]
 
 
-def reported(plan: Plan, *, again: bool = True) -> str:
-    """Write the report, and say what it says; where it is there and nothing was trained since, it
-    is read."""
+def reported(plan: Plan, *, again: bool = False) -> str:
+    """Write the report, and say what it says; one that was made of the same is read, unless it is
+    asked for again."""
     path = plan.root / "report"
-    told = _told(path / "report.json")
-    if again or told is None:
+    told = None if again else _told(path / "report.json", made_of(plan))
+    if told is None:
         from onlay_train.grid.report.writing import write_report
 
         told = write_report(plan)
     return "\n".join([*told, f"report {path / 'index.html'}"])
 
 
-def _told(path: Path) -> list[str] | None:
+def _told(path: Path, of: str) -> list[str] | None:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["said"]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found["said"] if found["made_of"] == of else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -56,17 +56,16 @@ class Start:
 
     def run(self) -> int:
         """Train what is left; gives the exit status, 1 if a cell failed."""
-        plan, trained = self.finished()
+        plan = self.finished()
         say("\n".join([outcome(plan), *self.left_out]))
-        say(reported(self._whole(plan), again=trained))
+        say(reported(self._whole(plan)))
         return int(bool(failures(plan)))
 
-    def finished(self) -> tuple[Plan, bool]:
-        """Train what is left; says whether anything was."""
+    def finished(self) -> Plan:
+        """Train what is left."""
         plan = self._plan(read_facts(self._facts))
         self._keep_the_file()
-        trains = self._open(plan)
-        return (self._trained(plan) if trains else plan), trains
+        return self._trained(plan) if self._open(plan) else plan
 
     def _trained(self, plan: Plan) -> Plan:
         announce((config for _, config in plan.drawn.runs), self.host)

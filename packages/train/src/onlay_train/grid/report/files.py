@@ -44,8 +44,8 @@ def as_csv(found: Found) -> str:
     return text.getvalue()
 
 
-def as_json(found: Found, summary: Summary, told: Sequence[str]) -> str:
-    """Everything, for programs; what is no number is null."""
+def as_json(found: Found, summary: Summary, told: Sequence[str], of: str) -> str:
+    """Everything, for programs; what is no number is null. `of` says what it was made of."""
     standings = [asdict(standing) for standing in summary.standings]
     whole: dict[str, Any] = {
         "name": found.name,
@@ -63,6 +63,7 @@ def as_json(found: Found, summary: Summary, told: Sequence[str]) -> str:
         "trivial": {data: asdict(reached) for data, reached in found.trivial.items()},
         "skipped": list(found.skipped),
         "open": found.open_cells,
+        "made_of": of,
     }
     return json.dumps(_finite(whole), indent=1, allow_nan=False) + "\n"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from onlay.machine.disk import write_text, writing
 from onlay_train.grid.report.gathered import found
+from onlay_train.grid.report.made_of import made_of
 from onlay_train.grid.report.recommend import sentences
 from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.summary import Summary, summarized
@@ -27,6 +28,7 @@ def write_report(plan: Plan) -> list[str]:
     from onlay_train.grid.report.files import as_csv, as_json, as_latex, as_markdown, as_means
     from onlay_train.grid.report.page import page
 
+    of = made_of(plan)  # before it is read: what ends meanwhile is for the next report
     seen, summary, told = looked_at(plan)
     folder = plan.root / "report"
     with writing(folder):
@@ -35,6 +37,6 @@ def write_report(plan: Plan) -> list[str]:
     write_text(folder / "means.csv", as_means(seen, summary))
     write_text(folder / "table.md", as_markdown(seen, summary))
     write_text(folder / "table.tex", as_latex(seen, summary))
-    write_text(folder / "report.json", as_json(seen, summary, told))
+    write_text(folder / "report.json", as_json(seen, summary, told, of))
     write_text(folder / "index.html", page(seen, summary, told))
     return told
