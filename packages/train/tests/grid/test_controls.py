@@ -112,7 +112,7 @@ def row(method, control, score, seed=0, data="signs"):
         "size": None,
     }
     told = {"method": method, "data": data, "source": data, "score": score}
-    told |= {"loss": 0.0, "control": control}
+    told |= {"loss": 0.0, "control": control, "adapter": not control}
     return Row(**told, **own, **costs)
 
 
@@ -222,3 +222,18 @@ def test_what_is_found_in_a_folder_knows_its_controls(make, host, root):
     assert lacks_trivial(config, known)
     assert not lacks_trivial(config, {keys_in(config)["data"]: "failed: gone"})
     assert not lacks_trivial(config, plan.known | known)
+
+
+def test_each_backbone_has_a_regime_of_its_own():
+    """The probe is above the network from scratch on one of two; their mean would be below."""
+    rows = [row("large", "linear", 90.0), row("small", "linear", 30.0), row("cnn", "scratch", 70.0)]
+    rows += [row("arc / large", "", 95.0), row("arc / small", "", 40.0)]
+    named = [("large",), ("small",), ("-",), ("large",), ("small",)]
+    settled = [replace(own, setting=where) for own, where in zip(rows, named, strict=True)]
+    found = replace(report({}), rows=settled)
+    one, two = regimes(found, 0.5)
+    assert (one.named, one.pays, one.beaten, one.best) == ("signs (large)", True, False, 95.0)
+    assert (two.named, two.pays, two.beaten, two.best) == ("signs (small)", False, True, 40.0)
+    told = list(sentences(found, 0.5))
+    assert any("Pretraining pays on signs (large): the linear probe" in each for each in told)
+    assert any(each.startswith("On signs (small) the network from scratch (70.0)") for each in told)

@@ -16,6 +16,7 @@ from summaries import summary
 from onlay.hooks import hookimpl
 from onlay_train.grid.executors import announced
 from onlay_train.grid.executors.ending import Killed, Refused
+from onlay_train.grid.facts import keys_in, survey, write_facts
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.schedule import TRIES, Schedule
 from onlay_train.grid.worker import run_cell
@@ -109,6 +110,21 @@ def test_a_cell_that_another_start_trains_is_running_and_has_not_failed(plan, pl
         assert status_of(lambda: run_cell(*words) != "running") == 0, folder.output.read_text()
     assert folder.failure() is None
     assert folder.state == "waiting"
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_cell_whose_data_changed_under_the_comparison_is_not_done(plan, plugin_file, changed):
+    cell = plan.cells()[0]
+    folder, words = plan.folder(cell), (str(plan.root), cell.name, [str(plugin_file)])
+    folder.place(cell)
+    known = survey([cell.config], [str(plugin_file)])
+    other = {keys_in(cell.config)["data"]: "of yesterday"} if changed else {}
+    write_facts(plan.root / "facts.json", known | other)
+    state = "failed" if changed else "done"
+    assert status_of(lambda: run_cell(*words) != state) == 0, folder.output.read_text()
+    assert folder.state == state
+    if changed:
+        assert folder.failure().said.startswith("its data changed after this comparison had read")
 
 
 def test_plugins_hear_of_cells_once_and_one_that_fails_over_it_holds_up_none(plan, host):

@@ -62,11 +62,51 @@ def test_a_part_of_a_grid_brings_the_trials_that_it_waits_for(make, host, root):
     search = {"keys": {"train.lr": [1e-4, 1e-2]}, "trials": 3, "at": {"train.epochs": [2, 20]}}
     axes = {"method": ["noisy", "linear"], "train.epochs": [1, 2, 20], "train.seed": [0, 1]}
     grid = make(axes, search=search)
-    only = {"train.epochs": "1", "train.seed": "1", "method": "no*"}
+    only = {"train.epochs": ["1"], "train.seed": ["1"], "method": ["no*"]}
     plan = make_plan(grid, host, root, {}, only=only)
     assert plan.size == 1 + 3
     assert {trial.labels["method"] for trial in plan.trials()} == {"noisy"}
     assert {trial.labels["train.epochs"] for trial in plan.trials()} == {"2"}
+
+
+def test_several_values_of_one_axis_may_be_asked_for(make, host, root):
+    grid = make({"method": ["noisy", "linear", "bitfit"], "train.seed": [0, 1]})
+    plan = make_plan(grid, host, root, {}, only={"method": ["noisy", "lin*"], "train.seed": ["1"]})
+    assert [cell.labels["method"] for cell in plan.cells()] == ["noisy", "linear"]
+
+
+@pytest.mark.parametrize(
+    ("axes", "search", "said"),
+    [
+        ({"train.lr": [1e-3, 1e-1]}, {}, "`train.lr` is said by `0.001` of the axis `train.lr`"),
+        ({"pace": {"fast": {"train": {"lr": 0.1}}}}, {}, "said by `fast` of the axis `pace`"),
+        ({}, {"settings": {"train.lr": 1e-3}}, "search.settings: `train.lr` is searched"),
+        ({"train.epochs": [1, 9]}, {"at": {"train.epochs": [1]}}, "no search is left for the cell"),
+    ],
+)
+def test_a_search_takes_the_place_of_nothing_that_was_said(make, host, root, axes, search, said):
+    keys = {"keys": {"train.lr": [1e-4, 1e-2]}, "trials": 2, **search}
+    skip = [{"train.epochs": 1}] if "train.epochs" in axes else []
+    grid = make({"method": ["linear"], **axes}, search=keys, skip=skip)
+    with pytest.raises(ConfigError, match=said):
+        make_plan(grid, host, root, {})
+
+
+def test_a_table_compares_no_training_with_itself(make, host, root):
+    """The axis wins over the recipe, and how large batches of an evaluation are changes nothing."""
+    recipe = {"short": {"train": {"epochs": 1}}, "long": {"train": {"epochs": 2}}}
+    for axes in ({"recipe": recipe, "train.epochs": [3]}, {"train.eval_batch_size": [2, 4]}):
+        plan = make_plan(make({"method": ["linear"], **axes}), host, root, {})
+        with pytest.raises(ConfigError, match="are one training"):
+            plan.cells()
+
+
+def test_a_size_that_is_not_worked_out_yet_names_no_cell(make, host, root):
+    """Else the number that stands in for it would be another cell's."""
+    axes = {"method": ["noisy", {"name": "noisy", "rank": {"as_large_as": "noisy"}}]}
+    plan = make_plan(make(axes), host, root, {})
+    assert [cell.labels["method"] for cell in plan.cells()] == ["noisy"]
+    assert (plan.unnamed, plan.size) == (1, 2)
 
 
 def test_the_best_trial_is_the_first_of_equal_ones_and_never_a_nan():
@@ -74,6 +114,10 @@ def test_the_best_trial_is_the_first_of_equal_ones_and_never_a_nan():
     assert best([summary(nan), summary(0.5), summary(0.7), summary(0.7)]) == 2
     assert best([summary(0.5, "lower"), summary(0.3, "lower")]) == 1
     assert best([summary(nan)]) is None
+
+
+def make_more(grid, trials):
+    return grid.model_copy(update={"search": grid.search.model_copy(update={"trials": trials})})
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes", "qmc"])
@@ -104,6 +148,8 @@ def test_a_sampler_that_learns_draws_the_same_again_from_the_folders_alone(
                 folder.run.summary.write_text(summary(score).text())
     again, key = make_plan(grid, host, root, {}), next(iter(plan.groups))
     assert [trial.name for trial in again.trials()] == names
+    more = make_plan(make_more(grid, 20), host, root, {}).trials()
+    assert [trial.name for trial in more][:7] == names  # a search that grows begins as it did
     rates = [trial.chosen["train.lr"] for trial in trials if trial.trial != 1]
     best_rate = min(rates, key=lambda rate: abs(math.log(rate / 3e-3)))
     assert again.choice(key)["train.lr"] == plan.choice(key)["train.lr"] == best_rate

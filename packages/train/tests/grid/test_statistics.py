@@ -28,6 +28,23 @@ def test_few_data_sets_are_taken_as_they_are():
     assert difference([[1.0]], margin=0.5).p is None
 
 
+def test_differences_that_are_all_alike_show_nothing():
+    """Two seeds on 100 items meet on one step in every ninth pair of equal methods."""
+    for pairs in ([[1.0, 1.0]], [[1.0 / 3, 1.0 / 3 + 1e-16]], [[2.0, 2.0]] * 6):
+        found = difference(pairs, margin=0.5)
+        assert (found.low, found.high, found.p) == (None, None, None)
+    same = difference([[0.0, 0.0, 0.0]], margin=0.5)
+    assert (same.low, same.high, same.p) == (0.0, 0.0, 1.0)
+
+
+def test_ties_between_data_sets_make_no_endless_interval():
+    """In a third of the draws all six data sets are alike."""
+    found = difference([[1.0]] * 5 + [[3.0]], margin=0.5)
+    assert (found.mean, found.low, found.p) == (pytest.approx(8 / 6), None, None)
+    some = difference([[0.5], [1.0], [1.0], [2.0], [3.0], [4.0], [5.0], [6.0]], margin=0.5)
+    assert -5 < some.low < some.mean < some.high < 20
+
+
 def test_wins_and_losses_are_beyond_the_margin_and_six_data_sets_can_show_something():
     found = difference([[2.0], [0.4], [-0.4], [-3.0], [0.6]], margin=0.5)
     assert (found.wins, found.ties, found.losses) == (2, 2, 1)

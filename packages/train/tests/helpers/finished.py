@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from onlay.reports import Measure
 from onlay_train.grid.state import CellFolder
 from onlay_train.summary import Summary
 
 
 def finish(
-    folder: CellFolder, cell, score: float, trained: int = 100, selection: str = "last"
+    folder: CellFolder,
+    cell,
+    score: float,
+    trained: int = 100,
+    selection: str = "last",
+    measure: Measure | None = None,
 ) -> None:
     folder.place(cell)
     folder.run.append({"epoch": 1, "step": 10, "train_loss": 0.25, "seconds": 2.0})
@@ -17,4 +23,5 @@ def finish(
     sizes = {"peak_bytes": 2**20, "bundle_bytes": 2048, "seconds": 2.0}
     told = {"main_metric": "top1", "metrics": metrics, "selection": selection, "parameters": counts}
     order = {"chosen_epoch": 1, "epochs": 1, "seed": 0}
+    told |= {"measures": {"top1": measure}} if measure else {}
     folder.run.finish(Summary(**facts, **sizes, **told, **order).text())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,7 @@ def run(
         root=root,
         content=content,
         left_out=left_out,
-        only=dict(map(_pair, only)),
+        only=_several(map(_pair, only)),
         retry=retry == "failed",
         jobs=jobs,
         accept_versions=accept_versions,
@@ -164,6 +164,14 @@ def _pair(text: str) -> tuple[str, str]:
     return axis, value
 
 
+def _several(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Axis -> all that was said of it."""
+    found: dict[str, list[str]] = {}
+    for axis, value in pairs:
+        found.setdefault(axis, []).append(value)
+    return found
+
+
 def plugin_files() -> Sequence[str]:
     """What `--plugin` named, in front of the command or behind it."""
     ctx = click.get_current_context()
@@ -204,11 +212,18 @@ def report(host: PluginHost, folder: Path, as_json: bool, accept_versions: bool)
 @compare.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("others", nargs=-1, required=True, type=click.Path(path_type=Path))
-def add(folder: Path, others: tuple[Path, ...]) -> None:
+@with_host
+def add(host: PluginHost, folder: Path, others: tuple[Path, ...]) -> None:
     """Copy the cells of other machines: onlay compare add OUT OTHER..."""
     from onlay_train.grid.others import add as added
 
-    click.echo(f"{added(folder, others)} cells were added to `{folder}`")
+    names = added(folder, others)
+    told = f"{len(names)} cells were added to `{folder}`"
+    if names and (folder / "grid.yaml").exists():
+        plan = _plan(folder, host, accept_versions=False)
+        ours = {cell.name for cell in plan.everything()}
+        told += f", {sum(name in ours for name in names)} of them are of its grid"
+    click.echo(told)
 
 
 @compare.command()
@@ -220,7 +235,21 @@ def recommend(host: PluginHost, folder: Path, accept_versions: bool) -> None:
     from onlay_train.grid.report.writing import looked_at
 
     root = folder if folder.is_dir() else Path("compare") / folder.stem
+    if root != folder:
+        _check_same(folder, root)
     click.echo("\n".join(looked_at(_plan(root, host, accept_versions))[2]))
+
+
+def _check_same(grid: Path, root: Path) -> None:
+    """A folder is called as its grid file; another file may have that name, too."""
+    from onlay.config.files import read
+
+    there = root / "grid.yaml"
+    if there.exists() and read(there) != read(grid):
+        raise ConfigError(
+            f"`{grid}` is not the grid of which `{root}` holds results: name the folder, or start"
+            f" `onlay compare {grid}` first"
+        )
 
 
 def _plan(folder: Path, host: PluginHost, accept_versions: bool) -> Plan:

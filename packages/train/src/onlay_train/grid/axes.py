@@ -16,7 +16,7 @@ from onlay.config.run import BLOCKS, RunConfig, widened
 from onlay.errors import ConfigError, OnlayError
 from onlay_train.grid.controls import HOME, rows
 from onlay_train.grid.file import GridConfig, RecipesConfig
-from onlay_train.grid.sizes import NOTHING, is_size, settled
+from onlay_train.grid.sizes import NOTHING, asked, is_size, settled
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost
@@ -127,6 +127,15 @@ def assembled(
     the sizes among them that other methods say."""
     data = settled(content(grid, point, host), known, host)
     return data, [word for value in point.values() for word in value.overrides]
+
+
+def lacks_size(grid: GridConfig, point: Point, host: PluginHost, known: Mapping[str, str]) -> bool:
+    """Whether a combination has a size that another method says, and that is not worked out."""
+    blocks = [grid.base.get("method"), *(v.fragment.get("method") for v in point.values())]
+    if not any(is_size(v) for b in blocks if isinstance(b, Mapping) for v in b.values()):
+        return False
+    wanted = asked(content(grid, point, host), host)
+    return wanted is not None and wanted["key"] not in known
 
 
 def content(grid: GridConfig, point: Point, host: PluginHost) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from onlay.config import resolve
 from onlay.errors import ConfigError
-from onlay_train.grid.axes import Point, assembled, labels, points
+from onlay_train.grid.axes import Point, assembled, labels, lacks_size, points
 from onlay_train.grid.facts import facts_in
 from onlay_train.grid.file import GridConfig
 from onlay_train.grid.identity import hashes, versions
@@ -77,6 +77,8 @@ class Drawn:
 
     runs: Sequence[tuple[Point, RunConfig]]
     skipped: Sequence[Skipped]
+    unsized: Sequence[Point] = ()
+    """Those of the runs in which a number stands in for a size that is not worked out yet."""
 
 
 def drawn(grid: GridConfig, host: PluginHost, known: Mapping[str, str] = NOTHING) -> Drawn:
@@ -94,7 +96,7 @@ def drawn(grid: GridConfig, host: PluginHost, known: Mapping[str, str] = NOTHING
                 where = ", ".join(f"{axis}={label}" for axis, label in labels(point).items())
                 raise ConfigError(f"{error} (in the cell {where})") from error
             skipped.append(Skipped(labels(point), str(error)))
-    return Drawn(runs, skipped)
+    return Drawn(runs, skipped, [p for p, _ in runs if lacks_size(grid, p, host, known)])
 
 
 def resolved(

@@ -43,7 +43,7 @@ class SearchConfig(Config):
     """Trainings for each method x backbone x data set; the same number for all of them."""
     sampler: Literal["random", "tpe", "cmaes", "qmc"] = "random"
     """How values are drawn: `random`, the same for all methods; by what earlier trials of the same
-    search came to, `tpe` (after four random ones, or a quarter of many) or `cmaes` (for two keys
+    search came to, `tpe` (after six random ones) or `cmaes` (for two keys
     and more); `qmc` fills the ranges evenly. All but `random` need `onlay-train[search]`."""
     batch: PositiveInt = 1
     """Trials of one search that a sampler other than `random` draws at a time, and that can be
@@ -97,8 +97,9 @@ class ReportConfig(Config):
     reference: str | None = None
     """The method, by its label, that all others are compared with; null: `full` if it is one of
     them, else `linear`, else the first."""
-    margin: float = Field(default=0.5, ge=0)
-    """Differences up to this are ties, in points of a share or in the metric's own unit."""
+    margin: float | None = Field(default=None, ge=0)
+    """Differences up to this are ties, in points of a share or in the metric's own unit; null: half
+    a point of a share, and 0 of other units."""
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Group -> its data sets, by their labels: beside the mean over data sets there is then the
     mean over the groups' means. Data sets that are listed here and have no result are named."""

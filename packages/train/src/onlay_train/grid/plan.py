@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onlay.errors import ConfigError, OnlayError, RunError
+from onlay_train.folder import flat
 from onlay_train.grid.axes import Point, Value, is_seed, labels
 from onlay_train.grid.cells import Cell, Drawn, cell_of, drawn, resolved
 from onlay_train.grid.facts import keys_in, known_all
-from onlay_train.grid.file import GridConfig
+from onlay_train.grid.file import GridConfig, SearchConfig
 from onlay_train.grid.sampling import Draws
 from onlay_train.grid.search import best, check_keys, nearest, searched_fields, values, words
 from onlay_train.grid.state import CellFolder
@@ -52,6 +53,7 @@ class Plan:
     hopeless: dict[str, str] = field(default_factory=dict)
     """Search -> why it chose nothing, and its cells are not trained."""
     _named: dict[int, Cell] = field(default_factory=dict)
+    _rows: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _folders: dict[str, CellFolder] = field(default_factory=dict)
     _choices: dict[str, Mapping[str, float]] = field(default_factory=dict)
 
@@ -60,8 +62,22 @@ class Plan:
         those whose search has ended."""
         for number, run in enumerate(self.drawn.runs):
             if number not in self._named and (cell := self._final(run)) is not None:
-                self._named[number] = cell
+                self._named[number] = self._once(cell)
         return [self._named[number] for number in sorted(self._named)]
+
+    def _once(self, cell: Cell) -> Cell:
+        """Raises a `ConfigError` where a table would compare one training with itself."""
+        other = self._rows.setdefault(cell.name, cell.labels)
+        if other != cell.labels:
+            one, two = (
+                ", ".join(f"{axis}={label}" for axis, label in each.items())
+                for each in (other, cell.labels)
+            )
+            raise ConfigError(
+                f"the cells {one} and {two} are one training: what tells them apart changes no"
+                " weight, or something else takes its place; leave one of them out (`skip`)"
+            )
+        return cell
 
     def trials(self) -> list[Cell]:
         """Those that are drawn; a sampler that learns draws more once these have ended."""
@@ -81,13 +97,23 @@ class Plan:
         return sum(_key(point, self.grid) in self.hopeless for point, _ in self.drawn.runs)
 
     @property
+    def unnamed(self) -> int:
+        """How many cells have no name yet, for data or sizes are still to be read."""
+        return len(self.unread) + len(self.drawn.unsized)
+
+    @property
     def size(self) -> int:
         """How many cells there are in all, those that cannot be named yet included."""
         trials = self.grid.search.trials if self.grid.search else 0
         return trials * len(self.groups) + len(self.drawn.runs)
 
     def folder(self, cell: Cell) -> CellFolder:
-        name = self.accepted.get(cell.same, cell.name)
+        """Its own; that of another version where that one counts and its own is not done."""
+        own = self._folder(cell.name)
+        other = self.accepted.get(cell.same)
+        return own if other is None or own.state == "done" else self._folder(other)
+
+    def _folder(self, name: str) -> CellFolder:
         if name not in self._folders:
             self._folders[name] = CellFolder(self.root, name)
         return self._folders[name]
@@ -117,6 +143,8 @@ class Plan:
 
     def _final(self, run: tuple[Point, RunConfig]) -> Cell | None:
         point, config = run
+        if point in self.drawn.unsized:
+            return None
         if self.grid.search is None:
             return cell_of(point, config, self.known, self.host)
         key = _key(point, self.grid)
@@ -141,9 +169,9 @@ def make_plan(
     root: Path,
     known: Mapping[str, str],
     accepted: Mapping[str, str] | None = None,
-    only: Mapping[str, str] | None = None,
+    only: Mapping[str, Sequence[str]] | None = None,
 ) -> Plan:
-    """All combinations, and the trials of every search; with `only`, axis -> a label or a pattern,
+    """All combinations, and the trials of every search; with `only`, axis -> labels or patterns,
     those that it leaves, and the trials that these wait for, whatever those are called.
 
     Raises:
@@ -153,15 +181,27 @@ def make_plan(
     if grid.search is not None:
         _check_search(grid, plan.drawn)
         plan.groups.update(_groups(plan))
+        for point, _ in plan.drawn.runs:
+            if point not in plan.drawn.unsized and _key(point, grid) not in plan.groups:
+                told = ", ".join(f"{axis}={label}" for axis, label in labels(point).items())
+                raise ConfigError(
+                    f"search.at: no search is left for the cell {told}: `skip` leaves out the"
+                    " combination in which it would be searched"
+                )
     return _narrowed(plan, only) if only else plan
 
 
-def _narrowed(plan: Plan, only: Mapping[str, str]) -> Plan:
+def _narrowed(plan: Plan, only: Mapping[str, Sequence[str]]) -> Plan:
     def fits(given: Mapping[str, str]) -> bool:
-        return all(fnmatchcase(given[axis], pattern) for axis, pattern in only.items())
+        return all(
+            any(fnmatchcase(given[axis], pattern) for pattern in patterns)
+            for axis, patterns in only.items()
+        )
 
     runs = [(point, config) for point, config in plan.drawn.runs if fits(labels(point))]
-    left = Drawn(runs, [skip for skip in plan.drawn.skipped if fits(skip.labels)])
+    skipped = [skip for skip in plan.drawn.skipped if fits(skip.labels)]
+    unsized = [point for point in plan.drawn.unsized if fits(labels(point))]
+    left = Drawn(runs, skipped, unsized)
     needed = {_key(point, plan.grid) for point, _ in runs}
     groups = {key: group for key, group in plan.groups.items() if key in needed}
     return replace(plan, drawn=left, groups=groups)
@@ -176,11 +216,30 @@ def _check_search(grid: GridConfig, drawn_: Drawn) -> None:
         raise ConfigError(
             f"search.seed: {search.seed} is a seed of the grid, too; trials need one of their own"
         )
+    _check_free(search, drawn_)
     for axis, at in search.at.items():
         if axis not in grid.grid:
             raise ConfigError(f"search.at: `{axis}` is no axis (have: {', '.join(grid.grid)})")
         if unknown := [value for value in at if value not in list(grid.grid[axis])]:
             raise ConfigError(f"search.at.{axis}: {unknown[0]} is no value of the axis")
+
+
+def _check_free(search: SearchConfig, drawn_: Drawn) -> None:
+    """What is searched takes the place of all else: no axis may say it, and no trial."""
+    said = {
+        (axis, value.label): flat(value.fragment).keys() | {axis}
+        for point, _ in drawn_.runs
+        for axis, value in point.items()
+    }
+    for key in search.keys:
+        if key in search.settings:
+            raise ConfigError(f"search.settings: `{key}` is searched, and cannot be set in trials")
+        for (axis, label), fields in said.items():
+            if key in fields:
+                raise ConfigError(
+                    f"search.keys: `{key}` is said by `{label}` of the axis `{axis}`, and the"
+                    " search would take its place: search it, or compare its values"
+                )
 
 
 def _groups(plan: Plan) -> Iterator[tuple[str, Group]]:
@@ -189,7 +248,8 @@ def _groups(plan: Plan) -> Iterator[tuple[str, Group]]:
     seen = set()
     for point, config in plan.drawn.runs:
         key = _key(point, plan.grid)
-        if key in seen or not _searched_here(point, plan.grid):
+        unsized = point in plan.drawn.unsized
+        if key in seen or unsized or not _searched_here(point, plan.grid):
             continue
         seen.add(key)
         fields = searched_fields(search, config)

@@ -17,8 +17,9 @@ from onlay_train.grid.file import SearchConfig
 from onlay_train.grid.search import rounded
 from onlay_train.grid.state import CellFolder
 
-_FIRST = 4
-"""Trials that `tpe` draws at random at least; a quarter of many."""
+_FIRST = 6
+"""Trials that `tpe` draws at random: as many however many follow, so that a search that is given
+more of them begins as it did."""
 
 
 class Draws:
@@ -89,8 +90,7 @@ class Draws:
         if self.search.sampler == "cmaes":
             needed("cmaes", "search")
             return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-        first = max(_FIRST, self.search.trials // 4)
-        return samplers.TPESampler(seed=seed, n_startup_trials=first)
+        return samplers.TPESampler(seed=seed, n_startup_trials=_FIRST)
 
 
 def _score(folder: CellFolder) -> float | None:

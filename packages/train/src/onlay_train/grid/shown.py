@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 import click
 
 from onlay_train.grid.cells import Cell
-from onlay_train.grid.others import of_other_schemas, of_other_versions
+from onlay_train.grid.others import (
+    counted_of_others,
+    of_other_schemas,
+    of_other_versions,
+    strangers,
+)
 from onlay_train.grid.report.made_of import made_of
 from onlay_train.grid.state import State
 
@@ -56,11 +61,11 @@ def described(plan: Plan, jobs: int) -> str:
     """For `--dry-run`."""
     cells = plan.everything()
     trials = [cell for cell in cells if cell.trial is not None]
-    states = Counter(plan.folder(cell).state for cell in cells)
+    states = _states(plan, cells)
     told = ", ".join(f"{count} {state}" for state, count in states.items())
     lines = [f"{len(plan.drawn.runs)} cells" + (f" and {len(trials)} trials" if trials else "")]
     lines[0] += f" in `{plan.root}`: {told}"
-    if later := plan.size - len(cells):
+    if later := plan.size - len(cells) - plan.unnamed:
         lines.append(f"{later} cells wait for what the search chooses")
     lines += [_hours(plan, jobs), *skipped(plan)]
     return "\n".join(lines)
@@ -69,13 +74,22 @@ def described(plan: Plan, jobs: int) -> str:
 def outcome(plan: Plan) -> str:
     """What there is now, and each failure in a sentence."""
     cells = plan.everything()
-    states = Counter(plan.folder(cell).state for cell in cells)
+    states = _states(plan, cells)
     lines = [", ".join(f"{count} {state}" for state, count in sorted(states.items()))]
     lines += failures(plan)
-    if missing := plan.size - len(cells) - plan.lost:
+    if missing := plan.size - len(cells) - plan.lost - plan.unnamed:
         lines.append(f"{missing} cells wait for what the search chooses")
     more = [*unchosen(plan), *skipped(plan), *of_other_versions(plan), *of_other_schemas(plan)]
+    more += [*counted_of_others(plan), *strangers(plan)]
     return "\n".join([*lines, *more])
+
+
+def _states(plan: Plan, cells: Iterable[Cell]) -> Counter[str]:
+    """How many cells stand where; those that have no name yet wait."""
+    states: Counter[str] = Counter(plan.folder(cell).state for cell in cells)
+    if plan.unnamed:
+        states["waiting"] += plan.unnamed
+    return states
 
 
 def unchosen(plan: Plan) -> list[str]:

@@ -32,7 +32,7 @@ class Start:
     host: PluginHost
     file: Path
     root: Path
-    only: Mapping[str, str]
+    only: Mapping[str, Sequence[str]]
     retry: bool = False
     jobs: int | None = None
     accept_versions: bool = False
@@ -68,6 +68,10 @@ class Start:
         return self._trained(plan) if self._open(plan) else plan
 
     def _trained(self, plan: Plan) -> Plan:
+        if self.retry:  # before anything is chosen: a trial that failed may become the best one
+            for cell in plan.everything():
+                if plan.folder(cell).state == "failed":
+                    plan.folder(cell).forgive()
         announce((config for _, config in plan.drawn.runs), self.host)
         executor = self._executor()
         try:
@@ -98,12 +102,15 @@ class Start:
         """What the report is about, whatever `--only` says."""
         if not self.only:
             return plan
-        return make_plan(self.grid, self.host, self.root, plan.known, self._accepted)
+        known = read_facts(self._facts) | plan.known
+        return make_plan(self.grid, self.host, self.root, known, self._accepted)
 
     def _open(self, plan: Plan) -> bool:
         """Whether there may be something to train."""
         states = {plan.folder(cell).state for cell in plan.everything()}
         if bool(states - {"done", "failed"}) or ("failed" in states and self.retry):
+            return True
+        if plan.unnamed:  # a grid that grew: what is new has no name before its data are read
             return True
         cells = plan.cells() if self._trivial else []
         return any(lacks_trivial(cell.config, plan.known) for cell in cells)

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onlay.errors import OnlayError
+from onlay.errors import OnlayError, RunError
 from onlay_train.grid.cells import Cell
+from onlay_train.grid.facts import FAILED, keys_in, read_facts
 from onlay_train.grid.state import CellFolder, Failure
 from onlay_train.lock import Held
 
@@ -66,7 +67,28 @@ def _train(folder: CellFolder, plugins: Iterable[str]) -> Summary:
     host = PluginHost.discover(files=[Path(file) for file in plugins])
     cell = Cell.read(folder.cell)
     config = resolve({**cell.config, "out": str(folder.path)}, (), host)
-    return train(config, host, console=Console(file=sys.stdout, width=100))
+    summary = train(config, host, console=Console(file=sys.stdout, width=100))
+    _check_data(folder, cell)
+    return summary
+
+
+def _check_data(folder: CellFolder, cell: Cell) -> None:
+    """A cell is named by data as they were when its comparison read them.
+
+    Raises:
+        RunError: it was trained on others; it is not done then.
+    """
+    from onlay.bundle.reading import read_manifest
+
+    known = read_facts(folder.path.parents[1] / "facts.json")
+    told = known.get(keys_in(cell.config)["data"], FAILED)
+    found = read_manifest(folder.run.bundle).data.get("split", "")
+    if not told.startswith(FAILED) and told != found:
+        folder.run.summary.unlink()
+        raise RunError(
+            "its data changed after this comparison had read them: `onlay compare` with"
+            " `--retry failed` reads them anew"
+        )
 
 
 def _unexpected(error: Exception, folder: CellFolder) -> Failure:

@@ -75,9 +75,10 @@ def _short(value: float) -> str:
 
 
 def _beats(other: Standing, standing: Standing, cost: Cost, found: Found) -> bool:
-    """Cheaper, and better by more than seeds differ."""
+    """Cheaper, and better by more than seeds differ, as far as that is known."""
     sign = 1 if found.measure.better == "higher" else -1
-    means = [*other.means.values(), *standing.means.values()]
-    apart = max((mean.deviation or 0.0 for mean in means), default=0.0)
+    apart = [m.deviation for m in (*other.means.values(), *standing.means.values())]
+    known = [deviation for deviation in apart if deviation is not None]
     ahead = sign * (other.overall - standing.overall)
-    return cost(other) < cost(standing) and ahead > apart
+    sure = len(known) == len(apart) and ahead > max(known, default=0.0)
+    return sure and cost(other) < cost(standing)

@@ -13,8 +13,9 @@ from onlay_train.grid.report import groups
 from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.regimes import beaten, regimes
 from onlay_train.grid.report.rows import Found
+from onlay_train.grid.report.scale import Scale
 from onlay_train.grid.report.statistics import Mean
-from onlay_train.grid.report.summary import Standing, Summary
+from onlay_train.grid.report.summary import Standing, Summary, lacking
 
 COLUMNS = (
     *("cell", "method", "data", "seed", "score", "train", "loss", "trained"),
@@ -78,7 +79,8 @@ def as_markdown(found: Found, summary: Summary) -> str:
 
 def _below(found: Found, summary: Summary) -> Iterator[str]:
     """What must not be missing where the table alone is shown."""
-    yield from beaten(regimes(found, summary.margin))
+    yield from lacking(found, summary)
+    yield from beaten(regimes(found, summary.margin), found.scale)
     yield from said(found)
 
 
@@ -118,24 +120,27 @@ def floor(found: Found, width: int) -> list[list[str]]:
         return []
     kinds = {reached.what for reached in found.trivial.values()}
     what = kinds.pop() if len(kinds) == 1 else "without training"
-    own = [f"{found.trivial[d].score:.1f}" if d in found.trivial else "-" for d in found.datasets]
+    known, score = found.trivial, found.scale.score
+    own = [score(known[d].score) if d in known else "-" for d in found.datasets]
     return [[what, *own, *[""] * (width - 1 - len(own))]]
 
 
-def mean_text(mean: Mean | None) -> str:
+def mean_text(mean: Mean | None, scale: Scale) -> str:
     """`88.1 ± 0.4`."""
     if mean is None:
         return "-"
-    return f"{mean.mean:.1f}" + ("" if mean.deviation is None else f" ± {mean.deviation:.1f}")
+    more = "" if mean.deviation is None else f" ± {scale.score(mean.deviation)}"
+    return scale.score(mean.mean) + more
 
 
-def over_text(standing: Standing) -> str:
-    """`+1.2 [0.4, 2.0]`."""
+def over_text(standing: Standing, scale: Scale) -> str:
+    """`+1.2 [+0.4, +2.0]`."""
     over = standing.over
     if over is None:
         return ""
-    between = "" if over.low is None else f" [{over.low:+.1f}, {over.high:+.1f}]"
-    return f"{over.mean:+.1f}{between}"
+    known = over.low is not None and over.high is not None
+    between = f" [{scale.signed(over.low)}, {scale.signed(over.high)}]" if known else ""  # type: ignore[arg-type]
+    return f"{scale.signed(over.mean)}{between}"
 
 
 def p_text(p: float | None) -> str:
@@ -149,7 +154,7 @@ def _head(found: Found, summary: Summary) -> list[str]:
         f"method, {found.metric}{unit}",
         *found.datasets,
         *groups.heads(found),
-        f"over {summary.reference}",
+        found.scale.over(summary.reference),
         "p (Holm)",
         "training",
         "trained",
@@ -160,11 +165,11 @@ def _head(found: Found, summary: Summary) -> list[str]:
 def _cells(standing: Standing, found: Found) -> list[str]:
     return [
         named(standing),
-        *(mean_text(standing.means.get(data)) for data in found.datasets),
+        *(mean_text(standing.means.get(data), found.scale) for data in found.datasets),
         *groups.cells(standing, found),
-        over_text(standing),
+        over_text(standing, found.scale),
         p_text(standing.over.p_holm if standing.over else None),
-        "-" if standing.train is None else f"{standing.train:.1f}",
+        "-" if standing.train is None else found.scale.score(standing.train),
         f"{standing.trained:,}",
         str(standing.trials or "-"),
     ]

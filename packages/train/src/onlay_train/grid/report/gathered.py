@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from onlay_train.grid.axes import NONE, is_seed, values_of
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.controls import HOME
 from onlay_train.grid.facts import keys_in
+from onlay_train.grid.others import counted_of_others, strangers
 from onlay_train.grid.report.groups import notes
 from onlay_train.grid.report.rows import Found, Lost, Reached, Row, Search, mean
 from onlay_train.grid.search import as_number
@@ -30,7 +32,7 @@ def found(plan: Plan) -> Found:
     Raises:
         ConfigError: its cells have different metrics, which no table can hold.
     """
-    from onlay_train.grid.shown import skipped
+    from onlay_train.grid.shown import skipped, unchosen
 
     roles = Roles.of(plan)
     states = [(cell, plan.folder(cell).state) for cell in plan.everything()]
@@ -44,24 +46,33 @@ def found(plan: Plan) -> Found:
         )
     metric = next(iter(metrics), "")
     measure = done[0][2].measure(metric) if done else Measure()
+    rows = [_row(cell, folder, summary, roles, measure) for cell, folder, summary in done]
+    scored = [row for row in rows if math.isfinite(row.score)]
+    lost = [_lost(cell, plan, roles) for cell, state in states if state == "failed"]
+    lost += [_without_score(row, metric) for row in rows if not math.isfinite(row.score)]
     return Found(
         name=plan.root.name,
-        rows=[_row(cell, folder, summary, roles, measure) for cell, folder, summary in done],
+        rows=scored,
         searches=[
             _search(group.labels, group.trials, plan, roles, measure)
             for group in plan.groups.values()
         ],
-        lost=[_lost(cell, plan, roles) for cell, state in states if state == "failed"],
+        lost=lost,
         measure=measure,
         metric=metric,
-        open_cells=plan.size - sum(state in ("done", "failed") for _, state in states),
+        open_cells=plan.size - plan.lost - sum(state in ("done", "failed") for _, state in states),
         skipped=skipped(plan),
         axes=roles.methods,
         size=roles.size.rpartition(".")[2] if roles.size else "",
         **_without_training(plan, roles, measure),
         groups=plan.grid.report.groups,
         notes=notes(plan.grid.report, [cell.config for cell, _, _ in done]),
+        others=[*unchosen(plan), *counted_of_others(plan), *strangers(plan)],
     )
+
+
+NO_ADAPTERS = ("linear", "full")
+"""Methods that train the head alone, or everything."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,11 @@ class Roles:
     methods: Sequence[str]
     data: Sequence[str]
     size: str | None
+    """The axis of numbers by which learning curves go, where there is one."""
+    sizes: Sequence[str] = ()
+    """All axes of numbers among the data: they tell no data sets apart."""
+    whole_paths: bool = False
+    """Folders of data are called by their whole paths: their last parts are one."""
     controls: Mapping[str, str] = field(default_factory=dict)
     """Label of the axis `method` -> which control it is."""
 
@@ -82,13 +98,15 @@ class Roles:
         given = plan.grid.grid
         axes = [axis for axis in given if not is_seed(axis)]
         data = [axis for axis in axes if _is_data(axis, given[axis])]
-        sizes = [a for a in data if all(as_number(v) is not None for v in given[a])]
+        sizes = [axis for axis in data if _is_size(given[axis])]
         methods = [axis for axis in axes if axis not in data]
         values = values_of(plan.grid, plan.host)
         several = [axis for axis in methods if len(values[axis]) > 1]
         controls = {value.label: value.control for value in values.get(HOME, ()) if value.control}
         size = sizes[0] if len(sizes) == 1 else None
-        return cls(several or methods or axes, data, size, controls)
+        paths = {str(path) for _, run in plan.drawn.runs if (path := _path(run.data))}
+        same = len({PurePath(path).name for path in paths}) < len(paths)
+        return cls(several or methods or axes, data, size, sizes, same, controls)
 
     def method(self, labels: Mapping[str, str]) -> str:
         own = (labels[axis] for axis in self.methods)
@@ -100,7 +118,7 @@ class Roles:
 
     def source(self, labels: Mapping[str, str], config: Mapping[str, Any]) -> str:
         """The same without the size."""
-        axes = [axis for axis in self.data if axis != self.size]
+        axes = [axis for axis in self.data if axis not in self.sizes]
         return self._named(axes, labels, config["data"])
 
     def _named(
@@ -110,8 +128,19 @@ class Roles:
         if "data" in axes:
             return ", ".join(own)
         path = data.get("path")
-        name = f"{data['name']}({PurePath(path).name})" if path else str(data["name"])
+        last = path if self.whole_paths else PurePath(path).name if path else ""
+        name = f"{data['name']}({last})" if path else str(data["name"])
         return ", ".join([name, *own])
+
+
+def _path(data: Any) -> Any:
+    return getattr(data, "path", None)
+
+
+def _is_size(values: Iterable[Any]) -> bool:
+    """Numbers, and `null` or a label `all` for everything that there is."""
+    numbers = [as_number(value) for value in values if value not in (None, "all")]
+    return bool(numbers) and None not in numbers
 
 
 def _is_data(axis: str, values: Any) -> bool:
@@ -153,7 +182,7 @@ def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measu
         method=roles.method(cell.labels),
         data=roles.dataset(cell.labels, cell.config),
         source=roles.source(cell.labels, cell.config),
-        size=float(size) if size is not None else None,
+        size=as_number(size),
         seed=json.dumps([label for axis, label in cell.labels.items() if is_seed(axis)]),
         score=factor * score,
         part=part,
@@ -167,6 +196,8 @@ def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measu
         chosen=cell.chosen,
         selection=summary.selection,
         control=roles.controls.get(cell.labels.get(HOME, ""), ""),
+        setting=tuple(cell.labels[axis] for axis in roles.methods if axis != HOME),
+        adapter=cell.config["method"]["name"] not in NO_ADAPTERS,
     )
 
 
@@ -177,18 +208,25 @@ def _search(
     folders = [plan.folder(trial) for trial in trials]
     done = [folder.summary() for folder in folders if folder.state == "done"]
     failures = [f for folder in folders if (f := folder.failure()) and folder.state == "failed"]
-    scores = [s.metrics.get(f"validation_{s.main_metric}", float("nan")) for s in done]
-    best = (max if measure.better == "higher" else min)(scores) if scores else None
-    chosen = [t.chosen for t, f in zip(trials, folders, strict=True) if f.state == "done"]
+    every = [s.metrics.get(f"validation_{s.main_metric}", math.nan) for s in done]
+    tried = [t.chosen for t, f in zip(trials, folders, strict=True) if f.state == "done"]
+    known = [pair for pair in zip(every, tried, strict=True) if math.isfinite(pair[0])]
+    known.sort(key=lambda pair: pair[0], reverse=measure.better == "higher")  # the first of equals
     return Search(
         method=roles.method(labels),
         data=roles.dataset(labels, trials[0].config),
         trials=len(trials),
-        failed=len(failures),
+        failed=len(failures) + len(every) - len(known),
         diverged=sum(failure.diverged for failure in failures),
-        scores=sorted((factor * s for s in scores), reverse=measure.better == "higher"),
-        chosen=chosen[scores.index(best)] if best is not None else {},
+        scores=[factor * score for score, _ in known],
+        chosen=known[0][1] if known else {},
     )
+
+
+def _without_score(row: Row, metric: str) -> Lost:
+    """A cell that is done and has no number to compare."""
+    seed = f"seed {', '.join(json.loads(row.seed))}"
+    return Lost(row.cell, row.method, row.data, seed, f"its `{metric}` is {row.score}", True)
 
 
 def _lost(cell: Cell, plan: Plan, roles: Roles) -> Lost:

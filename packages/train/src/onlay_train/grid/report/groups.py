@@ -53,11 +53,11 @@ def cells(standing: Standing, found: Found) -> list[str]:
     """What stands below them."""
     if len(found.datasets) < 2:
         return []
-    own = [f"{standing.overall:.1f}"]
+    own = [found.scale.score(standing.overall)]
     if len(found.groups) > 1:
         groups = standing.mean_of_groups
         each = [groups, *map(standing.groups.get, found.groups)]
-        own += ["-" if mean is None else f"{mean:.1f}" for mean in each]
+        own += ["-" if mean is None else found.scale.score(mean) for mean in each]
     return own
 
 

@@ -4,48 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from onlay.reports import Measure
 from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.regimes import sentences as of_controls
 from onlay_train.grid.report.rows import Found, mean
-from onlay_train.grid.report.statistics import LEVEL, Difference, cannot_show
-from onlay_train.grid.report.summary import Standing, Summary, compared
+from onlay_train.grid.report.scale import Scale
+from onlay_train.grid.report.statistics import LEVEL, MANY, Difference, cannot_show
+from onlay_train.grid.report.summary import Standing, Summary, compared, lacking
 
 
 def sentences(found: Found, summary: Summary) -> list[str]:
     """What one may say; nothing where no cell is done."""
     if not summary.standings:
-        return ["No cell is done yet."]
+        return ["No cell is done yet.", *lacking(found, summary), *found.others]
     best, *others = summary.standings
-    told = [_best(best, summary, found.measure), *_sure(best, others, found, summary.margin)]
-    told += [_cost(best), *_by_size(found)]
-    told += [_against(s, summary) for s in summary.standings if s.over and s.method != best.method]
-    return [*told, *of_controls(found, summary.margin), *_warnings(found, summary), *said(found)]
+    told = [*_by_size(found)]
+    if not others or len(summary.comparable) > 1:
+        told = [_best(best, summary, found.scale), *_sure(best, others, found, summary.margin)]
+        told += [_cost(best), *_by_size(found)]
+        others = [standing for standing in others if standing.over]
+    told += [_against(standing, summary, found.scale) for standing in others if standing.over]
+    told += [*of_controls(found, summary.margin), *_warnings(found, summary)]
+    return [*told, *found.others, *said(found)]
 
 
-def _best(best: Standing, summary: Summary, measure: Measure) -> str:
-    unit = f" {measure.unit}" if measure.unit else ""
-    said = f"`{best.method}` is ahead with {best.overall:.1f}{unit}"
+def _best(best: Standing, summary: Summary, scale: Scale) -> str:
+    said = f"`{best.method}` is ahead with {scale.named(best.overall)}"
     if best.over is None:
         return f"{said}; it is what the others are compared with."
-    return f"{said}, {_versus(best.over, summary.reference)}."
+    return f"{said}, {_versus(best.over, summary.reference, scale)}."
 
 
-def _against(standing: Standing, summary: Summary) -> str:
+def _against(standing: Standing, summary: Summary, scale: Scale) -> str:
     assert standing.over is not None
-    return f"`{standing.method}`: {_versus(standing.over, summary.reference)}."
+    return f"`{standing.method}`: {_versus(standing.over, summary.reference, scale)}."
 
 
-def _versus(over: Difference, reference: str) -> str:
+def _versus(over: Difference, reference: str, scale: Scale) -> str:
+    said = scale.against(over.mean, reference)
     if over.low is None or over.high is None:
-        return (
-            f"{over.mean:+.1f} points against `{reference}`, from one seed: how sure is not known"
-        )
+        if over.seeds < 2 and over.datasets < MANY:
+            return f"{said}, from one seed: how sure is not known"
+        return f"{said}, nearly the same every time: how sure cannot be told by so few"
     p = "" if over.p_holm is None else f", p {_p(over.p_holm)} after Holm"
-    return (
-        f"{over.mean:+.1f} points against `{reference}`"
-        f" (95 % interval {over.low:+.1f} to {over.high:+.1f}{p}): {_sure_of(over)}"
-    )
+    return f"{said} ({scale.interval(over.low, over.high)}{p}): {_sure_of(over)}"
 
 
 def _sure_of(over: Difference) -> str:
@@ -66,10 +67,12 @@ def _sure(best: Standing, others: Sequence[Standing], found: Found, margin: floa
     equals = [other for other, ahead in behind if ahead and not _ahead(ahead, margin)]
     if equals:
         yield _cheapest(best, equals)
-    elif behind and (ahead := behind[0][1]) is not None and ahead.low is not None:
+    elif behind and (ahead := behind[0][1]) and ahead.low is not None and ahead.high is not None:
+        scale = found.scale
         yield (
-            f"No other method is as good: `{behind[0][0].method}`, the next, is {ahead.mean:.1f}"
-            f" points behind (95 % interval {ahead.low:.1f} to {ahead.high:.1f})."
+            f"No other method is as good: `{behind[0][0].method}`, the next, is"
+            f" {scale.gap(ahead.mean)} behind (95 % interval {scale.score(ahead.low)} to"
+            f" {scale.score(ahead.high)})."
         )
 
 
@@ -131,14 +134,7 @@ def _warnings(found: Found, summary: Summary) -> list[str]:
         told.append(
             "Epochs were chosen on the test part, as published: the figures are optimistic."
         )
-    for standing in summary.standings:
-        if lacking := [data for data in found.datasets if data not in standing.means]:
-            drawn = standing in summary.comparable
-            undrawn = "" if drawn else " (drawings against costs leave it out)"
-            told.append(
-                f"`{standing.method}` has no result on {', '.join(lacking)}: its mean is of the"
-                f" others alone, and is not to be compared{undrawn}."
-            )
+    told += lacking(found, summary)
     budgets = {search.trials for search in found.searches}
     if len(budgets) > 1:
         told.append("Search budgets differ: who searched more looks better.")

@@ -3,19 +3,22 @@ data set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from onlay_train.grid.report.rows import Found, mean
-
-NO_ADAPTERS = ("linear", "full", "scratch")
+from onlay_train.grid.axes import NONE
+from onlay_train.grid.report.rows import Found, Row, mean
+from onlay_train.grid.report.scale import Scale
 
 
 @dataclass(frozen=True, kw_only=True)
 class Regime:
-    """A data set, with as many labels as it has, by its controls; means over seeds."""
+    """A data set, with as many labels as it has, on one backbone where there are several, by its
+    controls; means over seeds."""
 
     data: str
+    setting: str
+    """Which backbone, or what else tells rows apart beside the method, where there are several."""
     size: float | None
     linear: float
     """The frozen probe."""
@@ -31,22 +34,33 @@ class Regime:
     beaten: bool
     """The network from scratch is above the probe and every adapter, by more than the margin."""
 
+    @property
+    def named(self) -> str:
+        return f"{self.data} ({self.setting})" if self.setting else self.data
+
 
 def regimes(found: Found, margin: float) -> list[Regime]:
     """Of each data set on which both controls are done; differences up to the margin are none."""
-    every = (_regime(found, data, margin) for data in found.datasets)
+    settings = dict.fromkeys(row.setting for row in found.rows if row.control == "linear")
+    every = (
+        _regime(found, data, setting, margin, several=len(settings) > 1)
+        for data in found.datasets
+        for setting in settings
+    )
     return [regime for regime in every if regime is not None]
 
 
-def _regime(found: Found, data: str, margin: float) -> Regime | None:
-    rows = [row for row in found.rows if row.data == data]
+def _regime(
+    found: Found, data: str, setting: Sequence[str], margin: float, *, several: bool
+) -> Regime | None:
+    rows = [row for row in found.rows if row.data == data and _goes_with(row, setting)]
     own = {c: [row.score for row in rows if row.control == c] for c in ("linear", "scratch")}
     if not all(own.values()):
         return None
     linear, scratch = mean(own["linear"]), mean(own["scratch"])
     scores: dict[str, list[float]] = {}
     for row in rows:
-        if row.control not in NO_ADAPTERS:
+        if row.adapter:
             scores.setdefault(row.method, []).append(row.score)
     means = {method: mean(each) for method, each in scores.items()}
     sign = 1 if found.measure.better == "higher" else -1
@@ -55,6 +69,7 @@ def _regime(found: Found, data: str, margin: float) -> Regime | None:
     rivals = [linear] if best is None else [linear, best]
     return Regime(
         data=data,
+        setting=" / ".join(label for label in setting if label != NONE) if several else "",
         size=rows[0].size,
         linear=linear,
         scratch=scratch,
@@ -65,11 +80,17 @@ def _regime(found: Found, data: str, margin: float) -> Regime | None:
     )
 
 
+def _goes_with(row: Row, setting: Sequence[str]) -> bool:
+    """A network from scratch is none of the backbones that are compared, and goes with each."""
+    pairs = zip(row.setting, setting, strict=True)
+    return all(own == other or NONE in (own, other) for own, other in pairs)
+
+
 def sentences(found: Found, margin: float) -> Iterator[str]:
     """What is to be known before anything is claimed of adapters."""
     own = regimes(found, margin)
-    yield from beaten(own)
-    if paying := [regime.data for regime in own if regime.pays]:
+    yield from beaten(own, found.scale)
+    if paying := [regime.named for regime in own if regime.pays]:
         yield (
             f"Pretraining pays on {'; '.join(paying)}: the linear probe is above the network from"
             " scratch, so what is said of adapters counts there."
@@ -82,45 +103,49 @@ def sentences(found: Found, margin: float) -> Iterator[str]:
     yield from without_training(found)
 
 
-def beaten(own: Iterable[Regime]) -> Iterator[str]:
+def beaten(own: Iterable[Regime], scale: Scale) -> Iterator[str]:
     """Where the network from scratch is above all that builds on the pretrained one."""
-    return (_beaten(regime) for regime in own if regime.beaten)
+    return (_beaten(regime, scale) for regime in own if regime.beaten)
 
 
 def captions(found: Found, margin: float) -> dict[str, list[str]]:
     """What belongs below the drawing of a data set: what its controls say of it."""
-    told = {regime.data: [_of_one(regime)] for regime in regimes(found, margin)}
+    told: dict[str, list[str]] = {}
+    for regime in regimes(found, margin):
+        told.setdefault(regime.data, []).append(_of_one(regime, found.scale))
     for data, own in found.trivial.items():
-        told.setdefault(data, []).append(f"Without training, {own.what}: {own.score:.1f}.")
+        score = found.scale.score(own.score)
+        told.setdefault(data, []).append(f"Without training, {own.what}: {score}.")
     return told
 
 
-def _of_one(regime: Regime) -> str:
+def _of_one(regime: Regime, scale: Scale) -> str:
     if regime.beaten:
-        return _beaten(regime)
-    numbers = f"the linear probe has {regime.linear:.1f}, the network from scratch"
-    numbers += f" {regime.scratch:.1f}"
+        return _beaten(regime, scale)
+    where = f"on {regime.setting}" if regime.setting else "here"
+    numbers = f"the linear probe has {scale.score(regime.linear)}, the network from scratch"
+    numbers += f" {scale.score(regime.scratch)}"
     if regime.pays:
-        return f"Pretraining pays here: {numbers}."
-    return f"No claim about adapters counts here: {numbers}."
+        return f"Pretraining pays {where}: {numbers}."
+    return f"No claim about adapters counts {where}: {numbers}."
 
 
 def without_training(found: Found) -> Iterator[str]:
     """What an answer reaches that is the same for every input, or why there is none, on the data
     sets that have a result."""
-    unit = f" {found.measure.unit}" if found.measure.unit else ""
     for data in (data for data in found.datasets if data in found.trivial):
         own = found.trivial[data]
-        yield f"Without any training, the {own.what} has {own.score:.1f}{unit} on {data}."
+        yield f"Without any training, the {own.what} has {found.scale.named(own.score)} on {data}."
     for data, why in found.no_trivial.items():
         yield f"There is no row without training for {data}: {why}."
 
 
-def _beaten(regime: Regime) -> str:
-    best = "" if regime.best is None else f" (the best is `{regime.adapter}`, {regime.best:.1f})"
+def _beaten(regime: Regime, scale: Scale) -> str:
+    score = scale.score
+    best = "" if regime.best is None else f" (the best is `{regime.adapter}`, {score(regime.best)})"
     adapters = f" and every adapter{best}" if regime.adapter else ""
     return (
-        f"On {regime.data} the network from scratch ({regime.scratch:.1f}) beats the frozen probe"
-        f" ({regime.linear:.1f}){adapters}: these data hardly measure what adapting a pretrained"
-        " backbone is for."
+        f"On {regime.named} the network from scratch ({score(regime.scratch)}) beats the frozen"
+        f" probe ({score(regime.linear)}){adapters}: these data hardly measure what adapting a"
+        " pretrained backbone is for."
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from onlay.reports import Measure
+from onlay_train.grid.report.scale import Scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,10 @@ class Row:
     """How the epoch was chosen, as `train.selection` has it."""
     control: str = ""
     """Which of the grid's `controls` it is, if any."""
+    setting: tuple[str, ...] = ()
+    """What other axes than those of methods, data and seeds say of it, such as its backbone."""
+    adapter: bool = True
+    """It trains a part on a frozen backbone, and more than the head."""
 
     @property
     def published(self) -> bool:
@@ -77,6 +83,11 @@ class Lost:
     said: str
     diverged: bool
 
+    @property
+    def trial(self) -> bool:
+        """It is of a search."""
+        return self.what.startswith("trial")
+
 
 @dataclass(frozen=True)
 class Reached:
@@ -112,6 +123,8 @@ class Found:
     """Group -> its data sets, as the grid has them."""
     notes: Sequence[str] = ()
     """What the grid wants to have said."""
+    others: Sequence[str] = ()
+    """Sentences about cells that count, or do not, other than one might think."""
 
     @property
     def methods(self) -> list[str]:
@@ -131,9 +144,18 @@ class Found:
         """How much was taken, the least first; nothing where no axis says it."""
         return sorted({row.size for row in self.rows if row.size is not None})
 
+    def seeds(self, data: str) -> set[str]:
+        """Those with which any method was trained on it."""
+        return {row.seed for row in self.rows if row.data == data}
+
     def within(self, source: str) -> list[str]:
         """The data of a data set: one for each size."""
         return list(dict.fromkeys(row.data for row in self.rows if row.source == source))
+
+    @cached_property
+    def scale(self) -> Scale:
+        """How its numbers are written."""
+        return Scale.of(self.measure, [row.score for row in self.rows])
 
     @property
     def axis(self) -> str:

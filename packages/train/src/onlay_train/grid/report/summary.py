@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from onlay.errors import ConfigError
@@ -37,6 +37,8 @@ class Standing:
     bundle_bytes: int
     trials: int
     spread: float | None
+    missing: int
+    """How many of the table's pairs of data set and seed it lacks."""
     failed: int
     diverged: int
     published: bool
@@ -49,13 +51,43 @@ class Summary:
     reference: str
     margin: float
     standings: Sequence[Standing]
-    """The best first; last those that lack a data set, whose mean is of the others alone."""
+    """The best first; behind them those that lack seeds, and last those that lack a data set: their
+    mean is of the others alone."""
 
     @property
     def comparable(self) -> Sequence[Standing]:
-        """Those with the most data sets: a mean of fewer is of other things."""
-        most = max((len(standing.means) for standing in self.standings), default=0)
-        return [standing for standing in self.standings if len(standing.means) == most]
+        """Those with the data sets of the first one: a mean of others is of other things."""
+        return [s for s in self.standings if s.means.keys() == self.standings[0].means.keys()]
+
+
+def lacking(found: Found, summary: Summary) -> Iterator[str]:
+    """Sentences about methods whose cells are not all there: what is left may be the lucky ones."""
+    for standing in summary.standings:
+        if missing := [data for data in found.datasets if data not in standing.means]:
+            drawn = standing in summary.comparable
+            undrawn = "" if drawn else " (drawings against costs leave it out)"
+            yield (
+                f"`{standing.method}` has no result on {', '.join(missing)}: its mean is of the"
+                f" others alone, and is not to be compared{undrawn}."
+            )
+        elif standing.missing:
+            every = sum(len(found.seeds(data)) for data in found.datasets)
+            yield (
+                f"`{standing.method}` lacks {standing.missing} of {every} cells"
+                f"{_why(found, standing.method)}: its mean is of the others alone, and it stands"
+                " behind those that lack none."
+            )
+    lost = (each.method for each in found.lost if not each.trial)
+    for method in dict.fromkeys(each for each in lost if each not in found.methods):
+        yield f"`{method}` has no result at all{_why(found, method)}."
+
+
+def _why(found: Found, method: str) -> str:
+    lost = [each for each in found.lost if each.method == method and not each.trial]
+    diverged = sum(each.diverged for each in lost)
+    if not lost:
+        return ""
+    return f" ({len(lost)} failed{f', {diverged} of them diverged' if diverged else ''})"
 
 
 def summarized(found: Found, reference: str | None, margin: float) -> Summary:
@@ -70,8 +102,10 @@ def summarized(found: Found, reference: str | None, margin: float) -> Summary:
     over = _corrected({m: compared(found, m, name, margin) for m in found.methods if m != name})
     standings = [_standing(found, method, over.get(method)) for method in found.methods]
     sign = -1 if found.measure.better == "higher" else 1
-    lacking = {s.method: len(found.datasets) - len(s.means) for s in standings}
-    ordered = sorted(standings, key=lambda s: (lacking[s.method], sign * s.overall))
+    every = len(found.datasets)
+    ordered = sorted(
+        standings, key=lambda s: (every - len(s.means), bool(s.missing), sign * s.overall)
+    )
     return Summary(name, margin, ordered)
 
 
@@ -83,7 +117,9 @@ def _reference(methods: Sequence[str], asked: str | None) -> str:
                 f" ({', '.join(methods)})"
             )
         return asked
-    return next((name for name in REFERENCES if name in methods), methods[0])
+    parts = {method: method.split(" / ") for method in methods}
+    known = (m for name in REFERENCES for m in methods if name in parts[m])
+    return next(known, methods[0])
 
 
 def compared(found: Found, method: str, other: str, margin: float) -> Difference | None:
@@ -134,6 +170,7 @@ def _standing(found: Found, method: str, over: Difference | None) -> Standing:
         bundle_bytes=round(mean([row.bundle_bytes for row in rows])),
         trials=max((search.trials for search in searches), default=0),
         spread=mean(spreads) if spreads else None,
+        missing=sum(len(found.seeds(data)) for data in found.datasets) - len(rows),
         failed=len(lost),
         diverged=sum(each.diverged for each in lost),
         published=any(row.published for row in rows),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import escape
 
 from onlay_train.grid.report import groups
@@ -24,7 +25,7 @@ def standings(found: Found, summary: Summary) -> str:
         any(s.over and s.over.wilcoxon for s in summary.standings),
     )
     first, last = _places(found)
-    head = ["method", *first, *groups.heads(found), f"over {summary.reference}"]
+    head = ["method", *first, *groups.heads(found), found.scale.over(summary.reference)]
     head += ["p (Holm)", *(["p (Wilcoxon)"] if ranks else []), "wins", "ties", "losses"]
     head += ["training", "last loss", "trained", "ms a step", "peak MiB", "bundle KiB"]
     head += [*(["trials", "spread"] if searched else []), "failed", "diverged", *last]
@@ -45,17 +46,18 @@ def _floor(found: Found, width: int) -> list[list[str]]:
 def _standing(standing: Standing, found: Found, ranks: bool, searched: bool) -> list[str]:
     over = standing.over
     counts = (over.wins, over.ties, over.losses) if over else ("", "", "")
-    spread = "" if standing.spread is None else f"{standing.spread:.1f}"
+    score = found.scale.score
+    spread = "" if standing.spread is None else score(standing.spread)
     first, last = _places(found)
     return [
         named(standing),
-        *(mean_text(standing.means.get(data)) for data in first),
+        *(mean_text(standing.means.get(data), found.scale) for data in first),
         *groups.cells(standing, found),
-        over_text(standing) or "reference",
+        over_text(standing, found.scale) or "reference",
         p_text(over.p_holm if over else None),
         *([p_text(over.wilcoxon if over else None)] if ranks else []),
         *map(str, counts),
-        _tenth(standing.train),
+        "" if standing.train is None else score(standing.train),
         f"{standing.loss:.3f}",
         f"{standing.trained:,}",
         f"{1000 * standing.step_seconds:.1f}",
@@ -64,7 +66,7 @@ def _standing(standing: Standing, found: Found, ranks: bool, searched: bool) -> 
         *([str(standing.trials or ""), spread] if searched else []),
         str(standing.failed),
         str(standing.diverged),
-        *(mean_text(standing.means.get(data)) for data in last),
+        *(mean_text(standing.means.get(data), found.scale) for data in last),
     ]
 
 
@@ -81,7 +83,7 @@ def by_data(found: Found, summary: Summary) -> str:
     for data in found.datasets:
         rows += [_on(found, data, standing) for standing in summary.standings]
         if own := found.trivial.get(data):
-            rows.append([data, own.what, "", _tenth(own.score), *[""] * (len(head) - 4)])
+            rows.append([data, own.what, "", found.scale.score(own.score), *[""] * (len(head) - 4)])
     return table("by-data", head, rows)
 
 
@@ -90,15 +92,17 @@ def _on(found: Found, data: str, standing: Standing) -> list[str]:
     lost = [each for each in found.lost if (each.data, each.method) == (data, standing.method)]
     mean = standing.means.get(data)
     trains = [row.train for row in own if row.train is not None]
-    interval = "" if mean is None or mean.low is None else f"{mean.low:.1f} to {mean.high:.1f}"
+    interval = ""
+    if mean is not None and mean.low is not None and mean.high is not None:
+        interval = f"{found.scale.score(mean.low)} to {found.scale.score(mean.high)}"
     return [
         data,
         named(standing),
         str(len(own)),
-        _tenth(None if mean is None else mean.mean),
-        _tenth(None if mean is None else mean.deviation),
+        _or_nothing(None if mean is None else mean.mean, found),
+        _or_nothing(None if mean is None else mean.deviation, found),
         interval,
-        _tenth(mean_of(trains).mean if trains else None),
+        _or_nothing(mean_of(trains).mean if trains else None, found),
         f"{mean_of([row.loss for row in own]).mean:.3f}" if own else "",
         str(len(lost)),
         str(sum(each.diverged for each in lost)),
@@ -108,16 +112,16 @@ def _on(found: Found, data: str, standing: Standing) -> list[str]:
 def searches(found: Found) -> str:
     """What every search came to."""
     head = ["method", "data", "trials", "best", "worst", "spread", "failed", "diverged", "chosen"]
-    return table("searches", head, map(_search, found.searches))
+    return table("searches", head, (_search(search, found) for search in found.searches))
 
 
-def _search(search: Search) -> list[str]:
+def _search(search: Search, found: Found) -> list[str]:
     best, worst = (search.scores[0], search.scores[-1]) if search.scores else (None, None)
     return [
         search.method,
         search.data,
         str(search.trials),
-        *map(_tenth, (best, worst, search.spread)),
+        *(_or_nothing(value, found) for value in (best, worst, search.spread)),
         str(search.failed),
         str(search.diverged),
         ", ".join(f"{key}={value:g}" for key, value in search.chosen.items()),
@@ -127,23 +131,24 @@ def _search(search: Search) -> list[str]:
 def cells(found: Found) -> str:
     """Every cell that is done, and the command that trains it once more."""
     head = ["method", "data", "seed", found.axis, "training", "last loss", "trained", "command"]
-    return table("cells", head, map(_cell, found.rows))
+    return table("cells", head, (_cell(row, found) for row in found.rows))
 
 
-def _cell(row: Row) -> list[str]:
+def _cell(row: Row, found: Found) -> list[str]:
+    finer = replace(found.scale, places=found.scale.places + 1)
     return [
         row.method + (MARK if row.published else ""),
         row.data,
         row.seed.strip("[]").replace('"', ""),
-        f"{row.score:.2f}",
-        "" if row.train is None else f"{row.train:.2f}",
+        finer.score(row.score),
+        "" if row.train is None else finer.score(row.train),
         f"{row.loss:.4f}",
         f"{row.trained:,}",
         f"onlay train cells/{row.cell}/config.yaml out=again",
     ]
 
 
-def table(name: str, head: Sequence[str], rows: Iterator[list[str]] | Sequence[list[str]]) -> str:
+def table(name: str, head: Sequence[str], rows: Iterable[list[str]]) -> str:
     """HTML whose columns sort; numbers stand below each other."""
     every = list(rows)
     number = [all(_NUMBER.fullmatch(row[place]) for row in every) for place in range(len(head))]
@@ -162,5 +167,5 @@ def _row(row: Sequence[str], classes: Sequence[str]) -> str:
     return f"<tr>{''.join(f'<td{c}>{escape(text)}</td>' for text, c in texts)}</tr>"
 
 
-def _tenth(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
+def _or_nothing(value: float | None, found: Found) -> str:
+    return "" if value is None else found.scale.score(value)

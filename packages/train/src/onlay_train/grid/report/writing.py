@@ -19,7 +19,8 @@ def looked_at(plan: Plan) -> tuple[Found, Summary, list[str]]:
     """What lies in the folder, as a table and in sentences."""
     own = plan.grid.report
     seen = found(plan)
-    summary = summarized(seen, own.reference, own.margin)
+    margin = seen.scale.tie if own.margin is None else own.margin
+    summary = summarized(seen, own.reference, margin)
     return seen, summary, sentences(seen, summary)
 
 
