@@ -185,9 +185,11 @@ def plugin_files() -> Sequence[str]:
 @with_host
 def status(host: PluginHost, folder: Path, accept_versions: bool) -> None:
     """Where the cells of a comparison stand: onlay compare status OUT"""
+    from onlay_train.grid.others import counted_of_others, strangers
     from onlay_train.grid.shown import outcome
 
-    click.echo(outcome(_plan(folder, host, accept_versions)))
+    plan = _plan(folder, host, accept_versions)
+    click.echo("\n".join([outcome(plan), *counted_of_others(plan), *strangers(plan)]))
 
 
 @compare.command()

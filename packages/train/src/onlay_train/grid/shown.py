@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onlay_train.grid.cells import Cell
-from onlay_train.grid.others import (
-    counted_of_others,
-    of_other_schemas,
-    of_other_versions,
-    strangers,
-)
+from onlay_train.grid.others import of_other_schemas, of_other_versions
 from onlay_train.grid.report.made_of import made_of
 from onlay_train.grid.state import State
 
@@ -80,7 +75,6 @@ def outcome(plan: Plan) -> str:
     if missing := plan.size - len(cells) - plan.lost - plan.unnamed:
         lines.append(f"{missing} cells wait for what the search chooses")
     more = [*unchosen(plan), *skipped(plan), *of_other_versions(plan), *of_other_schemas(plan)]
-    more += [*counted_of_others(plan), *strangers(plan)]
     return "\n".join([*lines, *more])
 
 
