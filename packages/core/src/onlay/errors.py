@@ -45,6 +45,10 @@ class RunError(OnlayError, RuntimeError):
     """A run that cannot start or go on; the last good checkpoint is kept."""
 
 
+class DivergedError(RunError):
+    """A loss or a trained tensor that is no longer finite."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownName:
     """The one way in which an unknown name is reported: what there is, and the hint or the near
     miss.

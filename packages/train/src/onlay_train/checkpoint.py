@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from onlay.errors import BundleError, PluginError, RunError
+from onlay.errors import BundleError, DivergedError, PluginError
 from onlay.machine.disk import replacing, writing
 from onlay.machine.system import open_plain, replace
 
@@ -42,13 +42,13 @@ def save_checkpoint(state: dict[str, Any], path: Path, *, former: Path | None = 
     before becomes `former`.
 
     Raises:
-        RunError: a trained tensor is not finite, or the file cannot be written; what is on disk
-            stays as it is.
+        DivergedError: a trained tensor is not finite; what is on disk stays as it is.
+        RunError: the file cannot be written; likewise.
         PluginError: `state` holds something that could not be read back without running code.
     """
     broken = [name for name, tensor in state["trained"].items() if not _finite(tensor)]
     if broken:
-        raise RunError(
+        raise DivergedError(
             f"`{broken[0]}` is no longer finite at step {state['progress']['step']}:"
             " lower `train.lr`, or set `train.clip_grad`; the checkpoint before is kept"
         )

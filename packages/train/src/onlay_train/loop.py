@@ -14,7 +14,7 @@ from torch import Tensor
 
 from onlay.config.train import TrainConfig
 from onlay.data import Splits
-from onlay.errors import OnlayError, PluginError, RunError
+from onlay.errors import DivergedError, OnlayError, PluginError, RunError
 from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay.machine.system import replace
@@ -240,7 +240,7 @@ class Trainer:
         """The mean training loss of the epoch so far, over all processes.
 
         Raises:
-            RunError: it is not finite.
+            DivergedError: it is not finite.
         """
         progress = self.state.progress
         mean = self.state.loss_sum / max(1, progress.batches)
@@ -248,7 +248,7 @@ class Trainer:
         if not math.isfinite(loss):
             saved = self.folder.checkpoint
             kept = f"`{saved}` is kept as it was" if saved.exists() else "nothing was saved yet"
-            raise RunError(
+            raise DivergedError(
                 f"the loss is {loss} in epoch {progress.epoch + 1}, at step {progress.step}:"
                 f" lower `train.lr` or set `train.clip_grad`; {kept}"
             )

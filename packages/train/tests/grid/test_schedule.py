@@ -127,6 +127,17 @@ def test_a_cell_whose_data_changed_under_the_comparison_is_not_done(plan, plugin
         assert folder.failure().said.startswith("its data changed after this comparison had read")
 
 
+def test_a_cell_that_diverges_is_told_from_one_that_fails(make, host, root, plugin_file):
+    fast = {"method": ["full"], "train.lr": [1e30], "train.weight_decay": [1e30]}
+    plan = make_plan(make(fast), host, root, {})
+    (cell,) = plan.cells()
+    plan.folder(cell).place(cell)
+    words = str(plan.root), cell.name, [str(plugin_file)]
+    assert status_of(lambda: run_cell(*words) != "failed") == 0
+    failure = plan.folder(cell).failure()
+    assert (failure.kind, failure.diverged) == ("DivergedError", True), failure.said
+
+
 def test_plugins_hear_of_cells_once_and_one_that_fails_over_it_holds_up_none(plan, host):
     heard, warned = [], []
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onlay.errors import OnlayError, RunError
+from onlay.errors import DivergedError, OnlayError, RunError
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.facts import FAILED, keys_in, read_facts
 from onlay_train.grid.state import CellFolder, Failure
@@ -48,7 +48,7 @@ def _ended(folder: CellFolder, plugins: Iterable[str]) -> str:
     except Held:  # by another start, or for a moment by who asks whether it is
         return "running"
     except OnlayError as error:
-        folder.fail(Failure(type(error).__name__, str(error), "finite" in str(error)))
+        folder.fail(Failure(type(error).__name__, str(error), isinstance(error, DivergedError)))
         return "failed"
     except Exception as error:
         traceback.print_exc()
