@@ -78,9 +78,10 @@ def test_one_writes_and_the_other_waits(tmp_path):
     first, second, said = part(), part(), []
     lock = first.store.lock()
     assert store.taken(lock)
-    waiting = Thread(target=setup._fill, args=(second, None, None, None, None, said.append))
+    given = (second, [second], None, None, None, None, said.append)
+    waiting = Thread(target=setup._fill, args=given)
     waiting.start()
-    while not said:
+    while not said and waiting.is_alive():
         time.sleep(0.01)
     rows = torch.arange(6.0).view(3, 2).bfloat16()
     first.store.write([(0, {"x": rows[:2]}), (2, {"x": rows[2:]})], "of")
@@ -108,6 +109,40 @@ def test_views_come_in_turn(trained):
     assert same(trained("three", LATE, "train.cache=prefix", "train.cache_views=3"), expected)
     two = trained("two", LATE, "train.cache=prefix", "train.cache_views=2")
     assert not same(two, expected)
+
+
+def test_the_training_part_is_judged_by_a_view_of_its_own(trained, tmp_path):
+    """As without a cache: by the draw of the epoch behind the last, which nobody was trained on."""
+    words = (LATE, "train.evaluate_train=true")
+    trained("plain", *words)
+    trained("kept", *words, "train.cache=prefix", "train.cache_views=3")
+    plain, kept = (
+        json.loads((tmp_path / name / "summary.json").read_text())["metrics"]
+        for name in ("plain", "kept")
+    )
+    assert plain["train_loss"] == kept["train_loss"]
+    assert plain == kept
+
+
+def test_a_sampler_that_takes_a_sample_twice_is_told(configure):
+    found = SimpleNamespace(worst=0.0)
+    config = configure("train.cache=prefix", "train.cache_views=3", "train.sampler=balanced").train
+    assert setup.exactness(found, config, True).startswith("each training sample is seen in 3 view")
+    assert setup.exactness(found, config, False).endswith("weights are those of a run without it")
+
+
+def test_what_is_kept_is_of_a_block_and_of_the_levels_that_a_head_reads(configure):
+    def key(first: int, *levels: int) -> Any:
+        head = SimpleNamespace(levels=list(levels))
+        trunk = SimpleNamespace(trunk=lambda: {"weight": torch.ones(1)})
+        model = SimpleNamespace(anatomy=trunk, packages={}, head=head)
+        splits = SimpleNamespace(digest="", preprocessing={})
+        machine = SimpleNamespace(device=torch.device("cpu"), mixed_precision="no")
+        return setup.facts(model, splits, configure(), machine, SimpleNamespace(first=first))
+
+    assert key(2, 0) == key(2, 0)
+    assert key(2, 0) != key(2, 1)
+    assert key(2, 0) != key(1, 0)
 
 
 def test_rounded_ones_take_half_the_disk_and_come_near(trained, tmp_path):
@@ -175,4 +210,15 @@ def test_what_was_cut_off_is_written_anew(tmp_path):
     kept.write([(0, {"x": torch.ones(3, 2)})], None)
     assert kept.whole
     os.truncate(tmp_path / "a" / "x.bin", 23)
+    assert not kept.whole
+
+
+def test_numbers_that_changed_on_the_disk_are_written_anew(tmp_path):
+    kept = store.Store(tmp_path / "a", [store.Column("x", (2,), "float32")], 3)
+    kept.write([(0, {"x": torch.arange(6.0).view(3, 2)})], None)
+    kept.check()
+    assert kept.whole
+    content = (tmp_path / "a" / "x.bin").read_bytes()
+    (tmp_path / "a" / "x.bin").write_bytes(content[::-1])
+    kept.check()
     assert not kept.whole

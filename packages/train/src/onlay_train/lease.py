@@ -104,8 +104,18 @@ class Lease:
     def _touch(self) -> None:
         while not self._ended.wait(_BEAT):
             with suppress(OSError):
-                if self.holder().get("own") == self.own:
+                if (now := self.holder().get("own")) == self.own:
                     os.utime(self.path)
+                elif now is not None and not self._ended.is_set():
+                    self._lost()
+
+    def _lost(self) -> None:
+        """This process stood still for a minute, and another one goes on in its place: it ends
+        before it writes anything more into the folder."""
+        told = f"`{self.path.parent}` was taken over by another start: this one ends\n"
+        with suppress(OSError):
+            os.write(2, told.encode())
+        os._exit(75)  # EX_TEMPFAIL
 
     def _now(self) -> float:
         """By the clock of the file system, which is not this machine's."""

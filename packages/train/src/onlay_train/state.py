@@ -90,7 +90,7 @@ class TrainingState:
             "generators": gather_object([generator_states()]),
             "progress": self.progress.dump(),
             "records": self.records,
-            "loss_sum": self.loss_sum.cpu(),
+            "loss_sum": self.accelerator.gather(self.loss_sum).cpu(),
             "best": self.best,
         }
 
@@ -110,7 +110,9 @@ class TrainingState:
                 own.copy_(placed_like(tensor, own))
         self.progress = Progress(**saved["progress"])
         self.records = list(saved["records"])
-        self.loss_sum.copy_(saved["loss_sum"])
+        sums = saved["loss_sum"].flatten()  # of each process; before 0.2 of the first alone
+        several = len(sums) == self.accelerator.num_processes
+        self.loss_sum.copy_(sums[self.accelerator.process_index] if several else sums.mean())
         self.best = saved["best"]
         if len(saved["generators"]) == self.accelerator.num_processes:
             restore_generators(saved["generators"][self.accelerator.process_index])

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,6 +126,26 @@ def test_a_cell_whose_data_changed_under_the_comparison_is_not_done(plan, plugin
     assert folder.state == state
     if changed:
         assert folder.failure().said.startswith("its data changed after this comparison had read")
+
+
+def test_a_cell_is_not_trained_by_another_version_than_its_own(plan, plugin_file):
+    """As after an upgrade between a job's submission and its start."""
+    cell = plan.cells()[0]
+    plan.folder(cell).place(replace(cell, versions={**cell.versions, "onlay": "9.9.9"}))
+    words = str(plan.root), cell.name, [str(plugin_file)]
+    assert status_of(lambda: run_cell(*words) != "failed") == 0
+    assert (
+        "and the cell is of 9.9.9: start `onlay compare` again" in plan.folder(cell).failure().said
+    )
+
+
+def test_an_edited_plugin_file_makes_other_cells(make, host, root, plugin_file, monkeypatch):
+    grid = make({"method": ["noisy"]})
+    (before,) = make_plan(grid, host, root, {}).cells()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: b"edited")
+    (after,) = make_plan(grid, host, root, {}).cells()
+    assert before.name != after.name
+    assert before.same == after.same
 
 
 def test_a_cell_that_diverges_is_told_from_one_that_fails(make, host, root, plugin_file):

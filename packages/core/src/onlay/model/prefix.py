@@ -101,7 +101,9 @@ class Prefix:
         """What the backbone gives for the inputs of which this was kept."""
         kept = Kept({name: t.to(self.kinds[name]) for name, t in kept.items()})
         size, device = len(next(iter(kept.values()))), next(iter(kept.values())).device
-        blank = torch.zeros((), dtype=self.kinds["inputs"], device=device)
+        kind = self.kinds["inputs"]  # no value that could be taken for one
+        fill = float("nan") if kind.is_floating_point else 0
+        blank = torch.full((), fill, dtype=kind, device=device)
         inputs = kept.get("inputs", blank.expand(size, *self.shape))
         if self.whole:
             return self.whole.rebuilt(kept, inputs)

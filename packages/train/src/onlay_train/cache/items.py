@@ -65,6 +65,8 @@ class KeptItems(Dataset[Any]):
     def __init__(self, store: Store, targets: Targets, plain: Dataset[Any], views: int = 1) -> None:
         self.store, self.own, self.plain, self.views = store, targets, plain, views
         self.blocks = getattr(plain, "blocks", None)
+        self.judged: tuple[int, KeptItems] | None = None
+        """From which epoch on they are judged, and as what."""
 
     def __len__(self) -> int:
         return len(self.plain)  # type: ignore[arg-type]
@@ -74,6 +76,8 @@ class KeptItems(Dataset[Any]):
 
     def seen(self, epoch: int, index: int, time: int = 0) -> tuple[dict[str, Tensor], Any]:
         """A sample as an epoch sees it: its views come in turn."""
+        if self.judged is not None and epoch >= self.judged[0]:
+            return self.judged[1][index]
         row = self.store[(epoch + time) % self.views * len(self) + index]
         target = self.own.given(row)
         return {n: t for n, t in row.items() if not n.startswith("target.")}, target

@@ -48,6 +48,8 @@ def probe(model: AdaptedModel, batch: Batch, sizes: list[int], around: Around) -
     with torch.no_grad(), around():
         inputs, _ = batch
         twin.train()
+        with torch.enable_grad():  # what trains in the front has a graph, and is refused
+            prefix.capture(twin, inputs)
         _refuse_draws(twin, prefix, inputs)
         if prefix.whole is not None:
             _choose(twin, batch)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +18,7 @@ from onlay.config.train import TrainConfig
 from onlay.data import Splits, is_stream
 from onlay.errors import ConfigError
 from onlay.machine.system import cache_folder
+from onlay.model.prefix import Prefix
 from onlay_train.cache.filling import Filler, Watched, content, refuse_chance, stacked_inputs
 from onlay_train.cache.items import KeptItems, Targets
 from onlay_train.cache.probe import Probed, probe
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
 
 Say = Callable[[str], None]
+FORMAT = 2
+"""Of what is kept; other ones are not read."""
+JUDGED = "judged train"
+"""The training part as it is judged after the last epoch: a view on which nothing was trained."""
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -42,6 +49,10 @@ class Part:
     views: int
     store: Store
     items: Watched
+    rows: int
+    """Samples of each view."""
+    first: int = 0
+    """The epoch of the first view."""
 
 
 def cached(
@@ -74,16 +85,21 @@ def cached(
         name: t[None] for name, t in targets.taken(read[0][1]).items()
     }
     columns = [Column.of(name, t[0]) for name, t in row.items()]
-    parts = list(parts_of(model, splits, config, accelerator, columns, targets, chance))
+    shared = facts(model, splits, config, accelerator, found.prefix)
+    parts = list(parts_of(splits, config, accelerator, shared, columns, targets, chance))
+    for part in parts:
+        part.store.check()
     missing = [part.store for part in parts if not part.store.whole]
     say(told(found, parts, missing, config.train, chance))
-    if fill:
-        check_room(missing)
-        for part in parts:
-            _fill(part, filler, targets, config.train, accelerator, say)
-        model.prefix = found.prefix
+    if not fill:
+        return splits
+    for place, part in enumerate(parts):
+        _fill(part, parts[place:], filler, targets, config.train, accelerator, say)
+    model.prefix = found.prefix
     own = {p.name: KeptItems(p.store, targets, p.data, p.views) for p in parts}
-    kept: dict[str, Any] = own if fill else {}
+    if (last := own.pop(JUDGED, None)) is not None:
+        own["train"].judged = config.train.epochs, last
+    kept: dict[str, Any] = own
     return replace(splits, **kept)
 
 
@@ -125,15 +141,15 @@ def sizes_of(splits: Splits, config: TrainConfig, accelerator: Accelerator) -> l
 
 
 def parts_of(
-    model: AdaptedModel,
     splits: Splits,
     config: RunConfig,
     accelerator: Accelerator,
+    shared: Mapping[str, Any],
     columns: list[Column],
     targets: Targets,
     chance: bool,
 ) -> Iterator[Part]:
-    own, shared = config.train, facts(model, splits, config, accelerator)
+    own = config.train
     root = (own.cache_dir or cache_folder() / "prefix").expanduser()
     workers = loader_workers(own, accelerator.device, accelerator.num_processes)
     judged = {"validation": splits.validation, "test": splits.test if own.evaluate_test else None}
@@ -153,16 +169,27 @@ def parts_of(
             "views": [views, own.seed] if learnt and chance else 1,
         }
         store = Store(root / digest(key), columns, views * len(rows))
-        yield Part(name, data, batch, views, store, items)
+        yield Part(name, data, batch, views, store, items, len(rows))
+        if learnt and chance and own.evaluate_train:
+            count = len(rows) // splits.facts.get("train_repeats", 1)
+            last = {**key, "part": [JUDGED, count, batch], "views": [own.epochs, own.seed]}
+            store = Store(root / digest(last), columns, count)
+            yield Part(JUDGED, data, batch, 1, store, items, count, first=own.epochs)
 
 
 def facts(
-    model: AdaptedModel, splits: Splits, config: RunConfig, accelerator: Accelerator
+    model: AdaptedModel,
+    splits: Splits,
+    config: RunConfig,
+    accelerator: Accelerator,
+    prefix: Prefix,
 ) -> Mapping[str, Any]:
     """Everything on which a kept number depends, down to its last bit; the method is not among
-    them."""
-    dump = config.model_dump(mode="json")
+    them, but which block's output it is."""
+    dump, device = config.model_dump(mode="json"), accelerator.device
     return {
+        "format": FORMAT,
+        "front": [prefix.first, *map(int, getattr(model.head, "levels", ()))],
         "fingerprint": fingerprint(model.anatomy.trunk()),
         "packages": model.packages.get("backbone"),
         **{name: dump[name] for name in ("backbone", "data", "fold")},
@@ -170,7 +197,9 @@ def facts(
         "preprocessing": splits.preprocessing,
         "precision": accelerator.mixed_precision,
         "torch": torch.__version__,
-        "device": accelerator.device.type,
+        "timm": version("timm") if find_spec("timm") else "",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "tf32": torch.backends.cuda.matmul.allow_tf32,
         "threads": torch.get_num_threads(),
         "processor": torch.backends.cpu.get_cpu_capability(),
     }
@@ -191,6 +220,11 @@ def told(
 
 
 def exactness(found: Probed, config: TrainConfig, chance: bool) -> str:
+    if chance and config.sampler == "balanced":
+        return (
+            f"each training sample is seen in {config.cache_views} views, which come in turn, also"
+            " where it comes several times in an epoch"
+        )
     if chance and (config.cache_views or 1) < config.epochs:
         return f"each training sample is seen in {config.cache_views} views, which come in turn"
     if config.cache_dtype != "float32":
@@ -205,13 +239,15 @@ def exactness(found: Probed, config: TrainConfig, chance: bool) -> str:
 
 def _fill(
     part: Part,
+    left: list[Part],
     filler: Filler,
     targets: Targets,
     config: TrainConfig,
     accelerator: Accelerator,
     say: Say,
 ) -> None:
-    """Write what nobody else has written, or is writing."""
+    """Write what nobody else has written, or is writing; `left` are this part and those behind it,
+    for which there must be room."""
     if part.store.whole:
         return
     lock = part.store.lock()
@@ -220,6 +256,7 @@ def _fill(
         lock.acquire()
     try:
         if not part.store.whole:
+            check_room(other.store for other in left if not other.store.whole)
             part.store.write(_batches(part, filler, targets, config, accelerator), part.name)
     finally:
         lock.release()
@@ -230,5 +267,6 @@ def _batches(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     filler.model.train(part.name == "train")
     workers = loader_workers(config, accelerator.device, accelerator.num_processes)
-    keys = [(view, i) for view in range(part.views) for i in range(len(part.data))]
+    views = range(part.first, part.first + part.views)
+    keys = [(view, i) for view in views for i in range(part.rows)]
     yield from filler.batches(part.items, keys, part.batch, targets, workers)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from onlay.machine.disk import write_text, writing
 from onlay.machine.system import flush_folder
 
 META = "kept.json"
+_hash = partial(hashlib.blake2b, digest_size=16)
 _BITS = {torch.bfloat16: np.int16}
 """What numpy does not know, by what has as many bits."""
 
@@ -74,6 +77,28 @@ class Store:
         except OSError:
             return False
 
+    def check(self) -> None:
+        """Compare what is there with the hash that its writer left; where it differs, it is not
+        there any more."""
+        if not self.whole:
+            return
+        try:
+            told = json.loads((self.folder / META).read_text(encoding="utf-8"))["hashes"]
+            same = told == self._hashes(self.folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            with writing(self.folder):
+                (self.folder / META).unlink(missing_ok=True)
+
+    def _hashes(self, folder: Path) -> dict[str, str]:
+        found = {}
+        for column in self.columns:
+            if column.size:
+                with (folder / f"{column.name}.bin").open("rb") as file:
+                    found[column.name] = hashlib.file_digest(file, _hash).hexdigest()
+        return found
+
     def __getitem__(self, row: int) -> dict[str, Tensor]:
         """Copies of a row's tensors, by their names."""
         return {c.name: self._read(c, row) for c in self.columns}
@@ -104,6 +129,7 @@ class Store:
                 mapped.flush()
             del open_
             told = {"columns": [asdict(c) for c in self.columns], "rows": self.rows, "of": facts}
+            told |= {"hashes": self._hashes(fresh)}
             write_text(fresh / META, json.dumps(told, indent=1) + "\n")
             shutil.rmtree(self.folder, ignore_errors=True)
             fresh.rename(self.folder)

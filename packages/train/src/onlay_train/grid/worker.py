@@ -7,13 +7,14 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onlay.errors import DivergedError, OnlayError, RunError
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.facts import FAILED, keys_in, read_facts
+from onlay_train.grid.identity import versions
 from onlay_train.grid.state import CellFolder, Failure
 from onlay_train.lock import Held
 
@@ -67,9 +68,24 @@ def _train(folder: CellFolder, plugins: Iterable[str]) -> Summary:
     host = PluginHost.discover(files=[Path(file) for file in plugins])
     cell = Cell.read(folder.cell)
     config = resolve({**cell.config, "out": str(folder.path)}, (), host)
+    _check_versions(cell, versions(config, host))
     summary = train(config, host, console=Console(file=sys.stdout, width=100))
     _check_data(folder, cell)
     return summary
+
+
+def _check_versions(cell: Cell, here: Mapping[str, str]) -> None:
+    """A cell is named by the versions of its method and its backbone.
+
+    Raises:
+        RunError: others are installed here, or were installed since it was handed out.
+    """
+    for name, wanted in cell.versions.items():
+        if here.get(name) != wanted:
+            raise RunError(
+                f"`{name}` is {here.get(name, 'not')} installed here, and the cell is of {wanted}:"
+                " start `onlay compare` again, which makes cells of what is installed now"
+            )
 
 
 def _check_data(folder: CellFolder, cell: Cell) -> None:

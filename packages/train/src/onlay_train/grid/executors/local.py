@@ -25,6 +25,7 @@ class LocalExecutor(Executor):
         self._slots = ThreadPoolExecutor(config.jobs, thread_name_prefix="cell")
         self._context = _warm()
         self._running: set[Any] = set()
+        self._closed = False
 
     def submit(self, fn: Any, /, *args: Any, **named: Any) -> Future[Any]:
         """`fn(*args)` in a process of its own."""
@@ -33,12 +34,16 @@ class LocalExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """With `cancel_futures` what runs is asked to stop."""
         if cancel_futures:
+            self._closed = True
+            self._slots.shutdown(False, cancel_futures=True)
             for process in list(self._running):
                 process.terminate()
         self._slots.shutdown(wait, cancel_futures=cancel_futures)
 
     def _in_process(self, fn: Any, args: Any, named: Any) -> Any:
         """In a thread that waits for the process's end."""
+        if self._closed:
+            raise Killed("it was to begin when all was to stop")
         ours, theirs = self._context.Pipe()
         given = (theirs, self.threads, fn, args, named)
         process = self._context.Process(target=_answer, args=given)
@@ -48,6 +53,8 @@ class LocalExecutor(Executor):
             raise Killed("the process that starts others was killed") from error
         theirs.close()
         self._running.add(process)
+        if self._closed:  # asked while it was started, which waits for what imports torch
+            process.terminate()
         try:
             told = ours.recv()
         except (EOFError, OSError):

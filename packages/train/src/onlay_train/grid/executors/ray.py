@@ -7,8 +7,9 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -46,8 +47,13 @@ class RayExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """With `cancel_futures` what runs is asked to stop."""
         if cancel_futures:
-            for asked in list(self._asked):
-                self.ray.cancel(asked)
+            self._slots.shutdown(False, cancel_futures=True)  # first: a thread that is free begins
+            told: set[Any] = set()
+            while new := {*self._asked} - told or (wait and self._asked):
+                for asked in {*new} - told:  # once: another one would cut its checkpoint off
+                    self.ray.cancel(asked)
+                told |= {*new}
+                time.sleep(_ASKED)
         self._slots.shutdown(wait, cancel_futures=cancel_futures)
         if self._ours and wait:
             self.ray.shutdown()
@@ -88,9 +94,9 @@ def in_worker(
     slot = _slot(threads)
     called = slot.submit(fn, *args, **named)
     try:
-        while True:
-            with suppress(TimeoutError):
-                return called.result(_ASKED)
+        while not called.done():
+            wait([called], _ASKED)
+        return called.result()
     except KeyboardInterrupt:
         slot.shutdown(cancel_futures=True)
         _slot.cache_clear()

@@ -25,6 +25,15 @@ _LOOK = 0.5
 """Seconds between two looks; what is submitted within one becomes an array."""
 _LATE = 10.0
 """Seconds for which the answer of a job that has ended may be on its way through a file system."""
+_TROUBLES = 120
+"""Looks in which an answer cannot be read, after which its call has failed: a minute."""
+_FINAL = frozenset(
+    {
+        *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL"),
+        *("DEADLINE", "BOOT_FAIL", "PREEMPTED", "REVOKED"),
+    }
+)
+"""States from which no job comes back; a suspended one does."""
 _USUAL_ARRAY = 1001
 """`MaxArraySize` of a Slurm that was not told otherwise."""
 _ADVICE = {"OUT_OF_MEMORY": "`where.memory`", "TIMEOUT": "`where.time` or `where.requeues`"}
@@ -40,6 +49,8 @@ class Handed:
     """The job of submitit, once there is one."""
     ended: float | None = None
     """When the cluster was first seen to have no such job any more."""
+    troubles: int = 0
+    """How often its answer could not be read, one look after the other."""
 
 
 class SlurmExecutor(Executor):
@@ -52,12 +63,21 @@ class SlurmExecutor(Executor):
         self.size = config.array or (_largest_array() if self.slurm else config.jobs)
         self._changed = threading.Condition()
         self._new: list[Handed] = []
+        self._handing: list[Handed] = []
+        """What is being submitted: the cluster may have it, and nobody knows its number yet."""
         self._running: list[Handed] = []
-        self._closed = False
-        threading.Thread(target=self._keep, name="slurm", daemon=True).start()
+        self._closed = self._cancelled = False
+        self._keeper = threading.Thread(target=self._keep, name="slurm", daemon=True)
+        self._keeper.start()
 
     def submit(self, fn: Any, /, *args: Any, **named: Any) -> Future[Any]:
-        """`fn(*args)` in a job."""
+        """`fn(*args)` in a job.
+
+        Raises:
+            Refused: nobody looks after jobs any more.
+        """
+        if not self._keeper.is_alive():
+            raise Refused("the thread that looks after Slurm's jobs has ended: start again")
         file = self.folder / f"{uuid4().hex}.json"
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -72,10 +92,11 @@ class SlurmExecutor(Executor):
         with self._changed:
             self._closed = True
             if cancel_futures:
+                self._cancelled = True
                 for handed in self._new:
                     handed.future.cancel()
                 self._new.clear()
-        while wait and (self._new or self._running):
+        while wait and (self._new or self._handing or self._running):
             if cancel_futures:
                 self._cancel()
             time.sleep(_LOOK)
@@ -93,9 +114,10 @@ class SlurmExecutor(Executor):
         try:
             self._look()
         except Exception as error:
-            for handed in [*self._new, *self._running]:
-                handed.future.set_exception(error)
-            self._new, self._running, self._closed = [], [], True
+            for handed in [*self._new, *self._handing, *self._running]:
+                if not handed.future.done():
+                    handed.future.set_exception(error)
+            self._new, self._handing, self._running, self._closed = [], [], [], True
 
     def _look(self) -> None:
         """Hand on what has waited for one look, and give answers."""
@@ -114,16 +136,20 @@ class SlurmExecutor(Executor):
         ended."""
         room = len(self._new) if self.slurm else self.config.jobs - len(self._running)
         with self._changed:
-            ready, self._new = self._new[:room], self._new[room:]
-        while ready:
-            part, ready = ready[: self.size], ready[self.size :]
+            self._handing, self._new = self._new[:room], self._new[room:]
+        while self._handing and not self._cancelled:
+            part = self._handing[: self.size]
             error = self._array(part)
             if error is not None and self._running:
                 with self._changed:
-                    self._new = [*part, *ready, *self._new]
-                return
+                    self._new = [*self._handing, *self._new]
+                break
             for handed in part if error is not None else ():
                 handed.future.set_exception(error)
+            self._handing = self._handing[self.size :]
+        for handed in self._handing if self._cancelled else ():
+            handed.future.cancel()
+        self._handing = []
 
     def _array(self, part: list[Handed]) -> Exception | None:
         """Submit one; gives why it was refused."""
@@ -146,10 +172,16 @@ class SlurmExecutor(Executor):
             return self._lost(handed)
         except OnlayError as error:
             handed.future.set_exception(error)
+        except (OSError, ValueError) as error:  # of a file system that is away for a moment
+            handed.troubles += 1
+            if handed.troubles < _TROUBLES:
+                return False
+            handed.future.set_exception(Killed(f"its answer cannot be read: {error}"))
         else:
             handed.future.set_result(answer)
         for path in (handed.job.file, handed.job.answer):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
         return True
 
     def _lost(self, handed: Handed) -> bool:
@@ -160,7 +192,10 @@ class SlurmExecutor(Executor):
         handed.ended = handed.ended or time.monotonic()
         if time.monotonic() - handed.ended < _LATE:
             return False
-        state = handed.submitted.state.split()[0]
+        state = _state(handed.submitted.state)
+        if self.slurm:  # should it come back all the same, nobody waits for it
+            with suppress(OSError):
+                handed.submitted.cancel(check=False)
         more = f": ask for more with {_ADVICE[state]}" if state in _ADVICE else ""
         job = f"its job {handed.submitted.job_id} ended without an answer ({state}){more}"
         handed.future.set_exception(Killed(f"{job}; what it said is in `{self.folder}`"))
@@ -168,7 +203,15 @@ class SlurmExecutor(Executor):
 
     def _over(self, job: Any) -> bool:
         """By the cluster's own word: submitit takes a job for done when its pickle is there."""
-        return job.watcher.is_done(job.job_id) if self.slurm else job.done()
+        if not self.slurm:
+            return job.done()
+        watcher, name = job.watcher, job.job_id
+        return watcher.is_done(name) and _state(watcher.get_state(name)) in _FINAL
+
+
+def _state(told: str) -> str:
+    """`CANCELLED` of `CANCELLED by 1000`, and of `CANCELLED+`."""
+    return (told.split() or [""])[0].rstrip("+").upper()
 
 
 def build(config: SlurmConfig, folder: Path) -> Executor:
