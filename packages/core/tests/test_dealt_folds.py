@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +115,36 @@ def test_too_few_items_are_one_sentence() -> None:
     assert any("warning: 1 of 3 classes have fewer than 3 items" in note for note in notes)
     with pytest.raises(ValueError, match="there is no fold 2 of 2"):
         FoldConfig(of=2, fold=2)
+
+
+@pytest.mark.parametrize("mode", ["warn", "drop", "refuse"])
+def test_copies_that_are_tested_are_not_trained_on_without_a_word(
+    tmp_path: Path, mode: str
+) -> None:
+    """Twelve files of which each content is there twice: a fold of four tests copies of what the
+    other two hold."""
+    whole = splits([0, 1] * 6)
+    train: Any = whole.train
+    train.sources = []
+    for n in range(12):
+        path = tmp_path / f"{n}.png"
+        path.write_text(f"content {n // 2}")
+        train.sources.append(path)
+    if mode == "refuse":
+        with pytest.raises(DataError, match=r"items to train on are in the fold .* as copies: see"):
+            one_fold(whole, FoldConfig(of=3, fold=0, seed=0), mode)
+        return
+    for own in (one_fold(whole, FoldConfig(of=3, fold=n, seed=0), mode) for n in range(3)):
+        kept = {n // 2 for n in own.train.indices}
+        tested = {n // 2 for n in own.test.indices}
+        told = " ".join(own.facts["notes"])
+        if mode == "drop":
+            assert not kept & tested
+            assert ("left out" in told) == (len(own.train.indices) < 8)
+        else:
+            assert len(own.train.indices) == 8
+            copies = sum(n // 2 in tested for n in own.train.indices)
+            assert (f"warning: {copies} items to train on are in the fold" in told) == bool(copies)
 
 
 def test_items_that_come_several_times_are_not_dealt() -> None:

@@ -117,6 +117,23 @@ def test_the_runs_own_data_elsewhere_are_still_its_own(run: Path, tmp_path: Path
     assert judged(run, f"data.path={moved}")["samples"] == 30
 
 
+def test_a_folds_own_data_elsewhere_are_judged_by_what_was_tested(
+    run: Path, tmp_path: Path
+) -> None:
+    """A fold of the training part's 24 items, not all 30, of most of which it was learnt."""
+    data = shutil.copytree(run.parent / "data", tmp_path / "data")
+    words = ("backbone=tiny", "method=noisy", "data.name=seeds", "train.epochs=1", "fold.of=4")
+    fold = ("fold.fold=1", f"data.path={data}", f"out={tmp_path / 'run'}", "train.trackers=[]")
+    done = command("train", *words, *fold)
+    assert done.exit_code == 0, done.output
+    own = judged(tmp_path / "run")
+    moved = shutil.copytree(data, tmp_path / "moved")
+    found = judged(tmp_path / "run", f"data.path={moved}")
+    assert (found["split"], found["samples"]) == ("test", own["samples"])
+    assert found["top1"] == own["top1"]
+    assert f"`{moved}` holds the run's own data: its test part is judged" in found["notes"]
+
+
 def test_another_split_of_the_runs_own_data_is_warned_of(run: Path) -> None:
     (note,) = judged(run, "data.split_seed=7")["notes"]
     assert note.startswith("warning: this is not the split that the run was trained on")

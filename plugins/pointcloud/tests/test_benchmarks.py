@@ -37,6 +37,39 @@ def test_scans_are_found_where_people_have_them(tmp_path: Path) -> None:
     }
 
 
+def test_scans_that_lie_flat_are_of_the_variant_that_their_names_tell(tmp_path: Path) -> None:
+    """OBJ_BG and OBJ_ONLY call their files alike: only a folder tells them apart."""
+    for variant in ("obj_bg", "pb_t50_rs"):
+        for path in scanobjectnn.files_of(tmp_path, variant):
+            (tmp_path / path.name).touch()
+    assert set(scanobjectnn.missing(tmp_path)) == {"obj_bg", "obj_only"}
+    (split := tmp_path / "main_split").mkdir()
+    for path in tmp_path.glob("*.h5"):
+        path.rename(split / path.name)
+    assert set(scanobjectnn.missing(tmp_path)) == {"obj_only"}
+    assert scanobjectnn.files_of(split, "obj_bg")[0].is_file()
+    assert not scanobjectnn.files_of(split, "obj_only")[0].is_file()
+
+
+def test_full_fine_tuning_has_point_maes_drop_path(tmp_path: Path) -> None:
+    """As the authors' own configurations; a control on a small network has none to set."""
+    cells = pytest.importorskip("onlay_train.grid.cells")
+    from onlay_train.grid.file import parsed
+
+    host = PluginHost.discover()
+    content = modelnet40.grid(tmp_path)
+    content["grid"] = {**content["grid"], "train.seed": [0]}
+    content["base"]["backbone"] = {
+        "name": "point_mae",
+        "pretrained": False,
+        **content["base"]["backbone"],
+    }
+    grid = parsed({**content, "controls": ["scratch"]}, host)
+    found = {point["method"].label: run for point, run in cells.drawn(grid, host).runs}
+    assert found["full"].backbone.drop_path == 0.1
+    assert found["small_pointnet from scratch"].backbone.name == "small_pointnet"
+
+
 def test_shapes_are_found_where_people_have_them(tmp_path: Path) -> None:
     assert "`modelnet40_train.txt`" in modelnet40.missing(tmp_path)["modelnet40"]
     home = tmp_path / "modelnet40_normal_resampled"

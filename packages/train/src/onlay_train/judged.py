@@ -14,6 +14,7 @@ from onlay.descriptors import resolve
 from onlay.errors import DataError
 from onlay.host import PluginHost
 from onlay.model.splits import read_splits
+from onlay.reading.folds import digest_of_fold
 from onlay.settings import Config
 from onlay_train.loaders import size
 
@@ -63,11 +64,13 @@ def judged(
         splits = read_splits(others, input_spec, host)
         return _of_splits(splits, split or "test", config.data, labels)
     whole: Whole = resolve(data.whole)(config.data, input_spec, labels)
-    if digest and whole.digest == digest:
-        splits = read_splits(others, input_spec, host)
-        part = _of_splits(splits, split or "test", config.data, labels)
-        told = f"`{_place(config.data)}` holds the run's own data: its {part.split} part is judged"
-        return replace(part, notes=(*part.notes, told))
+    fold = own.fold
+    told = whole.digest if fold is None else digest_of_fold(whole.digest, fold)
+    if digest and told == digest:
+        same = config.model_copy(update={"fold": fold})
+        part = _of_splits(read_splits(same, input_spec, host), split or "test", config.data, labels)
+        where = f"`{_place(config.data)}` holds the run's own data: its {part.split} part is judged"
+        return replace(part, notes=(*part.notes, where))
     return _of_other(whole, split, config.data, len(labels))
 
 

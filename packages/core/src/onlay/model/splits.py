@@ -25,7 +25,7 @@ def read_splits(config: RunConfig, input_spec: Any, host: PluginHost) -> Splits:
         return splits
     from onlay.reading.folds import one_fold
 
-    return one_fold(splits, config.fold)
+    return one_fold(splits, config.fold, getattr(config.data, "duplicates", None))
 
 
 def require_heard(config: Any, splits: Splits) -> None:

@@ -15,17 +15,21 @@ import numpy as np
 from onlay.config.fold import FoldConfig
 from onlay.data import Splits, is_stream, targets_of
 from onlay.errors import DataError
+from onlay.reading.duplicates import COMPARED_UP_TO, Placed, repeated
+from onlay.reading.listing import Item
 from onlay.reading.part_view import PartView, taken
 from onlay.reading.spreading import spread, tenths
 
 
-def one_fold(splits: Splits, config: FoldConfig) -> Splits:
+def one_fold(splits: Splits, config: FoldConfig, duplicates: str | None = None) -> Splits:
     """The splits with one fold of the training part to test on, as evaluation shows it, and the
     others to train on; a validation part stays, and the data's own test part is not looked at.
+    `duplicates` is what becomes of a thing that is there twice, as `data.duplicates` has it.
 
     Raises:
-        DataError: fewer items than folds, a class of a single item, a stream, or a training part
-            that says why it has none, in its attribute `no_folds`.
+        DataError: a thing is in two folds, and that is refused; fewer items than folds, a class of
+            a single item, a stream, or a training part that says why it has none, in its attribute
+            `no_folds`.
     """
     train: Any = splits.train
     if reason := getattr(train, "no_folds", ""):
@@ -44,19 +48,51 @@ def one_fold(splits: Splits, config: FoldConfig) -> Splits:
     tested = folds.pop(config.fold)
     rest = sorted(chain(*folds))
     plain = getattr(train, "plain", None)
+    rest, copies = _without_copies(train, tested, rest, duplicates)
     parts = {"train": taken(targets, rest), "test": taken(targets, tested)}
     facts = dict(splits.facts)
     if "counts" in facts:
         own = {name: _counted(part, splits) for name, part in parts.items()}
         facts["counts"] = {k: v for k, v in facts["counts"].items() if k == "validation"} | own
-    facts["notes"] = (*facts.get("notes", ()), *_notes(splits, config, targets, plain))
+    facts["notes"] = (*facts.get("notes", ()), *_notes(splits, config, targets, plain), *copies)
     return replace(
         splits,
         train=PartView(train, rest),
         test=PartView(train if plain is None else plain, tested, still=plain is None),
-        digest=_digest(splits.digest, config),
+        digest=digest_of_fold(splits.digest, config),
         facts=facts,
     )
+
+
+def _without_copies(
+    train: Any, tested: list[int], rest: list[int], mode: str | None
+) -> tuple[list[int], list[str]]:
+    """What is left to train on, and what is to be said of things that are tested and lie among it,
+    too, under another name."""
+    sources = getattr(train, "sources", None) or getattr(
+        getattr(train, "plain", None), "sources", None
+    )
+    if mode is None or sources is None:
+        return rest, []
+    parts = {"test": tested, "train": rest}
+    placed = [
+        Placed(part, Item(sources[i], "", str(i))) for part, own in parts.items() for i in own
+    ]
+    by_content = mode != "warn" or len(placed) <= COMPARED_UP_TO
+    copies = {
+        int(one.item.key)
+        for group in repeated(placed, by_content=by_content)
+        for one in group
+        if one.part == "train"
+    }
+    if not copies:
+        return rest, []
+    told = f"{len(copies):,} items to train on are in the fold that is tested, too, as copies"
+    if mode == "refuse":
+        raise DataError(f"{told}: see `data.duplicates`")
+    if mode == "warn":
+        return rest, [f"warning: {told}; `data.duplicates=drop` leaves them out"]
+    return [index for index in rest if index not in copies], [f"left out: {told}"]
 
 
 def dealt(targets: Sequence[Any], splits: Splits, config: FoldConfig) -> list[list[int]]:
@@ -131,7 +167,7 @@ def _counted(targets: Sequence[Any], splits: Splits) -> dict[str, int]:
     return {label: tally[index] for index, label in enumerate(splits.labels)}
 
 
-def _digest(whole: str, config: FoldConfig) -> str:
+def digest_of_fold(whole: str, config: FoldConfig) -> str:
     """Another for each fold; empty where the data have none."""
     told = f"{whole}\nfold {config.fold} of {config.of}, {config.seed}"
     return hashlib.sha256(told.encode()).hexdigest() if whole else ""

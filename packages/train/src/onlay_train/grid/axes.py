@@ -165,7 +165,16 @@ def _by_recipe(
     found = next((preset for preset in wanted if method and preset in method.presets), None)
     if own is None and found is not None:
         return {**data, "preset": found}
-    return _over(widened(merged(recipes.others, own or {}), host), data)
+    return _over(_fitting(widened(merged(recipes.others, own or {}), host), data, host), data)
+
+
+def _fitting(recipe: dict[str, Any], data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:
+    """Without settings that the backbone has not, such as drop path of a small network."""
+    known = host.backbones.get(str(_name(data.get("backbone"))))
+    if known is None or "backbone" not in recipe:
+        return recipe
+    own = {k: v for k, v in recipe["backbone"].items() if k in known.config.model_fields}
+    return {**recipe, "backbone": own}
 
 
 def _over(data: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -278,6 +278,9 @@ def _trial(plan: Plan, point: Point, chosen: Mapping[str, float], number: int) -
     judged = ["train.evaluate_test=false", "train.evaluate_train=false"]  # by validation alone
     also = [*words(chosen), *own, f"train.seed={search.seed}", *judged]
     config = resolved(plan.grid, point, plan.host, also, known=plan.known)
+    if config.train.selection == "best_test_as_published":  # a trial does not look there
+        also.append("train.selection=last")
+        config = resolved(plan.grid, point, plan.host, also, known=plan.known)
     return cell_of(point, config, plan.known, plan.host, trial=number, chosen=chosen)
 
 

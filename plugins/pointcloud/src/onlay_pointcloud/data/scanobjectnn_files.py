@@ -13,9 +13,10 @@ VARIANTS = {
 
 
 def files_of(path: Path, variant: str) -> tuple[Path, Path]:
-    """The training and the test file, in the folder of the split or in `path` itself."""
+    """The training and the test file, in the folder of the split; or in `path` itself, if that is
+    it, or if their names tell the variant, as those of two variants do not."""
     folder, ending = VARIANTS[variant]
     names = [f"{part}_objectdataset{ending}.h5" for part in ("training", "test")]
-    homes = (path / folder, path)
+    homes = (path / folder, path) if ending or path.name == folder else (path / folder,)
     home = next((home for home in homes if (home / names[0]).is_file()), homes[0])
     return home / names[0], home / names[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay_pointcloud.data.modelnet40_files import PATTERNS
-from onlay_pointcloud.protocols.recipes import recipes, search, sizes
+from onlay_pointcloud.protocols.recipes import notes, recipes, search, sizes
 
 HOMES = (
     "ModelNet/modelnet40_normal_resampled",
@@ -39,7 +39,7 @@ def grid(root: Path) -> dict[str, Any]:
         },
         "recipes": recipes("{data}"),
         "search": search(),
-        "report": {"notes": [{"say": NOTE, "when": {"backbone.npoints": 1024}}]},
+        "report": {"notes": notes({"say": NOTE, "when": {"backbone.npoints": 1024}})},
     }
 
 

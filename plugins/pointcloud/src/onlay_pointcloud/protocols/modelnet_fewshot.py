@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay_pointcloud.data.modelnet40_files import episodes
-from onlay_pointcloud.protocols.recipes import recipes, sizes
+from onlay_pointcloud.protocols.recipes import notes, recipes, sizes
 
 HOMES = ("ModelNetFewshot", "ModelNet/ModelNetFewshot", "")
 """Below the root; the first that has an episode is taken, else the first."""
@@ -42,7 +42,7 @@ def grid(root: Path) -> dict[str, Any]:
         "recipes": recipes("fewshot", epochs=150),
         "report": {
             "groups": {"episodes": list(KINDS)},
-            "notes": [{"say": NOTE, "when": {"train.selection": "last"}}],
+            "notes": notes({"say": NOTE, "when": {"train.selection": "last"}}),
         },
     }
 

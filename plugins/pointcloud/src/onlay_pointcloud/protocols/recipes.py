@@ -10,6 +10,7 @@ def recipes(*presets: str, epochs: int = 300) -> dict[str, Any]:
     return {
         "presets": presets,
         "others": {
+            "backbone": {"drop_path": 0.1},
             "task": {
                 "name": "classification",
                 "pool": "cls+max",
@@ -34,6 +35,15 @@ def recipes(*presets: str, epochs: int = 300) -> dict[str, Any]:
 def sizes(points: int, groups: int) -> dict[str, int]:
     """Of the backbone, whichever it is."""
     return {"npoints": points, "groups": groups, "group_size": 32}
+
+
+def notes(*own: Any) -> list[Any]:
+    """What a report says: a protocol's own sentences, and one about linear probes."""
+    probe = (
+        "The class token of Point-MAE is not pretrained: `linear` reads it as it was drawn, beside"
+        " the maximum over the groups, where published rows of a linear probe train it."
+    )
+    return [*own, {"say": probe, "when": {"backbone.name": "point_mae", "method.name": "linear"}}]
 
 
 def search() -> dict[str, Any]:

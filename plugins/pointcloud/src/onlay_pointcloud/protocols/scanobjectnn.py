@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay_pointcloud.data.scanobjectnn_files import VARIANTS, files_of
-from onlay_pointcloud.protocols.recipes import recipes, search, sizes
+from onlay_pointcloud.protocols.recipes import notes, recipes, search, sizes
 
 HOMES = ("ScanObjectNN", "ScanObjectNN/h5_files", "scanobjectnn", "h5_files", "")
 """Below the root; the first that has a variant's files is taken, else the first."""
@@ -45,9 +45,9 @@ def grid(root: Path, augment: str) -> dict[str, Any]:
             "data": {"val_size": 0, "preprocess": {"augment": augment}},
             "train": {"selection": "last"},
         },
-        "recipes": recipes("{data}"),
+        "recipes": recipes("{data}", "pb_t50_rs"),  # as its authors' for the hardest variant
         "search": search(),
-        "report": {"groups": {"variants": list(VARIANTS)}, "notes": [*_notes(), SMALL]},
+        "report": {"groups": {"variants": list(VARIANTS)}, "notes": notes(*_notes(), SMALL)},
     }
 
 

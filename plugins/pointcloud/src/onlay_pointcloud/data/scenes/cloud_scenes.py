@@ -53,7 +53,7 @@ def build(config: CloudScenesConfig, input_spec: Mapping[str, Any], seed: int) -
         train=TrainingScenes(
             train,
             points,
-            config.epoch_blocks or -(-sum(points) // facts["npoints"]),
+            epoch_blocks(config, sum(points), facts["npoints"]),
             chosen(config.preprocess),
             drop=config.preprocess.dropout_ratio,
         ),
@@ -65,6 +65,13 @@ def build(config: CloudScenesConfig, input_spec: Mapping[str, Any], seed: int) -
         digest=found.digest,
         facts=with_notes(told(found.facts, found.listing.parts(), counts, classes), load.load),
     )
+
+
+def epoch_blocks(config: CloudScenesConfig, points: int, size: int) -> int:
+    """Blocks of an epoch: as asked for, so often as scenes are repeated; else as many as hold the
+    points of the scenes, which are listed as often as they come."""
+    asked = config.epoch_blocks and config.epoch_blocks * config.train_repeats
+    return asked or -(-points // size)
 
 
 def whole(config: CloudScenesConfig, input_spec: Mapping[str, Any], labels: Sequence[str]) -> Whole:
