@@ -79,8 +79,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data", help="for probes")
     parser.add_argument("--reserve", type=float, default=0.12, help="share for the last probe")
-    parser.add_argument("--images", default="--objective ibot --network conv8", help="its options")
-    parser.add_argument("--clouds", default="--objective ibot", help="its options")
+    parser.add_argument(
+        "--images", default="--objective described --network conv8", help="its options"
+    )
+    parser.add_argument("--clouds", default="--objective mae", help="its options")
     return parser.parse_args(arguments)
 
 

@@ -12,12 +12,12 @@ OBJECTIVES = ("described", "mae", *DISTILLED)
 
 
 def parser(
-    description: str | None, *, minutes: float, temperature: float
+    description: str | None, *, minutes: float, temperature: float, objective: str = "described"
 ) -> argparse.ArgumentParser:
     """Of the schedule, the data, the objective and the machine."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--objective", choices=OBJECTIVES, default="described")
+    parser.add_argument("--objective", choices=OBJECTIVES, default=objective)
     _schedule(parser, minutes)
     _machine(parser)
     parser.add_argument("--pool", type=Path, help="folder of what is drawn (default: OUT/pool)")

@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    own = parser(__doc__, minutes=45, temperature=0.15)
+    own = parser(__doc__, minutes=45, temperature=0.15, objective="mae")
     own.add_argument("--shapes", type=int, help="default: 16,000; with a GPU 200,000")
     own.add_argument(
         "--at-first", type=int, help="begin with so many; default: all, with a GPU 8,000"

@@ -99,13 +99,13 @@ class Sensor:
         wide = self.uniform(cloud_VP3, 0.02, 0.45, 1, 1) * self.normal(cloud_VP3)
         lost = away / away.norm(dim=2, keepdim=True) + wide * self.normal(cloud_VP3[..., :1]).abs()
         lost = lost / lost.norm(dim=2, keepdim=True) * away.norm(dim=2, keepdim=True)
-        share = self.uniform(cloud_VP3, -0.5, 0.6, 1)
+        share = self.uniform(cloud_VP3, -0.5, 0.3, 1)
         met = self.uniform(cloud_VP3, 0, 1, cloud_VP3.shape[1]) < share
         return torch.where(met[..., None], lost + sensor[:, None], cloud_VP3)
 
     def clutter(self, cloud_VP3: Tensor) -> Tensor:
         """Clumps and single points around the shape take the place of some of its points."""
-        count, room = 8, self.uniform(cloud_VP3, 0.4, 1.8, 1, 1)
+        count, room = 8, self.uniform(cloud_VP3, 0.4, 1.0, 1, 1)
         middle = room * self.normal(cloud_VP3[:, :count])
         spread = torch.exp(self.uniform(cloud_VP3, math.log(0.01), math.log(0.3), count, 3))
         amount = self.uniform(cloud_VP3, 0, 1, count) ** 3 + 1e-4
@@ -113,8 +113,8 @@ class Sensor:
         which = which[..., None].expand(-1, -1, 3)
         clumps = middle.gather(1, which) + spread.gather(1, which) * self.normal(cloud_VP3)
         chance = self.uniform(cloud_VP3, 0, 1, self.points)
-        clump = chance < self.uniform(cloud_VP3, -0.6, 0.6, 1)
-        single = chance > 1 - self.uniform(cloud_VP3, -0.06, 0.06, 1)
+        clump = chance < self.uniform(cloud_VP3, -0.6, 0.3, 1)
+        single = chance > 1 - self.uniform(cloud_VP3, -0.06, 0.02, 1)
         cloud_VP3 = torch.where(clump[..., None], clumps, cloud_VP3)
         return torch.where(single[..., None], room * self.normal(cloud_VP3), cloud_VP3)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 NAME = "onlay_points"
 FILE = "onlay_points.safetensors"
-SHA256 = "c84287a7b0d73d046ad4ca491e0c4fece0f31e4e9cf9d856c9ce7b2bce40390e"
+SHA256 = "8d32bfad858cdf423038d70248b2a86af542f8516bcc9eb7c7494f2eeccf879f"
 ARCHITECTURE = {
     "groups": 32,
     "group_size": 32,
