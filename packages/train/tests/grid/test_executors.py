@@ -55,6 +55,18 @@ def test_a_stop_reaches_a_process_that_is_being_started(monkeypatch):
     assert waiting.cancelled()
 
 
+def test_threads_are_those_that_are_asked_for(monkeypatch):
+    """By the grid, else by the environment, else each cell has its share of the cores."""
+    monkeypatch.setattr(local, "_warm", lambda: None)
+    monkeypatch.setattr(local, "usable_cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert local.LocalExecutor(LocalConfig(jobs=2, threads=1)).threads == 1
+    assert local.LocalExecutor(LocalConfig(jobs=2)).threads == 3
+    for nothing in ("", "0", "2,3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", nothing)
+        assert local.LocalExecutor(LocalConfig(jobs=2)).threads == 4
+
+
 def test_a_call_that_runs_out_of_time_itself_ends(monkeypatch, tmp_path):
     """`OSError(ETIMEDOUT)` is a `TimeoutError`, and no sign that one should look again."""
     ended: Future[None] = Future()

@@ -17,7 +17,8 @@ class LocalConfig(Config):
     jobs: PositiveInt = 1
     """Cells that are trained at a time; each has its share of the cores."""
     threads: PositiveInt | None = None
-    """Threads of a cell; null: cores / jobs. Another number gives other bits."""
+    """Threads of a cell; null: what `OMP_NUM_THREADS` says, else cores / jobs. Another number gives
+    other bits."""
 
 
 class SlurmConfig(Config):

@@ -21,7 +21,7 @@ class LocalExecutor(Executor):
     """So many processes at a time; one that is killed ends its own cell alone."""
 
     def __init__(self, config: LocalConfig) -> None:
-        self.threads = config.threads or max(1, usable_cores() // config.jobs)
+        self.threads = config.threads or _asked() or max(1, usable_cores() // config.jobs)
         self._slots = ThreadPoolExecutor(config.jobs, thread_name_prefix="cell")
         self._context = _warm()
         self._running: set[Any] = set()
@@ -72,6 +72,13 @@ class LocalExecutor(Executor):
 def build(config: LocalConfig, folder: Path) -> Executor:
     """The executor of this machine."""
     return LocalExecutor(config)
+
+
+def _asked() -> int:
+    """What the environment says, as every program that computes with OpenMP takes it; who shares a
+    machine sets it, since threads that wait for a core slow each other down many times over."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() else 0
 
 
 def _answer(pipe: Connection, threads: int, fn: Any, args: Any, named: Any) -> None:
