@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished import SCORES, finish
 
 from onlay.host import PluginHost
 from onlay_train.grid.file import GridConfig, parsed
+from onlay_train.grid.plan import Plan, make_plan
 
 TINY = {
     "backbone": "tiny",
@@ -30,3 +32,15 @@ def make(host: PluginHost) -> Make:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "compare"
+
+
+@pytest.fixture
+def plan(make: Make, host: PluginHost, root: Path) -> Plan:
+    """Three methods with three seeds each, all done; by `SCORES`."""
+    grid = make({"method": list(SCORES), "train.seed": [0, 1, 2]})
+    plan = make_plan(grid, host, root, {})
+    for cell in plan.cells():
+        method, seed = cell.labels["method"], int(cell.labels["train.seed"])
+        score = SCORES[method][seed]
+        finish(plan.folder(cell), cell, score, {"full": 900, "noisy": 90, "linear": 0}[method])
+    return plan

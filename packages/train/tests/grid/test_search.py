@@ -73,6 +73,8 @@ def test_several_values_of_one_axis_may_be_asked_for(make, host, root):
     grid = make({"method": ["noisy", "linear", "bitfit"], "train.seed": [0, 1]})
     plan = make_plan(grid, host, root, {}, only={"method": ["noisy", "lin*"], "train.seed": ["1"]})
     assert [cell.labels["method"] for cell in plan.cells()] == ["noisy", "linear"]
+    with pytest.raises(ConfigError, match="--only method=nosy: no cell is called so"):
+        make_plan(grid, host, root, {}, only={"method": ["linear", "nosy"]})
 
 
 @pytest.mark.parametrize(

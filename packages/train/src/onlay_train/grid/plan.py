@@ -175,7 +175,7 @@ def make_plan(
     those that it leaves, and the trials that these wait for, whatever those are called.
 
     Raises:
-        ConfigError: a mistake in the grid, in one sentence.
+        ConfigError: a mistake in the grid or in `only`, in one sentence.
     """
     plan = Plan(grid, host, root, dict(known), drawn(grid, host, known), accepted or {})
     if grid.search is not None:
@@ -198,6 +198,11 @@ def _narrowed(plan: Plan, only: Mapping[str, Sequence[str]]) -> Plan:
             for axis, patterns in only.items()
         )
 
+    there = [*(labels(point) for point, _ in plan.drawn.runs)]
+    there += [skip.labels for skip in plan.drawn.skipped]
+    for axis, pattern in ((axis, each) for axis, own in only.items() for each in own):
+        if not any(fnmatchcase(given[axis], pattern) for given in there):
+            raise ConfigError(f"--only {axis}={pattern}: no cell is called so")
     runs = [(point, config) for point, config in plan.drawn.runs if fits(labels(point))]
     skipped = [skip for skip in plan.drawn.skipped if fits(skip.labels)]
     unsized = [point for point in plan.drawn.unsized if fits(labels(point))]
