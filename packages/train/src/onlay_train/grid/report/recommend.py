@@ -17,12 +17,11 @@ def sentences(found: Found, summary: Summary) -> list[str]:
     if not summary.standings:
         return ["No cell is done yet.", *lacking(found, summary), *found.others]
     best, *others = summary.standings
-    told = [*_by_size(found)]
-    if not others or len(summary.comparable) > 1:
-        told = [_best(best, summary, found.scale), *_sure(best, others, found, summary.margin)]
-        told += [_cost(best), *_by_size(found)]
-        others = [standing for standing in others if standing.over]
-    told += [_against(standing, summary, found.scale) for standing in others if standing.over]
+    told, rest = [*_by_size(found)], summary.standings
+    if not others or len(summary.comparable) > 1:  # else nothing is ahead of anything
+        head = [_best(best, summary, found.scale), *_sure(best, others, found, summary.margin)]
+        told, rest = [*head, _cost(best), *told], others
+    told += [_against(standing, summary, found.scale) for standing in rest if standing.over]
     told += [*of_controls(found, summary.margin), *_warnings(found, summary)]
     return [*told, *found.others, *said(found)]
 
