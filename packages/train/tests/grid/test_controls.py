@@ -237,3 +237,14 @@ def test_each_backbone_has_a_regime_of_its_own():
     told = list(sentences(found, 0.5))
     assert any("Pretraining pays on signs (large): the linear probe" in each for each in told)
     assert any(each.startswith("On signs (small) the network from scratch (70.0)") for each in told)
+
+
+def test_what_seeds_do_not_tell_apart_is_neither_ahead_nor_beaten():
+    """Differences of -2, 1 and 8 points: their mean is 2.3, Student's interval reaches below 0."""
+    seeds = [("linear", "linear", [26.0, 30.0, 24.0]), ("cnn", "scratch", [24.0, 31.0, 32.0])]
+    rows = [row(m, c, score, n) for m, c, own in seeds for n, score in enumerate(own)]
+    (regime,) = regimes(replace(report({}), rows=rows), 0.5)
+    assert (regime.pays, regime.beaten) == (False, False)
+    sure = [replace(own, score=own.score + 20 * (own.control == "scratch")) for own in rows]
+    (regime,) = regimes(replace(report({}), rows=sure), 0.5)
+    assert (regime.pays, regime.beaten) == (False, True)

@@ -3,12 +3,13 @@ data set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from onlay_train.grid.axes import NONE
 from onlay_train.grid.report.rows import Found, Row, mean
 from onlay_train.grid.report.scale import Scale
+from onlay_train.grid.report.statistics import difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +30,10 @@ class Regime:
     best: float | None
     """Its mean."""
     pays: bool
-    """The frozen probe is above the network from scratch, by more than the margin: a claim about
-    adapters counts here."""
+    """The frozen probe is above the network from scratch, beyond the margin and beyond chance: a
+    claim about adapters counts here."""
     beaten: bool
-    """The network from scratch is above the probe and every adapter, by more than the margin."""
+    """The network from scratch is above the probe and every adapter, likewise."""
 
     @property
     def named(self) -> str:
@@ -40,7 +41,8 @@ class Regime:
 
 
 def regimes(found: Found, margin: float) -> list[Regime]:
-    """Of each data set on which both controls are done; differences up to the margin are none."""
+    """Of each data set on which both controls are done; differences up to the margin are none, nor
+    those that seeds do not tell apart."""
     settings = dict.fromkeys(row.setting for row in found.rows if row.control == "linear")
     every = (
         _regime(found, data, setting, margin, several=len(settings) > 1)
@@ -54,19 +56,19 @@ def _regime(
     found: Found, data: str, setting: Sequence[str], margin: float, *, several: bool
 ) -> Regime | None:
     rows = [row for row in found.rows if row.data == data and _goes_with(row, setting)]
-    own = {c: [row.score for row in rows if row.control == c] for c in ("linear", "scratch")}
+    own = {c: {r.seed: r.score for r in rows if r.control == c} for c in ("linear", "scratch")}
     if not all(own.values()):
         return None
-    linear, scratch = mean(own["linear"]), mean(own["scratch"])
-    scores: dict[str, list[float]] = {}
+    linear, scratch = (mean([*own[control].values()]) for control in ("linear", "scratch"))
+    scores: dict[str, dict[str, float]] = {}
     for row in rows:
         if row.adapter:
-            scores.setdefault(row.method, []).append(row.score)
-    means = {method: mean(each) for method, each in scores.items()}
+            scores.setdefault(row.method, {})[row.seed] = row.score
+    means = {method: mean([*each.values()]) for method, each in scores.items()}
     sign = 1 if found.measure.better == "higher" else -1
     adapter = max(means, key=lambda method: sign * means[method], default=None)
     best = None if adapter is None else means[adapter]
-    rivals = [linear] if best is None else [linear, best]
+    rivals = [own["linear"], *([] if adapter is None else [scores[adapter]])]
     return Regime(
         data=data,
         setting=" / ".join(label for label in setting if label != NONE) if several else "",
@@ -75,9 +77,18 @@ def _regime(
         scratch=scratch,
         adapter=adapter,
         best=best,
-        pays=sign * (linear - scratch) > margin,
-        beaten=all(sign * (scratch - rival) > margin for rival in rivals),
+        pays=_above(own["linear"], own["scratch"], sign, margin),
+        beaten=all(_above(own["scratch"], rival, sign, margin) for rival in rivals),
     )
+
+
+def _above(one: Mapping[str, float], other: Mapping[str, float], sign: int, margin: float) -> bool:
+    """Scores by seed: beyond the margin, and beyond chance as far as pairs of one seed tell."""
+    pairs = [sign * (one[seed] - other[seed]) for seed in sorted(one.keys() & other.keys())]
+    if not pairs:
+        return sign * (mean([*one.values()]) - mean([*other.values()])) > margin
+    found = difference([pairs], margin)
+    return found.mean > margin and (found.low is None or found.low > 0)
 
 
 def _goes_with(row: Row, setting: Sequence[str]) -> bool:
@@ -97,8 +108,8 @@ def sentences(found: Found, margin: float) -> Iterator[str]:
         )
     elif own:
         yield (
-            "On none of these data is the linear probe above the network from scratch by more than"
-            f" the margin of {margin:g}: no claim about adapters counts here."
+            "On none of these data is the linear probe above the network from scratch, beyond"
+            f" chance by more than the margin of {margin:g}: no claim about adapters counts here."
         )
     yield from without_training(found)
 
