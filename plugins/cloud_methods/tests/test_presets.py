@@ -18,7 +18,8 @@ SIZES = {**SCANS, "modelnet40": (1024, 64), "fewshot": (1024, 64)}
 def test_every_recipe_is_a_run(method: str, tmp_path: Path) -> None:
     pytest.importorskip("onlay_pointcloud", reason="point backbones come with onlay-pointcloud")
     turned = method in ("idpt", "ppt", "point_peft")
-    for preset in HOST.methods[method].presets:
+    assert set(HOST.methods[method].presets) == set(SIZES)
+    for preset in SIZES:
         given = {
             "backbone": {"name": "point_mae", "pretrained": False},
             "method": method,
@@ -37,7 +38,6 @@ def test_every_recipe_is_a_run(method: str, tmp_path: Path) -> None:
         )
         assert run.task.activation == ("gelu" if method == "ppt" else "relu")
         assert run.backbone.drop_path == (0.3 if method == "ppt" else 0.1)
-        assert (run.train.epochs, run.train.selection) == (
-            150 if preset == "fewshot" else 300,
-            "last",
-        )
+        train = run.train
+        assert (train.epochs, train.selection) == (150 if preset == "fewshot" else 300, "last")
+        assert (train.min_lr, train.warmup_lr, train.clip_grad) == (1e-6, 1e-6, 10.0)

@@ -14,6 +14,7 @@ from onlay_image.data import few_shot
 from onlay_image.data.config import FewShotConfig
 from onlay_image.protocols import few_shot as few_shot_grid
 from onlay_image.protocols import fgvc, vtab
+from onlay_image.protocols.recipes import BACKBONE
 
 PROTOCOLS = ("vtab-1k", "vtab-1k-half", "vtab-1k-none", "fgvc", "few-shot")
 
@@ -97,6 +98,18 @@ def test_fgvc_is_found_where_people_have_it(tmp_path: Path) -> None:
     assert set(fgvc.missing(tmp_path)) == {"flowers", "dogs"}
 
 
+def test_what_the_report_of_fgvc_says_of_lists_is_true_of_those_that_are_there(tmp_path) -> None:
+    (birds := tmp_path / "FGVC" / "CUB_200_2011").mkdir(parents=True)
+    for name in ("images.txt", "image_class_labels.txt", "train_test_split.txt"):
+        (birds / name).touch()
+    (own,) = fgvc.grid(tmp_path)["report"]["notes"]
+    assert own.startswith("`cub`: by the authors' lists")
+    (cars := tmp_path / "FGVC" / "StanfordCars").mkdir()
+    for name in fgvc.FILES:
+        (cars / name).write_text("{}")
+    assert fgvc.grid(tmp_path)["report"]["notes"] == [fgvc.NOTE, own]
+
+
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_the_contract_of_protocols(name: str) -> None:
     assert [outcome for outcome in run_checks("protocol", name) if not outcome.good] == []
@@ -129,3 +142,19 @@ def test_every_protocol_is_a_grid_of_runs(tmp_path: Path) -> None:
         assert rates["linear", next(iter(content["grid"]["data"]))] == 1e-3
         if name == "fgvc" and "arc" in methods:
             assert (rates["arc", "cub"], rates["arc", "cars"]) == (1e-3, 5e-3)
+
+
+def test_arc_has_other_recipes_on_swin(tmp_path: Path) -> None:
+    """The authors publish a table of rates for each of the two backbones."""
+    pytest.importorskip("onlay_train")
+    pytest.importorskip("onlay_arc")
+    from onlay_train.grid.axes import assembled, points
+    from onlay_train.grid.file import parsed
+
+    host = PluginHost.discover()
+    swin = "swin_base_patch4_window7_224.ms_in22k"
+    for backbone, preset in {swin: "vtab1k-swin-cifar", BACKBONE: "vtab1k"}.items():
+        content = host.call("protocol", "vtab-1k", "grid", tmp_path)
+        grid = {"grid": {**content["grid"], "method": ["arc"]}, "recipes": content["recipes"]}
+        read = parsed({**grid, "base": {**content["base"], "backbone": backbone}}, host)
+        assert assembled(read, points(read, host)[0], host)[0]["preset"] == preset

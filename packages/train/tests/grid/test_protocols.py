@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import small_protocol
+from finished import finish
 
 from onlay.config.files import as_text, read
 from onlay.host import PluginHost
@@ -15,6 +16,8 @@ from onlay_train.grid.axes import assembled, points
 from onlay_train.grid.file import parsed
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.protocols import Asked, of_protocol, seeds_of, with_words
+from onlay_train.grid.report.recipes import recipes
+from onlay_train.grid.report.writing import looked_at
 
 
 @pytest.fixture
@@ -58,6 +61,42 @@ def test_methods_are_trained_by_their_own_recipes(known, tmp_path, monkeypatch):
     found = [assembled(grid, point, known)[0] for point in points(grid, known)[::2]]
     assert [each.get("preset") for each in found] == ["of-all", "of-bees", *[None] * 4]
     assert [each["train"].get("lr") for each in found] == [None, None, 0.5, 0.5, 0.125, 0.125]
+
+
+def test_a_preset_may_be_meant_for_some_backbones(known, make, monkeypatch):
+    presets = {"for-tiny": {}, "for-a": {}, "general": {}}
+    monkeypatch.setitem(vars(known.methods["noisy"]), "presets", presets)
+    axes = {"method": ["noisy"], "data": {"a": {"data": "stripes"}}}
+    for pattern, taken in {"*in*": "for-tiny", "other": "for-a"}.items():
+        first = {"name": "for-tiny", "when": {"backbone.name": pattern}}
+        grid = make(axes, recipes={"presets": [first, "for-{data}", "general"]})
+        assert assembled(grid, points(grid, known)[0], known)[0]["preset"] == taken
+
+
+def test_the_report_says_whose_settings_each_method_has(known, make, root, monkeypatch):
+    monkeypatch.setitem(vars(known.methods["noisy"]), "presets", {"of-a": {}, "wide": {}})
+    data = {name: {"data": "stripes", "train": {"epochs": n}} for n, name in enumerate("abc", 1)}
+    grid = make(
+        {"method": ["noisy", "full"], "data": data}, recipes={"presets": ["of-{data}", "wide"]}
+    )
+    plan = make_plan(grid, known, root, {})
+    for cell in plan.cells():
+        finish(plan.folder(cell), cell, 0.5)
+    *_, told = looked_at(plan)
+    assert "Trained by presets of their own: `noisy` (`of-a`; `wide` on `b`, `c`)." in told
+    assert "Trained by what the grid gives to methods without a preset: `full`." in told
+
+
+def test_many_presets_are_a_number_and_a_method_may_have_them_in_part():
+    taken = [("arc", name, f"vtab-{name}") for name in "abcde"]
+    taken += [("lora", name, "vtab") for name in "abcde"]
+    taken += [("third", name, "vtab-a" if name == "a" else None) for name in "abcde"]
+    assert list(recipes(taken, ["vtab-{data}", "vtab"])) == [
+        "Trained by presets of their own: `arc` (`vtab-a`, `vtab-b`, `vtab-c` and 2 more); `lora`"
+        " (`vtab`); `third` (`vtab-a`).",
+        "Trained, on data sets without a preset, by what the grid gives to methods without a"
+        " preset: `third`.",
+    ]
 
 
 def test_a_search_is_asked_for_and_trials_have_settings_of_their_own(known, tmp_path):

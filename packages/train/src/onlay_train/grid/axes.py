@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from onlay.config.overrides import merged
 from onlay.config.run import BLOCKS, RunConfig, widened
 from onlay.errors import ConfigError, OnlayError
+from onlay_train.folder import flat
 from onlay_train.grid.controls import HOME, rows
-from onlay_train.grid.file import GridConfig, RecipesConfig
+from onlay_train.grid.file import GridConfig, PresetConfig, RecipesConfig
 from onlay_train.grid.sizes import NOTHING, asked, is_size, settled
 
 if TYPE_CHECKING:
@@ -161,11 +162,19 @@ def _by_recipe(
     name = str(_name(data.get("method")))
     method, own = host.methods.get(name), recipes.methods.get(name)
     label = point["data"].label if "data" in point else ""
-    wanted = [preset.replace("{data}", label) for preset in recipes.presets]
+    given = flat(data)
+    meant = [preset for preset in recipes.presets if _fits(preset, given)]
+    wanted = [preset.name.replace("{data}", label) for preset in meant]
     found = next((preset for preset in wanted if method and preset in method.presets), None)
     if own is None and found is not None:
         return {**data, "preset": found}
     return _over(_fitting(widened(merged(recipes.others, own or {}), host), data, host), data)
+
+
+def _fits(preset: PresetConfig, given: Mapping[str, Any]) -> bool:
+    """Whether a preset is meant for a cell of these values."""
+    wanted = preset.when.items()
+    return all(fnmatchcase(str(given.get(field, "")), pattern) for field, pattern in wanted)
 
 
 def _fitting(recipe: dict[str, Any], data: Mapping[str, Any], host: PluginHost) -> dict[str, Any]:

@@ -108,12 +108,27 @@ class ReportConfig(Config):
     has these values."""
 
 
+class PresetConfig(Config):
+    """A preset that is a method's recipe, if it has one of that name."""
+
+    name: str
+    """Its name; `{data}` stands for the label of the axis `data`: `fgvc-{data}`."""
+    when: dict[str, str] = Field(default_factory=dict)
+    """Field -> the value, or a pattern, that a cell has for which it is meant:
+    `{backbone.model: "*swin*"}`; nothing: every cell."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
 class RecipesConfig(Config):
     """How methods are trained that have recipes of their own for a benchmark."""
 
-    presets: tuple[str, ...] = Field(min_length=1)
-    """Names of presets, the first of which a method has is its recipe; `{data}` stands for the
-    label of the axis `data`: `[fgvc-{data}, fgvc]`."""
+    presets: tuple[PresetConfig, ...] = Field(min_length=1)
+    """Presets, or their names, the first of which a method has is its recipe: `[fgvc-{data},
+    fgvc]`, `[{name: swin, when: {backbone.model: "*swin*"}}, vit]`."""
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Method -> what it takes instead, the content of a run file: `{full: {train: {lr: 1e-4}}}`."""
     others: dict[str, Any] = Field(default_factory=dict)

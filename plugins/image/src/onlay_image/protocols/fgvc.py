@@ -37,13 +37,17 @@ def grid(root: Path) -> dict[str, Any]:
         "base": {"backbone": BACKBONE, "train": {"selection": "last"}},
         "recipes": recipes("fgvc-{data}", "fgvc"),
         "search": search(),
-        "report": {"groups": {"fgvc": list(SETS.names)}, "notes": [NOTE, *_others(root)]},
+        "report": {"groups": {"fgvc": list(SETS.names)}, "notes": [*_divided(root)]},
     }
 
 
-def _others(root: Path) -> Iterator[str]:
-    """Which are not divided as VPT did."""
-    if own := [label for label, path in SETS.found(root).items() if not _published(path)]:
+def _divided(root: Path) -> Iterator[str]:
+    """How the training parts came about: by VPT's lists, and which by others."""
+    found = SETS.found(root)
+    own = [label for label, path in found.items() if not _published(path)]
+    if len(own) < len(found):
+        yield NOTE
+    if own:
         yield (
             f"{', '.join(f'`{label}`' for label in own)}: by the authors' lists, a tenth of the"
             " training part split off by chance where they have none to choose by; not VPT's split."

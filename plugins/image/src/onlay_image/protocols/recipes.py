@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 BACKBONE = "vit_base_patch16_224.orig_in21k"
 """Google's original ViT-B/16 of ImageNet-21k, which VPT's, NOAH's and ARC's tables have."""
 
 
-def recipes(*presets: str) -> dict[str, Any]:
+def recipes(*presets: str | Mapping[str, Any]) -> dict[str, Any]:
     """AdamW for 100 epochs, ten of them warm-up, as code for VTAB-1k shares it; for full
     fine-tuning a tenth of the rate, our choice."""
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from onlay_train.grid.controls import HOME
 from onlay_train.grid.facts import keys_in
 from onlay_train.grid.others import counted_of_others, strangers
 from onlay_train.grid.report.groups import notes
+from onlay_train.grid.report.recipes import recipes
 from onlay_train.grid.report.rows import Found, Lost, Reached, Row, Search, mean
 from onlay_train.grid.search import as_number
 from onlay_train.grid.trivial import Trivial
@@ -66,7 +67,10 @@ def found(plan: Plan) -> Found:
         size=roles.size.rpartition(".")[2] if roles.size else "",
         **_without_training(plan, roles, measure),
         groups=plan.grid.report.groups,
-        notes=notes(plan.grid.report, [cell.config for cell, _, _ in done]),
+        notes=[
+            *_recipes(plan, [cell for cell, _, _ in done], roles),
+            *notes(plan.grid.report, [cell.config for cell, _, _ in done]),
+        ],
         others=[*unchosen(plan), *counted_of_others(plan), *strangers(plan)],
     )
 
@@ -169,6 +173,16 @@ def _without_training(plan: Plan, roles: Roles, measure: Measure) -> dict[str, A
         },
         "no_trivial": {data: own[0].none for data, own in known.items() if not scores[data]},
     }
+
+
+def _recipes(plan: Plan, cells: Sequence[Cell], roles: Roles) -> Iterator[str]:
+    """Whose settings they have, where the grid takes presets."""
+    if wanted := plan.grid.recipes:
+        taken = [
+            (roles.method(cell.labels), cell.labels.get("data", ""), cell.config.get("preset"))
+            for cell in cells
+        ]
+        yield from recipes(taken, [preset.name for preset in wanted.presets])
 
 
 def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measure) -> Row:
