@@ -29,12 +29,16 @@ class Pretender:
             "adapter.up.weight": nn.Parameter(torch.ones(2, 3)),
             "adapter.scale": nn.Parameter(torch.ones(3)),
             "adapter.token.bias": nn.Parameter(torch.ones(1, 3)),
+            "adapter.thawed.cls_token": nn.Parameter(torch.ones(1, 1, 3)),
             "head.fc.weight": nn.Parameter(torch.ones(4, 3)),
             "head.fc.bias": nn.Parameter(torch.ones(4)),
         }
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         return self.parameters
+
+    def no_weight_decay(self) -> set[str]:
+        return {"adapter.thawed.cls_token"}
 
 
 def test_biases_and_vectors_do_not_decay(host: PluginHost) -> None:
@@ -46,6 +50,7 @@ def test_biases_and_vectors_do_not_decay(host: PluginHost) -> None:
     assert [names[id(p)] for p in plain["params"]] == [
         "adapter.scale",
         "adapter.token.bias",
+        "adapter.thawed.cls_token",
         "head.fc.bias",
     ]
     assert plain["weight_decay"] == 0.0
@@ -54,7 +59,7 @@ def test_biases_and_vectors_do_not_decay(host: PluginHost) -> None:
 def test_everything_decays_where_the_filter_is_off(host: PluginHost) -> None:
     config = TrainConfig(weight_decay=0.1, filter_bias_and_bn=False)
     (group,) = host.make_param_groups(Pretender(), config)
-    assert (len(group["params"]), group["weight_decay"]) == (5, 0.1)
+    assert (len(group["params"]), group["weight_decay"]) == (6, 0.1)
 
 
 class OneNumber:
@@ -65,6 +70,9 @@ class OneNumber:
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         return {"head.weight": self.weight}
+
+    def no_weight_decay(self) -> set[str]:
+        return set()
 
 
 def first_step(host: PluginHost, **settings: Any) -> float:

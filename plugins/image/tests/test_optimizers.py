@@ -6,11 +6,15 @@ import copy
 from typing import Any
 
 import pytest
+import timm
 import torch
+from timm.optim import create_optimizer_v2
 from torch import nn
 
+import onlay
 from onlay.config.train import TrainConfig
 from onlay.errors import ConfigError
+from onlay.host import PluginHost
 from onlay_image.optimizers import build
 from onlay_image.plugin import register_optimizers
 
@@ -58,3 +62,26 @@ def test_settings_that_it_has_not() -> None:
         ConfigError, match=r"`train.opt_kwargs` does not suit `lion`: TypeError: .*rho"
     ):
         made("lion", nn.Parameter(torch.ones(2, 3)), opt_kwargs={"rho": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "spared"),
+    [
+        ("vit_tiny_patch16_224", {"depth": 2}, {"cls_token", "pos_embed"}),
+        (
+            "swin_tiny_patch4_window7_224",
+            {"depths": (1, 1), "num_heads": (2, 4), "embed_dim": 16},
+            {f"layers.{n}.blocks.0.attn.relative_position_bias_table" for n in (0, 1)},
+        ),
+    ],
+)
+def test_full_fine_tuning_decays_what_timm_decays(
+    name: str, sizes: dict[str, Any], spared: set[str]
+) -> None:
+    """With our loop, and where a user's own asks `timm.optim`."""
+    model = onlay.adapt(timm.create_model(name, num_classes=0, **sizes), "full", num_classes=3)
+    assert model.no_weight_decay() == {f"adapter.thawed.{own}" for own in spared}
+    ours = PluginHost.discover().make_param_groups(model, TrainConfig(weight_decay=0.05))
+    for group in create_optimizer_v2(model, "adamw", weight_decay=0.05).param_groups:
+        (own,) = (each for each in ours if each["weight_decay"] == group["weight_decay"])
+        assert {id(p) for p in own["params"]} == {id(p) for p in group["params"]}

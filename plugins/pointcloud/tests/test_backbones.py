@@ -120,6 +120,8 @@ def test_statistics_drift_in_copies_or_not_at_all(
     model = onlay.adapt(built, method, num_classes=3, host=host).train()
     model.loss((clouds, torch.tensor([0, 2]))).backward()
     kept = model.trained_state()
+    if method == "full":  # positions of tokens decay, tokens do not
+        assert model.no_weight_decay() == {"adapter.thawed.cls_token"}
     path = "adapter.thawed.encoder.first_conv.1.running_mean"
     drifts = method == "full" or not freeze_bn
     assert (path in kept) == drifts

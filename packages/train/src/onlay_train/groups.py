@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 def param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any]]:
-    """Tensors that decay, and biases and one-dimensional tensors, which do not.
+    """Tensors that decay, and those that do not: biases, one-dimensional tensors, and what the
+    backbone names, as timm has it.
 
     With `filter_bias_and_bn` off, everything decays. Shared tensors come once.
     """
     groups: dict[bool, list[nn.Parameter]] = {}
+    spared = model.no_weight_decay()
     for name, parameter in model.trained_parameters().items():
-        vector = parameter.ndim <= 1 or name.endswith(".bias")
+        vector = parameter.ndim <= 1 or name.endswith(".bias") or name in spared
         groups.setdefault(vector and config.filter_bias_and_bn, []).append(parameter)
     return [
         {"params": found, "weight_decay": 0.0 if plain else config.weight_decay}

@@ -70,7 +70,8 @@ class TrainConfig(Config):
     weight_decay: NonNegativeFloat = 0.01
     """Weight decay, as the optimizer has it: decoupled from the gradient in AdamW."""
     filter_bias_and_bn: bool = True
-    """Leave biases and one-dimensional tensors without weight decay."""
+    """Leave biases, one-dimensional tensors and what the backbone's `no_weight_decay()` names
+    (class token, tables of positions) without weight decay, as timm does."""
     opt_betas: tuple[float, float] = (0.9, 0.999)
     """Decay rates of the gradient's first and second moment; as they are here, an optimizer that
     has others of its own (Lion) keeps these."""

@@ -22,6 +22,7 @@ from onlay.errors import AnatomyError, BundleError, CannotFold
 from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
 from onlay.model.compiled import InTurn, called_in_turn
+from onlay.model.decay import spared
 from onlay.model.losses import OfFeatures, asked, auxiliary_losses, task_loss
 from onlay.model.prefix import Kept, Prefix
 from onlay.model.report import TrainableReport, parts_of
@@ -296,6 +297,11 @@ class AdaptedModel(nn.Module):
             named = [(f"adapter.{n}", p) for n, p in self.adapter.named_parameters()]
         named += [(f"head.{n}", p) for n, p in self.head.named_parameters()]
         return {name: p for name, p in named if p.requires_grad}
+
+    def no_weight_decay(self) -> set[str]:
+        """Names of trained tensors that the backbone wants to have without weight decay, such as a
+        class token and tables of positions; `timm.optim` asks for them."""
+        return spared(self)
 
     def trained_state(self) -> dict[str, Tensor]:
         """The tensors of a bundle: what trains, and the buffers that training moves; shared ones

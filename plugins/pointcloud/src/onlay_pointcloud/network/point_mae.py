@@ -89,6 +89,11 @@ class PointMae(nn.Module):
         """Recompute blocks in the backward pass."""
         self.blocks.grad_checkpointing = enable
 
+    def no_weight_decay(self) -> set[str]:
+        """Tokens; their positions decay. So it is in the code of Point-MAE and of what came of
+        it."""
+        return {f"{name}_token" for name in self.prefixes}
+
     def _prefix(self, part: str, like_BGD: Tensor) -> list[Tensor]:
         batch = like_BGD.shape[0]
         return [getattr(self, f"{name}_{part}").expand(batch, -1, -1) for name in self.prefixes]
