@@ -93,7 +93,9 @@ def test_one_choice_and_never_two() -> None:
 
 def test_a_generator_of_ones_own_leaves_the_global_one_alone() -> None:
     before = torch.get_rng_state()
-    makers = (scale_translate, isotropic, lambda p, g: rotate(p, g, axis="y"))
+    both = chosen(CloudPreprocess(augment="rotate", jitter_sigma=0.01))
+    assert both is not None
+    makers = (scale_translate, isotropic, lambda p, g: rotate(p, g, axis="y"), both)
     for change in makers:
         first, again = (change(CORNERS, torch.Generator().manual_seed(3)) for _ in range(2))
         assert torch.equal(first, again)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from onlay.data import Splits
 from onlay_pointcloud.data import cloud_folder, clouds, preprocess, sampling, splits
-from onlay_pointcloud.data.config import CloudFolderConfig
+from onlay_pointcloud.data.config import CloudFolderConfig, CloudPreprocess
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_augmentation_is_for_training_alone(folder: Callable, spec: dict[str, An
 
 def test_votes(folder: Callable, spec: dict[str, Any]) -> None:
     """A ballot is the same every time; others see other points, other scales, other shifts."""
-    test = folder(spec).test
+    test = folder(spec, preprocess={"augment": "scale_translate"}).test
     first, second = test.votes(0), test.votes(1)
     assert len(first) == len(test)
     state = torch.get_rng_state()
@@ -151,6 +151,18 @@ def test_votes(folder: Callable, spec: dict[str, Any]) -> None:
         assert (scale <= 1.5 + 1e-5).all()
         assert scale.std() > 0.01
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_ballots_are_changed_as_in_training(folder: Callable, spec: dict[str, Any]) -> None:
+    """Not at all, or turned about z: heights stay, and x and y do not, but their distances."""
+    for augment in ("none", "rotate"):
+        built = folder(spec, preprocess={"augment": augment, "rotate_axis": "z"})
+        for part in (built.test, built.train.plain):
+            points, pool = part.votes(0)[1][0], part.pools[1]
+            own = pool[torch.cdist(points[:, 2:], pool[:, 2:]).argmin(1)]
+            assert torch.equal(points[:, 2], own[:, 2])
+            torch.testing.assert_close(points.norm(dim=1), own.norm(dim=1))
+            assert ((points - own).abs().max() > 1e-2) == (augment == "rotate")
 
 
 def test_smaller_clouds_are_refused_or_padded(
@@ -230,3 +242,9 @@ def test_all_of_a_folder_is_judged(
     assert [target for _, target in found.everything] == [2] * 3 + [1] * 3
     assert torch.equal(found.everything[0][0], found.everything[0][0])
     fails(lambda: cloud_folder.whole(config, spec, ("lamp",)), "`chair`")
+    turned = config.model_copy(update={"preprocess": CloudPreprocess(augment="rotate")})
+    ballots = [
+        cloud_folder.whole(own, spec, LABELS).everything.votes(0)[0][0] for own in (config, turned)
+    ]
+    assert torch.equal(ballots[0][:, 1], ballots[1][:, 1])
+    assert not torch.equal(ballots[0], ballots[1])

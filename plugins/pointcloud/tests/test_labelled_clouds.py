@@ -17,6 +17,7 @@ from onlay.errors import DataError
 from onlay.reading.folds import one_fold
 from onlay_pointcloud.data.labelled_clouds import build, measure, whole
 from onlay_pointcloud.data.labelled_config import LabelledCloudsConfig
+from onlay_pointcloud.data.preprocess import reader
 
 SPEC = {"npoints": 16, "groups": 4, "group_size": 4, "normalize": "none"}
 POINTS = np.random.default_rng(0).random((20, 3)).round(2)
@@ -54,9 +55,10 @@ def _pcd(path: Path, points: np.ndarray, classes: np.ndarray) -> None:
 
 
 def _ply(path: Path, points: np.ndarray, classes: np.ndarray) -> None:
-    rows = [f"{x} {y} {z} {c}" for (x, y, z), c in zip(points, classes, strict=True)]
+    rows = [f"{x} {y} {z} {c} {9 * c}" for (x, y, z), c in zip(points, classes, strict=True)]
     faces = ["element face 1", "property list uchar int vertex_indices", "end_header"]
-    vertices = [f"property float {axis}" for axis in "xyz"] + ["property ushort label"]
+    vertices = [f"property float {axis}" for axis in "xyz"]
+    vertices += ["property ushort label", "property uchar red"]
     header = ["ply", "format ascii 1.0", f"element vertex {len(rows)}", *vertices, *faces]
     path.write_text("\n".join([*header, *rows, "3 0 1 2\n"]))
 
@@ -85,6 +87,23 @@ def test_labels_of_every_format_stay_with_their_points(tmp_path: Path, suffix: s
             assert classes.tolist() == (3 * (cloud[:, 1] + below + 1e-3)).long().tolist()
     counts = np.bincount(CLASSES) * 4
     assert splits.facts["points"]["train"] == dict(zip(names, counts.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("extra", [[], ["red"]])
+def test_of_a_mesh_prediction_reads_the_vertices_of_training(
+    tmp_path: Path, extra: list[str]
+) -> None:
+    """With their colours; a file without classes as well."""
+    for n in range(5):
+        _ply(tmp_path / f"{n}.ply", POINTS + np.eye(3)[0] * n, CLASSES)
+    splits = build(config(tmp_path, val_size=0, preprocess={"extra": extra}), SPEC, 0)
+    part: Any = splits.test
+    shown, (source, *_) = part[0][0], part.clouds.sources
+    source.write_text(source.read_text().replace("ushort label", "ushort other"))
+    assert torch.equal(reader(splits.preprocessing)(source), shown)
+    scenes = {"scenes": {"block": 9.0, "stride": 9.0, "up": 2}}
+    whole_scene = reader(splits.preprocessing | scenes)(source)
+    assert whole_scene.whole.shape == (20, 3 + len(extra))
 
 
 @pytest.fixture

@@ -53,6 +53,31 @@ def test_headers(tmp_path: Path, name: str, end: str) -> None:
     assert read_points(path).tolist() == [list(point) for point in expected]
 
 
+def test_words_of_the_header_in_other_places(tmp_path: Path) -> None:
+    """Capital letters at the beginning, and a comment about the end."""
+    path = ply(tmp_path / "a.ply", "comment end_header\n" + VERTEX, b"1.5 2 3\n4 5.25 6\n")
+    path.write_bytes(path.read_bytes().replace(b"ply", b"PLY", 1))
+    assert read_points(path).tolist() == [list(point) for point in POINTS]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", bytes(8)])
+def test_some_programs_end_with_a_line_or_zeros(tmp_path: Path, end: bytes) -> None:
+    body = np.array(POINTS, "<f4").tobytes() + end
+    path = ply(tmp_path / "a.ply", VERTEX, body, "binary_little_endian")
+    assert read_points(path).tolist() == [list(point) for point in POINTS]
+
+
+@pytest.mark.parametrize("word", ["nan", "-nan(ind)", "-1.#IND", "1.#QNAN0"])
+def test_what_is_no_number_was_not_measured(tmp_path: Path, word: str) -> None:
+    """Alone, and where vertices have lists and are read one by one."""
+    rows = f"1.5 2 3\n{word} 0 0\n4 5.25 6\n"
+    path = ply(tmp_path / "a.ply", VERTEX.replace("2", "3"), rows.encode())
+    assert read_points(path).tolist() == [list(point) for point in POINTS]
+    listed = VERTEX.replace("2", "3") + "property list uchar int near\n"
+    path = ply(tmp_path / "b.ply", listed, rows.replace("\n", " 1 9\n").encode())
+    assert read_points(path).tolist() == [list(point) for point in POINTS]
+
+
 @pytest.mark.parametrize(("kind", "sign"), [("little", "<"), ("big", ">")])
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
 def test_binary_of_both_byte_orders(tmp_path: Path, kind: str, sign: str, end: str) -> None:
@@ -112,7 +137,15 @@ REFUSED = {
     "a corner that is not there": (
         FACES.format("vertex_indices").replace("face 2", "face 1"),
         (SQUARE + "3 0 1 9\n").encode(), "ascii", "none of its 5 vertices"),
-    "a word": (VERTEX, b"1 2 3\n4 five 6\n", "ascii", "a word for a number"),
+    "a word": (VERTEX, b"1 2 3\n4 five 6\n", "ascii", "a word for a number, `five`"),
+    "rows wider than it says": (
+        VERTEX, b"1 2 3 9\n4 5 6 9\n", "ascii", "promises 6 numbers and it has 8"),
+    "the same behind faces": (
+        FACES.format("vertex_indices"), (SQUARE + "4 0 1 2 3\n3 1 4 2\n7\n").encode(), "ascii",
+        "promises 24 numbers and it has 25"),
+    "the same in bytes, wider": (
+        VERTEX, np.arange(1, 9, dtype="<f4").tobytes(), BINARY,
+        "promises 24 bytes of numbers and it has 32"),
     "a type": (VERTEX.replace("float", "quad"), b"", "ascii", "the type `quad`"),
     "a format": (VERTEX, b"", "binary_middle", "its format is `binary_middle`"),
     "no vertices": ("element edge 1\nproperty int a\n", b"1\n", "ascii",

@@ -136,11 +136,12 @@ def test_an_answer_without_its_file_has_the_points_that_were_shown(tmp_path: Pat
     assert points.tolist() == [[1, 0, 0, 1], [0, 1, 0, 0]]
 
 
+@pytest.mark.parametrize("columns", [None, ["z", "x", "y"]])
 @pytest.mark.parametrize(
     ("suffix", "form", "value"), [("las", 6, 200), ("laz", 3, 9), ("las", 3, 40)]
 )
 def test_of_a_las_file_it_is_the_file_with_other_classes(
-    tmp_path: Path, suffix: str, form: int, value: int
+    tmp_path: Path, suffix: str, form: int, value: int, columns: list[str] | None
 ) -> None:
     """Where it was, with all it had; noise stays noise. A format without room gives `.ply`."""
     cloud = laspy.LasData(laspy.LasHeader(point_format=form))
@@ -152,6 +153,7 @@ def test_of_a_las_file_it_is_the_file_with_other_classes(
         "npoints": 2,
         "min_points": 2,
         "normalize": "none",
+        "columns": columns,
         "class_values": {"floor": [2], "wall": [value]},
     }
     shown = reader(facts)(path)
@@ -160,9 +162,13 @@ def test_of_a_las_file_it_is_the_file_with_other_classes(
     (written,) = answer.write(tmp_path / "out", "a")
     if value == 40:
         assert written.name == "a.ply"
+        rows = read_ply(written, Wanted(extra=("label",)), 9).points
+        own = {"x": [5e5, 5e5 + 1], "y": [4e6, 4e6], "z": [0, 0]}
+        expected = [*(own[axis] for axis in columns or "xyz"), [40, 2]]
+        np.testing.assert_allclose(rows.T, expected, rtol=0, atol=1e-6)
         return
     again = laspy.read(written)
     assert written.name == f"a.{suffix}"
     assert np.asarray(again.classification).tolist() == [value, 2, 7]
     assert np.asarray(again.intensity).tolist() == [7, 8, 9]
-    assert np.allclose(again.x, cloud.x)
+    np.testing.assert_allclose(again.x, cloud.x, rtol=0, atol=1e-6)

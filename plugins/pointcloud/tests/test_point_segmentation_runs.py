@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from onlay.cli import main
 from onlay_pointcloud.data.columns import Wanted
 from onlay_pointcloud.data.ply import read_ply
-from onlay_pointcloud.data.samples import cloud_scenes, labelled_clouds
+from onlay_pointcloud.data.samples import cloud_scenes, labelled_clouds, shapenet_part
 from onlay_pointcloud.tasks.point_segmentation import PointSegmentationHead
 
 pytest.importorskip("onlay_train", reason="training comes with onlay-train")
@@ -118,3 +118,19 @@ def test_scenes_are_joined_from_their_blocks(tmp_path: Path) -> None:
     assert (told.exit_code, "one in the middle is shown" in told.output) == (0, True)
     told = CliRunner().invoke(main, ["embed", run, str(file), "--out", str(tmp_path / "v.npz")])
     assert (told.exit_code, "no one vector for a file" in told.output) == (2, True)
+
+
+@pytest.mark.parametrize("task", ["point_segmentation", "part_segmentation"])
+def test_a_backbone_without_tokens_is_refused(tmp_path: Path, task: str) -> None:
+    """In one sentence, and before anything is trained."""
+    kind = labelled_clouds if task == "point_segmentation" else shapenet_part
+    told = CliRunner().invoke(main, [
+        "train", "backbone={name: small_pointnet, npoints: 64}", "method=full", f"task={task}",
+        f"data={{name: {kind.__name__}, path: {tmp_path}}}", f"out={tmp_path / 'out'}",
+        *(["data.labels=[low, middle, high]"] if kind(tmp_path).get("labels") else []),
+    ])  # fmt: skip
+    assert told.exit_code == 2, told.output
+    assert told.stderr == (
+        f"Error: task `{task}` needs a backbone that provides `sequence`, and `small_pointnet`"
+        " provides `points`\n"
+    )

@@ -78,7 +78,8 @@ REFUSED = {
     "a count": ({"COUNT": f"1 1 {HUGE}", "DATA": "binary"}, bytes(24), "promises 2 points"),
     "a count in text": ({"COUNT": f"1 1 {HUGE}", "DATA": "ascii"}, ROWS, "promises 2 points"),
     "points": ({"POINTS": HUGE, "DATA": "binary"}, bytes(24), "promises 1,000,000,000 points"),
-    "points in text": ({"POINTS": "3", "DATA": "ascii"}, ROWS, "promises 3 points and it has 2"),
+    "points in text": (
+        {"POINTS": "3", "DATA": "ascii"}, ROWS, "promises 3 points of 3 numbers and it has 6"),
     "more than it unpacks to": (
         {"POINTS": HUGE, "DATA": "binary_compressed"}, struct.pack("<II", 4, 24) + bytes(9),
         "1,000,000,000 points"),
@@ -87,7 +88,8 @@ REFUSED = {
     "packed": ({"DATA": "binary_compressed"}, struct.pack("<II", 2**31, 24) + bytes(9), "promises"),
     "damaged": ({"DATA": "binary_compressed"}, struct.pack("<II", 9, 24) + b"\xff" * 9, "damaged"),
     "a type": ({"TYPE": "F F Q", "DATA": "ascii"}, ROWS, "unknown types (`F4`, `F4`, `Q4`)"),
-    "a word": ({"DATA": "ascii"}, b"1 2 3\n4 five 6\n", "a word for a number"),
+    "wider rows": ({"DATA": "ascii"}, b"1 2 3 9\n4 5 6 9\n", "2 points of 3 numbers and it has 8"),
+    "a word": ({"DATA": "ascii"}, b"1 2 3\n4 five 6\n", "a word for a number, `five`"),
     "data": ({"DATA": "xml"}, ROWS, "its data are `xml`"),
     "fields": ({"FIELDS": "x y", "DATA": "ascii"}, ROWS, "type and count of each field"),
     "no data": ({}, ROWS, "its header has no end"),
@@ -106,7 +108,7 @@ def test_pcd_files_that_are_refused(tmp_path: Path, fails: Callable, name: str) 
 
 def test_an_organised_pcd_with_places_without_an_echo(tmp_path: Path) -> None:
     entries = XYZ | {"WIDTH": "3", "HEIGHT": "2", "POINTS": "6", "DATA": "ascii"}
-    rows = b"1.5 2 3\nnan nan nan\n0 0 0\n4 5.25 6\n0 0 0\nnan nan nan\n"
+    rows = b"1.5 2 3\nnan nan nan\n0 0 0\n4 5.25 6\n0 0 0\n-nan(ind) -1.#IND 1.#QNAN\n"
     path = pcd(tmp_path / "a.pcd", entries, rows)
     points, left_out = read_measured(path, Reading())
     assert points.tolist() == POINTS

@@ -78,6 +78,17 @@ def test_a_block_is_normalised_as_a_whole() -> None:
     assert inputs.mean(0).abs().max() < 1e-6
 
 
+def test_points_at_one_place_lie_in_the_middle_of_their_block() -> None:
+    """Ten times the same point, alone in its block: nothing to divide by, and nothing is NaN."""
+    points = np.vstack([np.random.default_rng(3).random((40, 3)), np.full((10, 3), 8.1)])
+    cut = CutScene(points, cutting(normalize="unit_sphere"))
+    items = [cut.item(n) for n in range(len(cut))]
+    alone = [inputs for inputs, own in items if min(own.tolist()) >= 40]
+    assert alone
+    assert all(torch.equal(inputs, torch.zeros(4, 3)) for inputs in alone)
+    assert all(inputs.isfinite().all() for inputs, _ in items)
+
+
 def config(path: Path, **settings: Any) -> CloudScenesConfig:
     return CloudScenesConfig(path=path, **{"block": 1.0, "val_size": 0} | settings)
 
@@ -170,6 +181,33 @@ def test_rooms_as_they_are_published(tmp_path: Path) -> None:
     assert {*found.parts} == {"train", "test"}
     classes = found.everything[0][1]["classes"]
     assert {S3DIS[::-1][n] for n in classes.tolist()} <= {"floor", "chair", "clutter"}
+
+
+def test_what_is_odd_in_the_published_files(tmp_path: Path) -> None:
+    """A room in a file of another name; a list of angles; a control character."""
+    for area, name, file in ((1, "hall_1", "hall_1"), (6, "copyRoom_1", "copy_Room_1")):
+        room = tmp_path / f"Area_{area}" / name
+        (room / "Annotations").mkdir(parents=True)
+        for path in (room / f"{file}.txt", room / "Annotations" / "floor_1.txt"):
+            np.savetxt(path, scene(area)[:, :6])
+        angles = f"## Global alignment angle per disjoint space in Area_{area} ##\n{name} 180\n"
+        (tmp_path / f"Area_{area}" / f"Area_{area}_alignmentAngle.txt").write_text(angles)
+    found = layout(config(tmp_path, test_area=6)).parts
+    rooms = {part: [item.key for item in items] for part, items in found.items()}
+    assert rooms == {
+        "train": ["Area_1/hall_1/hall_1.txt"],
+        "test": ["Area_6/copyRoom_1/copy_Room_1.txt"],
+    }
+    splits = build(config(tmp_path, test_area=6), SPEC, 0)
+    assert splits.facts["points"]["test"]["floor"] == 80
+    floor = tmp_path / "Area_1" / "hall_1" / "Annotations" / "floor_1.txt"
+    lines = floor.read_text().splitlines()
+    floor.write_text("\n".join([*lines[:40], lines[40].replace(" ", "\x10", 1), *lines[41:]]))
+    with pytest.raises(DataError, match=r"floor_1.txt` .*: it is no text \(line 41 has a control"):
+        build(config(tmp_path, test_area=6), SPEC, 0)
+    (room / "notes.txt").write_text("two texts")
+    with pytest.raises(DataError, match=r"copyRoom_1` has objects .* the room, `copyRoom_1\.txt`"):
+        layout(config(tmp_path, test_area=6))
 
 
 def test_data_check_reads_scenes_as_they_lie(published: Path) -> None:

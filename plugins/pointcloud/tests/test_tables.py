@@ -100,9 +100,21 @@ REFUSED = {
     "1 2\n3 4\n": ("it has 2 columns of numbers",),
     "x,y,z\n": ("it has no rows of numbers",),
     "12\n": ("it has no rows of numbers",),
-    "a\0b c\n1 2 3\n": ("it is no text",),
+    "a\0b c\n1 2 3\n": ("it is no text (line 1 has a control character)",),
+    "1 2 3\r\n4 5 6\r\n7 8\x10 9\r\n": ("it is no text (line 3 has a control character)",),
+    "1 2 3\r4 5\x10 6\r": ("it is no text (line 2 has a control character)",),
     "\x1b[31mx y z\n1 2 3\n": ("it is no text",),
 }
+
+
+def test_heights_in_a_raster_are_no_points(tmp_path: Path, fails: Callable) -> None:
+    """Esri's grids are called `.asc`, as CloudCompare's clouds are."""
+    path = tmp_path / "dem.asc"
+    header = "NCOLS 4\nnrows 2\nxllcorner 100.0\nyllcorner 200.0\ncellsize 1\n"
+    path.write_text(header + "NODATA_value -9999\n1 2 3 4\n5 6 7 8\n")
+    fails(lambda: read_points(path), "dem.asc` cannot", "a raster of heights", "gdal_translate")
+    path.write_text("1 2 3 4\n5 6 7 8\n")
+    assert read_points(path).tolist() == [[1, 2, 3], [5, 6, 7]]
 
 
 @pytest.mark.parametrize("text", REFUSED)
@@ -135,10 +147,10 @@ def test_columns_by_name_and_by_number(tmp_path: Path, fails: Callable) -> None:
 
 def test_empty_cells_are_not_measured(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("x,y,z\n1,2,3\n,,\n4,NA,6\n7,8,9\n")
+    path.write_text("x,y,z\n1,2,3\n,,\n4,NA,6\n7,8,9\n-nan(ind),8,9\n7,1.#IND,9\n7,8,-1.#INF00\n")
     points, left_out = read_measured(path, Reading())
     assert points.tolist() == [[1, 2, 3], [7, 8, 9]]
-    assert left_out == {"NaN or infinite": 2}
+    assert left_out == {"NaN or infinite": 5}
 
 
 def test_leica_pts(tmp_path: Path, fails: Callable) -> None:

@@ -77,7 +77,7 @@ def register_tasks() -> Iterable[Task]:
         build="onlay_pointcloud.tasks.segmentation:build",
         summary="a part for each point of a cloud, with Point-MAE's decoder",
         targets="parts",
-        needs=frozenset({"points"}),
+        needs=frozenset({"points", "sequence"}),
         examples=({"categories": 2}, {"categories": 0}),
         example="onlay_pointcloud.tasks.example:example",
     )
@@ -87,7 +87,7 @@ def register_tasks() -> Iterable[Task]:
         build="onlay_pointcloud.tasks.point_segmentation:build",
         summary="a class for each point of a cloud or a scene, with Point-MAE's decoder",
         targets="point_classes",
-        needs=frozenset({"points"}),
+        needs=frozenset({"points", "sequence"}),
         examples=({}, {"loss": "focal", "class_weights": "balanced"}, {"loss": "ce_dice"}),
         example="onlay_pointcloud.tasks.example:classes_example",
     )

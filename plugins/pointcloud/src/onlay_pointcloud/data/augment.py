@@ -73,8 +73,10 @@ def chosen(config: CloudPreprocess) -> Augment | None:
     return noise if moved is None else partial(_after, moved, noise)
 
 
-def _after(first: Augment, then: Augment, points_N3: Tensor) -> Tensor:
-    return then(first(points_N3))
+def _after(
+    first: Augment, then: Augment, points_N3: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    return then(first(points_N3, generator), generator)
 
 
 def _moves(config: CloudPreprocess) -> Augment | None:

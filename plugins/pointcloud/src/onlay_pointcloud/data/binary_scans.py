@@ -13,6 +13,12 @@ from onlay_pointcloud.data.rows import lines_of, number
 from onlay_pointcloud.data.scan import Scan
 
 _BIN = ("x", "y", "z", "intensity", "ring")
+_WIDTHS = (3, 4, 5, 6)
+"""Numbers that a point may have in a file that does not say it."""
+
+_CLEAR = 0.05
+"""How much closer together the columns of the right width are than those of any other. Measured:
+0.1 and more in scans and in objects cut from them, under 0.01 where every column is alike."""
 
 _PTX_HEADER = 10
 """Lines: columns, rows, where the scanner stood (4), how to turn and shift its points (4)."""
@@ -22,22 +28,45 @@ def read_bin(path: Path, wanted: Wanted) -> Scan:
     """KITTI's float32 x, y, z, intensity, or nuScenes' with a ring behind them (`.pcd.bin`).
 
     Raises:
-        Malformed: not as many bytes, or an intensity below 0, as where another number of columns
-            is read as these.
+        Malformed: not as many bytes, an intensity below 0, or numbers that may as well be another
+            number of columns.
     """
     content = path.read_bytes()
+    fitting = {
+        width: np.frombuffer(content, "<f4").reshape(-1, width)
+        for width in _WIDTHS
+        if len(content) % (4 * width) == 0
+    }
     widths = (5,) if path.name.lower().endswith(".pcd.bin") else (4, 5)
-    for width in widths:
-        if len(content) % (4 * width):
-            continue
-        rows = np.frombuffer(content, "<f4").reshape(-1, width)
-        if (rows[:, 3] >= 0).all() and (width == 4 or _whole(rows[:, 4])):
-            return Scan(chosen(dict(zip(_BIN, rows.T, strict=False)), wanted))
-    raise Malformed("it is not x, y, z and an intensity (0 or more) of 4 bytes each")
+    scans = [width for width in widths if width in fitting and _is_scan(fitting[width])]
+    if not scans:
+        raise Malformed("it is not x, y, z and an intensity (0 or more) of 4 bytes each")
+    spreads = {width: _spread(rows) for width, rows in fitting.items()}
+    found = min(scans, key=lambda width: spreads[width])
+    other = min(
+        (width for width in fitting if width != found), key=spreads.__getitem__, default=None
+    )
+    if other and spreads[found] > spreads[other] - _CLEAR:
+        raise Malformed(
+            f"it does not say whether a point has {found} numbers or {other}: write it as `.npy`,"
+            " which does"
+        )
+    return Scan(chosen(dict(zip(_BIN, fitting[found].T, strict=False)), wanted))
 
 
-def _whole(rings: np.ndarray) -> bool:
-    return bool((rings == np.floor(rings)).all())
+def _is_scan(rows: np.ndarray) -> bool:
+    """Intensities are 0 or more, rings whole numbers."""
+    return bool((rows[:, 3] >= 0).all() and (rows[:, 4:] == np.floor(rows[:, 4:])).all())
+
+
+def _spread(rows: np.ndarray) -> float:
+    """The mean logarithm of the columns' deviations: read with a wrong width, a column holds a bit
+    of several, and is wider than these."""
+    rows = rows[np.isfinite(rows).all(1)].astype(np.float64)
+    if not len(rows):
+        return np.inf
+    least = 1e-6 * np.abs(rows).max() + 1e-30
+    return float(np.log(np.maximum(rows.std(0), least)).mean())
 
 
 def read_ptx(path: Path, wanted: Wanted) -> Scan:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from onlay_pointcloud.data.augment import Augment, dropped, scale_translate
+from onlay_pointcloud.data.augment import Augment, dropped
 from onlay_pointcloud.data.kept import Kept
 from onlay_pointcloud.data.preprocess import Source
 from onlay_pointcloud.data.sampling import drawn, farthest, fixed, pool_size
@@ -57,7 +56,7 @@ class TrainingClouds(Dataset[tuple[Tensor, Any]]):
     @property
     def plain(self) -> Dataset[tuple[Tensor, Any]]:
         """The same clouds as in evaluation."""
-        return Clouds(self.clouds)
+        return Clouds(self.clouds, self.augment)
 
     def __len__(self) -> int:
         return len(self.clouds.sources)
@@ -76,10 +75,12 @@ class TrainingClouds(Dataset[tuple[Tensor, Any]]):
 
 
 class Clouds(Dataset[tuple[Tensor, Any]]):
-    """Items `(cloud (M, 3) float32, target)`, the same every time."""
+    """Items `(cloud (M, 3) float32, target)`, the same every time; ballots are changed by
+    `augment`, what training does to clouds."""
 
-    def __init__(self, clouds: Labelled) -> None:
-        self.clouds, self.kept, self.pools = clouds, Kept(clouds.shown), Kept(clouds.pool)
+    def __init__(self, clouds: Labelled, augment: Augment | None = None) -> None:
+        self.clouds, self.augment = clouds, augment
+        self.kept, self.pools = Kept(clouds.shown), Kept(clouds.pool)
 
     def __len__(self) -> int:
         return len(self.clouds.sources)
@@ -98,19 +99,20 @@ class Clouds(Dataset[tuple[Tensor, Any]]):
         return self.kept[index].clone(), self.clouds.targets[index]
 
     def votes(self, number: int) -> Dataset[tuple[Tensor, Any]]:
-        """The same clouds as the ballot `number` sees them: other random points, each cloud scaled
-        and shifted as in training; the same for the same number.
+        """The same clouds as the ballot `number` sees them: other random points, each cloud changed
+        as in training (scaled and shifted, turned, or not at all); the same for the same number.
 
         The mean of an adapted model's logits over some ballots is what the literature calls voting.
         """
-        return Ballot(self.clouds, self.pools, number)
+        return Ballot(self, number)
 
 
 class Ballot(Dataset[tuple[Tensor, Any]]):
     """What `Clouds.votes` gives."""
 
-    def __init__(self, clouds: Labelled, pools: Kept, number: int) -> None:
-        self.clouds, self.pools, self.number = clouds, pools, number
+    def __init__(self, part: Clouds, number: int) -> None:
+        self.clouds, self.pools, self.augment = part.clouds, part.pools, part.augment
+        self.number = number
 
     def __len__(self) -> int:
         return len(self.clouds.sources)
@@ -121,12 +123,13 @@ class Ballot(Dataset[tuple[Tensor, Any]]):
         chance = torch.Generator().manual_seed(int(seed[0]))
         pool = self.pools[index]
         cloud = pool[drawn(len(pool), self.clouds.npoints, chance)]
-        moved = _moved(cloud, partial(scale_translate, generator=chance))
-        return moved, self.clouds.targets[index]
+        return _moved(cloud, self.augment, chance), self.clouds.targets[index]
 
 
-def _moved(cloud: Tensor, augment: Augment | None) -> Tensor:
+def _moved(
+    cloud: Tensor, augment: Augment | None, generator: torch.Generator | None = None
+) -> Tensor:
     """Coordinates alone change; further columns stay."""
     if augment is None:
         return cloud
-    return torch.cat([augment(cloud[:, :3]), cloud[:, 3:]], dim=1)
+    return torch.cat([augment(cloud[:, :3], generator), cloud[:, 3:]], dim=1)

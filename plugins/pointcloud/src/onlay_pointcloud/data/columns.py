@@ -58,6 +58,8 @@ class Wanted:
     extra: tuple[Column, ...] = ()
     label: Column | None = None
     """The class of each point, which comes last; `BY_NAME`, or none at all."""
+    vertices: bool = False
+    """Of a `.ply` mesh its vertices and not points on its surface: classes are of vertices."""
 
     @property
     def further(self) -> int:

@@ -78,6 +78,6 @@ def _scan(las: Any, wanted: Wanted) -> Scan:
     used = points[~(noise | empty), :3]
     if not len(used):
         used = points[:, :3]
-    if len(used):
-        points[:, :3] -= (used.min(0) + used.max(0)) / 2
-    return Scan(points, noise, empty)
+    middle = (used.min(0) + used.max(0)) / 2 if len(used) else np.zeros(3)
+    points[:, :3] -= middle
+    return Scan(points, noise, empty, middle)

@@ -13,6 +13,7 @@ import numpy as np
 from onlay_pointcloud.data.arrays import chosen
 from onlay_pointcloud.data.bounds import Malformed, enough, unpackable
 from onlay_pointcloud.data.columns import Wanted, listed
+from onlay_pointcloud.data.rows import numbers
 from onlay_pointcloud.data.scan import Scan
 
 _HEADER = 65536
@@ -102,13 +103,10 @@ def _text(header: Header, body: memoryview, path: Path) -> dict[str, np.ndarray]
     width = sum(header.counts)
     enough(2 * width * header.points, len(body) + 1, f"{header.points:,} points")
     tokens = bytes(body).split()
-    if len(tokens) < width * header.points:
-        found = len(tokens) // max(width, 1)
-        raise Malformed(f"its header promises {header.points:,} points and it has {found:,}")
-    try:
-        rows = np.array(tokens[: width * header.points], "S").astype(np.float64)
-    except ValueError as error:
-        raise Malformed("it has a word for a number") from error
+    if len(tokens) != width * header.points:
+        told = f"{header.points:,} points of {width} numbers"
+        raise Malformed(f"its header promises {told} and it has {len(tokens):,} numbers")
+    rows = numbers(tokens)
     return _named(header, list(rows.reshape(header.points, width).T))
 
 

@@ -49,7 +49,8 @@ class Header(NamedTuple):
 
 
 def read_ply(path: Path, wanted: Wanted, count: int) -> Scan:
-    """Its vertices; where it has faces, and no classes are wanted, `count` points on their surface.
+    """Its vertices; where it has faces, and no vertices are wanted, `count` points on their
+    surface.
 
     Raises:
         Malformed: no header, no vertices, less than the header promises, a face of vertices that
@@ -66,21 +67,20 @@ def read_ply(path: Path, wanted: Wanted, count: int) -> Scan:
             columns = numbers
         elif element.name == "face" and lists:
             polygons = lists.get("vertex_indices") or next(iter(lists.values()))
-        if columns and (polygons or all(e.name != "face" for e in header.elements)):
-            break
+    rows.finish()
     if not columns:
         raise Malformed(f"it has no vertices (have: {listed([e.name for e in header.elements])})")
-    if not polygons or wanted.label is not None:  # a class is of a vertex, not of a surface
+    if not polygons or wanted.vertices:
         return Scan(chosen(columns, wanted))
     return surface(chosen(columns, Wanted(wanted.axes)), polygons, count, wanted)
 
 
 def _header(content: bytes) -> Header:
-    begin = re.match(rb"\s*ply[ \t]*(\r\n|\n|\r)", content[:64])
+    begin = re.match(rb"\s*ply[ \t]*(\r\n|\n|\r)", content[:64], re.IGNORECASE)
     if begin is None:
         raise Malformed("it does not begin with `ply`")
     # where lines end by CR alone, a first byte of data may look like LF
-    end = re.search(rb"end_header[ \t]*" + begin[1], content[:_HEADER])
+    end = re.search(begin[1] + rb"end_header[ \t]*" + begin[1], content[:_HEADER])
     if end is None:
         raise Malformed("its header has no end")
     text = content[begin.end() : end.start()].decode("latin1")

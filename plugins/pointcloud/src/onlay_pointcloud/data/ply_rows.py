@@ -59,6 +59,14 @@ class Binary:
             raise cut(element)
         return self._one_by_one(element)
 
+    def finish(self) -> None:
+        """Raise `Malformed` where there is more than the header says: then its rows are wider, and
+        bytes of one point were read as those of the next. Some programs end with a line end or
+        with zeros."""
+        if bytes(self.body[self.at :]).strip(b"\0 \t\r\n"):
+            have = len(self.body)
+            raise Malformed(f"its header promises {self.at:,} bytes of numbers and it has {have:,}")
+
     def _first(self, element: Element) -> dict[int, int]:
         """How long each list of the first row is."""
         at, lengths = self.at, {}

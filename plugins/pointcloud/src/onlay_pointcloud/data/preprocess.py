@@ -19,13 +19,16 @@ from onlay.errors import ConfigError, DataError
 from onlay_pointcloud.data.columns import Column, Wanted
 from onlay_pointcloud.data.config import CloudPreprocess
 from onlay_pointcloud.data.left_out import LeftOut
-from onlay_pointcloud.data.readers import MESH_POINTS, Reading, checked, read_measured
+from onlay_pointcloud.data.readers import MESH_POINTS, Reading, Taken, checked, take
 from onlay_pointcloud.data.sampling import fixed
 
 Facts = Mapping[str, Any]
 
 Source = Path | np.ndarray
 """A file, or points (N, 3 or more)."""
+
+COARSEST = 1e-3
+"""The largest step of float32, as a share of a cloud's extent."""
 
 
 def resolve(config: CloudPreprocess, input_spec: Facts) -> dict[str, Any]:
@@ -130,9 +133,10 @@ class Loader:
         # a model that was adapted by hand, without a data set, has the backbone's facts alone
         self.least = facts.get("min_points", facts["npoints"])
         extra = tuple(facts.get("extra") or ())
+        by_point = label is not None or bool(facts.get("class_values"))
         self.reading = Reading(
             mesh_points=max(MESH_POINTS, facts["npoints"]),
-            wanted=Wanted(tuple(facts.get("columns") or ()), extra, label),
+            wanted=Wanted(tuple(facts.get("columns") or ()), extra, label, by_point),
             keep=facts.get("unmeasured") == "keep",
         )
         self.left_out = left_out or LeftOut()
@@ -141,15 +145,27 @@ class Loader:
         """`which` names a source that is no file.
 
         Raises:
-            DataError: see `read_measured`; fewer points than are needed.
+            DataError: see `take`; fewer points than are needed.
         """
         named = f"`{source}`" if isinstance(source, Path) else which
         return self.prepared(self._points(source, which), named)
 
     def prepared(self, points: np.ndarray, which: str) -> Tensor:
-        """The same of points (N, 3 + E) that were read; `which` names them in messages."""
+        """The same of points (N, 3 + E) that were read; `which` names them in messages.
+
+        Raises:
+            DataError: fewer points than are needed, one alone where their extent is divided by, or
+                coordinates that float32 does not tell apart.
+        """
         self.require_enough(len(points), which)
-        points = np.hstack([normalized(points[:, :3], self.normalize), points[:, 3:]])
+        if len(points) == 1 and self.normalize == "unit_sphere":
+            raise DataError(
+                f"{which} has one point, and no extent that `preprocess.normalize: unit_sphere`"
+                " could divide by"
+            )
+        own = normalized(points[:, :3], self.normalize)
+        require_fine(own, which)
+        points = np.hstack([own, points[:, 3:]])
         return torch.from_numpy(points.astype(np.float32))
 
     def require_enough(self, count: int, which: str) -> None:
@@ -171,11 +187,15 @@ class Loader:
         """All points (N, 3 + E) of a file that were measured, in its own unit.
 
         Raises:
-            DataError: see `read_measured`.
+            DataError: see `take`.
         """
-        points, counts = read_measured(path, self.reading)
-        self.left_out.add(path, counts)
-        return points
+        return self.taken(path).points
+
+    def taken(self, path: Path) -> Taken:
+        """The same with which of the file's points they are, and where it has them."""
+        taken = take(path, self.reading)
+        self.left_out.add(path, taken.left_out)
+        return taken
 
     def _points(self, source: Source, which: str) -> np.ndarray:
         return self.measured(source) if isinstance(source, Path) else checked(source, which)
@@ -183,10 +203,24 @@ class Loader:
 
 def normalized(points: np.ndarray, how: str) -> np.ndarray:
     """Points (N, 3): as they are (`none`), their mean at the origin (`centre`), and also the
-    farthest at distance 1 (`unit_sphere`)."""
+    farthest at distance 1 (`unit_sphere`); points at one place lie at the origin then."""
     if how == "none":
         return points
+    if not np.ptp(points, axis=0).any():  # rounding may put their mean beside them
+        return np.zeros_like(points)
     points = points - points.mean(0)
     if how == "centre":
         return points
     return points / np.linalg.norm(points, axis=1).max()
+
+
+def require_fine(points: np.ndarray, which: str) -> None:
+    """Raise a `DataError` where float32 is too coarse for points (N, 3) so far from the origin:
+    some that are apart would become one."""
+    extent, far = np.ptp(points, axis=0).max(), np.abs(points).max()
+    step = np.spacing(np.float32(far))
+    if extent and step > COARSEST * extent:
+        raise DataError(
+            f"{which} has coordinates up to {far:,.0f}, where float32 has steps of {step:.2g}, and"
+            f" is {extent:.3g} large: set `preprocess.normalize: centre`"
+        )

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -71,13 +71,35 @@ def read_points(path: Path, mesh_points: int = MESH_POINTS) -> np.ndarray:
     `mesh_points` on its surface.
 
     Raises:
-        DataError: see `read_measured`.
+        DataError: see `take`.
     """
     return read_measured(path, Reading(mesh_points))[0]
 
 
+class Taken(NamedTuple):
+    """What was taken from a file of Q points."""
+
+    points: np.ndarray
+    """(N, 3 + E)."""
+    left_out: Counter[str]
+    """How many were left out, by the reason."""
+    which_Q: np.ndarray
+    """Which of the file's points they are, bool."""
+    origin: np.ndarray | None
+    """(3,): where the file has what is at (0, 0, 0) here, unless that is the same."""
+
+
 def read_measured(path: Path, reading: Reading) -> tuple[np.ndarray, Counter[str]]:
     """The points (N, 3 + E) of a file, and how many were left out, by the reason.
+
+    Raises:
+        DataError: see `take`.
+    """
+    return take(path, reading)[:2]
+
+
+def take(path: Path, reading: Reading) -> Taken:
+    """The points of a file that were measured, or all of them.
 
     Raises:
         DataError: the file is missing, empty, truncated or of an unknown format, has no columns
@@ -87,10 +109,14 @@ def read_measured(path: Path, reading: Reading) -> tuple[np.ndarray, Counter[str
     if is_there(path) and suffix not in SUFFIXES:
         raise DataError(f"`{path}` is no point cloud (known: {', '.join(sorted(SUFFIXES))})")
     scan = attempted(path, lambda file: _scan(file, suffix, reading))
-    points, left_out = (scan.points, Counter[str]()) if reading.keep else measured(scan)
-    if left_out and not len(points):
+    which, left_out = np.ones(len(scan.points), bool), Counter[str]()
+    if not reading.keep:
+        which, left_out = measured(scan)
+    if left_out and not which.any():
         raise DataError(f"nothing was measured in `{path}`: {told(left_out)}")
-    return checked(points, f"`{path}`", reading.wanted.further), left_out
+    points = scan.points if which.all() else scan.points[which]
+    points = checked(points, f"`{path}`", reading.wanted.further)
+    return Taken(points, left_out, which, scan.origin)
 
 
 def _scan(path: Path, suffix: str, reading: Reading) -> Scan:

@@ -6,7 +6,10 @@ import codecs
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import numpy as np
 
 from onlay_pointcloud.data.bounds import Malformed
 
@@ -24,6 +27,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 _QUOTED = re.compile(r'"([^"]*)"|(\S+)')
 
+_NOT_A_NUMBER = re.compile(r"[+-]?(?:nan\(.*\)|1\.#(?:ind|qnan|snan|inf)\d*)")
+"""How programs of Microsoft's compiler write NaN and infinity."""
+
 _MISSING = frozenset({"", "nan", "na", "n/a", "#n/a", "null", "none", "-", "--", "nil", "?"})
 """How tables say that there is no value."""
 
@@ -34,11 +40,11 @@ def lines_of(path: Path) -> list[str]:
     Raises:
         Malformed: it is no text.
     """
-    text = _decoded(path.read_bytes())
-    if _CONTROL.search(text):
-        raise Malformed("it is no text")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return [line for line in map(str.strip, lines) if line]
+    text = _decoded(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+    if stray := _CONTROL.search(text):
+        line = text.count("\n", 0, stray.start()) + 1
+        raise Malformed(f"it is no text (line {line:,} has a control character)")
+    return [line for line in map(str.strip, text.split("\n")) if line]
 
 
 def _decoded(content: bytes) -> str:
@@ -85,6 +91,21 @@ def _has_commas(line: str) -> bool:
     return len(fields) >= 3 and all(_DECIMAL.fullmatch(field) for field in fields)
 
 
+def numbers(tokens: Sequence[bytes]) -> np.ndarray:
+    """The numbers (N,) of words between blanks, float64.
+
+    Raises:
+        Malformed: one is a word; names it.
+    """
+    with suppress(ValueError):
+        return np.array(tokens, "S").astype(np.float64)
+    found = [number(token.decode("latin-1")) for token in tokens]
+    words = [token for token, value in zip(tokens, found, strict=True) if value is None]
+    if words:
+        raise Malformed(f"it has a word for a number, `{words[0].decode('latin-1')[:40]}`")
+    return np.array(found, np.float64)
+
+
 def number(field: str) -> float | None:
     """A field's number, NaN where it says that there is none, `None` where it is a word."""
     text = field.strip().strip("\"'").strip()
@@ -95,7 +116,8 @@ def number(field: str) -> float | None:
             return float(spell(text))
         except ValueError:
             continue
-    return float("nan") if text.lower() in _MISSING else None
+    low = text.lower()
+    return float("nan") if low in _MISSING or _NOT_A_NUMBER.fullmatch(low) else None
 
 
 def _with_point(text: str) -> str:

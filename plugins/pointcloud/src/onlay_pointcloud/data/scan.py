@@ -23,10 +23,12 @@ class Scan(NamedTuple):
     """(N,) bool: what the file itself calls noise or withheld."""
     empty: np.ndarray | None = None
     """(N,) bool: `no_echo` of the coordinates in the file, where the reader moved them."""
+    origin: np.ndarray | None = None
+    """(3,): what the reader took off the coordinates in the file, if anything."""
 
 
 def measured(scan: Scan) -> tuple[np.ndarray, Counter[str]]:
-    """The points that were measured, and how many others there are, by the reason.
+    """Which points (N,) bool were measured, and how many others there are, by the reason.
 
     Depth cameras and scanners write a place without an echo as NaN, or as (0, 0, 0).
     """
@@ -36,8 +38,7 @@ def measured(scan: Scan) -> tuple[np.ndarray, Counter[str]]:
     origin = no_echo(points) if scan.empty is None else scan.empty
     counts[NOT_FINITE], counts[ORIGIN] = int((~finite).sum()), int(origin.sum())
     counts[NOISE] = int((noise & finite & ~origin).sum())
-    keep = finite & ~origin & ~noise
-    return (points if keep.all() else points[keep]), +counts
+    return finite & ~origin & ~noise, +counts
 
 
 def no_echo(points: np.ndarray) -> np.ndarray:

@@ -43,14 +43,14 @@ def make_splits(
         refuse_columns(config.preprocess)
     found = listed(listing, config, NOUN, labels)
     listing, labels = found.listing, found.labels
-    load = Loader(facts)
+    load, augment = Loader(facts), chosen(config.preprocess)
     train = TrainingClouds(
         _labelled(listing.train, labels, load),
-        chosen(config.preprocess),
+        augment,
         drop=config.preprocess.dropout_ratio,
     )
-    val = Clouds(_labelled(listing.val, labels, load)) if listing.val else None
-    test = Clouds(_labelled(listing.test, labels, load)) if listing.test else None
+    val = Clouds(_labelled(listing.val, labels, load), augment) if listing.val else None
+    test = Clouds(_labelled(listing.test, labels, load), augment) if listing.test else None
     read_at_once([part for part in (train, val, test) if part is not None], load.left_out)
     return Splits(
         train=train,
@@ -85,7 +85,7 @@ def make_whole(
     load = Loader(resolve(config.preprocess, input_spec))
 
     def make(items: Sequence[Item]) -> Clouds:
-        return Clouds(_labelled(items, labels, load))
+        return Clouds(_labelled(items, labels, load), chosen(config.preprocess))
 
     return whole(layout, config, labels, NOUN, make)
 

@@ -64,6 +64,11 @@ def read_text(path: Path, wanted: Wanted) -> Scan:
 
 def parted(lines: Sequence[str], wanted: Wanted) -> Table:
     """What is a name, what is a row, what is a count."""
+    if _is_raster(lines):
+        raise Malformed(
+            "it is a raster of heights (`ncols`, `nrows`), not points; write its points with"
+            " `gdal_translate -of XYZ`"
+        )
     comments = [line for line in lines if line.startswith(_COMMENTS)]
     rows = [line for line in lines if not line.startswith(_COMMENTS)]
     told = re.fullmatch(r'"?sep=(.)"?', rows[0]) if rows else None
@@ -82,6 +87,12 @@ def parted(lines: Sequence[str], wanted: Wanted) -> Table:
     if not table.rows:
         raise Malformed(f"it has no rows of numbers{_unsplit(rows[-1], sign)}")
     return table
+
+
+def _is_raster(lines: Sequence[str]) -> bool:
+    """Esri's grids share the suffix `.asc`."""
+    words = {line.split()[0].lower() for line in lines[:_AHEAD] if line}
+    return {"ncols", "nrows"} <= words
 
 
 def _unsplit(row: str, sign: str | None) -> str:

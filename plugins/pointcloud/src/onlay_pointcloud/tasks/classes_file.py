@@ -38,11 +38,13 @@ def write_classes(
     in the data that the model learnt from; comments tell the names. Without an input there are
     classes alone.
     """
-    points, found = _of_file(found_N, given) if given else (np.zeros((len(found_N), 3)), found_N)
+    points, found, which = np.zeros((len(found_N), 3)), found_N, None
+    if given:
+        points, found, which = _of_file(found_N, given)
     values = _values(labels, given.preprocessing if given else {})
-    if given and "normalize" in given.preprocessing and holds(given.source, values):
+    if given and which is not None and holds(given.source, values):
         path = folder / f"{stem}{given.source.suffix.lower()}"
-        write_las(path, given.source, points, np.array(values)[found])
+        write_las(path, given.source, which, np.array(values)[found])
         return path
     path = folder / f"{stem}.ply"
     _write_ply(path, points, found, dict(zip(labels, values, strict=True)))
@@ -82,21 +84,23 @@ def _values(labels: Sequence[str], preprocessing: Mapping[str, Any]) -> list[int
     return [int(values[0]) for values in own]
 
 
-def _of_file(found_N: np.ndarray, given: Input) -> tuple[np.ndarray, np.ndarray]:
-    """All points (P, 3) of the file in its unit, and the class of each; those that were shown where
-    there is no file."""
+def _of_file(found_N: np.ndarray, given: Input) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """All points (P, 3) of the file in its unit and place, the class of each, and which of the
+    file's points they are; those that were shown where there is no file."""
     from onlay_pointcloud.data.preprocess import Loader
 
     shown = given.tensor[:, :3].double().numpy()
     if not given.source.is_file() or "normalize" not in given.preprocessing:
-        return shown, found_N
+        return shown, found_N, None
     loader = Loader(given.preprocessing)
     loader.left_out.held = True  # it was said when the file was read
-    points = loader.measured(given.source)
-    if len(points) == len(found_N):  # all of them were shown, in their order
-        return points[:, :3], found_N
-    own = loader.prepared(points, f"`{given.source}`")[:, :3].double().numpy()
-    return points[:, :3], found_N[_nearest(shown, own)]
+    taken = loader.taken(given.source)
+    found = found_N
+    if len(taken.points) != len(found_N):  # else all of them were shown, in their order
+        own = loader.prepared(taken.points, f"`{given.source}`")[:, :3].double().numpy()
+        found = found_N[_nearest(shown, own)]
+    points = taken.points[:, :3]
+    return points if taken.origin is None else points + taken.origin, found, taken.which_Q
 
 
 def _nearest(shown: np.ndarray, points: np.ndarray) -> np.ndarray:

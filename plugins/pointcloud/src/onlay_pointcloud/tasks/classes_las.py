@@ -1,6 +1,6 @@
 """A LAS file once more, with other classes.
 
-Shapes: P points that were measured, Q all points of a file.
+Shapes: P points that were taken from a file, Q all of its points.
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
-from onlay_pointcloud.data.readers import Reading, read_measured
 
 _MOST = {True: 255, False: 31}
 """The largest class of point formats from 6 on, and of those before."""
@@ -26,14 +24,12 @@ def holds(source: Path, values: list[int]) -> bool:
     return all(0 <= value <= most for value in values)
 
 
-def write_las(path: Path, source: Path, points_P3: np.ndarray, values_P: np.ndarray) -> None:
-    """All of `source` with the classes of its points that were measured; the others keep theirs."""
+def write_las(path: Path, source: Path, which_Q: np.ndarray, values_P: np.ndarray) -> None:
+    """All of `source` with the classes of the points that were taken; the others keep theirs."""
     import laspy
-    from sklearn.neighbors import KDTree
 
-    every_Q3 = read_measured(source, Reading(keep=True))[0][:, :3]
-    apart_Q1, index_Q1 = KDTree(points_P3).query(every_Q3)
     las = laspy.read(source)
-    own_Q = np.asarray(las.classification)
-    las.classification = np.where(apart_Q1[:, 0] == 0, values_P[index_Q1[:, 0]], own_Q)
+    classes_Q = np.array(las.classification)
+    classes_Q[which_Q] = values_P
+    las.classification = classes_Q
     las.write(str(path))

@@ -31,6 +31,9 @@ USUAL_TEST = 5
 
 _AREA = re.compile(r"(?:.*/)?Area_(\d+)(?=[_/])")
 
+_ANGLES = re.compile(r"Area_\d+_alignmentAngle\.txt")
+"""Lists, which stand beside the rooms, of how each was turned; no scenes."""
+
 
 def scenes_in(root: Path, parts: Any, test_area: int | None) -> Layout:
     """Every scene as it lies; areas of S3DIS are a training and a test part.
@@ -73,18 +76,34 @@ def _of_rooms(layout: Layout) -> Layout:
 
 def _rooms(items: Sequence[Item]) -> list[Item]:
     rooms = {i.source.parent.parent for i in items if i.source.parent.name == ANNOTATIONS}
-    found = []
+    beside: dict[Path, list[Item]] = {room: [] for room in sorted(rooms)}
     for item in items:
-        if item.source.parent.name == ANNOTATIONS:
-            continue
-        if item.source.parent not in rooms or item.source.stem == item.source.parent.name:
-            found.append(item)
-    have = {item.source.parent for item in found}
-    if lost := sorted(room for room in rooms if room not in have):
-        raise DataError(
-            f"`{lost[0]}` has objects in `{ANNOTATIONS}` and not the room, `{lost[0].name}.txt`"
-        )
+        beside.get(item.source.parent, []).append(item)
+    own = {room: _room(room, files) for room, files in beside.items()}
+    found = [
+        item
+        for item in items
+        if item.source.parent.name != ANNOTATIONS
+        and own.get(item.source.parent, item) is item
+        and not _ANGLES.fullmatch(item.source.name)
+    ]
     return [item._replace(target=Tags(frozenset())) for item in found]
+
+
+def _room(folder: Path, files: Sequence[Item]) -> Item:
+    """The file of a room among those beside its objects: the one that is called as the folder is,
+    or the only text; `Area_6/copyRoom_1` holds `copy_Room_1.txt`.
+
+    Raises:
+        DataError: there is none, or several may be it.
+    """
+    called = [item for item in files if item.source.stem == folder.name]
+    texts = [item for item in files if item.source.suffix.lower() == ".txt"]
+    if found := called or (texts if len(texts) == 1 else []):
+        return found[0]
+    raise DataError(
+        f"`{folder}` has objects in `{ANNOTATIONS}` and not the room, `{folder.name}.txt`"
+    )
 
 
 def is_room(source: Path) -> bool:
