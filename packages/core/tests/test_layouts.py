@@ -14,7 +14,7 @@ from onlay.config.data import FilesConfig
 from onlay.reading.class_folders import ClassFolders
 from onlay.reading.finding import find
 from onlay.reading.labels import check_distinct, missing
-from onlay.reading.layouts import Layout
+from onlay.reading.layouts import Layout, divided
 from onlay.reading.listed import listed
 from onlay.reading.listing import Item, Listing, digest
 from onlay.reading.part_names import assigned
@@ -240,3 +240,26 @@ def test_classes_that_differ() -> None:
 def test_labels_are_checked_over_all_parts() -> None:
     listing = Listing([Item("1", "cat", "1")], [Item("2", "Cat", "2")])
     fails(lambda: listed(listing, FilesConfig(name="x"), "image"), "`Cat` and `cat`")
+
+
+def test_a_test_part_with_a_seed_of_its_own_is_one_for_all_splits(
+    make: Callable[..., Path],
+) -> None:
+    """Without one it goes with `split_seed`, and the facts of the data say so."""
+    root = make(" ".join(f"{c}/{n}.jpg" for c in "ab" for n in range(20)))
+
+    def parts(**config: Any) -> Listing:
+        settings = FilesConfig(name="x", test_size=0.25, **config)
+        return divided(layout(root, **config), settings, "image")
+
+    def keys(listing: Listing) -> list[str]:
+        return [item.key for item in listing.test]
+
+    assert keys(parts(split_seed=0)) != keys(parts(split_seed=1))
+    one, two = (parts(split_seed=seed, test_seed=5) for seed in (0, 1))
+    assert keys(one) == keys(two)
+    assert [item.key for item in one.val] != [item.key for item in two.val]
+    assert keys(one) == keys(parts(split_seed=5))
+    config = FilesConfig(name="x")
+    assert listed(parts(split_seed=1), config, "image").facts["test_varies"]
+    assert "test_varies" not in listed(one, config, "image").facts

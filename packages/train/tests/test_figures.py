@@ -113,7 +113,7 @@ def test_a_method_without_figures_changes_nothing(configure: Configure, host: Pl
     shown = rf"  loss {number}  validation loss {number}  top1 {number} %  lr {number}e[-+]\d\d  "
     for epoch, line in enumerate(lines[:3], start=1):
         assert re.fullmatch(rf"epoch {epoch}/3{shown}{number} s", line)
-    plain = {"epoch", "step", "lr", "train_loss", "seconds"}
+    plain = {"epoch", "step", "lr", "train_loss", "seconds", "train_seconds"}
     plain |= {f"validation_{name}" for name in ("loss", "top1", "mean_class")}
     assert all(set(record) == plain for record in RunFolder(config.out).history())
     final = {f"final/{split}_{n}" for split in ("validation", "test") for n in ("loss", "top1")}

@@ -67,7 +67,8 @@ class Splits:
     `{"train": {"cat": 50, "dog": 48}}`, which class weights are made of; `train_repeats` is how
     often `train` holds all its items, one time after the other, and `train_per_class` how many of
     each class, where a run chose that: a run is refused whose splits do not say that they heard it;
-    `notes` are sentences for people, such as which files were left out."""
+    `notes` are sentences for people, such as which files were left out; `test_varies` where the
+    test part is other items for another `split_seed`."""
 
 
 @dataclass(frozen=True, kw_only=True)

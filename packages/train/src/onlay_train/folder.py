@@ -34,6 +34,8 @@ _FREE = frozenset(
 _OF_THE_CACHE = frozenset({"train.cache", "train.cache_views", "train.cache_dtype"})
 """Keys that say nothing where nothing is kept."""
 
+_LATER = frozenset({"data.test_seed"})
+
 CELL_FILES = ("cell.json", "attempts.jsonl", "error.json", "output.txt")
 """What a comparison keeps of a cell, in the folder of its run."""
 
@@ -190,9 +192,20 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def as_before(dump: Mapping[str, Any]) -> dict[str, Any]:
+    """Without fields that came later and are null: null is what there was before, so that what was
+    trained then has the name that it had."""
+    return {
+        block: {k: v for k, v in own.items() if v is not None or f"{block}.{k}" not in _LATER}
+        if isinstance(own, Mapping)
+        else own
+        for block, own in dump.items()
+    }
+
+
 def meaning(dump: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a run this run: every value but the free ones and the versions of packages."""
-    every = flat(dump)
+    every = flat(as_before(dump))
     kept = every.get("train.cache") is not None
     values = {
         k: v

@@ -177,8 +177,11 @@ class Trainer:
             "train_loss": self.mean_loss(),
         }
         if self.judged:
+            trained = self.tick()
             record |= self.judge_epoch(self.judged)
-        record |= {"seconds": self.tick(), **figures.values}
+            progress.judging += self.tick() - trained
+        record |= {"seconds": self.tick(), "train_seconds": progress.seconds - progress.judging}
+        record |= figures.values
         took = progress.seconds - progress.seconds_before
         progress.seconds_before = progress.seconds
         progress.next_epoch()

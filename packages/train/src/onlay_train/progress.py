@@ -22,6 +22,8 @@ class Progress:
     """Of training, over all starts."""
     seconds_before: float = 0.0
     """What `seconds` was when the latest epoch ended."""
+    judging: float = 0.0
+    """Of these, seconds in which parts were judged."""
     last: dict[str, float] = field(default_factory=dict)
     """Metrics of the judged part after the latest epoch."""
     best: dict[str, float] = field(default_factory=dict)

@@ -68,6 +68,10 @@ class FoldedStripesConfig(StripesConfig):
 
     name: Literal["folded_stripes"] = "folded_stripes"
     """This data set."""
+    split_seed: int = 0
+    """Changes nothing but what a comparison may think."""
+    test_seed: int | None = None
+    """Likewise."""
     fold: int = 0
     """Which fold."""
 

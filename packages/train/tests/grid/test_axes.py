@@ -37,6 +37,16 @@ def test_labelled_pieces_of_run_files_are_an_axis(make, host):
     assert (long.train.epochs, long.method.name) == (5, "full")
 
 
+def test_a_label_with_brackets_is_skipped_as_it_is_called(make, host):
+    """For a pattern they would be a choice of letters."""
+    wide = {"name": "noisy", "rank": [2, 4]}
+    grid = make({"method": [wide]}, skip=[{"method": "noisy(rank=2)"}])
+    assert [point["method"].label for point in points(grid, host)] == ["noisy(rank=4)"]
+    pieces = {"[a]": {"train": {"lr": 0.1}}, "b": {"train": {"lr": 0.2}}}
+    grid = make({"method": ["noisy"], "pace": pieces}, skip=[{"pace": "[a]"}])
+    assert [point["pace"].label for point in points(grid, host)] == ["b"]
+
+
 def test_what_is_skipped_matches_all_of_an_entry(make, host):
     axes = {"method": ["noisy", "linear"], "train.seed": [0, 1]}
     grid = make(axes, skip=[{"method": "no*", "train.seed": 1}])
@@ -53,6 +63,16 @@ def test_what_is_skipped_matches_all_of_an_entry(make, host):
         ({"method": []}, {}, "grid.method: has no values"),
         (
             {"method": ["noisy"]},
+            {"skip": [{}]},
+            "skip: an entry is empty, and would leave out every cell",
+        ),
+        (
+            {},
+            {"skip": [{"method": "nosy"}]},
+            "skip.method: `nosy` is none of its values (have: noisy)",
+        ),
+        (
+            {},
             {"skip": [{"data": "x"}]},
             "skip: `data` is no axis (have: method)",
         ),

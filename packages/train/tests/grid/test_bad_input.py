@@ -15,6 +15,7 @@ from onlay.errors import RunError
 from onlay_train.grid import facts
 from onlay_train.grid.executors.local import Killed
 from onlay_train.grid.plan import make_plan
+from onlay_train.grid.report.writing import looked_at
 from onlay_train.grid.schedule import TRIES, Schedule
 from onlay_train.grid.shown import outcome
 from onlay_train.grid.state import CellFolder, Failure
@@ -42,6 +43,22 @@ def test_searches_that_choose_nothing_are_told_and_others_are_trained(make, host
     [full] = [line for line in lines if line.startswith("not trained: full: a search chooses on a")]
     assert "`data.val_size`" in full
     assert not any("wait for what the search" in line for line in lines)
+
+
+def test_a_damaged_summary_is_one_failed_cell_and_the_others_count(make, host, root):
+    plan = make_plan(make({"method": ["linear", "noisy"]}), host, root, {})
+    for cell in plan.cells():
+        finish(plan.folder(cell), cell, 0.5)
+    folder = CellFolder(root, plan.cells()[0].name)
+    folder.run.summary.write_text(folder.run.summary.read_text()[:-9])
+    later = make_plan(plan.grid, host, root, {})
+    assert "1 done, 1 failed" in outcome(later)
+    assert "failed: linear: `" in outcome(later)
+    assert "is damaged: delete it, and the same command writes it again" in outcome(later)
+    assert [row.method for row in looked_at(later)[0].rows] == ["noisy"]
+    folder = later.folder(later.cells()[0])
+    folder.forgive()
+    assert folder.state == "waiting"
 
 
 def _keys(plan):

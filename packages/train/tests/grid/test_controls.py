@@ -116,10 +116,25 @@ def row(method, control, score, seed=0, data="signs"):
     return Row(**told, **own, **costs)
 
 
+def seeded(method, control, score, place):
+    """Three seeds about a mean, each method's in an order of its own, so that no two differ alike:
+    differences have a deviation of 0.35."""
+    apart = [-0.2, 0.0, 0.2, -0.2, 0.0][place % 3 :][:3]
+    return [row(method, control, score + own, seed) for seed, own in enumerate(apart)]
+
+
 def report(scores, trivial=()):
     """Of `{method: (control, score)}` on one data set."""
-    rows = [row(method, *own) for method, own in scores.items()]
-    facts = {"searches": (), "lost": (), "measure": PERCENT, "metric": "top1", "open_cells": 0}
+    each = [(method, *own) for method, own in scores.items()]
+    rows = [own for place, one in enumerate(each) for own in seeded(*one, place)]
+    facts = {
+        "root": "grid",
+        "searches": (),
+        "lost": (),
+        "measure": PERCENT,
+        "metric": "top1",
+        "open_cells": 0,
+    }
     more = {"skipped": (), "axes": ("method",), "trivial": dict(trivial)}
     return Found(name="grid", rows=rows, **facts, **more)
 
@@ -226,10 +241,14 @@ def test_what_is_found_in_a_folder_knows_its_controls(make, host, root):
 
 def test_each_backbone_has_a_regime_of_its_own():
     """The probe is above the network from scratch on one of two; their mean would be below."""
-    rows = [row("large", "linear", 90.0), row("small", "linear", 30.0), row("cnn", "scratch", 70.0)]
-    rows += [row("arc / large", "", 95.0), row("arc / small", "", 40.0)]
+    each = [("large", "linear", 90.0), ("small", "linear", 30.0), ("cnn", "scratch", 70.0)]
+    each += [("arc / large", "", 95.0), ("arc / small", "", 40.0)]
     named = [("large",), ("small",), ("-",), ("large",), ("small",)]
-    settled = [replace(own, setting=where) for own, where in zip(rows, named, strict=True)]
+    settled = [
+        replace(own, setting=where)
+        for place, (one, where) in enumerate(zip(each, named, strict=True))
+        for own in seeded(*one, place)
+    ]
     found = replace(report({}), rows=settled)
     one, two = regimes(found, 0.5)
     assert (one.named, one.pays, one.beaten, one.best) == ("signs (large)", True, False, 95.0)
@@ -237,6 +256,39 @@ def test_each_backbone_has_a_regime_of_its_own():
     told = list(sentences(found, 0.5))
     assert any("Pretraining pays on signs (large): the linear probe" in each for each in told)
     assert any(each.startswith("On signs (small) the network from scratch (70.0)") for each in told)
+
+
+def test_one_seed_tells_nothing_of_chance():
+    rows = [row("linear", "linear", 50.0), row("cnn", "scratch", 49.0), row("arc", "", 10.0)]
+    found = replace(report({}), rows=rows)
+    (regime,) = regimes(found, 0.5)
+    assert (regime.pays, regime.beaten) == (False, False)
+    assert "beyond chance, of which one seed tells nothing, by more" in " ".join(
+        sentences(found, 0.5)
+    )
+
+
+def test_a_regime_among_many_counts_by_what_is_left_after_holm():
+    """Student's t of three pairs of mean 2 and deviation 0.6 is 5.8, p = 0.029: enough alone, and
+    not beside a second data set where nothing is."""
+
+    def on(data, linear):
+        other = [row("cnn", "scratch", 50.0, n, data) for n in range(3)]
+        return [row("linear", "linear", own, n, data) for n, own in enumerate(linear)] + other
+
+    alone = replace(report({}), rows=on("a", [51.4, 52.0, 52.6]))
+    assert [regime.pays for regime in regimes(alone, 0.5)] == [True]
+    both = replace(alone, rows=[*alone.rows, *on("b", [49.8, 50.0, 50.2])])
+    assert [regime.pays for regime in regimes(both, 0.5)] == [False, False]
+
+
+def test_a_network_from_scratch_beats_all_adapters_only_if_it_is_told_apart_from_each():
+    """The best adapter is far below; another one is not told apart, for it varies so much."""
+    scores = {"linear": ("linear", 30.0), "cnn": ("scratch", 70.0), "arc": ("", 60.0)}
+    found = report(scores)
+    assert [regime.beaten for regime in regimes(found, 0.5)] == [True]
+    wild = [row("wild", "", score, seed) for seed, score in enumerate([20.0, 45.0, 84.0])]
+    assert [r.beaten for r in regimes(replace(found, rows=[*found.rows, *wild]), 0.5)] == [False]
 
 
 def test_what_seeds_do_not_tell_apart_is_neither_ahead_nor_beaten():

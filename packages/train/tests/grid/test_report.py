@@ -21,7 +21,6 @@ from onlay_train.grid.report.costs import _scale
 from onlay_train.grid.report.draw import drawings
 from onlay_train.grid.report.files import as_latex
 from onlay_train.grid.report.recommend import _versus
-from onlay_train.grid.report.scale import Scale
 from onlay_train.grid.report.statistics import Difference
 from onlay_train.grid.report.writing import looked_at, write_report
 from onlay_train.grid.shown import reported
@@ -114,15 +113,19 @@ def test_a_data_set_at_two_sizes_is_one_data_set_with_a_curve(sized):
     found, summary, told = looked_at(sized)
     best = next(s for s in summary.standings if s.method == "noisy")
     assert (best.over.datasets, best.over.seeds, best.over.mean) == (1, 2, 3.125)
-    assert "By `train`, ahead is `noisy` at 30; `full` at 60." in told
+    assert (
+        "By `train`, none is told apart from all others at 30 (`noisy` has the best mean), 60"
+        " (`full` has the best mean)."
+    ) in told
     assert any(text.startswith("2 seeds cannot show p < 0.05") for text in told)
     titles = [title for title, _ in drawings(found, summary)]
     assert titles[:3] == ["stripes, by train", "stripes, train=30", "stripes, train=60"]
 
 
-def test_what_holds_alone_and_not_among_many_is_said_so():
-    over = Difference(mean=1.0, low=0.1, high=1.9, p=0.03, p_holm=0.27)
-    assert _versus(over, "full", Scale()).endswith(
+def test_what_holds_alone_and_not_among_many_is_said_so(plan):
+    over = Difference(mean=1.0, low=0.1, high=1.9, p=0.03, p_holm=0.27, where=["stripes"])
+    found, _, _ = looked_at(plan)
+    assert _versus(over, "full", found).endswith(
         "p = 0.270 after Holm): better taken alone, and not told apart among so many methods"
     )
 
@@ -225,10 +228,24 @@ def test_two_means_and_what_is_to_be_said_of_them(make, host, root):
     assert "<td class=n>70.0</td><td class=n>62.5</td>" in page
 
 
-def test_an_unknown_reference_is_refused(make, host, root, plan):
+def test_an_unknown_reference_is_refused_before_anything_is_trained(make, host, root, plan):
     grid = make(plan.grid.grid, report={"reference": "arc"})
-    with pytest.raises(ConfigError, match="`arc` is none of the methods that are done"):
-        looked_at(make_plan(grid, host, root, {}))
+    with pytest.raises(
+        ConfigError, match=r"`arc` is none of the methods \(have: full, noisy, linear\)"
+    ):
+        make_plan(grid, host, root, {})
+
+
+def test_where_the_reference_is_not_done_another_one_stands_in_and_it_is_said(make, host, root):
+    grid = make({"method": ["linear", "noisy"], "train.seed": [0]}, report={"reference": "noisy"})
+    plan = make_plan(grid, host, root, {})
+    (cell,) = (cell for cell in plan.cells() if cell.labels["method"] == "linear")
+    finish(plan.folder(cell), cell, 0.5)
+    _, summary, told = looked_at(plan)
+    assert summary.reference == "linear"
+    assert any(
+        "`noisy`, the reference, has no cell that is done: the others are" in each for each in told
+    )
 
 
 @pytest.mark.parametrize("costs", [[118, 416], [310, 935], [100, 900], [74, 951], [1, 4000]])

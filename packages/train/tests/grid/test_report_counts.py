@@ -4,17 +4,19 @@ and grids, lost seeds, scores that are no numbers."""
 from __future__ import annotations
 
 import shutil
+import time
 
 import pytest
 from finished import SCORES, finish
 
 from onlay.errors import ConfigError, RunError
 from onlay.reports import Measure
-from onlay_train.grid.facts import read_facts, write_facts
+from onlay_train.grid.facts import keys_of, read_facts, write_facts
 from onlay_train.grid.others import add
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.report.files import as_markdown
 from onlay_train.grid.report.writing import looked_at
+from onlay_train.grid.shown import Left, described
 from onlay_train.grid.state import CellFolder, Failure
 
 
@@ -189,3 +191,96 @@ def test_folders_of_two_machines_become_one(make, host, plan, tmp_path):
         pytest.raises(RunError, match="being trained"),
     ):
         add(here, (there,))
+
+
+def test_sizes_with_fewer_seeds_do_not_move_a_difference(make, host, root):
+    """`noisy` is 10 points ahead with few items and nothing with many; three of six seeds lack the
+    larger size. The mean over both sizes is 5 points, with chance of a tenth: not 7.5 with the
+    spread between sizes."""
+    axes = {"method": ["full", "noisy"], "data.train": [30, 60], "train.seed": [*range(6)]}
+    skip = [{"data.train": 60, "train.seed": seed} for seed in (3, 4, 5)]
+    plan = make_plan(make(axes, skip=skip), host, root, {})
+    for cell in plan.cells():
+        noisy, few = cell.labels["method"] == "noisy", cell.labels["data.train"] == "30"
+        own = 0.001 * (int(cell.labels["train.seed"]) % 3) * noisy
+        finish(plan.folder(cell), cell, 0.5 + 0.3 * (not few) + 0.1 * (noisy and few) + own)
+    _, summary, told = looked_at(plan)
+    over = next(s.over for s in summary.standings if s.method == "noisy")
+    assert (over.mean, over.seeds) == (pytest.approx(5.1), 3)
+    assert over.high - over.low < 0.6
+    assert any("are of the seeds that have every one of them, up to 3 fewer" in t for t in told)
+    ahead = [text for text in told if text.startswith("By `train`")]
+    assert ahead[0] == "By `train`, ahead of all others is `noisy` at 30."
+    assert ahead[1].startswith("By `train`, none is told apart from all others at 60")
+
+
+def test_a_difference_names_the_data_sets_that_it_is_of(make, host, root):
+    """`full` has no result on `b`."""
+    data = {name: {"data": "stripes", "train": {"epochs": n}} for n, name in enumerate("ab", 1)}
+    axes = {"method": ["full", "noisy"], "data": data, "train.seed": [0, 1, 2]}
+    plan = make_plan(make(axes), host, root, {})
+    for cell in plan.cells():
+        labels = cell.labels
+        if labels["data"] == "a" or labels["method"] == "noisy":
+            wide = 0.01 * int(labels["train.seed"]) * (labels["method"] == "noisy")
+            finish(plan.folder(cell), cell, 0.3 + 0.2 * (labels["data"] == "a") + wide)
+    told = looked_at(plan)[2]
+    assert any("points against `full` on a alone (95 % interval" in text for text in told)
+
+
+def test_who_had_fewer_trials_than_were_planned_is_named(make, host, root):
+    """Of `noisy` two of three diverged; of the others nothing is searched."""
+    search = {"keys": {"method.dropout": [0.1, 0.5]}, "trials": 3}
+    grid = make({"method": ["noisy", "linear"], "train.seed": [0]}, search=search)
+    plan = make_plan(grid, host, root, {})
+    for trial in plan.trials():
+        if trial.labels["method"] == "noisy" and trial.trial:
+            plan.folder(trial).place(trial)
+            plan.folder(trial).fail(Failure("DivergedError", "the loss is nan", True))
+        else:
+            finish(plan.folder(trial), trial, 0.5)
+    plan.known.update({k: "0" for _, c in plan.drawn.runs for k in keys_of(c).values()})
+    for cell in plan.cells():
+        finish(plan.folder(cell), cell, 0.5)
+    found, summary, told = looked_at(plan)
+    said = [
+        "The search of `noisy` came to 1 of 3 trials (2 failed, 2 of them diverged).",
+        "`linear` has no key that is searched: its trials are one training.",
+    ]
+    assert set(said) <= set(told)
+    assert all(each in as_markdown(found, summary) for each in said)
+    assert "| 1 of 3 |" in as_markdown(found, summary)
+
+
+def test_cells_of_several_machines_are_told_for_their_times(plan):
+    for number, cell in enumerate(plan.cells()):
+        plan.folder(cell).note(began=1.0, host=f"node{number % 2}", threads=1)
+    told = "Cells ran on different machines (node0, node1): times do not compare."
+    assert told in looked_at(plan)[2]
+
+
+def test_a_step_is_timed_without_judging(plan):
+    """Ten steps in 2 seconds, of which half a second was theirs."""
+    assert {row.step_seconds for row in looked_at(plan)[0].rows} == {0.2}
+    for cell in plan.cells():
+        plan.folder(cell).run.append({"epoch": 2, "step": 10, "seconds": 2.0, "train_seconds": 0.5})
+    assert {row.step_seconds for row in looked_at(plan)[0].rows} == {0.05}
+
+
+def test_what_is_left_is_told_by_trials_and_cells_apart(make, host, root):
+    """Trials of one epoch took 2 seconds; two cells of 40 epochs are to come: 160 seconds."""
+    search = {"keys": {"train.lr": [1e-3, 1e-1]}, "trials": 2, "settings": {"train.epochs": 1}}
+    axes = {"method": ["noisy"], "train.epochs": [40], "train.seed": [0, 1]}
+    plan = make_plan(make(axes, search=search), host, root, {})
+    for trial in plan.trials():
+        finish(plan.folder(trial), trial, 0.5)
+    assert "about 3 min are left with 1 at a time" in described(plan, 1)
+    plan.known.update({k: "0" for _, c in plan.drawn.runs for k in keys_of(c).values()})
+    finish(plan.folder(plan.cells()[0]), plan.cells()[0], 0.5)  # in 2 seconds
+    assert "about 2 s are left with 1 at a time" in described(plan, 1)
+
+
+def test_time_left_knows_nothing_of_earlier_starts(plan):
+    left = Left(plan, time.monotonic() - 30, before=6)
+    assert left.after("running") == ""
+    assert left.after("done") == " (7 of 9; about 60 s left)"

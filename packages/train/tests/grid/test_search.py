@@ -9,6 +9,7 @@ from summaries import summary
 
 from onlay.errors import ConfigError
 from onlay_train.grid.cells import drawn
+from onlay_train.grid.facts import VARIES, keys_of
 from onlay_train.grid.file import SearchConfig
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.search import best, nearest, scaled, searched_fields, values
@@ -55,6 +56,33 @@ def test_values_between_those_that_are_searched_take_the_nearest(make, host, roo
     plan = make_plan(grid, host, root, {})
     assert [trial.config["train"]["epochs"] for trial in plan.trials()] == [2, 20]
     assert [nearest(n, (2, 20)) for n in (1, 2, 5, 6, 7, 20, 50)] == [2, 2, 2, 2, 20, 20, 20]
+    assert (nearest(None, (20, 2)), nearest("all", ["20", "2"])) == (20, "20")
+
+
+@pytest.mark.parametrize("axis", ["method", "backbone"])
+def test_each_method_has_a_search_of_its_own(make, host, root, axis):
+    axes = {"method": ["noisy", "linear"], "backbone": ["tiny"]}
+    search = {"keys": {"train.lr": [1e-4, 1e-2]}, "trials": 1, "at": {axis: [axes[axis][0]]}}
+    with pytest.raises(ConfigError, match=f"search.at: `{axis}` cannot be there"):
+        make_plan(make(axes, search=search), host, root, {})
+
+
+def test_trials_train_on_nothing_that_other_draws_are_tested_on(make, host, root):
+    """What was read said that another `split_seed` has another test part. One draw, or no search,
+    is no danger."""
+    search = {"keys": {"train.lr": [1e-4, 1e-2]}, "trials": 1}
+
+    def planned(seeds, search=search):
+        data = {"parts": {"data": "folded_stripes"}}
+        grid = make({"method": ["linear"], "data": data, "data.split_seed": seeds}, search=search)
+        runs = make_plan(grid, host, root, {}).drawn.runs
+        known = {k: "0" for _, config in runs for k in keys_of(config).values()}
+        return make_plan(grid, host, root, known | {key + VARIES: "yes" for key in known})
+
+    with pytest.raises(ConfigError, match=r"set `data.test_seed: 0`, and the test part is one"):
+        planned([0, 1])
+    planned([0, 1], search=None)
+    planned([0])
 
 
 def test_a_part_of_a_grid_brings_the_trials_that_it_waits_for(make, host, root):

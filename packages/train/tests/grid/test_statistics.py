@@ -34,7 +34,7 @@ def test_differences_that_are_all_alike_show_nothing():
         found = difference(pairs, margin=0.5)
         assert (found.low, found.high, found.p) == (None, None, None)
     same = difference([[0.0, 0.0, 0.0]], margin=0.5)
-    assert (same.low, same.high, same.p) == (0.0, 0.0, 1.0)
+    assert (same.low, same.high, same.p) == (None, None, None)
 
 
 def test_ties_between_data_sets_make_no_endless_interval():

@@ -74,6 +74,11 @@ class SplitConfig(ValidationConfig):
     test_size: Share = 0.2
     """Share, or number, of the items for the test, where the layout has no parts at all."""
 
+    test_seed: int | None = None
+    """Seed by which these are split off; null: `split_seed`. With one of its own the test part is
+    the same for every `split_seed`, so that a search before several of them does not see what any
+    is tested on."""
+
 
 PartNames = str | tuple[str, ...]
 

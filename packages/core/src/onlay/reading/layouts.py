@@ -41,7 +41,8 @@ def divided(layout: Layout, config: SplitConfig, noun: str) -> Listing:
     parts = dict(layout.parts)
     train, test = parts.get("train", []), parts.get("test", [])
     if WHOLE in parts:
-        train, test = stratified(parts[WHOLE], config.test_size, config.split_seed, noun=noun)
+        seed = config.split_seed if config.test_seed is None else config.test_seed
+        train, test = stratified(parts[WHOLE], config.test_size, seed, noun=noun)
     elif not train:
         have = ", ".join(part for part, items in parts.items() if items)
         raise DataError(
@@ -52,4 +53,5 @@ def divided(layout: Layout, config: SplitConfig, noun: str) -> Listing:
     if not val:
         train, val = stratified(train, config.val_size, config.split_seed, noun=noun)
     facts: dict[str, Any] = {"targets": layout.targets, "names": layout.names}
-    return Listing(train, val, test, notes=layout.notes, **facts)
+    chance = WHOLE in parts and config.test_seed is None and bool(test)
+    return Listing(train, val, test, notes=layout.notes, test_varies=chance, **facts)

@@ -49,6 +49,8 @@ def listed(
         listing = few_of_each(listing, config.train_per_class, seed, noun)
     classes = classes_of(listing, labels, noun)
     facts: dict[str, Any] = config.of_training()
+    if listing.test_varies:
+        facts["test_varies"] = True
     if listing.targets in COUNTED:
         facts["counts"] = counts(listing, classes)
     notes = listing.notes

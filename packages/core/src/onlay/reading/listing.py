@@ -70,6 +70,8 @@ class Listing:
     """Of the numbers; of the labels, where their order is told."""
     fixed: bool = field(default=False, kw_only=True)
     """The classes are a benchmark's, whichever of them its training part has."""
+    test_varies: bool = field(default=False, kw_only=True)
+    """The test part is other items for another `split_seed`."""
 
     def parts(self) -> Mapping[str, Sequence[Item]]:
         return {part: getattr(self, part) for part in PARTS}

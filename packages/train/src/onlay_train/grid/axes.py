@@ -60,11 +60,22 @@ def points(grid: GridConfig, host: PluginHost) -> list[Point]:
     for axis, values in axes.items():
         _check_different(axis, values)
     for skip in grid.skip:
-        if unknown := skip.keys() - axes.keys():
-            raise ConfigError(f"skip: `{min(unknown)}` is no axis (have: {', '.join(axes)})")
+        _check_skip(skip, axes)
     every = (dict(zip(axes, chosen, strict=True)) for chosen in product(*axes.values()))
     every = (_alone(point) for point in every if _is_once(point, axes))
     return [point for point in every if not any(matches(point, skip) for skip in grid.skip)]
+
+
+def _check_skip(skip: Mapping[str, Any], axes: Mapping[str, Sequence[Value]]) -> None:
+    """What leaves out nothing, or everything, is a slip."""
+    if not skip:
+        raise ConfigError("skip: an entry is empty, and would leave out every cell")
+    for axis, wanted in skip.items():
+        if axis not in axes:
+            raise ConfigError(f"skip: `{axis}` is no axis (have: {', '.join(axes)})")
+        if not any(_is(value, wanted) for value in axes[axis]):
+            have = ", ".join(value.label for value in axes[axis])
+            raise ConfigError(f"skip.{axis}: `{wanted}` is none of its values (have: {have})")
 
 
 def values_of(grid: GridConfig, host: PluginHost) -> dict[str, list[Value]]:
@@ -284,5 +295,10 @@ def _name(block: Any) -> Any:
 def _is(value: Value, wanted: Any) -> bool:
     names = {value.label, str(value.given), str(_name(value.given))}
     if isinstance(wanted, str):
-        return any(fnmatchcase(name, wanted) for name in names)
+        return any(called(name, wanted) for name in names)
     return value.given == wanted or str(wanted) in names
+
+
+def called(name: str, pattern: str) -> bool:
+    """Whether a name is what was asked for, or fits it as a pattern; labels may have brackets."""
+    return name == pattern or fnmatchcase(name, pattern)

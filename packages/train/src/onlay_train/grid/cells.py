@@ -58,9 +58,14 @@ class Cell:
     @property
     def group(self) -> str:
         """What has one search: all axes but seeds."""
-        from onlay_train.grid.axes import is_seed
+        return group_of(self.labels)
 
-        return json.dumps({a: label for a, label in self.labels.items() if not is_seed(a)})
+
+def group_of(labels: Mapping[str, str]) -> str:
+    """The same of labels."""
+    from onlay_train.grid.axes import is_seed
+
+    return json.dumps({a: label for a, label in labels.items() if not is_seed(a)})
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from onlay.machine.disk import write_text
 from onlay.machine.guard import in_words
+from onlay_train.folder import as_before
 from onlay_train.grid.identity import digest
 from onlay_train.grid.trivial import ENDING, Trivial, trivial_fact
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 FAILED = "failed: "
 """How the fact of data or weights begins that cannot be read, before the reason."""
+VARIES = ".test_varies"
+"""Ends the name of the fact that another `data.split_seed` has another test part."""
 
 
 def keys_of(config: RunConfig) -> dict[str, str]:
@@ -37,7 +40,8 @@ def keys_in(dump: Mapping[str, Any]) -> dict[str, str]:
 
 def seen_in(dump: Mapping[str, Any]) -> list[Any]:
     """What of a run its data and its backbone depend on; the backbone first."""
-    return [*map(dump.__getitem__, ("backbone", "data", "task", "fold")), dump["train"]["seed"]]
+    blocks = [*map(as_before(dump).__getitem__, ("backbone", "data", "task", "fold"))]
+    return [*blocks, dump["train"]["seed"]]
 
 
 def facts_in(dump: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
@@ -49,6 +53,12 @@ def facts_in(dump: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str
 def known_all(config: RunConfig, known: Mapping[str, str]) -> bool:
     """Whether data and backbone of a run were read."""
     return all(key in known for key in keys_of(config).values())
+
+
+def test_varies(dump: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+    """Whether the data of a resolved run have another test part for another `data.split_seed`, as
+    far as they were read."""
+    return keys_in(dump)["data"] + VARIES in known
 
 
 def lacks_trivial(dump: Mapping[str, Any], known: Mapping[str, str]) -> bool:
@@ -126,10 +136,11 @@ def _of_data(
         splits = read_splits(config, backbone.input_spec, host)
     except Exception as error:
         return {key: f"{FAILED}{in_words(error)}"}
+    varies = {key + VARIES: "yes"} if splits.facts.get("test_varies") else {}
     if reached is None:
-        return {key: splits.digest}
+        return {key: splits.digest, **varies}
     seen = seen_in(config.model_dump(mode="json"))[:-1]
     same = digest([splits.digest or key, seen, config.train.evaluate_test])
     if same not in reached:
         reached[same] = json.dumps(trivial_fact(config, splits, backbone, host))
-    return {key: splits.digest, key + ENDING: reached[same]}
+    return {key: splits.digest, key + ENDING: reached[same], **varies}

@@ -121,6 +121,8 @@ def add(root: Path, others: Sequence[Path]) -> list[str]:
     for other in others:
         if not (other / "cells").is_dir():
             raise ConfigError(f"`{other}` is no folder of a comparison: it has no `cells`")
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
     each = [(cell.name, other) for other in others for cell in cells_in(other)]
     results: dict[str, tuple[Path, str]] = {}
     for name, folder in [*((name, root) for name, _ in each), *each]:

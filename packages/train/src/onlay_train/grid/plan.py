@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onlay.errors import ConfigError, OnlayError, RunError
 from onlay_train.folder import flat
-from onlay_train.grid.axes import Point, Value, is_seed, labels
+from onlay_train.grid.axes import Point, Value, called, is_seed, labels
 from onlay_train.grid.cells import Cell, Drawn, cell_of, drawn, resolved
-from onlay_train.grid.facts import keys_in, known_all
+from onlay_train.grid.facts import VARIES, keys_in, known_all, test_varies
 from onlay_train.grid.file import GridConfig, SearchConfig
 from onlay_train.grid.sampling import Draws
 from onlay_train.grid.search import best, check_keys, nearest, searched_fields, values, words
@@ -180,6 +179,7 @@ def make_plan(
     plan = Plan(grid, host, root, dict(known), drawn(grid, host, known), accepted or {})
     if grid.search is not None:
         _check_search(grid, plan.drawn)
+        _check_test_parts(plan)
         plan.groups.update(_groups(plan))
         for point, _ in plan.drawn.runs:
             if point not in plan.drawn.unsized and _key(point, grid) not in plan.groups:
@@ -188,20 +188,38 @@ def make_plan(
                     f"search.at: no search is left for the cell {told}: `skip` leaves out the"
                     " combination in which it would be searched"
                 )
+    _check_reference(plan)
     return _narrowed(plan, only) if only else plan
+
+
+def _check_reference(plan: Plan) -> None:
+    """A slip is told before anything is trained."""
+    wanted = plan.grid.report.reference
+    if wanted is None:
+        return
+    from onlay_train.grid.report.gathered import Roles
+
+    roles = Roles.of(plan)
+    every = [*(labels(point) for point, _ in plan.drawn.runs)]
+    every += [skip.labels for skip in plan.drawn.skipped]
+    have = dict.fromkeys(roles.method(own) for own in every)
+    if wanted not in have:
+        raise ConfigError(
+            f"report.reference: `{wanted}` is none of the methods (have: {', '.join(have)})"
+        )
 
 
 def _narrowed(plan: Plan, only: Mapping[str, Sequence[str]]) -> Plan:
     def fits(given: Mapping[str, str]) -> bool:
         return all(
-            any(fnmatchcase(given[axis], pattern) for pattern in patterns)
+            any(called(given[axis], pattern) for pattern in patterns)
             for axis, patterns in only.items()
         )
 
     there = [*(labels(point) for point, _ in plan.drawn.runs)]
     there += [skip.labels for skip in plan.drawn.skipped]
     for axis, pattern in ((axis, each) for axis, own in only.items() for each in own):
-        if not any(fnmatchcase(given[axis], pattern) for given in there):
+        if not any(called(given[axis], pattern) for given in there):
             raise ConfigError(f"--only {axis}={pattern}: no cell is called so")
     runs = [(point, config) for point, config in plan.drawn.runs if fits(labels(point))]
     skipped = [skip for skip in plan.drawn.skipped if fits(skip.labels)]
@@ -225,8 +243,34 @@ def _check_search(grid: GridConfig, drawn_: Drawn) -> None:
     for axis, at in search.at.items():
         if axis not in grid.grid:
             raise ConfigError(f"search.at: `{axis}` is no axis (have: {', '.join(grid.grid)})")
+        if axis in ("method", "backbone"):
+            raise ConfigError(
+                f"search.at: `{axis}` cannot be there: each {axis} has a search of its own, else"
+                " one would train with what was chosen for another"
+            )
         if unknown := [value for value in at if value not in list(grid.grid[axis])]:
             raise ConfigError(f"search.at.{axis}: {unknown[0]} is no value of the axis")
+
+
+def _check_test_parts(plan: Plan) -> None:
+    """Trials are of one seed: they must not train on what other seeds are tested on.
+
+    Raises:
+        ConfigError: the test part is other items for another seed of the split.
+    """
+    if not any(key.endswith(VARIES) for key in plan.known):
+        return
+    seeds: dict[str, set[int]] = {}
+    for point, config in plan.drawn.runs:
+        dump = config.model_dump(mode="json")
+        if test_varies(dump, plan.known):
+            seeds.setdefault(_key(point, plan.grid), set()).add(dump["data"]["split_seed"])
+    if any(len(own) > 1 for own in seeds.values()):
+        raise ConfigError(
+            "search: the test part is split off by `data.split_seed`, of which there are several,"
+            " and trials of one would train on what others are tested on: set `data.test_seed: 0`,"
+            " and the test part is one for all"
+        )
 
 
 def _check_free(search: SearchConfig, drawn_: Drawn) -> None:

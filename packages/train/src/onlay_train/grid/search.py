@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from onlay_train.summary import Summary
 
 
+WHOLE = (None, "all")
+"""Among numbers of items: as many as there are."""
+
+
 def searched_fields(search: SearchConfig, config: RunConfig) -> dict[str, bool]:
     """Which keys a run has -> whether its values are whole numbers; a key that only some other
     method has is left out.
@@ -101,12 +105,15 @@ def best(trials: Sequence[Summary]) -> int | None:
 
 def nearest(value: Any, among: Sequence[Any]) -> Any:
     """The one of `among` that is nearest: numbers, also as labels, by their ratio, the smaller in
-    doubt; else the value itself, or the first."""
-    own = as_number(value)
-    if value in among or own is None:
-        return value if value in among else among[0]
+    doubt, and everything (`null`, `all`) beyond all numbers; else the value itself, or the
+    first."""
+    if value in among:
+        return value
     numbers = sorted((n, each) for each in among if (n := as_number(each)) and n > 0)
-    if own <= 0 or not numbers:
+    if value in WHOLE and numbers:
+        return numbers[-1][1]
+    own = as_number(value)
+    if own is None or own <= 0 or not numbers:
         return among[0]
     return min(numbers, key=lambda pair: (abs(math.log(pair[0] / own)), pair[0]))[1]
 

@@ -6,14 +6,16 @@ import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from onlay_train.grid.cells import Cell
+from onlay_train.grid.axes import labels
+from onlay_train.grid.cells import Cell, group_of
 from onlay_train.grid.others import of_other_schemas, of_other_versions
 from onlay_train.grid.report.made_of import made_of
 from onlay_train.grid.state import State
@@ -37,15 +39,15 @@ def shown(plan: Plan) -> Iterator[Seen]:
     from rich.live import Live
 
     console, began = Console(), time.monotonic()
-    counts: Counter[str] = Counter()
+    states = _states(plan, plan.everything())
+    left = Left(plan, began, states["done"] + states["failed"])
     if not console.is_terminal:
-        yield lambda cell, state: _line(plan, cell, state, counts, began)
+        yield lambda cell, state: _line(plan, cell, state, left)
         return
     with Live(_table(plan), console=console, refresh_per_second=2) as live:
 
         def seen(cell: Cell, state: State) -> None:
-            counts[state] += 1
-            live.update(_table(plan, _left(plan, counts, began)))
+            live.update(_table(plan, left.after(state)))
             if state == "failed":
                 live.console.print(_failed(plan, cell), markup=False, soft_wrap=True)
 
@@ -132,14 +134,14 @@ def skipped(plan: Plan) -> list[str]:
     ]
 
 
-def _line(plan: Plan, cell: Cell, state: State, counts: Counter[str], began: float) -> None:
-    counts[state] += 1
+def _line(plan: Plan, cell: Cell, state: State, left: Left) -> None:
+    told_left = left.after(state)
     if state == "failed":
         say(_failed(plan, cell))
         return
     score = plan.folder(cell).summary().score if state == "done" else None
     told = f" {score[0]} {score[1]:.4f}" if score else ""
-    say(f"{state}: {title(cell)}{told}{_left(plan, counts, began)}")
+    say(f"{state}: {title(cell)}{told}{told_left}")
 
 
 def _failed(plan: Plan, cell: Cell) -> str:
@@ -153,33 +155,66 @@ def title(cell: Cell) -> str:
     return ", ".join(cell.labels.values()) + trial
 
 
-def _left(plan: Plan, counts: Counter[str], began: float) -> str:
-    """How many are left, and how long that takes if it goes on like this."""
-    ended = counts["done"] + counts["failed"]
-    left = plan.size - ended
-    if not ended or not left:
-        return ""
-    return (
-        f" ({ended} of {plan.size}; about {_time((time.monotonic() - began) / ended * left)} left)"
-    )
+@dataclass
+class Left:
+    """How many cells are left, and how long they take if it goes on like this; of those that ended
+    before this start nothing is known."""
+
+    plan: Plan
+    began: float
+    before: int
+    """Cells that ended earlier."""
+    ended: int = 0
+
+    def after(self, state: State) -> str:
+        """What is to be said when one more changed its state."""
+        self.ended += state in ("done", "failed")
+        size, every = self.plan.size, self.before + self.ended
+        if not self.ended or every >= size:
+            return ""
+        took = (time.monotonic() - self.began) / self.ended
+        return f" ({every} of {size}; about {_time(took * (size - every))} left)"
 
 
 def _hours(plan: Plan, jobs: int) -> str:
-    """How long what is open takes, by cells of the same labels but seeds that are done."""
-    known: dict[str, list[float]] = {}
+    """How long what is open takes, by what is done of the same labels but seeds: a trial by trials,
+    for these are often shorter, and a cell by cells; by epochs where only others are done."""
+    known: dict[tuple[str, bool], list[float]] = {}
     cells = plan.everything()
     for cell in cells:
         folder = plan.folder(cell)
         if folder.state == "done":
-            known.setdefault(cell.group, []).append(folder.summary().seconds)
+            spent = folder.summary().seconds / _epochs(cell)
+            known.setdefault((cell.group, cell.trial is None), []).append(spent)
     means = {group: statistics.fmean(seconds) for group, seconds in known.items()}
     if not means:
         return "hours are not known before a cell is done"
     usual = statistics.fmean(means.values())
     open_ = [cell for cell in cells if plan.folder(cell).state not in ("done", "failed")]
-    seconds = sum(means.get(cell.group, usual) for cell in open_)
-    seconds += usual * (plan.size - len(cells))
+    seconds = sum(_epochs(c) * _spent(means, c.group, c.trial is None, usual) for c in open_)
+    named = Counter(cell.group for cell in cells if cell.trial is None)
+    for group, epochs in _unnamed(plan):
+        if named[group] > 0:
+            named[group] -= 1
+            continue
+        seconds += epochs * _spent(means, group, True, usual)
     return f"about {_time(seconds / jobs)} are left with {jobs} at a time"
+
+
+def _spent(means: Mapping[tuple[str, bool], float], group: str, whole: bool, usual: float) -> float:
+    """Seconds of an epoch."""
+    own = means.get((group, whole))
+    return means.get((group, not whole), usual) if own is None else own
+
+
+def _epochs(cell: Cell) -> int:
+    return max(int(cell.config["train"]["epochs"]), 1)
+
+
+def _unnamed(plan: Plan) -> Iterator[tuple[str, int]]:
+    """Of every cell of the grid, named or not, its group and epochs."""
+    for point, config in plan.drawn.runs:
+        yield group_of(labels(point)), max(config.train.epochs, 1)
 
 
 def _time(seconds: float) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from onlay.errors import RunError
 from onlay.machine.disk import write_text, writing
 from onlay_train.folder import RunFolder
 from onlay_train.grid.cells import Cell
@@ -44,7 +46,7 @@ class CellFolder:
     def state(self) -> State:
         """Derived, in this order: a summary, a lock that is held, an error, a checkpoint."""
         if self.run.finished:
-            return "done"
+            return "failed" if self.damage else "done"
         if held(self.path):
             return "running"
         if self.error.exists():
@@ -58,11 +60,22 @@ class CellFolder:
         if not self.cell.exists():
             write_text(self.cell, cell.text())
 
+    @cached_property
+    def damage(self) -> str:
+        """Why a summary that is there cannot be read; nothing where it can."""
+        try:
+            self.summary()
+        except RunError as error:
+            return str(error)
+        return ""
+
     def summary(self) -> Summary:
         return Summary.read(self.run.summary)
 
     def failure(self) -> Failure | None:
         """Why it failed, if it did."""
+        if self.run.finished and self.damage:
+            return Failure("RunError", self.damage)
         try:
             return Failure(**json.loads(self.error.read_text(encoding="utf-8")))
         except FileNotFoundError:
@@ -77,6 +90,9 @@ class CellFolder:
         """It may be tried again."""
         with writing(self.error):
             self.error.unlink(missing_ok=True)
+        if self.run.finished and self.damage:
+            self.run.summary.unlink()
+            del self.damage
 
     def note(self, **facts: Any) -> None:
         """Add a line to the attempts."""

@@ -10,6 +10,7 @@ from io import StringIO
 from typing import Any
 
 from onlay_train.grid.report import groups
+from onlay_train.grid.report.budgets import budgets, of_trials
 from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.regimes import beaten, regimes
 from onlay_train.grid.report.rows import Found
@@ -80,6 +81,7 @@ def as_markdown(found: Found, summary: Summary) -> str:
 def _below(found: Found, summary: Summary) -> Iterator[str]:
     """What must not be missing where the table alone is shown."""
     yield from lacking(found, summary)
+    yield from budgets(found)
     yield from beaten(regimes(found, summary.margin), found.scale)
     yield from said(found)
 
@@ -171,7 +173,7 @@ def _cells(standing: Standing, found: Found) -> list[str]:
         p_text(standing.over.p_holm if standing.over else None),
         "-" if standing.train is None else found.scale.score(standing.train),
         f"{standing.trained:,}",
-        str(standing.trials or "-"),
+        of_trials(standing.tried, standing.trials) or "-",
     ]
 
 

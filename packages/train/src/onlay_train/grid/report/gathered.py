@@ -19,7 +19,8 @@ from onlay_train.grid.others import counted_of_others, strangers
 from onlay_train.grid.report.groups import notes
 from onlay_train.grid.report.recipes import recipes
 from onlay_train.grid.report.rows import Found, Lost, Reached, Row, Search, mean
-from onlay_train.grid.search import as_number
+from onlay_train.grid.report.times import times
+from onlay_train.grid.search import WHOLE, as_number
 from onlay_train.grid.trivial import Trivial
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def found(plan: Plan) -> Found:
     lost += [_without_score(row, metric) for row in rows if not math.isfinite(row.score)]
     return Found(
         name=plan.root.name,
+        root=plan.root.as_posix(),
         rows=scored,
         searches=[
             _search(group.labels, group.trials, plan, roles, measure)
@@ -71,7 +73,12 @@ def found(plan: Plan) -> Found:
             *_recipes(plan, [cell for cell, _, _ in done], roles),
             *notes(plan.grid.report, [cell.config for cell, _, _ in done]),
         ],
-        others=[*unchosen(plan), *counted_of_others(plan), *strangers(plan)],
+        others=[
+            *unchosen(plan),
+            *counted_of_others(plan),
+            *strangers(plan),
+            *times([folder for _, folder, _ in done]),
+        ],
     )
 
 
@@ -143,7 +150,7 @@ def _path(data: Any) -> Any:
 
 def _is_size(values: Iterable[Any]) -> bool:
     """Numbers, and `null` or a label `all` for everything that there is."""
-    numbers = [as_number(value) for value in values if value not in (None, "all")]
+    numbers = [as_number(value) for value in values if value not in WHOLE]
     return bool(numbers) and None not in numbers
 
 
@@ -203,7 +210,7 @@ def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measu
         train=None if train is None else factor * train,
         loss=last.get("train_loss", float("nan")),
         trained=summary.trained,
-        step_seconds=last.get("seconds", 0.0) / max(last.get("step", 1), 1),
+        step_seconds=_trained_for(last) / max(last.get("step", 1), 1),
         peak_bytes=summary.peak_bytes,
         bundle_bytes=summary.bundle_bytes,
         metrics=summary.metrics,
@@ -213,6 +220,11 @@ def _row(cell: Cell, folder: Any, summary: Summary, roles: Roles, measure: Measu
         setting=tuple(cell.labels[axis] for axis in roles.methods if axis != HOME),
         adapter=cell.config["method"]["name"] not in NO_ADAPTERS,
     )
+
+
+def _trained_for(record: Mapping[str, float]) -> float:
+    """Seconds of steps; of records before these were kept, with what judging took."""
+    return record.get("train_seconds", record.get("seconds", 0.0))
 
 
 def _search(
@@ -234,6 +246,8 @@ def _search(
         diverged=sum(failure.diverged for failure in failures),
         scores=[factor * score for score, _ in known],
         chosen=known[0][1] if known else {},
+        tried=len({t.name for t, f in zip(trials, folders, strict=True) if f.state == "done"}),
+        open=sum(folder.state not in ("done", "failed") for folder in folders),
     )
 
 

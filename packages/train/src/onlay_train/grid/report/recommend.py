@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from onlay_train.grid.report.budgets import budgets
 from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.regimes import sentences as of_controls
 from onlay_train.grid.report.rows import Found, mean
-from onlay_train.grid.report.scale import Scale
-from onlay_train.grid.report.statistics import LEVEL, MANY, Difference, cannot_show
+from onlay_train.grid.report.statistics import LEVEL, MANY, Difference, cannot_show, corrected
 from onlay_train.grid.report.summary import Standing, Summary, compared, lacking
 
 
@@ -17,29 +17,31 @@ def sentences(found: Found, summary: Summary) -> list[str]:
     if not summary.standings:
         return ["No cell is done yet.", *lacking(found, summary), *found.others]
     best, *others = summary.standings
-    told, rest = [*_by_size(found)], summary.standings
+    told, rest = [*_by_size(found, summary.margin)], summary.standings
     if not others or len(summary.comparable) > 1:  # else nothing is ahead of anything
-        head = [_best(best, summary, found.scale), *_sure(best, others, found, summary.margin)]
+        head = [_best(best, summary, found), *_sure(best, others, found, summary.margin)]
         told, rest = [*head, _cost(best), *told], others
-    told += [_against(standing, summary, found.scale) for standing in rest if standing.over]
+    told += [_against(standing, summary, found) for standing in rest if standing.over]
     told += [*of_controls(found, summary.margin), *_warnings(found, summary)]
     return [*told, *found.others, *said(found)]
 
 
-def _best(best: Standing, summary: Summary, scale: Scale) -> str:
-    said = f"`{best.method}` is ahead with {scale.named(best.overall)}"
+def _best(best: Standing, summary: Summary, found: Found) -> str:
+    said = f"`{best.method}` is ahead with {found.scale.named(best.overall)}"
     if best.over is None:
         return f"{said}; it is what the others are compared with."
-    return f"{said}, {_versus(best.over, summary.reference, scale)}."
+    return f"{said}, {_versus(best.over, summary.reference, found)}."
 
 
-def _against(standing: Standing, summary: Summary, scale: Scale) -> str:
+def _against(standing: Standing, summary: Summary, found: Found) -> str:
     assert standing.over is not None
-    return f"`{standing.method}`: {_versus(standing.over, summary.reference, scale)}."
+    return f"`{standing.method}`: {_versus(standing.over, summary.reference, found)}."
 
 
-def _versus(over: Difference, reference: str, scale: Scale) -> str:
-    said = scale.against(over.mean, reference)
+def _versus(over: Difference, reference: str, found: Found) -> str:
+    scale = found.scale
+    where = f" on {', '.join(over.where)} alone" if len(over.where) < len(found.sources) else ""
+    said = scale.against(over.mean, reference) + where
     if over.low is None or over.high is None:
         if over.seeds < 2 and over.datasets < MANY:
             return f"{said}, from one seed: how sure is not known"
@@ -61,23 +63,25 @@ def _sure_of(over: Difference) -> str:
 
 def _sure(best: Standing, others: Sequence[Standing], found: Found, margin: float) -> Iterator[str]:
     """Who is as good as the best one, and how far the next one is behind."""
-    rivals = [other for other in others if set(other.means) == set(best.means)]
-    behind = [(other, compared(found, best.method, other.method, margin)) for other in rivals]
-    equals = [other for other, ahead in behind if ahead and not _ahead(ahead, margin)]
+    rivals = {s.method: s for s in others if set(s.means) == set(best.means)}
+    behind = corrected({name: compared(found, best.method, name, margin) for name in rivals})
+    equals = [rivals[n] for n, ahead in behind.items() if ahead and not _ahead(ahead, margin)]
     if equals:
         yield _cheapest(best, equals)
-    elif behind and (ahead := behind[0][1]) and ahead.low is not None and ahead.high is not None:
-        scale = found.scale
+        return
+    name, ahead = next(iter(behind.items()), ("", None))
+    if ahead and ahead.low is not None and ahead.high is not None:
+        scale, whole = found.scale, len(rivals) == len(others)
         yield (
-            f"No other method is as good: `{behind[0][0].method}`, the next, is"
-            f" {scale.gap(ahead.mean)} behind (95 % interval {scale.score(ahead.low)} to"
+            f"No other method{'' if whole else ' with all of these data'} is as good: `{name}`, the"
+            f" next, is {scale.gap(ahead.mean)} behind (95 % interval {scale.score(ahead.low)} to"
             f" {scale.score(ahead.high)})."
         )
 
 
 def _ahead(ahead: Difference, margin: float) -> bool:
     """Beyond the margin, and beyond chance as far as that is known."""
-    return ahead.mean > margin and (ahead.low is None or ahead.low > 0)
+    return ahead.mean > margin if ahead.low is None else ahead.ahead(margin)
 
 
 def _cheapest(best: Standing, equals: Sequence[Standing]) -> str:
@@ -101,32 +105,44 @@ def _three(number: float) -> str:
     return f"{float(f'{number:.3g}'):,g}"
 
 
-def _by_size(found: Found) -> Iterator[str]:
-    """Who is ahead with how many labels: the mean over data sets at each size."""
+def _by_size(found: Found, margin: float) -> Iterator[str]:
+    """Who is ahead with how many labels, beyond chance: the mean over data sets at each size."""
     if len(found.sizes) < 2:
         return
     ahead: dict[str, list[str]] = {}
+    undecided = []
     for size in found.sizes:
-        ahead.setdefault(_leader(found, size), []).append(f"{size:g}")
+        best, sure = _leader(found, size, margin)
+        if sure:
+            ahead.setdefault(best, []).append(f"{size:g}")
+        else:
+            undecided.append(f"{size:g} (`{best}` has the best mean)")
     told = "; ".join(f"`{method}` at {', '.join(sizes)}" for method, sizes in ahead.items())
-    yield f"By `{found.size}`, ahead is {told}."
+    if ahead:
+        yield f"By `{found.size}`, ahead of all others is {told}."
+    if undecided:
+        yield f"By `{found.size}`, none is told apart from all others at {', '.join(undecided)}."
 
 
-def _leader(found: Found, size: float) -> str:
+def _leader(found: Found, size: float, margin: float) -> tuple[str, bool]:
+    """Of those that lack nothing, if there are any: the best mean, and whether it is beyond the
+    margin and chance above each other one."""
     sign = 1 if found.measure.better == "higher" else -1
     rows = [row for row in found.rows if row.size == size]
-    every = {row.data for row in rows}
     scores: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         scores.setdefault(row.method, {}).setdefault(row.data, []).append(row.score)
-    whole = {m: own for m, own in scores.items() if own.keys() == every} or scores
-    return max(whole, key=lambda m: sign * mean([mean(own) for own in whole[m].values()]))
+    most = max(sum(map(len, own.values())) for own in scores.values())
+    whole = {m: own for m, own in scores.items() if sum(map(len, own.values())) == most}
+    best = max(whole, key=lambda m: sign * mean([mean(own) for own in whole[m].values()]))
+    others = [method for method in scores if method != best]
+    over = corrected({m: compared(found, best, m, margin, size) for m in others})
+    return best, all(each is not None and each.ahead(margin) for each in over.values())
 
 
 def _warnings(found: Found, summary: Summary) -> list[str]:
     told = []
-    counts = [len(found.scores(m, d)) for m in found.methods for d in found.datasets]
-    seeds = min(filter(None, counts))
+    seeds = max(len(found.scores(m, d)) for m in found.methods for d in found.datasets)
     if note := cannot_show(len(found.sources), seeds):
         told.append(f"{note[0].upper()}{note[1:]}.")
     if any(s.published for s in summary.standings):
@@ -134,9 +150,7 @@ def _warnings(found: Found, summary: Summary) -> list[str]:
             "Epochs were chosen on the test part, as published: the figures are optimistic."
         )
     told += lacking(found, summary)
-    budgets = {search.trials for search in found.searches}
-    if len(budgets) > 1:
-        told.append("Search budgets differ: who searched more looks better.")
+    told += budgets(found)
     if found.open_cells:
         told.append(f"{found.open_cells} cells are not done; what is said here may change.")
     if any(row.part != "test" for row in found.rows):

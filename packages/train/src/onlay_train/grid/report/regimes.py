@@ -4,12 +4,12 @@ data set."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onlay_train.grid.axes import NONE
 from onlay_train.grid.report.rows import Found, Row, mean
 from onlay_train.grid.report.scale import Scale
-from onlay_train.grid.report.statistics import difference
+from onlay_train.grid.report.statistics import Difference, corrected, difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +29,14 @@ class Regime:
     """The best of all that train few parameters on the frozen backbone."""
     best: float | None
     """Its mean."""
-    pays: bool
-    """The frozen probe is above the network from scratch, beyond the margin and beyond chance: a
-    claim about adapters counts here."""
-    beaten: bool
+    over: Difference | None
+    """The frozen probe over the network from scratch, by pairs of one seed."""
+    below: Mapping[str, Difference | None]
+    """The network from scratch over the probe, `linear`, and over every adapter."""
+    pays: bool = False
+    """The frozen probe is above the network from scratch, beyond the margin and beyond chance,
+    among all regimes of the table: a claim about adapters counts here."""
+    beaten: bool = False
     """The network from scratch is above the probe and every adapter, likewise."""
 
     @property
@@ -49,7 +53,27 @@ def regimes(found: Found, margin: float) -> list[Regime]:
         for data in found.datasets
         for setting in settings
     )
-    return [regime for regime in every if regime is not None]
+    known = {str(n): regime for n, regime in enumerate(r for r in every if r is not None)}
+    over = corrected({n: regime.over for n, regime in known.items()})
+    # above all of several: as sure as above the one of which one is least sure
+    worst = {n: _least_sure(regime.below.values(), margin) for n, regime in known.items()}
+    below = corrected(worst)
+    return [
+        replace(regime, pays=_ahead(over[n], margin), beaten=_ahead(below[n], margin))
+        for n, regime in known.items()
+    ]
+
+
+def _ahead(difference: Difference | None, margin: float) -> bool:
+    return difference is not None and difference.ahead(margin)
+
+
+def _least_sure(every: Iterable[Difference | None], margin: float) -> Difference | None:
+    """`None` where one of them is not known, or not beyond the margin."""
+    known = list(every)
+    if any(each is None or each.p is None or not each.ahead(margin) for each in known):
+        return None
+    return max((each for each in known if each), key=lambda each: each.p or 0.0)
 
 
 def _regime(
@@ -68,7 +92,7 @@ def _regime(
     sign = 1 if found.measure.better == "higher" else -1
     adapter = max(means, key=lambda method: sign * means[method], default=None)
     best = None if adapter is None else means[adapter]
-    rivals = [own["linear"], *([] if adapter is None else [scores[adapter]])]
+    rivals = {"linear": own["linear"], **scores}
     return Regime(
         data=data,
         setting=" / ".join(label for label in setting if label != NONE) if several else "",
@@ -77,18 +101,17 @@ def _regime(
         scratch=scratch,
         adapter=adapter,
         best=best,
-        pays=_above(own["linear"], own["scratch"], sign, margin),
-        beaten=all(_above(own["scratch"], rival, sign, margin) for rival in rivals),
+        over=_over(own["linear"], own["scratch"], sign, margin),
+        below={name: _over(own["scratch"], rival, sign, margin) for name, rival in rivals.items()},
     )
 
 
-def _above(one: Mapping[str, float], other: Mapping[str, float], sign: int, margin: float) -> bool:
-    """Scores by seed: beyond the margin, and beyond chance as far as pairs of one seed tell."""
+def _over(
+    one: Mapping[str, float], other: Mapping[str, float], sign: int, margin: float
+) -> Difference | None:
+    """Scores by seed; `None` where there is no pair."""
     pairs = [sign * (one[seed] - other[seed]) for seed in sorted(one.keys() & other.keys())]
-    if not pairs:
-        return sign * (mean([*one.values()]) - mean([*other.values()])) > margin
-    found = difference([pairs], margin)
-    return found.mean > margin and (found.low is None or found.low > 0)
+    return difference([pairs], margin) if pairs else None
 
 
 def _goes_with(row: Row, setting: Sequence[str]) -> bool:
@@ -107,9 +130,11 @@ def sentences(found: Found, margin: float) -> Iterator[str]:
             " scratch, so what is said of adapters counts there."
         )
     elif own:
+        one = "" if any(r.over and r.over.seeds > 1 for r in own) else ", of which one seed tells"
         yield (
             "On none of these data is the linear probe above the network from scratch, beyond"
-            f" chance by more than the margin of {margin:g}: no claim about adapters counts here."
+            f" chance{one and f'{one} nothing,'} by more than the margin of {margin:g}: no claim"
+            " about adapters counts here."
         )
     yield from without_training(found)
 

@@ -65,6 +65,10 @@ class Search:
     scores: Sequence[float]
     """On the validation part, of the trials that are done, the best first."""
     chosen: Mapping[str, float]
+    tried: int = 0
+    """Different trainings among those that are done: a method without a searched key has one."""
+    open: int = 0
+    """Trials that have not ended."""
 
     @property
     def spread(self) -> float | None:
@@ -104,6 +108,8 @@ class Found:
     """All that a report is made of."""
 
     name: str
+    root: str
+    """Its folder, as it was given."""
     rows: Sequence[Row]
     searches: Sequence[Search]
     lost: Sequence[Lost]
@@ -148,9 +154,10 @@ class Found:
         """Those with which any method was trained on it."""
         return {row.seed for row in self.rows if row.data == data}
 
-    def within(self, source: str) -> list[str]:
-        """The data of a data set: one for each size."""
-        return list(dict.fromkeys(row.data for row in self.rows if row.source == source))
+    def within(self, source: str, size: float | None = None) -> list[str]:
+        """The data of a data set: one for each size, or that of one size."""
+        rows = (row for row in self.rows if row.source == source and size in (None, row.size))
+        return list(dict.fromkeys(row.data for row in rows))
 
     @cached_property
     def scale(self) -> Scale:

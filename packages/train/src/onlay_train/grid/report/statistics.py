@@ -7,7 +7,7 @@ intervals hold the truth in 93 to 97 % of cases, for three sizes of the variance
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -54,6 +54,14 @@ class Difference:
     datasets: int = 1
     seeds: int = 1
     """The least number of pairs on a data set."""
+    where: Sequence[str] = ()
+    """The data sets, where whoever compares says so."""
+
+    def ahead(self, margin: float) -> bool:
+        """Beyond the margin, and beyond chance: alone, and among all that are compared with it as
+        far as that was corrected. One pair tells nothing of chance."""
+        apart = self.low is not None and self.low > 0
+        return self.mean > margin and apart and (self.p_holm is None or self.p_holm < 1 - LEVEL)
 
 
 def mean_of(values: Sequence[float]) -> Mean:
@@ -89,6 +97,12 @@ def difference(pairs: Sequence[Sequence[float]], margin: float, seed: int = 0) -
         datasets=len(arrays),
         seeds=min(map(len, arrays)),
     )
+
+
+def corrected(found: Mapping[str, Difference | None]) -> dict[str, Difference | None]:
+    """With Holm's correction for all of them."""
+    values = holm({name: each.p if each else None for name, each in found.items()})
+    return {n: replace(each, p_holm=values[n]) if each else None for n, each in found.items()}
 
 
 def holm(values: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -129,8 +143,10 @@ def _as_they_are(arrays: Sequence[np.ndarray]) -> tuple[float | None, float | No
     mean = float(np.mean([own.mean() for own in arrays]))
     parts = np.array([own.var(ddof=1) for own in arrays]) / counts / len(arrays) ** 2
     error = float(np.sqrt(parts.sum()))
+    # All pairs differ alike, seldom because there is no chance: accuracies of a few hundred items
+    # have steps, and two seeds often meet on one. So nothing is said of certainty.
     if error <= _NOTHING * max(abs(mean), 1e-300):
-        return _without_spread(mean)
+        return None, None, None
     freedom = parts.sum() ** 2 / (parts**2 / (counts - 1)).sum()
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
     return mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, freedom))
@@ -145,7 +161,7 @@ def _bootstrapped(
     means = np.array([own.mean() for own in arrays])
     mean, error = float(means.mean()), float(means.std(ddof=1) / np.sqrt(n))
     if error <= _NOTHING * max(abs(mean), 1e-300):
-        return _without_spread(mean)
+        return None, None, None
     drawn = np.stack(  # (data sets, draws, data sets): each again, every time with other seeds
         [own[generator.integers(0, len(own), (DRAWS, n, len(own)))].mean(2) for own in arrays]
     )
@@ -159,13 +175,6 @@ def _bootstrapped(
     below, above = np.quantile(t, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     p = (1 + (np.abs(t) >= abs(mean / error)).sum()) / (len(t) + 1)
     return float(mean - above * error), float(mean - below * error), float(p)
-
-
-def _without_spread(mean: float) -> tuple[float | None, float | None, float | None]:
-    """All pairs differ alike. Seldom because there is no chance: accuracies of a few hundred items
-    have steps, and two seeds often meet on one. So nothing is said of certainty, but that equal
-    ones are not told apart."""
-    return (None, None, None) if mean else (0.0, 0.0, 1.0)
 
 
 def _signed_ranks(means: np.ndarray) -> float | None:

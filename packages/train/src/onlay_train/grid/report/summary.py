@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from onlay.errors import ConfigError
 from onlay_train.grid.report.groups import means_of_groups
 from onlay_train.grid.report.rows import Found, Row, mean
-from onlay_train.grid.report.statistics import Difference, Mean, difference, holm, mean_of
+from onlay_train.grid.report.statistics import Difference, Mean, corrected, difference, mean_of
 
 REFERENCES = ("full", "linear")
 """What others are compared with where the grid does not say."""
@@ -36,6 +35,8 @@ class Standing:
     peak_bytes: int
     bundle_bytes: int
     trials: int
+    tried: int
+    """Different trials that are done, the fewest of its searches."""
     spread: float | None
     missing: int
     """How many of the table's pairs of data set and seed it lacks."""
@@ -53,6 +54,8 @@ class Summary:
     standings: Sequence[Standing]
     """The best first; behind them those that lack seeds, and last those that lack a data set: their
     mean is of the others alone."""
+    asked: str | None = None
+    """The reference that the grid asks for."""
 
     @property
     def comparable(self) -> Sequence[Standing]:
@@ -62,6 +65,12 @@ class Summary:
 
 def lacking(found: Found, summary: Summary) -> Iterator[str]:
     """Sentences about methods whose cells are not all there: what is left may be the lucky ones."""
+    if summary.asked not in (None, summary.reference):
+        yield (
+            f"`{summary.asked}`, the reference, has no cell that is done: the others are compared"
+            f" with `{summary.reference}`."
+        )
+    yield from _of_all_sizes(found, summary)
     for standing in summary.standings:
         if missing := [data for data in found.datasets if data not in standing.means]:
             drawn = standing in summary.comparable
@@ -91,59 +100,86 @@ def _why(found: Found, method: str) -> str:
 
 
 def summarized(found: Found, reference: str | None, margin: float) -> Summary:
-    """Every method against the reference.
-
-    Raises:
-        ConfigError: the reference is none of the methods.
-    """
+    """Every method against the reference; where that is not done, against what stands in."""
     if not found.rows:
         return Summary(reference or "", margin, ())
     name = _reference(found.methods, reference)
-    over = _corrected({m: compared(found, m, name, margin) for m in found.methods if m != name})
+    over = corrected({m: compared(found, m, name, margin) for m in found.methods if m != name})
     standings = [_standing(found, method, over.get(method)) for method in found.methods]
     sign = -1 if found.measure.better == "higher" else 1
     every = len(found.datasets)
     ordered = sorted(
         standings, key=lambda s: (every - len(s.means), bool(s.missing), sign * s.overall)
     )
-    return Summary(name, margin, ordered)
+    return Summary(name, margin, ordered, reference)
 
 
 def _reference(methods: Sequence[str], asked: str | None) -> str:
-    if asked is not None:
-        if asked not in methods:
-            raise ConfigError(
-                f"report.reference: `{asked}` is none of the methods that are done"
-                f" ({', '.join(methods)})"
-            )
-        return asked
+    if asked in methods:
+        return str(asked)
     parts = {method: method.split(" / ") for method in methods}
     known = (m for name in REFERENCES for m in methods if name in parts[m])
     return next(known, methods[0])
 
 
-def compared(found: Found, method: str, other: str, margin: float) -> Difference | None:
+def compared(
+    found: Found, method: str, other: str, margin: float, size: float | None = None
+) -> Difference | None:
     """How far one method is from another, by pairs of one seed on one data set that both have;
     better is positive. A data set counts once, however many sizes of it there are: the difference
-    of a seed is the mean over these. `None` where there is no pair."""
-    pairs = [_pairs(found, method, other, source) for source in found.sources]
-    known = [own for own in pairs if own]
-    return difference(known, margin) if known else None
+    of a seed is the mean over these. `None` where there is no pair.
+
+    Args:
+        size: Of this size alone.
+    """
+    pairs = {source: _pairs(found, method, other, source, size) for source in found.sources}
+    known = {source: own for source, own in pairs.items() if own}
+    if not known:
+        return None
+    return replace(difference([*known.values()], margin), where=[*known])
 
 
-def _pairs(found: Found, method: str, other: str, source: str) -> list[float]:
-    sign = 1 if found.measure.better == "higher" else -1
-    by_seed: dict[str, list[float]] = {}
-    for data in found.within(source):
+def _pairs(
+    found: Found, method: str, other: str, source: str, size: float | None = None
+) -> list[float]:
+    """The difference of each seed that has all sizes that any seed has: with some seeds at few
+    sizes, these would weigh more, and what sizes differ by would count as chance. Where no seed has
+    all, one difference: the mean over sizes."""
+    by_size = _by_size(found, method, other, source, size)
+    seeds = sorted({seed for own in by_size for seed in own})
+    whole = [seed for seed in seeds if all(seed in own for own in by_size)]
+    if seeds and not whole:
+        return [mean([mean([*own.values()]) for own in by_size])]
+    return [mean([own[seed] for own in by_size]) for seed in whole]
+
+
+def _by_size(
+    found: Found, method: str, other: str, source: str, size: float | None
+) -> list[dict[str, float]]:
+    """Of each size that both have, seed -> difference."""
+    sign, every = 1 if found.measure.better == "higher" else -1, []
+    for data in found.within(source, size):
         own, theirs = found.scores(method, data), found.scores(other, data)
-        for seed in own.keys() & theirs.keys():
-            by_seed.setdefault(seed, []).append(sign * (own[seed] - theirs[seed]))
-    return [mean(by_seed[seed]) for seed in sorted(by_seed)]
+        if shared := own.keys() & theirs.keys():
+            every.append({seed: sign * (own[seed] - theirs[seed]) for seed in shared})
+    return every
 
 
-def _corrected(over: dict[str, Difference | None]) -> dict[str, Difference | None]:
-    values = holm({method: d.p if d else None for method, d in over.items()})
-    return {method: replace(d, p_holm=values[method]) if d else None for method, d in over.items()}
+def _of_all_sizes(found: Found, summary: Summary) -> Iterator[str]:
+    """Where differences over sizes leave seeds out."""
+    left = 0
+    for standing in summary.standings:
+        for source in standing.over.where if standing.over else ():
+            own = _by_size(found, standing.method, summary.reference, source, None)
+            counts = [len(each) for each in own]
+            left = max(
+                left, max(counts) - len(_pairs(found, standing.method, summary.reference, source))
+            )
+    if left:
+        yield (
+            f"Differences over all of `{found.size}` are of the seeds that have every one of them,"
+            f" up to {left} fewer than some sizes have."
+        )
 
 
 def _standing(found: Found, method: str, over: Difference | None) -> Standing:
@@ -169,6 +205,7 @@ def _standing(found: Found, method: str, over: Difference | None) -> Standing:
         peak_bytes=round(mean([row.peak_bytes for row in rows])),
         bundle_bytes=round(mean([row.bundle_bytes for row in rows])),
         trials=max((search.trials for search in searches), default=0),
+        tried=min((search.tried for search in searches), default=0),
         spread=mean(spreads) if spreads else None,
         missing=sum(len(found.seeds(data)) for data in found.datasets) - len(rows),
         failed=len(lost),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html import escape
 
 from onlay_train.grid.report import groups
+from onlay_train.grid.report.budgets import of_trials
 from onlay_train.grid.report.files import MARK, floor, mean_text, named, over_text, p_text
 from onlay_train.grid.report.rows import Found, Row, Search
 from onlay_train.grid.report.statistics import mean_of
@@ -63,7 +65,7 @@ def _standing(standing: Standing, found: Found, ranks: bool, searched: bool) -> 
         f"{1000 * standing.step_seconds:.1f}",
         f"{standing.peak_bytes / 2**20:,.0f}",
         f"{standing.bundle_bytes / 2**10:,.0f}",
-        *([str(standing.trials or ""), spread] if searched else []),
+        *([of_trials(standing.tried, standing.trials), spread] if searched else []),
         str(standing.failed),
         str(standing.diverged),
         *(mean_text(standing.means.get(data), found.scale) for data in last),
@@ -120,7 +122,7 @@ def _search(search: Search, found: Found) -> list[str]:
     return [
         search.method,
         search.data,
-        str(search.trials),
+        of_trials(search.tried, search.trials),
         *(_or_nothing(value, found) for value in (best, worst, search.spread)),
         str(search.failed),
         str(search.diverged),
@@ -144,7 +146,7 @@ def _cell(row: Row, found: Found) -> list[str]:
         "" if row.train is None else finer.score(row.train),
         f"{row.loss:.4f}",
         f"{row.trained:,}",
-        f"onlay train cells/{row.cell}/config.yaml out=again",
+        f"onlay train {shlex.quote(f'{found.root}/cells/{row.cell}/config.yaml')} out=again",
     ]
 
 
