@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +21,7 @@ from onlay_train.grid.schedule import TRIES, Schedule
 from onlay_train.grid.shown import outcome
 from onlay_train.grid.state import CellFolder, Failure
 
+PLUGIN = str(Path(__file__).parents[1] / "data" / "tiny_plugin.py")
 SEARCH = {"keys": {"train.lr": [1e-3, 1e-1, "log"]}, "trials": 1}
 
 
@@ -59,6 +61,24 @@ def test_a_damaged_summary_is_one_failed_cell_and_the_others_count(make, host, r
     folder = later.folder(later.cells()[0])
     folder.forgive()
     assert folder.state == "waiting"
+
+
+def test_a_search_without_a_part_to_choose_on_is_one_sentence_and_no_trial(make, host, root):
+    """What was read says it; one of two data sets has such a part."""
+    data = {"a": {"data": {"name": "stripes", "held_out": 0}}, "b": {"data": "stripes"}}
+    axes = {"method": ["noisy"], "data": data, "train.seed": [0, 1]}
+    grid = make(axes, search={**SEARCH, "trials": 3})
+    trials = make_plan(grid, host, root, {}).trials()
+    known = facts.survey([trial.config for trial in trials], [PLUGIN])
+    plan = make_plan(grid, host, root, known)
+    assert {trial.labels["data"] for trial in plan.trials()} == {"b"}
+    assert plan.size == 3 + 4
+    told = [line for line in outcome(plan).splitlines() if "validation" in line]
+    assert told == [
+        "not trained: noisy, a: a search chooses on a validation part, and the data have none: give"
+        " one (`data.val_size`, or a folder `val`)"
+    ]
+    assert looked_at(plan)[0].searches[0].data == "b"
 
 
 def _keys(plan):

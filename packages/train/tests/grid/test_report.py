@@ -130,6 +130,17 @@ def test_what_holds_alone_and_not_among_many_is_said_so(plan):
     )
 
 
+def test_a_difference_stands_beside_every_mean(plan):
+    """`noisy` over `full`: 10, 9, 11 points; mean 10, deviation 1, t of two degrees 4.303: the
+    interval reaches 2.48 to both sides."""
+    write_report(plan)
+    page = (plan.root / "report" / "index.html").read_text("utf-8")
+    table = page[page.index("<table id=by-data>") :]
+    rows = re.findall(r"<tr><td>stripes</td><td>(.*?)</td>(.*?)</tr>", table)
+    told = {name: re.findall(r"<td[^>]*>(.*?)</td>", cells)[4] for name, cells in rows}
+    assert (told["full"], told["noisy"]) == ("reference", "+10.0 [+7.5, +12.5]")
+
+
 def test_who_is_as_good_and_what_the_best_one_costs_is_said(plan):
     _, _, told = looked_at(plan)
     assert told[1].startswith("No other method is as good: `full`, the next, is 10.0 points behind")

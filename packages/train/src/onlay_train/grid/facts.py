@@ -25,6 +25,8 @@ FAILED = "failed: "
 """How the fact of data or weights begins that cannot be read, before the reason."""
 VARIES = ".test_varies"
 """Ends the name of the fact that another `data.split_seed` has another test part."""
+NO_VALIDATION = ".no_validation"
+"""Ends the name of the fact that there is no part to choose on."""
 
 
 def keys_of(config: RunConfig) -> dict[str, str]:
@@ -59,6 +61,11 @@ def test_varies(dump: Mapping[str, Any], known: Mapping[str, str]) -> bool:
     """Whether the data of a resolved run have another test part for another `data.split_seed`, as
     far as they were read."""
     return keys_in(dump)["data"] + VARIES in known
+
+
+def lacks_validation(dump: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+    """Whether the data of a resolved run have no part to choose on, as far as they were read."""
+    return keys_in(dump)["data"] + NO_VALIDATION in known
 
 
 def lacks_trivial(dump: Mapping[str, Any], known: Mapping[str, str]) -> bool:
@@ -136,11 +143,12 @@ def _of_data(
         splits = read_splits(config, backbone.input_spec, host)
     except Exception as error:
         return {key: f"{FAILED}{in_words(error)}"}
-    varies = {key + VARIES: "yes"} if splits.facts.get("test_varies") else {}
+    more = {key + VARIES: "yes"} if splits.facts.get("test_varies") else {}
+    more |= {key + NO_VALIDATION: "yes"} if splits.validation is None else {}
     if reached is None:
-        return {key: splits.digest, **varies}
+        return {key: splits.digest, **more}
     seen = seen_in(config.model_dump(mode="json"))[:-1]
     same = digest([splits.digest or key, seen, config.train.evaluate_test])
     if same not in reached:
         reached[same] = json.dumps(trivial_fact(config, splits, backbone, host))
-    return {key: splits.digest, key + ENDING: reached[same], **varies}
+    return {key: splits.digest, key + ENDING: reached[same], **more}

@@ -13,10 +13,18 @@ from onlay.errors import ConfigError, OnlayError, RunError
 from onlay_train.folder import flat
 from onlay_train.grid.axes import Point, Value, called, is_seed, labels
 from onlay_train.grid.cells import Cell, Drawn, cell_of, drawn, resolved
-from onlay_train.grid.facts import VARIES, keys_in, known_all, test_varies
+from onlay_train.grid.facts import VARIES, keys_in, known_all, lacks_validation, test_varies
 from onlay_train.grid.file import GridConfig, SearchConfig
 from onlay_train.grid.sampling import Draws
-from onlay_train.grid.search import best, check_keys, nearest, searched_fields, values, words
+from onlay_train.grid.search import (
+    NOTHING_TO_CHOOSE_ON,
+    best,
+    check_keys,
+    nearest,
+    searched_fields,
+    values,
+    words,
+)
 from onlay_train.grid.state import CellFolder
 
 if TYPE_CHECKING:
@@ -33,6 +41,8 @@ class Group:
     trials: list[Cell]
     draws: Draws | None = None
     """Draws the trials that are not there yet, where earlier ones decide about them."""
+    blind: bool = False
+    """Its data have no part to choose on: there are no trials."""
 
 
 @dataclass
@@ -104,7 +114,8 @@ class Plan:
     def size(self) -> int:
         """How many cells there are in all, those that cannot be named yet included."""
         trials = self.grid.search.trials if self.grid.search else 0
-        return trials * len(self.groups) + len(self.drawn.runs)
+        searches = sum(not group.blind for group in self.groups.values())
+        return trials * searches + len(self.drawn.runs)
 
     def folder(self, cell: Cell) -> CellFolder:
         """Its own; that of another version where that one counts and its own is not done."""
@@ -129,6 +140,8 @@ class Plan:
         return self._choices.get(key)
 
     def _chosen(self, group: Group) -> Mapping[str, float] | None:
+        if group.blind:
+            raise ConfigError(NOTHING_TO_CHOOSE_ON)
         states = [self.folder(trial).state for trial in group.trials]
         assert self.grid.search is not None
         drawn_all = len(states) == self.grid.search.trials
@@ -303,6 +316,10 @@ def _groups(plan: Plan) -> Iterator[tuple[str, Group]]:
         seen.add(key)
         fields = searched_fields(search, config)
         own = {a: v for a, v in labels(point).items() if not is_seed(a)}
+        first = _trial(plan, point, values(search, fields, 0), 0)
+        if lacks_validation(first.config, plan.known):
+            yield key, Group(own, [], blind=True)
+            continue
         if search.sampler != "random":
             yield key, Group(own, [], Draws(search, fields, partial(_later, plan, point)))
             continue

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from onlay_train.summary import Summary
 
 
+NOTHING_TO_CHOOSE_ON = (
+    "a search chooses on a validation part, and the data have none: give one (`data.val_size`, or a"
+    " folder `val`)"
+)
 WHOLE = (None, "all")
 """Among numbers of items: as many as there are."""
 
@@ -93,10 +97,7 @@ def best(trials: Sequence[Summary]) -> int | None:
     for number, summary in enumerate(trials):
         score = summary.metrics.get(f"validation_{summary.main_metric}")
         if score is None:
-            raise ConfigError(
-                "a search chooses on a validation part, and the data have none: give one"
-                " (`data.val_size`, or a folder `val`)"
-            )
+            raise ConfigError(NOTHING_TO_CHOOSE_ON)
         measure: Measure = summary.measure(summary.main_metric)
         if measure.improves(score, found):
             found, index = score, number

@@ -15,7 +15,7 @@ from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.regimes import beaten, regimes
 from onlay_train.grid.report.rows import Found
 from onlay_train.grid.report.scale import Scale
-from onlay_train.grid.report.statistics import Mean
+from onlay_train.grid.report.statistics import Difference, Mean
 from onlay_train.grid.report.summary import Standing, Summary, lacking
 
 COLUMNS = (
@@ -136,8 +136,12 @@ def mean_text(mean: Mean | None, scale: Scale) -> str:
 
 
 def over_text(standing: Standing, scale: Scale) -> str:
+    """Against the reference; nothing for the reference itself."""
+    return difference_text(standing.over, scale)
+
+
+def difference_text(over: Difference | None, scale: Scale) -> str:
     """`+1.2 [+0.4, +2.0]`."""
-    over = standing.over
     if over is None:
         return ""
     known = over.low is not None and over.high is not None

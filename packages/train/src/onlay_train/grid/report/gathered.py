@@ -59,6 +59,7 @@ def found(plan: Plan) -> Found:
         searches=[
             _search(group.labels, group.trials, plan, roles, measure)
             for group in plan.groups.values()
+            if group.trials
         ],
         lost=lost,
         measure=measure,

@@ -139,6 +139,14 @@ def compared(
     return replace(difference([*known.values()], margin), where=[*known])
 
 
+def on_data(found: Found, method: str, other: str, data: str, margin: float) -> Difference | None:
+    """The same on one data set, at one size of it."""
+    sign = 1 if found.measure.better == "higher" else -1
+    own, theirs = found.scores(method, data), found.scores(other, data)
+    pairs = [sign * (own[seed] - theirs[seed]) for seed in sorted(own.keys() & theirs.keys())]
+    return difference([pairs], margin) if pairs else None
+
+
 def _pairs(
     found: Found, method: str, other: str, source: str, size: float | None = None
 ) -> list[float]:

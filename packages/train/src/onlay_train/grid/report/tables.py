@@ -10,10 +10,18 @@ from html import escape
 
 from onlay_train.grid.report import groups
 from onlay_train.grid.report.budgets import of_trials
-from onlay_train.grid.report.files import MARK, floor, mean_text, named, over_text, p_text
+from onlay_train.grid.report.files import (
+    MARK,
+    difference_text,
+    floor,
+    mean_text,
+    named,
+    over_text,
+    p_text,
+)
 from onlay_train.grid.report.rows import Found, Row, Search
 from onlay_train.grid.report.statistics import mean_of
-from onlay_train.grid.report.summary import Standing, Summary
+from onlay_train.grid.report.summary import Standing, Summary, on_data
 
 FIRST = 3
 """So many data sets have their columns in front of everything else."""
@@ -79,22 +87,23 @@ def _places(found: Found) -> tuple[list[str], list[str]]:
 
 def by_data(found: Found, summary: Summary) -> str:
     """Every method on every data set: mean, deviation, interval, and what went wrong."""
-    head = ["data", "method", "seeds", found.axis, "deviation", "95 % interval", "training"]
-    head += ["last loss", "failed", "diverged"]
+    head = ["data", "method", "seeds", found.axis, "deviation", "95 % interval"]
+    head += [found.scale.over(summary.reference), "training", "last loss", "failed", "diverged"]
     rows = []
     for data in found.datasets:
-        rows += [_on(found, data, standing) for standing in summary.standings]
+        rows += [_on(found, data, standing, summary) for standing in summary.standings]
         if own := found.trivial.get(data):
             rows.append([data, own.what, "", found.scale.score(own.score), *[""] * (len(head) - 4)])
     return table("by-data", head, rows)
 
 
-def _on(found: Found, data: str, standing: Standing) -> list[str]:
+def _on(found: Found, data: str, standing: Standing, summary: Summary) -> list[str]:
     own = [row for row in found.rows if (row.data, row.method) == (data, standing.method)]
     lost = [each for each in found.lost if (each.data, each.method) == (data, standing.method)]
     mean = standing.means.get(data)
     trains = [row.train for row in own if row.train is not None]
-    interval = ""
+    interval, reference = "", summary.reference
+    over = on_data(found, standing.method, reference, data, summary.margin)
     if mean is not None and mean.low is not None and mean.high is not None:
         interval = f"{found.scale.score(mean.low)} to {found.scale.score(mean.high)}"
     return [
@@ -104,6 +113,7 @@ def _on(found: Found, data: str, standing: Standing) -> list[str]:
         _or_nothing(None if mean is None else mean.mean, found),
         _or_nothing(None if mean is None else mean.deviation, found),
         interval,
+        "reference" if standing.method == reference else difference_text(over, found.scale),
         _or_nothing(mean_of(trains).mean if trains else None, found),
         f"{mean_of([row.loss for row in own]).mean:.3f}" if own else "",
         str(len(lost)),
