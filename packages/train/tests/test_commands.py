@@ -9,6 +9,7 @@ import pytest
 from refused import Command, refusal
 
 from onlay.host.firstparty import BROUGHT_BY
+from onlay_train.finish import _command
 
 
 def test_train_prints_lines_and_a_table(onlay_command: Command, tmp_path: Path) -> None:
@@ -162,3 +163,20 @@ def test_a_misbehaving_plugin_is_named(onlay_command: Command, tmp_path: Path) -
     assert text.startswith("plugin `badly")
     assert "failed in `evaluated`: KeyError: 'validation'" in text
     assert (tmp_path / "run" / "last.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["/usr/bin/onlay", "train", "a b.yaml"], "onlay train 'a b.yaml'"),
+        (["/x/onlay/__main__.py", "folds", "run.yaml"], "onlay folds run.yaml"),
+        (["/usr/bin/onlay", "compare", "grid.yaml"], "onlay train config.yaml"),
+        (["/x/job.py", "jobs/1.json"], "onlay train config.yaml"),  # which is deleted afterwards
+        (["/x/ipykernel_launcher.py", "-f", "kernel.json"], "onlay train config.yaml"),
+    ],
+)
+def test_a_bundle_tells_a_command_that_can_be_given(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], told: str
+) -> None:
+    monkeypatch.setattr("sys.argv", argv)
+    assert _command() == told

@@ -124,8 +124,16 @@ def _record(
         "split": trainer.parts.digest,
         "seed": config.train.seed,
         "epochs": chosen,
-        "command": shlex.join(["onlay", *sys.argv[1:]]),
+        "command": _command(),
     }
+
+
+def _command() -> str:
+    """How it was started. What a comparison, a job or a program in Python started is trained once
+    more by the file in its folder."""
+    program, *words = sys.argv or [""]
+    by_hand = Path(program).stem in ("onlay", "__main__") and words[:1] != ["compare"]
+    return shlex.join(["onlay", *words]) if by_hand else "onlay train config.yaml"
 
 
 def _title(config: RunConfig) -> str:
