@@ -46,7 +46,7 @@ def test_every_ablation_changes_one_thing_of_one_method(file):
         assert len(changed) == (2 if label in TWO else 1), (label, changed)
 
 
-TWO = {"cold", "hot", "open and slow"}
+TWO = {"cold", "open and slow"}
 """A temperature of their own that stays; both changes together."""
 
 
