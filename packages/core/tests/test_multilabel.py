@@ -167,6 +167,21 @@ def test_metrics() -> None:
     assert strict.compute()["f1"].item() == pytest.approx((2 * 1 / (2 + 2) + 0) / 2)
 
 
+def test_large_logits_are_no_ties() -> None:
+    """Sigmoids of 20 and more are 1 in 32 bits, and still they have an order: `cat` is there in
+    places 1 and 2, `red` in place 1. What is alike is a tie: `dog` is 1 of 3."""
+    pytest.importorskip("torchmetrics", reason="comes with onlay-train")
+    judges = pytest.importorskip("sklearn.metrics")
+    far = torch.tensor([[20.0, 30.0, -100.0], [25.0, 30.0, -99.0], [60.0, 30.0, 0.0]])
+    targets = torch.tensor([[0, 1, 0], [1, 0, 0], [1, 0, 1]])
+    metrics = head().metrics()
+    metrics.update(far, targets)
+    by_hand = (1 + 1 / 3 + 1) / 3
+    assert metrics.compute()["map"].item() == pytest.approx(by_hand)
+    theirs = judges.average_precision_score(targets.numpy(), far.numpy())
+    assert theirs == pytest.approx(by_hand)
+
+
 def test_answers_list_what_reaches_the_threshold() -> None:
     (answer,) = head().predict(logits(0.3, 0.9, 0.6))
     assert list(answer.probabilities) == ["dog", "red", "cat"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -185,6 +186,47 @@ def test_numbers_that_are_all_alike_and_far_from_zero() -> None:
     metrics = own.metrics()
     metrics.update(years + 1, years)
     assert metrics.compute()["r2"].item() == pytest.approx(1 - 10 / 82.5, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "scaling"),
+    [
+        (0, 1, "none"),
+        (1985, 15, "none"),
+        (20_000, 10, "none"),
+        (100_000, 30, "none"),
+        (-16_000_000, 50, "none"),
+        (5000, 10, "standard"),
+    ],
+)
+def test_r2_of_numbers_far_from_zero_is_that_of_scikit_learn(
+    mean: float, deviation: float, scaling: str
+) -> None:
+    """In batches, and put together from two processes, of which one has seen little; `standard` by
+    numbers elsewhere."""
+    pytest.importorskip("torchmetrics", reason="comes with onlay-train")
+    judges = pytest.importorskip("sklearn.metrics")
+    drawn = np.random.default_rng(0)
+    true = drawn.normal(mean, deviation, (1000, 2)).astype(np.float32)
+    told = (true + drawn.normal(0, deviation / 3, true.shape)).astype(np.float32)
+    wide = true.astype(np.float64), told.astype(np.float64)
+    r2, mae = judges.r2_score(*wide), judges.mean_absolute_error(*wide)
+    own = prepared(scaling=scaling)
+    for sizes in ((1000,), (64,) * 15 + (40,), (1, 999), (0, 500, 500)):
+        metrics = own.metrics()
+        pairs = zip(torch.tensor(told).split(sizes), torch.tensor(true).split(sizes), strict=True)
+        for one, other in pairs:
+            metrics.update(one, other)
+        found = {name: value.item() for name, value in metrics.compute().items()}
+        assert found["r2"] == pytest.approx(r2, abs=1e-6)
+        assert found["mae"] == pytest.approx(mae, rel=1e-5)
+    parts = [own.metrics()["r2"] for _ in range(3)]  # the last one has seen nothing
+    parts[0].update(torch.tensor(told[:10]), torch.tensor(true[:10]))
+    parts[1].update(torch.tensor(told[10:]), torch.tensor(true[10:]))
+    whole: Any = own.metrics()["r2"]
+    states = torch.stack([part.moments_2MC for part in parts])
+    whole.moments_2MC = whole._reductions["moments_2MC"](states)
+    assert whole.each().mean().item() == pytest.approx(r2, abs=1e-6)
 
 
 def test_answers_have_their_unit() -> None:

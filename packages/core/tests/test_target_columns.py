@@ -117,6 +117,7 @@ def test_numbers(read: Read) -> None:
         ("inf", "has `inf` in the column `age`, which is not finite"),
         ("1e39", "which is not finite"),
         ("old", "has `old` for a number"),
+        ("1_0", "has `1_0` for a number"),
         ('"1,5"', "write a point, no comma"),
     ],
 )

@@ -51,6 +51,12 @@ def test_floats_are_metres_and_what_is_no_number_a_hole(tmp_path: Path, name: st
     assert depths_of(path) == [[0, 0, 0, 2.5]]
 
 
+def test_floats_of_sixteen_bits_lose_nothing_by_the_scale(tmp_path: Path) -> None:
+    """1234 is one of them, and 1.234 is none."""
+    path = saved(tmp_path / "a.npy", [[1234, 2000]], np.float16)
+    assert depths_of(path, scale=1000) == [pytest.approx([1.234, 2], rel=1e-7)]
+
+
 def test_a_map_that_we_wrote_says_its_scale(tmp_path: Path) -> None:
     DepthAnswer(torch.tensor([[0.25, 7.5]]), "m", 80.0).write(tmp_path, "a")
     assert depths_of(tmp_path / "a-depth.png") == [[0.25, 7.5]]

@@ -13,12 +13,16 @@ from torch import Tensor
 from onlay.errors import DataError
 from onlay.machine.system import CAN_FORK, ended, forked
 from onlay_dense.depth.valid import cropped
+from onlay_image.data.located import Located
 
 pytest.importorskip("torchmetrics", reason="comes with onlay-train")
 
 from onlay_dense.depth.metrics import DepthErrors
+from onlay_dense.depth.report import condensed
 
 LOW, HIGH = 0.1, 10.0
+PADDED = {"img_size": [64, 64], "resize": "pad", "interpolation": "bilinear"}
+PADDED |= {"mean": [0.5] * 3, "std": [0.5] * 3, "in_chans": 3}
 
 
 def by_numpy(told: np.ndarray, true: np.ndarray) -> dict[str, float]:
@@ -103,6 +107,36 @@ def test_crops_are_those_of_the_literature() -> None:
     kitti = cropped(torch.arange(375 * 1242).view(1, 375, 1242), "garg")
     assert kitti.shape == (1, 371 - 153, 1197 - 44)
     assert kitti[0, 0, 0] == 153 * 1242 + 44
+
+
+def test_shares_of_a_padded_picture_are_those_of_its_own_part() -> None:
+    """A picture of 48 x 64 that was padded to 64 x 64, with holes in its own first rows and
+    columns; each depth tells its row, so that another crop would judge other rows."""
+    depths = 1 + torch.arange(48.0)[:, None].expand(48, 64) / 10
+    depths = depths.clone()
+    depths[:6], depths[:, :6] = 0, 0
+    told = 1.1 * depths + 0.05
+    part = Located([np.zeros((48, 64, 3), np.uint8)], [depths], PADDED)
+    part.move_targets("map")
+    padded = part[0][1]
+    assert padded.shape == (64, 64)
+    assert padded[48:].eq(0).all()
+    beyond = torch.full((64, 64), 9.0)
+    beyond[:48] = told
+    for crop in ("eigen", "garg"):
+        wanted = of_all(told[None].double().numpy(), depths[None].double().numpy(), crop)
+        got = found(beyond[None], padded[None], crop, 1)
+        assert got == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+        row, _ = condensed(beyond[None], padded[None], LOW, HIGH, crop)
+        assert row[0, 3].item() == pytest.approx(wanted["abs_rel"])
+
+
+def test_nothing_to_judge_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert np.isnan(found(torch.ones(2, 48, 64), torch.zeros(2, 48, 64), "garg", 1)["abs_rel"])
+    assert caplog.messages == [
+        "metrics of depths are no numbers: 2 pictures judged, and none with a depth between 0.1 and"
+        " 10 (`task.min` and `task.max`) in the part that `task.crop` `garg` leaves"
+    ]
 
 
 def test_other_sizes_are_refused() -> None:

@@ -77,6 +77,33 @@ def test_sixteen_bits_are_kept_and_any_other_number_is_the_rest(tmp_path: Path, 
     assert classes(file, values={300: "a", 0: "b", 65535: "b"}) == [[1, 0, 1]]
 
 
+def test_any_number_may_be_the_one_class_that_there_is(tmp_path: Path) -> None:
+    file = mask(tmp_path / "m.png", np.array([[0, 7, 300]], np.uint16))
+    assert classes(file, values={"rest": "x"}) == [[0, 0, 0]]
+    assert classes(file, values={4_294_967_295: "far", "rest": "x"}) == [[1, 1, 1]]
+
+
+@pytest.mark.parametrize("strange", [np.inf, np.nan])
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_number_is_no_class(tmp_path: Path, strange: float) -> None:
+    file = mask(tmp_path / "m.npy", np.array([[0, strange]]))
+    with pytest.raises(DataError, match="holds `float64` that are no whole numbers"):
+        classes(file, values={0: "a", "rest": "b"})
+
+
+def test_what_is_stored_is_of_one_class(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the colour \[9, 0, 0\] is of two classes, `a` and `b`"):
+        table_of(config(colours={"a": (9, 0, 0), "b": (9, 0, 0)}))
+    (told := tmp_path / "classes.csv").write_text("value,name\n1,sky\n1,road\n")
+    with pytest.raises(DataError, match="the number 1 is of two classes, `sky` and `road`"):
+        table_of(config(classes=told))
+    told.write_text("value,name\n1,sky\n1,sky\n2,road\n")
+    assert table_of(config(classes=told)).labels == ("sky", "road")
+    told.write_text("value,name\n1,sky\n1_0,road\n")
+    with pytest.raises(DataError, match=r"line 3 of `.*` does not have whole numbers there"):
+        table_of(config(classes=told))
+
+
 def test_void_is_no_class_by_number_and_by_name(tmp_path: Path) -> None:
     file = mask(tmp_path / "m.png", np.array([[0, 7, 255]], np.uint8))
     values = {0: "sky", 7: "unlabelled", 255: "tree"}

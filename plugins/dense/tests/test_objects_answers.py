@@ -17,6 +17,8 @@ from onlay.model.assemble import build_head
 from onlay.task import Input
 from onlay.testing import tiny_backbone
 from onlay_dense.objects.answer import ObjectsAnswer
+from onlay_dense.way_back import on_the_file
+from onlay_image.data.reading import Reading
 
 HOST = PluginHost.discover()
 
@@ -89,6 +91,55 @@ def test_files_are_in_the_pixels_of_the_picture(tmp_path):
     covered = (pixels != 255).any(2)
     assert covered[12, 22]
     assert not covered[12, 34]  # the right half of the box
+
+
+@pytest.mark.parametrize(
+    ("size", "img_size", "share"),
+    [
+        ((512, 512), (64, 128), 0.9),  # a quarter of the height is seen
+        ((512, 512), (64, 256), 0.9),
+        ((512, 512), (64, 64), 0.4),
+        ((500, 1500), (64, 64), 0.9),
+        ((333, 417), (60, 50), 0.7),
+    ],
+)
+def test_a_crop_of_less_than_half_a_side_comes_back_to_its_place(tmp_path, size, img_size, share):
+    """The picture's grey tells the column, or the row, of each pixel: the crop's own ends do."""
+    from onlay_image.data.pictures import read_picture
+    from onlay_image.data.preprocess import geometry
+
+    facts = {"modality": "image", "img_size": [*img_size], "resize": "crop", "crop_pct": share}
+    facts |= {"interpolation": "bilinear", "mean": [0.0], "std": [1.0], "in_chans": 1}
+    for axis, name in ((1, "across"), (0, "down")):
+        ramp = np.arange(size[axis], dtype=np.float32) / size[axis]
+        values = np.broadcast_to(ramp if axis else ramp[:, None], size)
+        Image.fromarray(np.ascontiguousarray(values)).save(file := tmp_path / f"{name}.tif")
+        given = Input(file, torch.zeros(3, *img_size), facts)
+        way = on_the_file(given)
+        (low, high) = way.boxes(torch.tensor([[0.0, 0, *reversed(img_size)]]))[0].view(2, 2)
+        seen = geometry(facts)(read_picture(file, Reading(in_chans=1)))[0]
+        line = (seen[0] if axis else seen[:, 0]) / 255 * size[axis] + 0.5
+        step = float(line[-2] - line[1]) / (len(line) - 3)
+        ends = float(line[1]) - 1.5 * step, float(line[-2]) + 1.5 * step
+        found = [float(end[1 - axis]) for end in (low, high)]
+        assert found == pytest.approx(ends, abs=0.1)
+
+
+def test_a_padded_picture_keeps_the_places_of_its_masks(tmp_path):
+    """24 x 64 pixels become 6 x 16 of 16 x 16; a box from row 2 to row 10 of these reaches into
+    the padding, and of its lower half, from row 6 on, nothing is seen."""
+    Image.new("RGB", (64, 24)).save(tmp_path / "a.png")
+    facts = {"modality": "image", "img_size": [16, 16], "resize": "pad", "crop_pct": 1.0}
+    facts |= {"interpolation": "bilinear", "mean": [0.0] * 3, "std": [1.0] * 3, "in_chans": 3}
+    shares = torch.zeros(3, 28, 28)
+    shares[0, 14:], shares[1, :14], shares[2] = 1, 1, 1
+    boxes = torch.tensor([[4.0, 2, 8, 10]]).expand(3, 4)
+    seen = answer(boxes=boxes, masks=shares, size=torch.tensor([16, 16]))
+    record = seen.with_input(Input(tmp_path / "a.png", torch.zeros(3, 16, 16), facts)).record()
+    assert [each["bbox"] for each in record["objects"]] == [[16, 8, 16, 16]] * 3
+    masks = pytest.importorskip("pycocotools.mask")
+    rows = [masks.decode(each["segmentation"]).any(1).nonzero()[0] for each in record["objects"]]
+    assert [own.tolist() for own in rows] == [[], [*range(8, 24)], [*range(8, 24)]]
 
 
 def test_what_is_drawn_tells_objects_that_touch_apart():

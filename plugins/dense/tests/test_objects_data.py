@@ -182,6 +182,18 @@ def lost(content: Any) -> None:
         (lambda c: c["annotations"][0].update(image_id=99), "on the image 99, which is none of"),
         (lambda c: c["annotations"][0].update(bbox=[1, 2]), r"whose `bbox` is \[1, 2\]"),
         (lambda c: c["annotations"][0].update(segmentation={"size": [3]}), "the mask of an object"),
+        (
+            lambda c: c["annotations"][0].update(category_id=[3]),
+            r"of category \[3\], which is none",
+        ),
+        (lambda c: c["annotations"][0].update(image_id={}), r"on the image \{\}, which is none of"),
+        (lambda c: c["categories"][0].update(id=[3]), r"a category without a whole `id` .*\[3\]"),
+        (lambda c: c["annotations"][0].update(iscrowd="0"), "`iscrowd` is '0', and neither 0 nor"),
+        (lambda c: c["annotations"][0].update(bbox=[0, 0, 10**400, 1]), "and not left, top, width"),
+        (
+            lambda c: c["images"][1].update(file_name=c["images"][0]["file_name"]),
+            "png` more than once",
+        ),
         (lambda c: c["images"][0].update(height=11), "its JSON file says 11 and 14"),
         (lambda c: c["images"][0].update(id=1), "two images of one `id`"),
         (lambda c: c["categories"][0].update(name="bee"), "two categories of one"),
@@ -192,6 +204,76 @@ def test_files_that_contradict_themselves_are_refused(home, change, said):
     with pytest.raises(DataError, match=said) as error:
         read("coco", {"path": edited(home, change)})
     assert "\n" not in str(error.value)
+
+
+def mask_of(home: Path, segmentation: Any) -> Any:
+    settings = {"path": edited(home, lambda c: outline(c, segmentation)), "val_size": 0}
+    return read("coco", settings).train[0][1]["masks"][0]
+
+
+def outline(content: Any, segmentation: Any) -> None:
+    content["annotations"][0].update(segmentation=segmentation)
+
+
+SQUARE = [2, 1, 7, 1, 7, 5, 2, 5]
+"""Of 5 x 4 pixels; the image has 10 x 14."""
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "said"),
+    [
+        ([[2, 1, 7, 1]], "a polygon has 4 numbers, and not x and y of 3 points or more"),
+        ([SQUARE[:7]], "a polygon has 7 numbers"),
+        ([SQUARE, [2, 1, 7, 1]], "a polygon has 4 numbers"),
+        (SQUARE, r"it is \[2, 1, "),
+        ("abc", "it is 'abc'"),
+        ([[*SQUARE, float("nan"), 3]], "a polygon has the number nan, which is none or far"),
+        ([[*SQUARE, 3, float("inf")]], "a polygon has the number inf"),
+        ([[*SQUARE, 3, 1e12]], "a polygon has the number 1000000000000.0"),
+        ([[*SQUARE, -141, 3]], "a polygon has the number -141"),
+        ([[str(n) for n in SQUARE]], "a polygon has the number '2'"),
+        ({"size": [10**6, 10**6], "counts": [10**12]}, r"its `size` is \[1000000, 1000000\]"),
+        ({"size": [10, 14], "counts": [100, 5]}, "neither polygons nor run lengths of its size"),
+    ],
+)
+def test_masks_that_would_be_drawn_as_others_are_refused(home, segmentation, said):
+    with pytest.raises(DataError, match=said) as error:
+        mask_of(home, segmentation)
+    assert "\n" not in str(error.value)
+
+
+def test_polygons_may_reach_out_of_the_image_and_empty_ones_are_none(home):
+    wide = [-100, -50, 100, -50, 100, 100, -100, 100]
+    assert mask_of(home, [wide]).all()
+    assert mask_of(home, [SQUARE, []]).sum() == 4 * 5 * 4  # twice as large
+
+
+def test_an_object_whose_only_polygon_is_empty_has_no_mask(home):
+    with pytest.raises(DataError, match="has a box and no mask, of which no classes of pixels"):
+        read("coco", {"path": edited(home, lambda c: outline(c, [[]])), "targets": "mask"})
+
+
+def test_two_files_that_tell_other_objects_of_one_image_are_refused(home):
+    train, test = (home / f"annotations/instances_{part}.json" for part in ("train", "test"))
+    test.write_text(train.read_text())
+    read("coco", {"path": home, "val_size": 0})
+    content = json.loads(test.read_text())
+    content["annotations"].pop(0)
+    test.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"and in another file, which note other objects on it"):
+        read("coco", {"path": home, "val_size": 0})
+
+
+@pytest.mark.parametrize("strange", [np.inf, -np.inf, np.nan, 0.5])
+def test_numbers_that_are_none_are_no_objects(tmp_path, strange):
+    settings = maps(tmp_path, numbered(0))
+    for number in range(3):
+        (tmp_path / f"instances/{number}.png").unlink()
+        values = numbered(0).astype(float)
+        values[0, 0] = strange
+        np.save(tmp_path / f"instances/{number}.npy", values)
+    with pytest.raises(DataError, match="holds `float64` that are no whole numbers"):
+        read("instance_folder", settings)
 
 
 def test_a_folder_without_a_file_of_a_part_is_refused(tmp_path):

@@ -20,10 +20,11 @@ def test_what_is_found_missed_and_of_nothing_is_counted_by_class() -> None:
         "boxes": torch.tensor(boxes).float(),
         "labels": torch.tensor([0, 0, 0, 0, 0]),
         "scores": torch.tensor([0.9, 0.8, 0.7, 0.6, 0.4]),
+        "size": torch.tensor([99, 99]),
     }
     counts = counted(found, target, 2, 0.5)
     assert counts.tolist() == [[2, 1, 2], [1, 0, 0]]
-    nothing = counted({k: v[:0] for k, v in found.items()}, target, 2, 0.5)
+    nothing = counted({k: v if k == "size" else v[:0] for k, v in found.items()}, target, 2, 0.5)
     assert nothing.tolist() == [[2, 0, 0], [1, 0, 0]]
     good = torch.tensor([[2, 2, 0], [1, 1, 0]])
     report = objects_report(torch.stack([good, nothing, counts]), ("cell", "disc"), 0.5)

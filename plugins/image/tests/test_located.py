@@ -128,6 +128,12 @@ def test_a_target_may_be_a_single_mask_and_a_class_stays() -> None:
     assert plain[0][1] == 3
 
 
+class Sized(dict[str, Any]):
+    """What tells the size of the picture that it lies on."""
+
+    shape = (12, 16)
+
+
 def test_what_does_not_fit_is_refused_in_words(tmp_path: Path) -> None:
     facts, config = settings()
     Image.fromarray(painted(QUARTERS)).save(file := tmp_path / "roof.png")
@@ -135,6 +141,11 @@ def test_what_does_not_fit_is_refused_in_words(tmp_path: Path) -> None:
     part.move_targets("mask")
     with pytest.raises(DataError, match=r"roof.png`: the target has 16x15 pixels .* 16x16"):
         part[0]
+    boxes = Sized({"boxes": [[0.0, 0.0, 4.0, 4.0]]})
+    turned = Located([file], [boxes], facts, config)
+    turned.move_targets({"boxes": "boxes"})
+    with pytest.raises(DataError, match=r"roof.png`: the target has 12x16 pixels .* 16x16"):
+        turned[0]
     part.move_targets({"mask": "mask"})
     with pytest.raises(DataError, match="the task moves targets such as"):
         part[0]

@@ -79,6 +79,13 @@ def test_neighbours_that_disagree_are_faded_into_each_other() -> None:
     torch.testing.assert_close(total[0], torch.tensor(expected).expand(4, 18))
 
 
+@pytest.mark.parametrize("height", [1, 7, 8, 9, 31])
+def test_a_side_no_longer_than_the_overlap_is_one_tile(height: int) -> None:
+    pieces = Tiles(FACTS, ANY, (32, 32), 8).cut(torch.zeros(3, height, 50))
+    assert [(p.row.start, p.column.start) for p in pieces] == [(0, 0), (0, 18)]
+    assert {len(piece.row.shares) for piece in pieces} == {height}
+
+
 def test_a_picture_is_read_in_its_own_size(tmp_path: Path) -> None:
     Image.new("RGB", (50, 41), (255, 0, 51)).save(tmp_path / "a.png")
     found = Tiles(FACTS, ANY, (32, 32), 8).read(tmp_path / "a.png")

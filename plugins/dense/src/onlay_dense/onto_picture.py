@@ -41,14 +41,16 @@ def onto_picture(values_hw: Tensor, given: Input, nothing: float = -1) -> Tensor
         own = inside((height, width), values_hw.shape)
         values_hw = values_hw[: own[0], : own[1]]
     elif tuple(values_hw.shape) == tuple(facts["img_size"]):
-        values_hw = _uncropped(values_hw, _resized((height, width), facts), nothing)
+        values_hw = _uncropped(values_hw, resized((height, width), facts), nothing)
     planes_11hw = values_hw[None, None].double()  # exact for all class numbers
     found_HW = F.interpolate(planes_11hw, (height, width), mode="nearest-exact")[0, 0]
     return found_HW.to(values_hw.dtype)
 
 
-def _resized(size: Size, facts: Mapping[str, Any]) -> Size:
-    """What becomes of a picture's size before its centre is cropped."""
+def resized(size: Size, facts: Mapping[str, Any]) -> Size:
+    """What becomes of a picture's size before its centre is cropped, or it is padded."""
+    if facts["resize"] == "pad":
+        return inside(size, facts["img_size"])
     blank, steps = Image.new("1", size[::-1]), geometry(facts)
     for step in getattr(getattr(steps, "transform", None), "transforms", [])[:1]:
         blank = step(blank)
@@ -64,10 +66,14 @@ def _uncropped(values_hw: Tensor, size: Size, nothing: float) -> Tensor:
 
 
 def _places(crop: int, side: int) -> tuple[slice, slice]:
-    """Of one side: which of the crop's pixels lie on which of the picture's (torchvision's centre
-    crop, which pads where the picture is smaller)."""
+    """Of one side: which of the crop's pixels lie on which of the picture's."""
+    start = crop_start(crop, side)
     if side < crop:
-        before = (crop - side) // 2
-        return slice(before, before + side), slice(None)
-    start = round((side - crop) / 2)
+        return slice(-start, side - start), slice(None)
     return slice(None), slice(start, start + crop)
+
+
+def crop_start(crop: int, side: int) -> int:
+    """Of one side: on which of the picture's pixels the crop's first one lies (torchvision's centre
+    crop, which pads where the picture is smaller: then before its first one)."""
+    return -((crop - side) // 2) if side < crop else round((side - crop) / 2)

@@ -6,7 +6,6 @@ Shapes: C channels, H and W pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL import Image
@@ -14,9 +13,8 @@ from torch import Tensor
 
 from onlay.errors import OnlayError
 from onlay.task import Input
-from onlay_image.data.moving import fitted, lying
+from onlay_dense.onto_picture import crop_start, resized
 from onlay_image.data.pictures import read_picture
-from onlay_image.data.preprocess import geometry
 from onlay_image.data.reading import Reading
 from onlay_image.data.tiles import WHOLE
 
@@ -34,10 +32,8 @@ class WayBack:
     """(2,)"""
 
     def boxes(self, boxes_n4: Tensor) -> Tensor:
-        """Corners on the file's picture, cut at its edges."""
-        moved = boxes_n4 * self.scale.repeat(2) + self.shift.repeat(2)
-        height, width = self.size
-        return moved.clamp(min=0).minimum(torch.tensor([width, height] * 2, dtype=moved.dtype))
+        """Corners on the file's picture, or beyond its edges."""
+        return boxes_n4 * self.scale.repeat(2) + self.shift.repeat(2)
 
 
 def on_the_file(given: Input | None) -> WayBack | None:
@@ -47,17 +43,15 @@ def on_the_file(given: Input | None) -> WayBack | None:
         return None
     if (picture := _read(given)) is None:
         return None
-    width, height = picture.size
-    middle = torch.tensor([width / 2, height / 2])
-    reach = min(width, height) / 4
-    box = torch.cat([middle - reach, middle + reach])[None]
-    steps: Any = geometry(given.preprocessing)
-    steps = getattr(steps.transform, "transforms", [steps.transform])
-    target = lying({"boxes": box}, {"boxes": "boxes"}, (height, width))
-    _, moved = fitted(steps, (Image.new("1", picture.size),), target)
-    low, high = moved["boxes"].as_subclass(Tensor)[0].double().split(2)
-    scale = 2 * reach / (high - low)
-    return WayBack((height, width), scale.float(), (middle - reach - low * scale).float())
+    (width, height), facts = picture.size, given.preprocessing
+    seen = resized((height, width), facts)
+    starts = 0, 0
+    if facts["resize"] != "pad":  # which adds pixels below and on the right alone
+        starts = tuple(map(crop_start, facts["img_size"], seen))
+    down, across = height / seen[0], width / seen[1]
+    scale = torch.tensor([across, down], dtype=torch.float64)
+    shift = scale * torch.tensor(starts[::-1])
+    return WayBack((height, width), scale.float(), shift.float())
 
 
 def picture_of(given: Input | None, size: tuple[int, int]) -> Image.Image:

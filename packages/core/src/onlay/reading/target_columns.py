@@ -98,6 +98,8 @@ class TargetColumns:
                 f"{where} has {what} in the column `{name}`: fill it in or take the row out"
             )
         try:
+            if "_" in cell:  # Python would read `1_0` as 10
+                raise ValueError
             number = float(cell)
         except ValueError:
             hint = ": write a point, no comma" if "," in cell else ""

@@ -24,7 +24,7 @@ def ranked(counts_C: Tensor) -> Tensor:
     tensor([-2.,  0., -1.])
     """
     order_C = counts_C.argsort(descending=True, stable=True)
-    return torch.zeros(len(counts_C)).scatter(0, order_C, -torch.arange(len(counts_C)).float())
+    return torch.zeros(len(counts_C)).scatter(0, order_C, (-torch.arange(len(counts_C))).float())
 
 
 def places_of(targets: Iterable[Any], classes: int) -> Tensor:

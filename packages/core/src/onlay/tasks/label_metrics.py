@@ -63,7 +63,10 @@ def _precision(scores_N: Tensor, truths_N: Tensor) -> Tensor:
     scores_N, truths_N = scores_N[told], truths_N[told] >= 0.5
     if not truths_N.any():
         return scores_N.new_tensor(torch.nan)
-    return binary_average_precision(scores_N.sigmoid(), truths_N.long())
+    # by their order alone: large logits have one and the same sigmoid, and would seem to be ties
+    ranks_N = scores_N.cpu().unique(return_inverse=True)[1].double()
+    found = binary_average_precision(ranks_N / len(ranks_N), truths_N.long().cpu())
+    return found.to(scores_N)
 
 
 class F1(Metric):

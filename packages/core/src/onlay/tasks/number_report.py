@@ -29,7 +29,7 @@ def number_report(head: RegressionHead, outputs_NC: Tensor, targets_NC: Tensor) 
 def _per_number(head: RegressionHead, outputs_NC: Tensor, targets_NC: Tensor) -> Table:
     columns = []
     for kind in ("mae", "rmse", "r2"):
-        metric = ErrorOfNumbers(kind, head.offset, head.scale)
+        metric = ErrorOfNumbers(kind, head.scale)
         metric.update(outputs_NC, targets_NC)
         columns.append(metric.each().tolist())
     units = (head.units[label] for label in head.labels)

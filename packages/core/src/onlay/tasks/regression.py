@@ -126,12 +126,11 @@ class RegressionHead(PooledHead):
             from onlay.tasks.number_metrics import ErrorOfNumbers
         except ImportError as error:
             raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
-        facts = (self.offset, self.scale)
         places = {name: place for place, name in enumerate(self.labels)} if self._several else {}
         found: dict[str, Any] = {}
         for kind in ("mae", "rmse", "r2"):
-            found[kind] = ErrorOfNumbers(kind, *facts)
-            found |= {f"{kind}_{n}": ErrorOfNumbers(kind, *facts, p) for n, p in places.items()}
+            found[kind] = ErrorOfNumbers(kind, self.scale)
+            found |= {f"{kind}_{n}": ErrorOfNumbers(kind, self.scale, p) for n, p in places.items()}
         return MetricCollection(found, compute_groups=False)
 
     def report(self, outputs: Tensor, targets: Tensor) -> Report:

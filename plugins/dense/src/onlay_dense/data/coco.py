@@ -156,7 +156,7 @@ def _item(image: CocoImage) -> Item:
 def _reader(
     files: Sequence[tuple[str, CocoFile]], labels: Sequence[str], config: CocoConfig
 ) -> partial[ObjectsOf]:
-    images = {image.path: image for _, file in files for image in file.images}
+    images = _by_path(files)
     _refuse_unknown(files, labels)
     masked = any("segmentation" in note for own in images.values() for note in own.notes)
     if masked:
@@ -165,6 +165,30 @@ def _reader(
         objects = CocoObjects(images, tuple(labels), masked=True)
         return partial(ObjectsOf, read=CocoMasks(objects, _behind(config, labels)))
     return partial(ObjectsOf, read=CocoObjects(images, tuple(labels), masked))
+
+
+def _by_path(files: Sequence[tuple[str, CocoFile]]) -> dict[Path, CocoImage]:
+    """All images.
+
+    Raises:
+        DataError: two files tell other objects of one image.
+    """
+    found: dict[Path, CocoImage] = {}
+    for _, file in files:
+        for image in file.images:
+            other = found.setdefault(image.path, image)
+            if _told(other) != _told(image):
+                raise DataError(
+                    f"`{image.path}` is in `{file.path}` and in another file, which note other"
+                    " objects on it: an image is of one part"
+                )
+    return found
+
+
+def _told(image: CocoImage) -> list[Any]:
+    """What of its notes is read, whatever their numbers are."""
+    names = ("category", "bbox", "segmentation", "iscrowd")
+    return [[note.get(name) for name in names] for note in image.notes]
 
 
 def _behind(config: CocoConfig, labels: Sequence[str]) -> int:

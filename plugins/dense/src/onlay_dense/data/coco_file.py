@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,9 @@ from onlay.errors import DataError
 from onlay.reading.listing import some
 
 Note = Mapping[str, Any]
+
+_FAR = 1e9
+"""Pixels that no image has."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class CocoImage:
     size: tuple[int, int] | None
     """Height and width, where the file tells them."""
     notes: Sequence[Note]
-    """Its objects: `category`, a name, `bbox`, and perhaps `segmentation` and `iscrowd`."""
+    """Its objects: `category`, a name, `bbox`, and perhaps `segmentation`, of which no polygon is
+    empty, and `iscrowd`."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,11 @@ def _short(error: Exception) -> str:
 
 
 def _categories(path: Path, found: Sequence[Note]) -> dict[int, str]:
-    named: dict[Any, Any] = {each.get("id"): each.get("name") for each in found}
-    for number, name in named.items():
+    for each in found:
+        number, name = each.get("id"), each.get("name")
         if not isinstance(number, int) or not isinstance(name, str) or not name:
             raise DataError(f"`{path}` has a category without a whole `id` or a `name`: {number!r}")
+    named: dict[int, str] = {each["id"]: each["name"] for each in found}
     twice = [name for name, times in Counter(named.values()).items() if times > 1]
     if twice or len(named) < len(found):
         raise DataError(f"`{path}` has two categories of one `id` or of one name ({some(twice)})")
@@ -107,30 +111,52 @@ def _by_image(
     own: dict[Any, list[Note]] = {number: [] for number in numbers}
     emptied = 0
     for note in content["annotations"]:
-        if note.get("image_id") not in own:
+        if not _named(note.get("image_id"), own):
             raise DataError(
                 f"`{path}` notes an object on the image {note.get('image_id')!r}, which is none of"
                 f" its {len(own):,} images"
             )
-        if note.get("category_id") not in categories:
+        if not _named(note.get("category_id"), categories):
             known = some([str(number) for number in sorted(categories)])
             raise DataError(
                 f"`{path}` notes an object of category {note.get('category_id')!r}, which is none"
                 f" of its categories ({known})"
             )
+        _refuse_other_crowds(path, note)
         box = _box(path, note)
         if box[2] > 0 and box[3] > 0:
             named = {"category": categories[note["category_id"]], "bbox": box}
-            own[note["image_id"]].append({**note, **named})
+            own[note["image_id"]].append({**note, **named, **_outline(note)})
         else:
             emptied += 1
     return own, emptied
 
 
+def _named(given: Any, known: Mapping[Any, Any]) -> bool:
+    """Whether it is one of the `id`s; a list or a mapping is none."""
+    return isinstance(given, int | float | str) and given in known
+
+
+def _refuse_other_crowds(path: Path, note: Note) -> None:
+    if note.get("iscrowd") not in (None, 0, 1):
+        raise DataError(
+            f"`{path}` notes an object (`id` {note.get('id')!r}) whose `iscrowd` is"
+            f" {note['iscrowd']!r}, and neither 0 nor 1"
+        )
+
+
+def _outline(note: Note) -> Note:
+    """Polygons that some programs write without a point, where there are only boxes, are none."""
+    found = note.get("segmentation")
+    if not isinstance(found, list):
+        return {}
+    return {"segmentation": [polygon for polygon in found if polygon != []]}
+
+
 def _box(path: Path, note: Note) -> list[float]:
     box = note.get("bbox")
     sides = box if isinstance(box, list) and len(box) == 4 else []
-    if not sides or not all(isinstance(s, int | float) and math.isfinite(s) for s in sides):
+    if not sides or not all(isinstance(s, int | float) and abs(s) < _FAR for s in sides):
         raise DataError(
             f"`{path}` notes an object (`id` {note.get('id')!r}) whose `bbox` is {box!r}, and not"
             " left, top, width and height"
@@ -152,7 +178,13 @@ def _images(path: Path, found: Sequence[Note], folders: Sequence[Path]) -> dict[
             f" ({some(missing[:2])}; looked for in {where}): say which folder they are in,"
             " `data.images=FOLDER`"
         )
-    return {each["id"]: home / each["file_name"] for each in found}
+    paths = {each["id"]: home / each["file_name"] for each in found}
+    if twice := [path for path, times in Counter(paths.values()).items() if times > 1]:
+        raise DataError(
+            f"`{path}` lists {some([str(own) for own in twice])} more than once: an image has one"
+            " entry, which all of its objects name"
+        )
+    return paths
 
 
 def _few(names: Sequence[str]) -> Iterator[str]:

@@ -20,6 +20,10 @@ from onlay_dense.objects.library import evaluator
 from onlay_image.data.values import extent_of
 
 WHAT = "reading masks in COCO's files"
+_POINTS = 3
+_BEYOND = 10
+"""Of an image's longer side: polygons that reach further out than that many of it are none. To draw
+them would take more memory and time than there is."""
 
 
 def refuse_without_library() -> None:
@@ -74,14 +78,39 @@ def _mask(note: Note, size: tuple[int, int], path: Path) -> np.ndarray:
     found, tool = note.get("segmentation"), evaluator(WHAT).mask
     if not found:
         return np.zeros(size, np.uint8)
+    if (why := _fault(found, size)) is not None:
+        raise _no_mask(note, path, f" ({why})")
     try:
         runs = _runs(found, size, tool)
         mask = np.ascontiguousarray(tool.decode(runs), np.uint8)
     except Exception as error:  # whatever a library in C++ makes of somebody's numbers
         raise _no_mask(note, path) from error
-    if mask.shape != size:
-        raise _no_mask(note, path, f" ({mask.shape[0]} rows and {mask.shape[1]} columns)")
     return mask
+
+
+def _fault(found: Any, size: tuple[int, int]) -> str | None:
+    """What is wrong with polygons or run lengths, as far as a library would draw it nevertheless,
+    or not come back."""
+    if isinstance(found, Mapping):
+        told = found.get("size")
+        return None if told == [*size] else f"its `size` is {told!r}, and the image's {[*size]}"
+    if not isinstance(found, list) or not all(isinstance(polygon, list) for polygon in found):
+        return f"it is {found!r}"[:80]
+    most = _BEYOND * max(size)
+    for polygon in found:
+        if len(polygon) < 2 * _POINTS or len(polygon) % 2:
+            return (
+                f"a polygon has {len(polygon)} numbers, and not x and y of {_POINTS} points or more"
+            )
+        if strange := [
+            n for n in polygon if not _is_number(n) or not -most <= n <= most + max(size)
+        ]:
+            return f"a polygon has the number {strange[0]!r}, which is none or far outside"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _runs(found: Any, size: tuple[int, int], tool: Any) -> Any:

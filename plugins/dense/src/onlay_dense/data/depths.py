@@ -80,7 +80,8 @@ def _numbers(path: Path) -> np.ndarray:
             f"`{path}` is a picture in colours, and a depth map holds numbers: grey, best of 16"
             " bits, or npy"
         )
-    return stored.values
+    halves = stored.values.dtype == np.float16  # which have no place for what is divided
+    return stored.values.astype(np.float32) if halves else stored.values
 
 
 def _told(path: Path) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from onlay.reading.listing import some
 from onlay.reading.tar_samples import class_names
 from onlay.tasks.class_maps import VOID
 from onlay_dense.data.config import MaskFolderConfig
-from onlay_dense.data.table import UNKNOWN, ClassTable, code
+from onlay_dense.data.table import UNKNOWN, ClassTable, code, colour
 
 _NAMES = ("name", "class", "label", "class_name")
 _VALUES = ("value", "id", "index", "train_id")
 _COLOURS = (("r", "red"), ("g", "green"), ("b", "blue"))
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+"""`int` also takes `1_0`."""
 
 Pairs = Sequence[tuple[int, str]]
 
@@ -24,7 +28,8 @@ def table_of(config: MaskFolderConfig) -> ClassTable:
     """Numbers or colours, and the classes in their order.
 
     Raises:
-        DataError: a file of classes that is none; a void class or a listed one that there is not.
+        DataError: a file of classes that is none; a void class or a listed one that there is not; a
+            number or colour of two classes.
     """
     pairs, rest, coloured = _pairs(config)
     return made(pairs, rest, coloured=coloured, void=config.void, order=config.labels)
@@ -43,6 +48,7 @@ def made(
     Raises:
         DataError: see `table_of`.
     """
+    _refuse_two_meanings(pairs, coloured=coloured)
     names = list(dict.fromkeys([*(name for _, name in pairs), *([rest] if rest else [])]))
     dropped = {name for name in void if isinstance(name, str)}
     _refuse(dropped - set(names), "data.void", names)
@@ -59,6 +65,15 @@ def made(
         rest=UNKNOWN if rest is None else places[rest],
         coloured=coloured,
     )
+
+
+def _refuse_two_meanings(pairs: Pairs, *, coloured: bool) -> None:
+    named: dict[int, str] = {}
+    for value, name in pairs:
+        other = named.setdefault(value, name)
+        if other != name:
+            what = f"the colour {list(colour(value))}" if coloured else f"the number {value}"
+            raise DataError(f"{what} is of two classes, `{other}` and `{name}`: of which is it?")
 
 
 def _refuse(strangers: Iterable[str], setting: str, known: Sequence[str]) -> None:
@@ -99,7 +114,7 @@ def _first(named: Mapping[str, int], names: Sequence[str]) -> int | None:
 
 
 def _whole(cells: Sequence[str], places: Sequence[int], number: int, path: Path) -> list[int]:
-    try:
-        return [int(cells[place]) for place in places]
-    except (IndexError, ValueError) as error:
-        raise DataError(f"line {number} of `{path}` does not have whole numbers there") from error
+    own = [cells[place].strip() for place in places if place < len(cells)]
+    if len(own) < len(places) or not all(_WHOLE.fullmatch(cell) for cell in own):
+        raise DataError(f"line {number} of `{path}` does not have whole numbers there")
+    return [int(cell) for cell in own]

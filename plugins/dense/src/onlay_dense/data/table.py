@@ -60,13 +60,14 @@ class ClassTable:
                 " colours mean, `data.colours` ({sky: [128, 128, 128]}), or give masks whose pixels"
                 " are class numbers"
             )
-        whole = values.astype(np.int64) if values.dtype.kind == "f" else values
-        if values.dtype.kind == "f" and not (whole == values).all():
+        if values.dtype.kind != "f":
+            return values
+        if not np.isfinite(values).all() or not (values == np.floor(values)).all():
             raise DataError(f"`{path}` holds `{values.dtype}` that are no whole numbers")
-        return whole
+        return values.astype(np.int64)
 
     def _stranger(self, value: int, row: int, column: int, path: Path) -> str:
-        what = f"colour {list(_rgb(value))}" if self.coloured else f"value {value}"
+        what = f"colour {list(colour(value))}" if self.coloured else f"value {value}"
         known = [self._shown(value) for value in self.stored]
         means = f"`data.{'colours' if self.coloured else 'values'}`"
         return (
@@ -78,7 +79,7 @@ class ClassTable:
     def _shown(self, value: int) -> str:
         place = self.stored[value]
         name = "void" if place == VOID else self.labels[place]
-        return f"{list(_rgb(value)) if self.coloured else value} {name}"
+        return f"{list(colour(value)) if self.coloured else value} {name}"
 
     def renumbered(self, labels: Sequence[str]) -> ClassTable:
         """For a model that has these classes.
@@ -94,13 +95,14 @@ class ClassTable:
         return replace(self, labels=tuple(labels), stored=stored, rest=rest)
 
 
-def code(colour: Sequence[int]) -> int:
+def code(rgb: Sequence[int]) -> int:
     """One number for red, green and blue."""
-    red, green, blue = colour
+    red, green, blue = rgb
     return red << 16 | green << 8 | blue
 
 
-def _rgb(value: int) -> tuple[int, int, int]:
+def colour(value: int) -> tuple[int, int, int]:
+    """Red, green and blue of such a number."""
     return value >> 16, value >> 8 & 255, value & 255
 
 
@@ -115,9 +117,10 @@ def _colours(found: Stored) -> np.ndarray:
 def _looked_up(values: np.ndarray, stored: Mapping[int, int], rest: int) -> np.ndarray:
     """The place of each value; a table of all where numbers are small, else of those there are."""
     if values.min() >= 0 and values.max() < _NUMBERS:
-        table = np.full(max(int(values.max()), *stored, 0) + 1 if stored else 1, rest, np.int16)
-        known = [value for value in stored if value >= 0]
-        table[known] = [stored[value] for value in known]
+        table = np.full(int(values.max()) + 1, rest, np.int16)
+        for value, place in stored.items():
+            if 0 <= value < len(table):
+                table[value] = place
         return table[values]
     found, places = np.unique(values, return_inverse=True)
     table = np.array([stored.get(int(value), rest) for value in found], np.int16)

@@ -25,7 +25,8 @@ def whole_numbers(path: Path, why: str) -> np.ndarray:
             f"`{path}` holds colours, and {why}: save it with 16 bits of grey, with a palette, or"
             " as npy"
         )
-    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
+    finite = np.isfinite(values).all()
+    if values.dtype.kind == "f" and not (finite and (values == np.floor(values)).all()):
         raise DataError(f"`{path}` holds `{values.dtype}` that are no whole numbers")
     if values.size and values.min() < 0:
         raise DataError(

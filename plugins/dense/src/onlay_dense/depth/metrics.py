@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from onlay_dense.depth.valid import Crop, checked_depths, cropped, known
+from onlay.machine.notes import note
+from onlay_dense.depth.valid import Crop, checked_depths, judged, known
 
 AVERAGED = (
     *("delta1", "delta2", "delta3", "abs_rel", "sq_rel"),
@@ -54,17 +55,14 @@ class DepthErrors(Metric):
 
     def update(self, output_BHW: Tensor, targets_BHW: Tensor) -> None:
         targets_BHW = checked_depths(output_BHW, targets_BHW)
-        pairs = zip(self._judged(output_BHW), self._judged(targets_BHW), strict=True)
+        pairs = zip(_double(output_BHW), _double(targets_BHW), strict=True)
         for told_HW, true_HW in pairs:
+            told_HW, true_HW = judged(told_HW, true_HW, self.crop)
             valid_HW = known(true_HW, self.low, self.high)
             if valid_HW.any():
                 self._add(told_HW[valid_HW].clamp(self.low, self.high), true_HW[valid_HW])
             else:
                 self.counts_3[2] += 1
-
-    def _judged(self, depths_BHW: Tensor) -> Tensor:
-        own = depths_BHW.cpu() if depths_BHW.device.type == "mps" else depths_BHW
-        return cropped(own.double(), self.crop)
 
     def _add(self, told_P: Tensor, true_P: Tensor) -> None:
         self.totals_2K = _with(self.totals_2K, of_picture(told_P, true_P))
@@ -75,10 +73,26 @@ class DepthErrors(Metric):
     def compute(self) -> dict[str, Tensor]:
         """Of all pictures that were seen; no numbers if none of them had a valid pixel."""
         pictures, pixels, left_out = self.counts_3.tolist()
+        if left_out and not pictures:
+            note(_nothing(left_out, self.low, self.high, self.crop))
         means_K = _sum(self.totals_2K) / (pictures or torch.nan)
         found = dict(zip(AVERAGED, means_K.float(), strict=True))
         pooled = (_sum(self.squares_2) / (pixels or torch.nan)).sqrt().float()
         return {**found, "rmse_pooled": pooled, "left_out": torch.tensor(float(left_out))}
+
+
+def _nothing(pictures: int, low: float, high: float, crop: Crop) -> str:
+    where = "" if crop == "none" else f" in the part that `task.crop` `{crop}` leaves"
+    what = "one picture" if pictures == 1 else f"{pictures:,} pictures"
+    return (
+        f"metrics of depths are no numbers: {what} judged, and none with a depth between {low:g}"
+        f" and {high:g} (`task.min` and `task.max`){where}"
+    )
+
+
+def _double(depths_BHW: Tensor) -> Tensor:
+    """On the CPU where a device has no doubles."""
+    return (depths_BHW.cpu() if depths_BHW.device.type == "mps" else depths_BHW).double()
 
 
 def of_picture(told_P: Tensor, true_P: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from onlay.reports import Measure, Mistake, Report, Table
 from onlay_dense.depth.metrics import AVERAGED, of_picture
-from onlay_dense.depth.valid import Crop, cropped, known
+from onlay_dense.depth.valid import Crop, judged, known
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Of the pictures, that lie below the numbers of a table."""
@@ -22,8 +22,9 @@ def condensed(
     """Of each picture its metrics and the median depth that is told (B, K + 1), no numbers where it
     has no valid pixel, and the true median (B,)."""
     rows, medians = [], []
-    pairs = (cropped(x.detach().cpu().double(), crop) for x in (output_BHW, targets_BHW))
-    for told_HW, true_HW in zip(*pairs, strict=True):
+    both = (x.detach().cpu().double() for x in (output_BHW, targets_BHW))
+    for told_HW, true_HW in zip(*both, strict=True):
+        told_HW, true_HW = judged(told_HW, true_HW, crop)
         valid_HW = known(true_HW, low, high)
         told_P, true_P = told_HW[valid_HW].clamp(low, high), true_HW[valid_HW]
         if len(true_P):

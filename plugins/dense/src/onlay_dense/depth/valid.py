@@ -38,6 +38,17 @@ def cropped(values_BHW: Tensor, crop: Crop) -> Tensor:
     return values_BHW[..., rows, columns]
 
 
+def judged(told_HW: Tensor, true_HW: Tensor, crop: Crop) -> tuple[Tensor, Tensor]:
+    """Of both maps what is judged; shares of a picture that was padded are those of its own part,
+    which has a positive 0 for a hole (`onlay_image.data.moving.BEYOND`)."""
+    if crop == "none":
+        return told_HW, true_HW
+    own_HW = ~(true_HW.signbit() & (true_HW == 0))
+    places = [own_HW.any(axis).nonzero().flatten().tolist() or [0, -1] for axis in (1, 0)]
+    own = tuple(slice(each[0], each[-1] + 1) for each in places)
+    return cropped(told_HW[own], crop), cropped(true_HW[own], crop)
+
+
 def checked_depths(output_BHW: Tensor, targets: Any) -> Tensor:
     """Targets as floats in the shape of `output` (B, H, W).
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from onlay.reports import PERCENT
 from onlay.task import Input, Raster
-from onlay_dense.objects.masks import filled, frame, outline, pasted
+from onlay_dense.objects.masks import filled, frame, outline, pasted, within
 from onlay_dense.objects.overlay import draw_objects
 from onlay_dense.objects.rle import encoded
 from onlay_dense.palette import colour_of
@@ -34,7 +34,8 @@ class ObjectsAnswer:
     """The objects of one picture, the surest first."""
 
     boxes: Tensor
-    """(n, 4), from corner to corner in pixels, x before y."""
+    """(n, 4), from corner to corner in pixels, x before y; they may reach beyond the picture, and
+    what is told of them ends at its edges."""
     labels: tuple[int, ...]
     """Of each its place among `names`."""
     scores: tuple[float, ...]
@@ -124,7 +125,7 @@ class ObjectsAnswer:
         results.write_text(json.dumps(own, indent=1) + "\n", encoding="utf-8")
         names = [self.names[label] for label in self.labels[: self.sure]]
         masks = placed._masks(self.sure) if self._drawn_whole else None
-        shown = zip(placed.boxes.tolist(), names, self.scores, strict=False)
+        shown = zip(placed._told.tolist(), names, self.scores, strict=False)
         draw_objects(picture_of(placed.given, placed.size), [*shown], masks).save(overlay)
         return [results, overlay]
 
@@ -135,7 +136,7 @@ class ObjectsAnswer:
         masks = self._masks(self.sure) if self._drawn_whole else None
         for n in reversed(range(self.sure)):  # the surest is on top
             if masks is None:
-                found[frame(self.boxes[n], self.size)] = self.labels[n] + 2
+                found[frame(self._told[n], self.size)] = self.labels[n] + 2
             else:
                 found[masks[n]] = self.labels[n] + 2
                 found[outline(masks[n])] = 1
@@ -161,8 +162,13 @@ class ObjectsAnswer:
         found = torch.zeros(self.size, dtype=torch.bool)
         masks = self._masks(self.sure) if self._drawn_whole else None
         for n in range(self.sure):
-            found |= filled(self.boxes[n], self.size) if masks is None else masks[n]
+            found |= filled(self._told[n], self.size) if masks is None else masks[n]
         return found
+
+    @property
+    def _told(self) -> Tensor:
+        """Boxes that end at the picture's edges, where its size is known."""
+        return within(self.boxes, self.size) if any(self.size) else self.boxes
 
     def _masks(self, count: int) -> list[Tensor]:
         if self.whole is not None:
@@ -181,7 +187,7 @@ class ObjectsAnswer:
 
     def _results(self, count: int) -> list[dict[str, Any]]:
         made = []
-        for label, score, box in zip(self.labels, self.scores, self.boxes.tolist(), strict=True):
+        for label, score, box in zip(self.labels, self.scores, self._told.tolist(), strict=True):
             if len(made) == count:
                 break
             left, top, right, bottom = (round(side, 2) for side in box)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
+from onlay_dense.objects.masks import within
 from onlay_dense.objects.targets import chosen
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Found = Mapping[str, Tensor]
 
 
 def joined(pieces: Sequence[Found], positions: Sequence[Position], overlap: float) -> Found:
-    """The objects of all pieces on the whole picture, the surest first.
+    """The objects of all pieces on the whole picture, the surest first; boxes may reach beyond it.
 
     Each object is told by the piece that is nearest to its middle, which sees all of it if it is no
     larger than what neighbours share. Of two of a class that overlap by more than `overlap`, which
@@ -30,7 +31,8 @@ def joined(pieces: Sequence[Found], positions: Sequence[Position], overlap: floa
     placed = [_placed(*pair) for pair in zip(pieces, positions, strict=True)]
     found = {name: torch.cat([own[name] for own in placed]) for name in placed[0]}
     if len(pieces) > 1:
-        kept = batched_nms(found["boxes"], found["scores"], found["labels"], overlap)
+        boxes = within(found["boxes"], positions[0].whole)
+        kept = batched_nms(boxes, found["scores"], found["labels"], overlap)
         found = chosen(found, kept)
     return found | {"size": torch.tensor(positions[0].whole)}
 
@@ -44,6 +46,5 @@ def _placed(found: Found, position: Position) -> dict[str, Tensor]:
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     low, high = (torch.tensor([across, down]) for down, across in position.core)
     own = (middles >= low) & (middles < high) & (middles < torch.tensor([width, height]))
-    ends = torch.tensor([width, height] * 2)
     leaves = {name: leaf for name, leaf in found.items() if name != "size"}
-    return chosen(leaves | {"boxes": boxes.clamp(min=0).minimum(ends)}, own.all(1))
+    return chosen(leaves | {"boxes": boxes}, own.all(1))

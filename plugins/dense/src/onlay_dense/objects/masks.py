@@ -41,6 +41,13 @@ def _within(ends: Tensor, length: int) -> tuple[int, Tensor]:
     return first, 2 * (inside - low) / (high - low) - 1 if len(inside) else inside
 
 
+def within(boxes_n4: Tensor, size: tuple[int, int]) -> Tensor:
+    """Boxes that end at the picture's edges. What their masks lie in is the whole ones."""
+    height, width = size
+    ends = torch.tensor([width, height] * 2, dtype=boxes_n4.dtype, device=boxes_n4.device)
+    return boxes_n4.clamp(min=0).minimum(ends)
+
+
 def outline(mask_HW: Tensor) -> Tensor:
     """Pixels of a mask of whose four neighbours one is beyond it."""
     wide = torch.zeros([side + 2 for side in mask_HW.shape], dtype=torch.bool)

@@ -16,7 +16,7 @@ from torch import Tensor, distributed
 from torchmetrics import Metric
 
 from onlay_dense.objects.library import evaluator
-from onlay_dense.objects.masks import pasted
+from onlay_dense.objects.masks import pasted, within
 from onlay_dense.objects.targets import chosen, each_of, seen
 
 Record = dict[str, Any]
@@ -77,7 +77,8 @@ class ObjectsAP(Metric):
             masked = iter(target["masks"].bool().cpu())
         crowd = target.get("crowd", torch.zeros(len(target["labels"])))
         there = _annotations(target["boxes"], target["labels"], masked, iscrowd=crowd.int())
-        ours = _annotations(found["boxes"], found["labels"], masks, score=found["scores"])
+        boxes = within(found["boxes"], size)
+        ours = _annotations(boxes, found["labels"], masks, score=found["scores"])
         return {"size": size, "found": ours, "there": there}
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from onlay.reports import PERCENT, Cell, Mistake, Report, Table
+from onlay_dense.objects.masks import within
 from onlay_dense.objects.targets import chosen, seen
 
 OVERLAP = 0.5
@@ -29,6 +30,7 @@ def counted(
     true = {name: target[name][there].cpu() for name in ("boxes", "labels")}
     crowds = target["boxes"].cpu()[crowd.cpu()].float()
     told = {name: found[name].cpu() for name in ("boxes", "labels", "scores")}
+    told["boxes"] = within(told["boxes"], tuple(found["size"].tolist()))
     told = chosen(told, (told["scores"] >= threshold) & ~_inside(told["boxes"].float(), crowds))
     hit_n = _hits(told, true)
     counts = (true["labels"], told["labels"][hit_n], told["labels"][~hit_n])

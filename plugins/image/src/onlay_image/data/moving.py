@@ -25,6 +25,11 @@ Size = tuple[int, int]
 """Height and width."""
 
 
+BEYOND = -0.0
+"""Of maps of numbers beyond a picture's edges: it equals 0, and by its sign who must know the
+picture's own part tells it from a hole in there."""
+
+
 class Nearest(tv_tensors.Mask):
     """Values (H, W) or (n, H, W) of which none is mixed with another one: class numbers, depths.
 
@@ -58,21 +63,30 @@ def _cropped(
 @transforms.functional.register_kernel(functional="pad", tv_tensor_cls=Nearest)
 def _padded(values: Nearest, padding: Any, padding_mode: str = "constant", **kwargs: Any) -> Tensor:
     """Beyond the picture's edges is no class (-1 of signed class numbers), no object (0 of unsigned
-    masks of objects), and nothing that was measured (0 of floats)."""
-    signed = not values.is_floating_point() and values.dtype.is_signed
+    masks of objects), and nothing that was measured (0 of floats: `BEYOND`)."""
     planes = values.as_subclass(Tensor)
     planes = planes if values.ndim > 2 else planes[None]
-    fill = {"fill": VOID if signed else 0} if padding_mode == "constant" else {}
+    fill = {"fill": _beyond(values.dtype)} if padding_mode == "constant" else {}
     made = functional.pad_image(planes, padding, padding_mode=padding_mode, **fill)
     return Nearest(made if values.ndim > 2 else made[0])
 
 
+def _beyond(dtype: torch.dtype) -> float:
+    if dtype.is_floating_point:
+        return BEYOND
+    return VOID if dtype.is_signed else 0
+
+
 def _lying(leaf: Any, size: Size) -> Tensor:
     values = torch.as_tensor(leaf)
-    if tuple(values.shape[-2:]) != size:
-        own = "x".join(map(str, values.shape[-2:]))
-        raise DataError(f"the target has {own} pixels and the picture {size[0]}x{size[1]}")
+    _refuse_other_size(values.shape[-2:], size)
     return Nearest(values)
+
+
+def _refuse_other_size(own: Sequence[int], size: Size) -> None:
+    if tuple(own) != size:
+        said = "x".join(map(str, own))
+        raise DataError(f"the target has {said} pixels and the picture {size[0]}x{size[1]}")
 
 
 def _boxes(leaf: Any, size: Size) -> Tensor:
@@ -107,12 +121,15 @@ def words(kinds: Any) -> Sequence[Any]:
 
 def lying(target: Tree, kinds: Any, size: Size) -> Tree:
     """The target with each leaf that has a kind as something that torchvision moves with a picture
-    of this size.
+    of this size. A mapping may tell by an attribute `shape` the size of the picture that all of it
+    lies on, which boxes do not.
 
     Raises:
-        DataError: a mask or map of another size; or a target that is no tree like `kinds`.
+        DataError: a mask, a map or a whole target of another size; or a target that is no tree like
+            `kinds`.
     """
     if isinstance(kinds, Mapping) and isinstance(target, Mapping):
+        _refuse_other_size(getattr(target, "shape", size), size)
         return {name: lying(leaf, kinds.get(name), size) for name, leaf in target.items()}
     if isinstance(kinds, tuple) and isinstance(target, tuple) and len(kinds) == len(target):
         return tuple(lying(leaf, kind, size) for leaf, kind in zip(target, kinds, strict=True))
@@ -175,8 +192,10 @@ def _rows(leaf: Any, seen: Tensor) -> Any:
 def _plain(leaf: Any) -> Any:
     if isinstance(leaf, tv_tensors.BoundingBoxes):
         leaf = functional.clamp_bounding_boxes(leaf)
+    if isinstance(leaf, list):
+        return [_plain(entry) for entry in leaf]
     if not isinstance(leaf, tv_tensors.TVTensor):
-        return leaf
+        return leaf.clone() if isinstance(leaf, Tensor) else leaf
     bare = leaf.as_subclass(Tensor)
     return bare.long() if bare.dtype == torch.int16 else bare.clone()
 

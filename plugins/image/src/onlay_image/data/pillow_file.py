@@ -26,7 +26,7 @@ _ORIENTATION = 0x0112
 _DEFLATE = 1032
 """Into how many bytes one compressed byte can unfold at the most (zlib's manual)."""
 
-_REDUCED = ("RGB;16B", "RGBA;16B", "LA;16B")
+REDUCED = ("RGB;16B", "RGBA;16B", "LA;16B")
 """What of PNG has 16 bits, of which Pillow keeps 8."""
 
 SCALED = {"1": 255, "L;2": 85, "L;4": 17}
@@ -117,7 +117,7 @@ def refuse_changed(file: BinaryIO) -> None:
 
 def _refuse_reduced(picture: Image.Image, reading: Reading) -> None:
     """A window of values of which Pillow has cut off the lower half."""
-    if reading.windowed and picture.format == "PNG" and raw_mode(picture) in _REDUCED:
+    if reading.windowed and picture.format == "PNG" and raw_mode(picture) in REDUCED:
         raise UnfitError(
             "Pillow reads 8 of the 16 bits of a PNG in colour, too few for a `value_range` or"
             " `percentile`; save it as TIFF or npy"
@@ -128,6 +128,26 @@ def raw_mode(picture: Image.Image) -> str:
     """How Pillow unpacks the pixels of a PNG that is not decoded yet."""
     tiles: Any = getattr(picture, "tile", ())
     return str(tiles[0][3]) if tiles else ""
+
+
+def orientation(picture: Image.Image, file: BinaryIO) -> int:
+    """As EXIF says; a PNG is decoded only where something is behind its pixels that may say it."""
+    behind = picture.format != "PNG" or _said_behind(file)
+    own = picture.getexif() if behind else Image.Image.getexif(picture)
+    return own.get(_ORIENTATION, 1)
+
+
+def _said_behind(file: BinaryIO) -> bool:
+    """Whether a PNG has anything but its end behind its pixels."""
+    with _kept_place(file):
+        file.seek(8)
+        met = False
+        while len(head := file.read(8)) == 8:
+            if met and head[4:] not in (b"IDAT", b"IEND"):
+                return True
+            met = met or head[4:] == b"IDAT"
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False
 
 
 def _seek(picture: Image.Image, frame: int) -> None:
@@ -142,7 +162,7 @@ def _mend_transparency(picture: Image.Image) -> None:
     """The transparent grey or colour of a PNG on the scale of the pixels."""
     given = picture.info.get("transparency")
     raw = raw_mode(picture) if picture.format == "PNG" else ""
-    if isinstance(given, tuple) and raw in _REDUCED:
+    if isinstance(given, tuple) and raw in REDUCED:
         picture.info["transparency"] = tuple(value >> 8 for value in given)
     elif isinstance(given, int) and raw in SCALED:
         picture.info["transparency"] = given * SCALED[raw]
@@ -152,10 +172,7 @@ def _deep(opened: Image.Image, upright: Image.Image) -> Raster | None:
     """The values of a picture of more than 8 bits."""
     if not (upright.mode.startswith("I") or upright.mode == "F"):
         return None
-    if opened.format == "FITS" and upright.mode != "F":
-        raise UnfitError(
-            "Pillow does not read the sign and zero of FITS integers; save it as TIFF or npy"
-        )
+    refuse_signed(opened)
     values = np.asarray(upright)[..., None]
     sixteen = upright.mode.startswith("I;16") or opened.format in _SIXTEEN_BITS_IN_32
     window = (0.0, 65535.0) if sixteen and upright.mode != "F" else window_of(values.dtype)
@@ -164,6 +181,14 @@ def _deep(opened: Image.Image, upright: Image.Image) -> Raster | None:
         return Raster(values=values, window=window)
     opacity = np.where(values == clear, window[0], window[1]).astype(values.dtype)
     return Raster(values=np.concatenate([values, opacity], -1), window=window, alpha="straight")
+
+
+def refuse_signed(picture: Image.Image) -> None:
+    """Whole numbers of FITS of more than 8 bits."""
+    if picture.format == "FITS" and picture.mode.startswith("I"):
+        raise UnfitError(
+            "Pillow does not read the sign and zero of FITS integers; save it as TIFF or npy"
+        )
 
 
 def from_bytes(picture: Image.Image, reading: Reading) -> Layers:

@@ -137,12 +137,13 @@ class Fit:
 
 
 class Normalize:
-    """Pixels (C, H, W) to floats: x / 255, minus mean, divided by deviation."""
+    """Pixels (C, H, W) to floats of their own: x / 255, minus mean, divided by deviation."""
 
     def __init__(self, facts: Facts) -> None:
         self.mean = torch.tensor(facts["mean"])[:, None, None]
         self.std = torch.tensor(facts["std"])[:, None, None]
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        floats = pixels.to(torch.float32, memory_format=torch.contiguous_format)
+        # a copy even of floats: pixels that are kept stay as they are
+        floats = pixels.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         return floats.div_(255).sub_(self.mean).div_(self.std)

@@ -18,12 +18,14 @@ from onlay_image.timm_types import TiffFile, TiffPage
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters is raised
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 _UNCOMPRESSED = 1
 _ORIENTATION = 274
 _TURNED = (5, 6, 7, 8)
 _ALPHA: Mapping[int, Alpha] = {1: "premultiplied", 2: "straight"}
 _COLOURS = 3
+
+UNTURNED = "Pillow does not turn such a TIFF upright; save it as PNG"
 
 
 def read_tiff(file: Path | BinaryIO, reading: Reading) -> Layers | None:
@@ -48,7 +50,7 @@ def _layers(opened: TiffFile, file: Path | BinaryIO, reading: Reading) -> Layers
         first = pages[0]
         bands = len(pages) * first.samplesperpixel
         reading.refuse_large(first.imagewidth, first.imagelength, bands)
-        values = [_values(page, file, number) for number, page in enumerate(pages, reading.frame)]
+        values = [values_of(page, file, number) for number, page in enumerate(pages, reading.frame)]
     return to_layers(_raster(first, np.concatenate(values, -1), reading), reading)
 
 
@@ -58,18 +60,27 @@ def _pages(pages: list[TiffPage], reading: Reading) -> list[TiffPage]:
     many = reading.in_chans not in (1, _COLOURS)
     if many and len(pages) == reading.in_chans and pages[0].samplesperpixel == 1:
         return list(pages)
+    page = chosen(pages, reading)
+    bare = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
+    if scrambled(page) and not bare:
+        raise UnfitError(UNTURNED)
+    return [page] if bare and (many or scrambled(page) or not _ordinary(page)) else []
+
+
+def chosen(pages: list[TiffPage], reading: Reading) -> TiffPage:
+    """The one that is read.
+
+    Raises:
+        UnfitError: there is none.
+    """
     if not pages:
         raise UnfitError("it is torn: it has no page")
     if reading.frame >= len(pages):
         raise UnfitError(no_frame(len(pages), reading.frame))
-    page = pages[reading.frame]
-    bare = page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
-    if _scrambled(page) and not bare:
-        raise UnfitError("Pillow does not turn such a TIFF upright; save it as PNG")
-    return [page] if bare and (many or _scrambled(page) or not _ordinary(page)) else []
+    return pages[reading.frame]
 
 
-def _scrambled(page: TiffPage) -> bool:
+def scrambled(page: TiffPage) -> bool:
     """Turned and not compressed: Pillow takes rows for columns before it turns them."""
     return page.tags.valueof(_ORIENTATION, 1) in _TURNED and page.compression == _UNCOMPRESSED
 
@@ -78,18 +89,18 @@ def _ordinary(page: TiffPage) -> bool:
     """Bytes or bits of grey or colour, with opacity or without."""
     if page.bitspersample > 8 or page.sampleformat != 1:
         return False
-    if page.photometric == _RGB:
+    if page.photometric == RGB:
         return page.samplesperpixel in (_COLOURS, _COLOURS + 1)
     return page.samplesperpixel == 1 or _opacity(page) is not None
 
 
-def _values(page: TiffPage, file: Path | BinaryIO, number: int) -> np.ndarray:
-    """(H, W, S), upright."""
+def values_of(page: TiffPage, file: Path | BinaryIO, number: int) -> np.ndarray:
+    """(H, W, S) as they are stored, upright."""
     if not set(page.axes) <= set("YXS") or page.axes[-2:] not in ("YX", "XS"):
         raise UnfitError(f"its axes are `{page.axes}`, and not those of a picture")
     try:
         values = page.asarray()
-    except (KeyError, ValueError) as error:
+    except (KeyError, NotImplementedError, ValueError) as error:
         if "imagecodecs" not in str(error):
             raise
         return _through_pillow(page, file, number, error)
@@ -106,12 +117,30 @@ def _through_pillow(
             f"its compression `{page.compression.name}` needs `imagecodecs`:"
             f" {install('onlay-image[tiff]')}"
         ) from error
+    if scrambled(page):
+        raise UnfitError(UNTURNED) from error
     if not isinstance(file, Path):
         file.seek(0)
     with Image.open(file, formats=["TIFF"]) as picture:
         picture.seek(number)
         upright = np.asarray(ImageOps.exif_transpose(picture))
-    return upright.astype(page.dtype)[..., None]
+    return _unstretched(upright, page).astype(page.dtype)[..., None]
+
+
+def _unstretched(grey: np.ndarray, page: TiffPage) -> np.ndarray:
+    """Pillow stretches greys of few bits to 255, and inverts them where white is 0."""
+    bits = page.bitspersample
+    if bits > 8 or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO):
+        return grey
+    most = 2**bits - 1
+    stored = grey if grey.dtype == bool else grey // (255 // most)
+    return most - stored if page.photometric == WHITE_IS_ZERO else stored
+
+
+def size_upright(page: TiffPage) -> tuple[int, int]:
+    """Height and width."""
+    size = page.imagelength, page.imagewidth
+    return size[::-1] if page.tags.valueof(_ORIENTATION, 1) in _TURNED else size
 
 
 def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
@@ -125,7 +154,7 @@ def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
 
 def _opacity(page: TiffPage) -> Alpha | None:
     """Whether one channel follows the others and is opacity."""
-    own = _COLOURS if page.photometric == _RGB else 1
+    own = _COLOURS if page.photometric == RGB else 1
     extra = [int(kind) for kind in page.extrasamples]
     return _ALPHA.get(extra[0]) if len(extra) == 1 == page.samplesperpixel - own else None
 
@@ -133,7 +162,7 @@ def _opacity(page: TiffPage) -> Alpha | None:
 def _raster(page: TiffPage, values: np.ndarray, reading: Reading) -> Raster:
     """Opacity is composited; what else follows red, green and blue is no part of the picture."""
     alpha = _opacity(page)
-    if page.photometric == _RGB and alpha is None and reading.in_chans != values.shape[-1]:
+    if page.photometric == RGB and alpha is None and reading.in_chans != values.shape[-1]:
         values = values[..., :_COLOURS]
     if values.dtype == bool:
         values = values.astype(np.uint8)
@@ -141,5 +170,5 @@ def _raster(page: TiffPage, values: np.ndarray, reading: Reading) -> Raster:
         values=values,
         window=window_of(page.dtype, page.bitspersample),
         alpha=alpha,
-        inverted=page.photometric == _WHITE_IS_ZERO,
+        inverted=page.photometric == WHITE_IS_ZERO,
     )

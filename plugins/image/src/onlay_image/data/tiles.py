@@ -127,9 +127,9 @@ class Tile:
 def _placed(length: int, tile: int, overlap: int) -> list[Place]:
     """Tiles that begin `tile - overlap` apart, the last one at the end; shares fall from the middle
     to the ends, and at most along the overlap."""
-    tile = min(tile, length)
+    apart, tile = tile - overlap, min(tile, length)
     last = length - tile
-    starts = [*range(0, last, tile - overlap), last]
+    starts = [*range(0, last, apart), last]
     near = torch.arange(tile, dtype=torch.float64) + 1
     slope = torch.minimum(near, near.flip(0)).clamp(max=max(overlap, 1))
     weights = torch.zeros(len(starts), length, dtype=torch.float64)
