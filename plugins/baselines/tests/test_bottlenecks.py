@@ -52,6 +52,9 @@ def test_houlsby_and_pfeiffer(adapted, modules, by_hand, images, tokens):
 def test_houlsbys_start_is_near_the_bare_network_and_may_be_it(adapted, modules):
     near = modules(adapted("adapter", moved=False), Bottleneck)[0]
     assert 0.0005 < near.up.weight.std() < 0.001 < near.down.weight.abs().max() <= 0.002
+    other = modules(adapted("adapter", moved=False, kind="pfeiffer"), Bottleneck)[0]
+    assert not other.up.weight.any()
+    assert other.down.weight.std() > 0.05  # Kaiming's
     exact = modules(adapted("adapter", moved=False, init="zero_up"), Bottleneck)[0]
     assert not exact.up.weight.any()
     assert exact.down.weight.std() > 0.1

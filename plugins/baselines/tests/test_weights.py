@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from onlay.config import parse
 from onlay.errors import ConfigError
+from onlay.model.depths import depths
 from onlay_baselines.config.weights import DynamicRankConfig
 from onlay_baselines.dynamic_rank import Allotment, Parts, closed
 from onlay_baselines.fact import Ends
@@ -242,6 +243,40 @@ def test_parts_close_while_training_and_stay_closed(adapted, modules):
     for each in modules(model, Parts):
         assert not each.gates[~each.open].any()
     assert allotment.auxiliary_loss() == 0
+
+
+def test_a_part_that_was_closed_may_be_open_at_the_next_choice(adapted, modules):
+    """Between two choices closed gates grow again from 0; behind the last one they stay there."""
+    model = adapted("dynamic_rank", rank=2, moved=False, every=10, dropout=0.0).train().float()
+    (allotment,), total = modules(model, Allotment), 100
+    parts = modules(model, Parts)
+    model.after_step(40, total)  # a choice that is not the last one
+    assert not allotment.final
+    shut = [each for each in parts if not each.open.all()]
+    assert shut
+    assert all(not each.gates[~each.open].any() for each in shut)
+    torch.manual_seed(0)
+    model.loss((torch.randn(4, 3, 32, 32), torch.tensor([0, 1, 2, 0]))).backward()
+    assert all(each.gates.grad[~each.open].any() for each in shut)
+    with torch.no_grad():
+        for each in parts:
+            each.gates[~each.open] = 5.0
+    model.after_step(41, total)  # no choice: they are left alone
+    assert all((each.gates[~each.open] == 5.0).all() for each in shut)
+    for each in parts:
+        each.importance.copy_(each.gates.detach().abs())
+    model.after_step(50, total)
+    assert allotment.final
+    assert all(each.open[each.gates.abs() > 4].all() for each in shut)
+
+
+def test_layers_decay_by_the_block_of_each_map(adapted):
+    model = adapted("dynamic_rank", rank=2)
+    found = {name: depth for name, depth in depths(model).items() if "gates" in name}
+    assert {(name.split("blocks.")[1][0], depth) for name, depth in found.items()} == {
+        ("0", 1),
+        ("1", 2),
+    }
 
 
 def test_norm_tuning_trains_norms_alone(adapted):

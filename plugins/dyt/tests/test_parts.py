@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+import onlay
 from onlay.features import Grid
 from onlay_dyt.adapter import of_block
 from onlay_dyt.bottleneck import Experts
@@ -15,6 +18,29 @@ from onlay_dyt.config import DytConfig
 from onlay_dyt.dispatch import Router
 from onlay_dyt.macs import macs
 from onlay_dyt.passing import Passing, Taught, divergence
+
+
+@pytest.fixture
+def small() -> Any:
+    """`small(task={...})`: DyT without chance on a tiny ViT whose MLPs speak loudly."""
+    timm = pytest.importorskip("timm")
+    pytest.importorskip("onlay_image")
+
+    def make(task: Any) -> Any:
+        torch.manual_seed(0)
+        sizes = {"depth": 2, "img_size": 32, "embed_dim": 24, "num_heads": 2, "num_classes": 0}
+        network = timm.create_model("vit_tiny_patch16_224", **sizes)
+        for block in network.blocks:
+            torch.nn.init.normal_(block.mlp.fc2.weight)
+        method = {"name": "dyt", "bottleneck": 4, "dropout": 0.0, "rate_weight": 0.0}
+        task = {"name": "classification", **task}
+        model = onlay.adapt(network, method, task=task, num_classes=3).train()
+        for each in model.modules():
+            if isinstance(each, Router):
+                torch.nn.init.constant_(each.score.bias, -1e4)  # all closed
+        return model
+
+    return make
 
 
 def router(config: DytConfig, *, prefix: int = 1, tau: float = 5.0) -> Router:
@@ -63,6 +89,37 @@ def test_the_loss_of_rates_is_of_the_mean_over_all_blocks() -> None:
     assert passing.auxiliary_loss() == 0
 
 
+def test_batches_by_their_share_have_the_loss_of_all_of_them(small: Any) -> None:
+    """With class weights, which the divergence from the complete network knows nothing of."""
+    model = small(task={"pool": "mean", "class_weights": [1.0, 9.0, 1.0]})
+    torch.manual_seed(1)
+    images, classes = torch.randn(8, 3, 32, 32), torch.tensor([0, 0, 0, 2, 1, 1, 1, 1])
+    parts = [(images[:4], classes[:4]), (images[4:], classes[4:])]
+    weights = [model.head.weight_of(own) for _, own in parts]
+    each = [
+        model.loss(part, share=2 * weight / sum(weights)) / 2
+        for part, weight in zip(parts, weights, strict=True)
+    ]
+    torch.testing.assert_close(sum(each), model.loss((images, classes)))
+    kept = next(m for m in model.modules() if isinstance(m, Taught))
+    assert kept.apart is None
+
+
+def test_batch_norms_of_the_head_see_each_pass_by_itself(small: Any) -> None:
+    """As in two passes: first the dispatched one, then the complete one."""
+    model = small(task={"pool": "mean", "head_norm": "batch"})
+    torch.manual_seed(1)
+    images, classes = torch.randn(6, 3, 32, 32), torch.tensor([0, 1, 2, 0, 1, 2])
+    seen = []
+    norm = next(m for m in model.head.modules() if isinstance(m, nn.BatchNorm1d))
+    norm.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].detach()))
+    model.loss((images, classes))
+    assert [len(each) for each in seen] == [6, 6]
+    assert not torch.allclose(seen[0], seen[1])
+    mean = 0.9 * 0.1 * seen[0].mean(0) + 0.1 * seen[1].mean(0)
+    torch.testing.assert_close(norm.running_mean, mean)
+
+
 def test_what_is_learnt_from_the_complete_network() -> None:
     teacher, student = torch.tensor([[0.0, math.log(3)]]), torch.zeros(1, 2)
     assert divergence(teacher, student).item() == pytest.approx(0.13081, abs=1e-5)
@@ -70,7 +127,17 @@ def test_what_is_learnt_from_the_complete_network() -> None:
     taught = Taught(DytConfig())
     assert taught.views(torch.zeros(1, 3)).shape == (2, 3)
     found = taught.loss(torch.cat([student, teacher]), None, head)
-    assert found.item() == pytest.approx(math.log(3) + 0.13081, abs=1e-5)
+    assert found.item() == pytest.approx(math.log(3), abs=1e-5)
+    taught.train().note(0, torch.tensor([[1.0, 1.0]]))
+    rates = 2.0 * (1.0 - 0.5) ** 2
+    assert taught.auxiliary_loss().item() == pytest.approx(0.13081 + rates, abs=1e-5)
+    assert taught.auxiliary_loss() == 0
+
+
+def test_biases_of_experts_do_not_decay(small: Any) -> None:
+    spared = small(task={}).no_weight_decay()
+    assert {name.rpartition(".")[2] for name in spared} == {"down_bias", "up_bias"}
+    assert len(spared) == 4
 
 
 def test_weights_of_experts_are_mixed_and_not_their_outputs() -> None:

@@ -86,8 +86,8 @@ def test_presets_are_runs(preset: str, host: Any, tmp_path: Path) -> None:
     norm: Any = "filter" if preset == "filter" else "none"
     assert run.method == IconformerConfig(kernel_norm=norm)
     assert (run.train.epochs, run.train.warmup_epochs, run.train.batch_size) == (100, 20, 128)
-    assert (run.train.lr, run.train.weight_decay, run.train.clip_grad) == (1e-3, 0.01, None)
-    assert run.task.head_norm == "batch"
+    assert (run.train.lr, run.train.weight_decay, run.train.clip_grad) == (5e-4, 0.01, None)
+    assert (run.task.head_norm, run.task.pool) == ("batch", "cls")
     changed = data | {"method": {"name": "iconformer", "rank": 8}, "train": {"lr": 0.01}}
     run = RunConfig.model_validate(changed, context={"host": host})
     assert isinstance(run.method, IconformerConfig)

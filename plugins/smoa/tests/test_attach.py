@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onlay import PluginHost
+from onlay.config.train import TrainConfig
 from onlay.pages.changes import CHANGE
 from onlay.pages.observing import observe
 from onlay.testing import tiny_backbone
@@ -81,6 +83,20 @@ def test_against_two_blocks_written_out(
         for index, block in enumerate(net.blocks):
             x = hand.block(index, block, x, "blocks.")
         compare(features, net.norm(x), prompts=2)
+
+
+def test_norms_and_biases_of_experts_do_not_decay(points: Any, adapt: Any) -> None:
+    """They are vectors, though those of all experts lie in one tensor; maps decay."""
+    model = adapt(points(width=12, heads=2), base="dapt")
+    config = TrainConfig(weight_decay=0.05)
+    decayed, plain = PluginHost.discover().make_param_groups(model, config)
+    names = {id(p): name for name, p in model.trained_parameters().items()}
+    parted = [{names[id(p)] for p in group["params"]} for group in (decayed, plain)]
+    of_norms = {name for name in names.values() if "experts.norm." in name}
+    assert of_norms
+    assert of_norms <= parted[1]
+    assert {name for name in names.values() if name.endswith("bias")} <= parted[1]
+    assert any("experts" in name for name in parted[0])
 
 
 @pytest.mark.parametrize("position", ["once", "every_block"])

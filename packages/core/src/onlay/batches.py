@@ -70,6 +70,19 @@ def row(tree: Tree, index: int) -> Tree:
     return mapped(lambda leaf: leaf if _of_all(leaf) else leaf[index], tree)
 
 
+def joined(batches: Sequence[Any]) -> Tree:
+    """Batches one after the other, trees of one shape; a number that is of a whole batch is the
+    first one's."""
+    first = batches[0]
+    if isinstance(first, Mapping):
+        return {name: joined([batch[name] for batch in batches]) for name in first}
+    if isinstance(first, tuple):
+        return _tuple(first, [joined(branch) for branch in zip(*batches, strict=True)])
+    if isinstance(first, list):
+        return [entry for batch in batches for entry in batch]
+    return first if _of_all(first) else torch.cat([*batches])
+
+
 def size_of(tree: Tree) -> int:
     """How many inputs a batch has."""
     for leaf in _leaves(tree):

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from onlay.narrow import Widening
 from onlay_baselines.norms import own_norms, size_of
 from onlay_baselines.shown import UPDATE, UPDATE_MEANING, share
+from onlay_baselines.traits import starts_at_zero
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy, Placement
@@ -38,7 +39,7 @@ class Bottleneck(nn.Module):
         for layer in (self.down, self.up):
             nn.init.trunc_normal_(layer.weight, std=NEAR_ZERO, a=-2 * NEAR_ZERO, b=2 * NEAR_ZERO)
             nn.init.zeros_(layer.bias)
-        if config.init == "zero_up":
+        if starts_at_zero(config):
             nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
             nn.init.zeros_(self.up.weight)
 

@@ -27,7 +27,8 @@ TINY = 1e-8
 
 
 class Parts(nn.Module):
-    """(alpha / n) * sum over open parts of c_i b_i (a_i x); 0 at the start, for c is."""
+    """(alpha / n) * sum of c_i b_i (a_i x); 0 at the start, for c is. A part that is closed has a c
+    of 0."""
 
     open: Tensor
     importance: Tensor
@@ -51,13 +52,13 @@ class Parts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = F.linear(F.dropout(x, self.dropout, self.training), self.down)
-        return widened(h, self.scale * self.up * (self.gates * self.open))
+        return widened(h, self.scale * self.up * self.gates)
 
     def affine(self) -> Affine:
-        return Affine(self.scale * (self.up * (self.gates * self.open)) @ self.down)
+        return Affine(self.scale * (self.up * self.gates) @ self.down)
 
     def pictures(self, x: Tensor, output: Tensor) -> Tensor:
-        return (self.gates * self.open)[None, None, None]
+        return self.gates[None, None, None]
 
     def now(self) -> Tensor:
         """What each part contributes to the update, (n,)."""
@@ -77,28 +78,31 @@ class Allotment(nn.Module):
     def __init__(self, config: DynamicRankConfig) -> None:
         super().__init__()
         self.config = config
-        self.maps = nn.ModuleList()
+        self.parts: list[Parts] = []  # of their maps: here they would be of all blocks
         self.register_buffer("final", torch.tensor(False))
 
     def after_step(self, step: int, total: int) -> None:
-        """Follow the importance of parts; now and then close the least important ones of all."""
-        parts = self._parts()
-        if not self.final:
-            for each in parts:
+        """Follow the importance of parts; now and then close the least important ones of all. What
+        is closed starts again from 0 and may be open at the next choice; the last one stays."""
+        chosen = bool(self.final)
+        if not chosen:
+            for each in self.parts:
                 each.importance.mul_(DECAY).add_((1 - DECAY) * each.now())
-            self._decide(parts, step, total)
-        for each in parts:  # momentum moves what is closed
+            chosen = self._decide(self.parts, step, total)
+        for each in self.parts if chosen else ():  # after the last choice momentum moves the closed
             each.gates.mul_(each.open)
 
-    def _decide(self, parts: list[Parts], step: int, total: int) -> None:
+    def _decide(self, parts: list[Parts], step: int, total: int) -> bool:
+        """Whether a choice was made."""
         first, last = self.config.start * total, self.config.stop * total
         final = step >= math.floor(last)
         if step < first or (step % self.config.every and not final):
-            return
+            return False
         progress = min(1.0, (step - first) / (last - first))
         closing = closed(sum(len(each.open) for each in parts), self.config, progress)
         self._close(parts, closing)
         self.final.fill_(final)
+        return True
 
     def _close(self, parts: list[Parts], closing: int) -> None:
         order = torch.cat([each.importance for each in parts]).argsort(stable=True)
@@ -109,19 +113,15 @@ class Allotment(nn.Module):
 
     def auxiliary_loss(self) -> Tensor:
         """The penalty on the vectors' variance, until the choice is final."""
-        parts = self._parts()
         if not self.training or not self.config.penalty:
-            return parts[0].gates.new_zeros(())
-        mean = torch.stack([each.variance() for each in parts]).mean()
+            return self.parts[0].gates.new_zeros(())
+        mean = torch.stack([each.variance() for each in self.parts]).mean()
         return self.config.penalty * mean * ~self.final
 
     def figures(self) -> Figures:
         """How many parts a map has on average."""
-        open_now = torch.stack([each.open.sum() for each in self._parts()]).float().mean()
+        open_now = torch.stack([each.open.sum() for each in self.parts]).float().mean()
         return Figures({"dynamic_rank/parts": open_now.item()})
-
-    def _parts(self) -> list[Parts]:
-        return [each for each in self.maps if isinstance(each, Parts)]
 
 
 class Told(nn.Module):
@@ -156,7 +156,7 @@ def attach(place: Placement, config: DynamicRankConfig) -> None:
             sizes = shape_of(block, name)
             refuse_above("rank", first_rank(config), min(sizes), f"`{name}`, at the start,")
             parts = Parts(*sizes, config)
-            allotment.maps.append(parts)
+            allotment.parts.append(parts)
             update(place, block, name, Told(parts, allotment))
 
 

@@ -57,6 +57,7 @@ ADAPTFORMER: Presets = {
         "train": {
             "opt": "sgd",
             "momentum": 0.9,
+            "opt_kwargs": {"nesterov": False},
             "epochs": 100,
             "warmup_epochs": 20,
             "batch_size": 1024,
@@ -74,7 +75,12 @@ FACT: Presets = {
     "vtab1k-tk": recipe_of_vtab({"kind": "tk", "rank": 32}),
 }
 LORA: Presets = {"vtab1k": recipe_of_vtab({"targets": ["q", "v"], "rank": 8})}  # [rec]
-SSF: Presets = {"vtab1k": adamw(5e-3, 5e-5, batch_size=32)}  # [rec] by task 1e-3 to 1e-2
+SSF: Presets = {
+    "vtab1k": {
+        **adamw(5e-3, 5e-5, batch_size=32),  # [rec] by task 1e-3 to 1e-2
+        "data": {"preprocess": {"normalize": "half"}},
+    }
+}
 IA3: Presets = {"vtab1k": adamw(5e-3, 0.0)}
 """Of vectors in vision: a reading, the paper's recipe is for language."""
 VPT: Presets = {
@@ -85,6 +91,7 @@ VPT: Presets = {
         "train": {
             "opt": "sgd",
             "momentum": 0.9,
+            "opt_kwargs": {"nesterov": False},
             "epochs": 100,
             "warmup_epochs": 10,
             "batch_size": 64,

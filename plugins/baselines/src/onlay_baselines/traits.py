@@ -12,7 +12,12 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def of_adapter(config: AdapterConfig, provides: frozenset[str]) -> frozenset[str]:
-    return IDENTITY if config.init == "zero_up" else NOTHING
+    return IDENTITY if starts_at_zero(config) else NOTHING
+
+
+def starts_at_zero(config: AdapterConfig) -> bool:
+    """Whether what it adds is 0 before the first step."""
+    return config.init == "zero_up" or (config.init is None and config.kind == "pfeiffer")
 
 
 def of_pasta(config: PastaConfig, provides: frozenset[str]) -> frozenset[str]:

@@ -38,6 +38,10 @@ class Experts(nn.Module):
         for expert in self.down:
             nn.init.kaiming_uniform_(expert, a=math.sqrt(5))
 
+    def no_weight_decay(self) -> set[str]:
+        """Each expert's is a vector, though they are stacked."""
+        return {"down_bias", "up_bias"}
+
     def forward(self, x: Tensor) -> Tensor:
         x_BTD = x.flatten(1, -2)
         if self.router is None:

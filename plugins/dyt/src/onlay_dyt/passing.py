@@ -44,20 +44,29 @@ class Passing(nn.Module):
 class Taught(Passing):
     """With the complete network as a teacher."""
 
+    apart: Tensor | None = None
+    """The divergence of the batch under way."""
+
     def views(self, inputs: Any) -> Any:
         """The batch twice: dispatched, and complete."""
         self.doubled = 2 * len(inputs)
         return torch.cat([inputs, inputs])
 
     def loss(self, output: Any, targets: Any, head: Any) -> Tensor:
-        """The task's loss of both, and of classes the divergence of the first from the second."""
+        """The task's loss of both; of classes the divergence of the first from the second is kept
+        for `auxiliary_loss`."""
         self.doubled = 0
         half = size_of(output) // 2
         own, whole = rows(output, slice(half)), rows(output, slice(half, None))
-        loss = head.loss(own, targets) + head.loss(whole, targets)
-        if is_classifier(head, own):
-            loss = loss + divergence(whole, own)
-        return loss
+        if is_classifier(head, own):  # a mean over inputs, whatever weights their classes have
+            self.apart = divergence(whole, own)
+        return head.loss(own, targets) + head.loss(whole, targets)
+
+    def auxiliary_loss(self) -> Tensor:
+        """What the rates cost, and the divergence of the batch whose loss was just taken."""
+        apart, self.apart = self.apart, None
+        rates = super().auxiliary_loss()
+        return rates if apart is None else rates + apart
 
 
 def is_classifier(head: Any, output: Any) -> bool:

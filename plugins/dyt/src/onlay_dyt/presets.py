@@ -12,6 +12,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "vtab1k": {
         "modality": "image",
         "method": {"bottleneck": 8, "scale": 1.0},
+        "data": {"preprocess": {"normalize": "half"}},
         "train": {
             "epochs": 100,
             "warmup_epochs": 10,

@@ -12,12 +12,12 @@ from typing import Any
 
 ADAPTFORMER: Mapping[str, Any] = {
     "modality": "image",
-    "task": {"name": "classification", "head_norm": "batch"},
+    "task": {"name": "classification", "pool": "cls", "head_norm": "batch"},
     "train": {
         "epochs": 100,
         "warmup_epochs": 20,
         "batch_size": 128,
-        "lr": 1e-3,
+        "lr": 5e-4,  # 1e-3 for 256
         "weight_decay": 0.01,
         "clip_grad": None,
     },

@@ -70,3 +70,7 @@ class StackedNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(experts, width))
         self.bias = nn.Parameter(torch.zeros(experts, width))
+
+    def no_weight_decay(self) -> set[str]:
+        """Each expert's is a vector, though they are stacked."""
+        return {"weight", "bias"}

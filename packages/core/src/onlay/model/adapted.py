@@ -17,13 +17,13 @@ from onlay.anatomy import Anatomy, BuiltBackbone, Refusal
 from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.attachments import Attachments
 from onlay.anatomy.folding import fold
-from onlay.batches import tensors_of
+from onlay.batches import size_of, tensors_of
 from onlay.errors import AnatomyError, BundleError, CannotFold
 from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
 from onlay.model.compiled import InTurn, called_in_turn
 from onlay.model.decay import spared
-from onlay.model.losses import OfFeatures, asked, auxiliary_losses, task_loss
+from onlay.model.losses import OfFeatures, asked, auxiliary_losses, by_views, task_loss
 from onlay.model.prefix import Kept, Prefix
 from onlay.model.report import TrainableReport, parts_of
 
@@ -98,11 +98,12 @@ class AdaptedModel(nn.Module):
     def _passed(self, inputs: Tensor, targets: Any, share: float | Tensor) -> Any:
         if targets is None:
             return self._output(inputs)
+        single = size_of(inputs)
         if self.training:
             for views in asked(self.adapter, "views"):
                 inputs = views(inputs)
         features = self._features(inputs, getattr(self.head, "levels", ()))
-        return auxiliary_losses(self.adapter, self._task_loss(features, targets) * share)
+        return auxiliary_losses(self.adapter, self._task_loss(features, targets, single) * share)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """As always, in place; calls take turns as ever."""
@@ -198,14 +199,16 @@ class AdaptedModel(nn.Module):
             return features
         return features.to(own)
 
-    def _task_loss(self, features: Features, targets: Any) -> Tensor:
-        """By the method's module that has a `loss`, by the head's `forward_loss`, by its `loss`."""
+    def _task_loss(self, features: Features, targets: Any, single: int | None = None) -> Tensor:
+        """By the method's module that has a `loss`, by the head's `forward_loss`, by its `loss`.
+        `single` inputs are a view, by default all of them; of several, each meets the head's batch
+        norms by itself."""
         own = asked(self.adapter, "loss") if self.training else []
         whole = getattr(self.head, "forward_loss", None)
         if whole is not None and not (own and hasattr(self.head, "loss")):
             given = self._read(features)
             return own[0](given, targets, OfFeatures(whole)) if own else whole(given, targets)
-        output, training = self.answer(features), self.training
+        output, training = by_views(self.answer, self.head, features, single), self.training
         return task_loss(self.adapter, self.head, output, targets, training=training)
 
     def loss(self, batch: tuple[Tensor, Any], *, share: float | Tensor = 1.0) -> Tensor:

@@ -13,14 +13,20 @@ if TYPE_CHECKING:
 
 
 def spared(model: AdaptedModel) -> set[str]:
-    """The trained tensors that stand in for what the backbone's own `no_weight_decay()` names."""
-    patterns = list(_patterns(model.backbone))
+    """The trained tensors that a `no_weight_decay()` names: of the backbone, whose copies stand in
+    for its own, or of the method's modules, such as biases of several experts in one tensor."""
+    patterns, own = list(_patterns(model.backbone)), list(_patterns(model.adapter))
     copies = {
         id(swap.copy)
         for swap in model.adapter.swaps
         if swap.parameter and any(fnmatchcase(swap.path, pattern) for pattern in patterns)
     }
-    return {name for name, p in model.trained_parameters().items() if id(p) in copies}
+    return {
+        name
+        for name, parameter in model.trained_parameters().items()
+        if id(parameter) in copies
+        or any(fnmatchcase(name.removeprefix("adapter."), pattern) for pattern in own)
+    }
 
 
 def _patterns(backbone: nn.Module) -> Iterator[str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from onlay.batches import mapped, tensors_of
+from onlay.batches import joined, mapped, rows, tensors_of
 from onlay.errors import AnatomyError
 
 if TYPE_CHECKING:
@@ -73,6 +74,19 @@ def task_loss(adapter: Adapter, head: Any, output: Any, targets: Any, *, trainin
     with torch.autocast(kind, enabled=False):
         output = _widened(output)
         return own[0](output, targets, head) if own else head.loss(output, targets)
+
+
+def by_views(
+    answer: Callable[[Features], Any], head: nn.Module, features: Features, single: int | None
+) -> Any:
+    """The head's output of a batch that holds views of `single` inputs, one after the other. With
+    batch norms it is called for each by itself: joint statistics would be of neither."""
+    every = len(features.patches)
+    single = every if single is None else single
+    if single == every or not any(isinstance(m, _BatchNorm) for m in head.modules()):
+        return answer(features)
+    parts = [slice(at, at + single) for at in range(0, every, single)]
+    return joined([answer(rows(features, part)) for part in parts])
 
 
 def auxiliary_losses(adapter: Adapter, loss: Tensor) -> Tensor:

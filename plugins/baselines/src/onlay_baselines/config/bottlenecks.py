@@ -37,10 +37,10 @@ class AdapterConfig(Config):
     LayerScale, a reading: where that is 1e-5, as in DINOv2, they are nearly mute."""
     bottleneck: PositiveInt = 64
     """Width d; Pfeiffer's comparisons take an eighth of the network's width."""
-    init: Literal["near_zero", "zero_up"] = "near_zero"
+    init: Literal["near_zero", "zero_up"] | None = None
     """`near_zero`: both matrices from a truncated normal of deviation 1e-3, so that the start is
     nearly the bare network (Houlsby's code); `zero_up`: the second one 0, exactly the bare network,
-    a reading."""
+    a reading. Left out: the former with `houlsby`, the latter with `pfeiffer`."""
     norms: bool | None = None
     """Train the two norms of each block, too; left out, as the papers do: with `houlsby` (a reading
     for networks with the norm in front), not with `pfeiffer`."""
