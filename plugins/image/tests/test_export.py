@@ -16,6 +16,7 @@ from torch import nn
 import onlay
 from onlay.errors import CannotFold
 from onlay.model.adapted import AdaptedModel
+from onlay.model.program import export as program
 from onlay_image.export import export
 
 Make = Callable[..., nn.Module]
@@ -182,3 +183,28 @@ def test_a_model_of_which_timm_does_not_know_how_it_was_made(make: Make, tmp_pat
     model.built.source = {}
     with pytest.raises(CannotFold, match="`VisionTransformer` and the merged model do not agree"):
         export(model, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "own", [{"resize": "pad"}, {"value_range": (0.0, 4095.0)}, {"percentile": (1.0, 99.0)}]
+)
+def test_pixels_that_timm_would_prepare_otherwise_are_refused(
+    own: dict[str, Any], tmp_path: Path
+) -> None:
+    model = merged(PLAIN)
+    model.preprocessing = {**model.built.input_spec, "resize": "crop", **own}
+    (name,) = own
+    with pytest.raises(CannotFold, match=f"timm has no word for `preprocess.{name}: "):
+        export(model, tmp_path / "out")
+
+
+def test_a_program_takes_pictures_of_the_size_that_files_are_read_to(tmp_path: Path) -> None:
+    backbone = {"name": "onlay_vit_64", "dynamic_img_size": True}
+    model = merged(backbone)
+    model.preprocessing = {**model.built.input_spec, "img_size": (96, 96)}
+    assert model.example(2).shape == (2, 3, 96, 96)
+    program(model, tmp_path / "a.pt2")
+    images = torch.rand(3, 3, 96, 96)
+    with torch.no_grad():
+        found = torch.export.load(tmp_path / "a.pt2").module()(images)
+        torch.testing.assert_close(found, model(images), atol=1e-5, rtol=1e-5)

@@ -14,6 +14,8 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from onlay.errors import ConfigError, DataError
+from onlay.host import PluginHost
+from onlay.model.preprocessing import reader as reader_of
 from onlay_image.data.config import FgvcConfig, ImagePreprocess, VtabConfig
 from onlay_image.data.pictures import check_pictures, read_picture
 from onlay_image.data.preprocess import Normalize, geometry, reader, resolve, training_steps
@@ -242,3 +244,14 @@ def test_a_jpeg_with_something_behind_its_end_is_whole(tmp_path: Path) -> None:
     picture(64, 64).save(path)
     path.write_bytes(path.read_bytes() + bytes(10_000))
     check_pictures([path])
+
+
+def test_facts_that_are_not_said_are_as_usual_when_files_are_read(tmp_path: Path) -> None:
+    """Of a model that was adapted by hand: `resize` and others have defaults."""
+    Image.new("RGB", (80, 60), (255, 0, 0)).save(tmp_path / "a.png")
+    own = {"modality": "image", "img_size": (32, 32), "crop_pct": 1.0, "interpolation": "bicubic"}
+    facts = {**own, "mean": (0.5,) * 3, "std": (0.5,) * 3}
+    modality = PluginHost.discover().find("modality", "image")
+    pixels = reader_of(modality, facts)(tmp_path / "a.png")
+    assert pixels.shape == (3, 32, 32)
+    assert pixels[:, 0, 0].tolist() == pytest.approx([1, -1, -1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -45,6 +46,17 @@ def test_training_steps_in_threads_give_every_adapter_its_own_gradients(three, i
     outputs = three[2](images)
     jobs[2] = lambda: torch.equal(three[2](images), outputs)  # evaluates beside two that train
     assert at_once(jobs) == [25] * 3
+
+
+def test_copies_that_are_made_beside_calls_of_others_are_right(three, images):
+    """One thread copies what two others call adapters of."""
+    expected = [model(images) for model in three]
+    jobs = [
+        lambda m=m, e=e: torch.equal(m(images), e) for m, e in zip(three, expected, strict=True)
+    ]
+    jobs[2] = lambda: torch.equal(copy.deepcopy(three[2])(images), expected[2])
+    assert at_once(jobs) == [25] * 3
+    assert torch.equal(pickle.loads(pickle.dumps(three[1]))(images), expected[1])
 
 
 @pytest.mark.parametrize("asked", ["trained_parameters", "trained_state", "trainable_report"])

@@ -136,7 +136,7 @@ def _fill(twin: TimmModule, state: dict[str, Tensor]) -> None:
 
 @torch.no_grad()
 def _compare(model: AdaptedModel, twin: TimmModule) -> None:
-    images = model.anatomy.example(2)
+    images = model.example(2)
     was_training = model.training
     expected = model.eval()(images).float()
     model.train(was_training)
@@ -165,9 +165,25 @@ def _write(twin: TimmModule, kwargs: Mapping[str, Any], model: AdaptedModel, pat
             os.replace(Path(scratch, written), folder / name)
 
 
+_USUAL: Mapping[str, tuple[Any, ...]] = {
+    "resize": ("crop", "squash"),
+    "value_range": (None,),
+    "percentile": (None,),
+    "frame": (0,),
+}
+"""What timm's transforms can do, the defaults first."""
+
+
 def _facts(model: AdaptedModel) -> dict[str, Any]:
     """How the model's images are prepared, in timm's words."""
     facts = {**model.built.input_spec, **model.preprocessing}
+    for name, usual in _USUAL.items():
+        if (own := facts.get(name, usual[0])) not in usual:
+            raise CannotFold(
+                f"timm has no word for `preprocess.{name}: {own}`, so that a folder of timm's would"
+                " see other pixels; `--out NAME.pt2` writes a program, whose inputs Onlay's reader"
+                " prepares"
+            )
     squash = facts["resize"] == "squash"
     return {
         "input_size": (channels_of(model.backbone), *facts["img_size"]),

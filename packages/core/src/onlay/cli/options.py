@@ -63,7 +63,8 @@ def device_or_default(device: str | None) -> str:
     if device is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
+        if torch.empty(0, device=device).is_meta:
+            raise RuntimeError("it holds no numbers")
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
             f"device `{device}` cannot be used: torch knows none of that name, or finds none here"

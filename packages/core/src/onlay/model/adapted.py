@@ -116,6 +116,13 @@ class AdaptedModel(nn.Module):
         own = {"__call__", "_compiled_call_impl"}  # what is compiled is no part of a copy
         return {key: value for key, value in vars(self).items() if key not in own}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> AdaptedModel:
+        """While no other thread's call exchanges what stands in the backbone."""
+        with self.attachments.lock:
+            twin = memo[id(self)] = type(self).__new__(type(self))
+            twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return twin
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"_compiled_call_impl": None, **state})
         vars(self)["__call__"] = called_in_turn(self)
@@ -413,8 +420,15 @@ class AdaptedModel(nn.Module):
             " (`accelerate launch` or `torchrun`), or `DataParallel` with one device"
         )
 
+    def example(self, batch: int = 1) -> Tensor:
+        """Random inputs of the size that files are read to, else of the backbone's own."""
+        inputs, size = self.anatomy.example(batch), self.preprocessing.get("img_size")
+        if size is None or inputs.ndim != 4 or tuple(inputs.shape[-2:]) == tuple(size):
+            return inputs
+        return torch.rand_like(inputs.new_empty(*inputs.shape[:2], *size))
+
     def _largest_change(self, other: AdaptedModel) -> float:
-        inputs = self.anatomy.example(2)
+        inputs = self.example(2)
         modes = self.training, other.training
         self.eval(), other.eval()
         with torch.no_grad():

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from onlay.machine.guard import shown
+
 Rows = Sequence[tuple[str, Mapping[str, Any]]]
 
 
@@ -26,7 +28,7 @@ def print_csv(rows: Rows) -> None:
     writer.writerow(["path", *columns])
     for path, row in rows:
         cells = (row.get(column) for column in columns)
-        writer.writerow([path, *("" if cell is None else cell for cell in cells)])
+        writer.writerow([_sayable(path), *("" if cell is None else cell for cell in cells)])
 
 
 def print_table(rows: Rows) -> None:
@@ -38,8 +40,16 @@ def print_table(rows: Rows) -> None:
     columns = _columns(rows)
     table = Table(Column("file", overflow="fold"), *map(escape, columns))
     for path, cells in rows:
-        table.add_row(escape(path), *(escape(cells.get(column, "")) for column in columns))
+        table.add_row(
+            escape(_sayable(shown(path))), *(escape(cells.get(column, "")) for column in columns)
+        )
     Console().print(table)
+
+
+def _sayable(path: str) -> str:
+    """Names of files are bytes, of which standard output may have no letters for some."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return path.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _columns(rows: Rows) -> list[str]:

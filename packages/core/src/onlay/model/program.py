@@ -27,7 +27,7 @@ def export(model: AdaptedModel, path: Path) -> None:
     Raises:
         BundleError: torch cannot make one program of it for every B.
     """
-    example = model.anatomy.example(2).to(next(model.parameters()).device)
+    example = model.example(2).to(next(model.parameters()).device)
     batch = torch.export.Dim("batch", min=1, max=4096)
     try:
         with torch.no_grad():

@@ -48,7 +48,8 @@ def write_vectors(path: Path, files: Sequence[Path], vectors: Mapping[str, np.nd
 
 def _parquet(file: BinaryIO, files: Sequence[str], vectors: Mapping[str, np.ndarray]) -> None:
     arrow, parquet = _pyarrow()
-    columns: dict[str, Any] = {"path": arrow.array(files, arrow.string())}
+    names = [name.encode("utf-8", "backslashreplace").decode() for name in files]
+    columns: dict[str, Any] = {"path": arrow.array(names, arrow.string())}
     for name, rows_ND in vectors.items():
         flat = arrow.array(rows_ND.reshape(-1), arrow.float32())
         columns[name] = arrow.FixedSizeListArray.from_arrays(flat, rows_ND.shape[1])
@@ -60,7 +61,7 @@ def _npz(file: BinaryIO, files: Sequence[str], vectors: Mapping[str, np.ndarray]
 
 
 def _csv(file: BinaryIO, files: Sequence[str], vectors: Mapping[str, np.ndarray]) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     writer = csv.writer(text, lineterminator="\n")
     names = [f"{name}_{i}" for name, rows in vectors.items() for i in range(rows.shape[1])]
     writer.writerow(["path", *names])

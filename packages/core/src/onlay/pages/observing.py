@@ -58,6 +58,9 @@ def observe(
     with turn, torch.no_grad(), _recorded(model.adapter, found), kept as adapted:
         features = model.anatomy.encode(prepared, inserted=inserted, levels=levels)
         output = model.answer(features)
+    if getattr(model.head, "views", None) is not None:  # what is told is of all of them
+        with torch.no_grad():
+            output = model(inputs)
     signals = [_signal(seen, model) for seen in found if seen.shown is not None]
     signals += [_change(block, values, model) for block, values in changes(adapted, bare)]
     answers, given = Answers.of(model), Input(source, inputs[0].cpu(), model.preprocessing)
