@@ -79,6 +79,7 @@ def test_full_fine_tuning_decays_what_timm_decays(
     name: str, sizes: dict[str, Any], spared: set[str]
 ) -> None:
     """With our loop, and where a user's own asks `timm.optim`."""
+    pytest.importorskip("onlay_train", reason="groups of parameters come with onlay-train")
     model = onlay.adapt(timm.create_model(name, num_classes=0, **sizes), "full", num_classes=3)
     assert model.no_weight_decay() == {f"adapter.thawed.{own}" for own in spared}
     ours = PluginHost.discover().make_param_groups(model, TrainConfig(weight_decay=0.05))

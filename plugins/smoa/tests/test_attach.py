@@ -87,6 +87,7 @@ def test_against_two_blocks_written_out(
 
 def test_norms_and_biases_of_experts_do_not_decay(points: Any, adapt: Any) -> None:
     """They are vectors, though those of all experts lie in one tensor; maps decay."""
+    pytest.importorskip("onlay_train", reason="groups of parameters come with onlay-train")
     model = adapt(points(width=12, heads=2), base="dapt")
     config = TrainConfig(weight_decay=0.05)
     decayed, plain = PluginHost.discover().make_param_groups(model, config)
