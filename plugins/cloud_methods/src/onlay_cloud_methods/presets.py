@@ -3,8 +3,9 @@
 Sources: what is said of IDPT, and the configurations of PointGST, PPT and STAG. Marked below as
 ours: recipes of which we know no more than the training that all of this code shares.
 
-What differs from the scripts: these set the learning rate once an epoch and run 301 epochs, and all
-report the best epoch on the test part; a preset leaves `train.selection` alone.
+What differs from the scripts: these set the learning rate once an epoch, run 301 epochs and leave
+out what is too little for a last batch, and all report the best epoch on the test part; a preset
+leaves `train.selection` alone.
 """
 
 from __future__ import annotations

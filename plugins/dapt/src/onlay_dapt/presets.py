@@ -5,8 +5,9 @@ takes ModelNet40's with Point-MAE's 150 epochs, and none for part segmentation: 
 Point-MAE's recipe with rank 32, our reading, which makes 5,664,574 trained parameters.
 
 What differs from the authors' scripts: these set the learning rate once an epoch, one epoch late,
-and run 301 epochs, a run of Onlay sets it at every step; and they report the best epoch on the test
-part, a preset leaves `train.selection` alone (`best_test_as_published` is theirs).
+and run 301 epochs, a run of Onlay sets it at every step; they leave out what is too little for a
+last batch, a run takes it; and they report the best epoch on the test part, a preset leaves
+`train.selection` alone (`best_test_as_published` is theirs).
 """
 
 from __future__ import annotations
