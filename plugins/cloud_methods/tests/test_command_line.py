@@ -64,7 +64,7 @@ def test_inspect_shows_what_is_the_methods_own(method: str, tmp_path: Path) -> N
             ["method=ppt", "backbone=onlay_vit_64", "preset=pb_t50_rs"],
             "preset `pb_t50_rs` is for `points` data and backbone `onlay_vit_64` takes `image`",
         ),
-        (["method=stag", "preset=obj_bg"], "method `stag` has no preset `obj_bg` (have: pb_t50_rs"),
+        (["method=stag", "preset=vtab1k"], "method `stag` has no preset `vtab1k` (have: obj_bg, "),
     ],
 )
 def test_what_cannot_be_is_refused(settings: list[str], said: str, tmp_path: Path) -> None:

@@ -11,15 +11,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from finished import finish
 from forks import status_of
 from summaries import summary
 
 from onlay.hooks import hookimpl
+from onlay_train.grid.cells import Cell
 from onlay_train.grid.executors import announced
 from onlay_train.grid.executors.ending import Killed, Refused
 from onlay_train.grid.facts import keys_in, survey, write_facts
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.schedule import TRIES, Schedule
+from onlay_train.grid.state import CellFolder
 from onlay_train.grid.worker import run_cell
 from onlay_train.lock import only_writer
 
@@ -47,7 +50,8 @@ def plan(make, host, root):
 
 
 def done(root: Path, name: str) -> str:
-    (root / "cells" / name / "summary.json").write_text("{}")
+    folder = CellFolder(root, name)
+    finish(folder, Cell.read(folder.cell), 0.5)
     return "done"
 
 

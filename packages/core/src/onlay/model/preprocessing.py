@@ -38,9 +38,7 @@ def check(modality: Modality, facts: Mapping[str, Any], where: str, *, whole: bo
 def reader(modality: Modality, facts: Mapping[str, Any]) -> Callable[[Path], Tensor]:
     """The function that reads a file as the model was trained on it; fails as `check` does."""
     check(modality, facts, f"the model cannot read files of modality `{modality.name}`")
-    if modality.preprocessing is not None:  # what is not said is as usual
-        facts = {
-            **resolve(modality.preprocessing).model_validate(dict(facts)).model_dump(),
-            **facts,
-        }
+    if modality.preprocessing is not None:  # what is not said is as usual, if anything is
+        usual = resolve(modality.preprocessing).model_validate(dict(facts))
+        facts = {**usual.model_dump(exclude_none=True), **facts}
     return resolve(modality.reader)(facts)
