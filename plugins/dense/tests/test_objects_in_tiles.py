@@ -72,6 +72,7 @@ def test_a_mask_is_pasted_into_all_of_its_box_and_the_box_ends_at_the_edge() -> 
     for mask, columns in pairs:
         assert mask.any(0).nonzero().flatten().tolist() == [*columns]
     assert [each["bbox"] for each in answer.record()["objects"]] == [[10, 0, 30, 10]] * 2
+    pytest.importorskip("torchmetrics")
     pytest.importorskip("faster_coco_eval")
     truth = torch.zeros(2, 10, 40, dtype=torch.uint8)
     truth[0, :, 30:], truth[1, :, 10:30] = 1, 1
