@@ -35,6 +35,7 @@ _OF_THE_CACHE = frozenset({"train.cache", "train.cache_views", "train.cache_dtyp
 """Keys that say nothing where nothing is kept."""
 
 _LATER = frozenset({"data.test_seed"})
+"""Fields that came after runs and cells had names, and whose null is what there was before."""
 
 CELL_FILES = ("cell.json", "attempts.jsonl", "error.json", "output.txt")
 """What a comparison keeps of a cell, in the folder of its run."""
