@@ -3,8 +3,10 @@ and grids, lost seeds, scores that are no numbers."""
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
+from dataclasses import replace
 
 import pytest
 from finished import SCORES, finish
@@ -15,6 +17,7 @@ from onlay_train.grid.facts import keys_of, read_facts, write_facts
 from onlay_train.grid.others import add
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.report.files import as_markdown
+from onlay_train.grid.report.tables import searches
 from onlay_train.grid.report.writing import looked_at
 from onlay_train.grid.shown import Left, described
 from onlay_train.grid.state import CellFolder, Failure
@@ -250,6 +253,27 @@ def test_who_had_fewer_trials_than_were_planned_is_named(make, host, root):
     assert set(said) <= set(told)
     assert all(each in as_markdown(found, summary) for each in said)
     assert "| 1 of 3 |" in as_markdown(found, summary)
+
+
+def test_a_search_says_which_rates_its_best_quarter_had(make, host, root):
+    """Eight trials, one of which diverged: two of seven are a quarter, and those whose rates are
+    nearest 1e-3 are the best here. Of four trials a quarter says nothing."""
+    search = {"keys": {"train.lr": [1e-4, 1e-2, "log"]}, "trials": 8}
+    plan = make_plan(make({"method": ["linear"]}, search=search), host, root, {})
+    trials = sorted(plan.trials(), key=lambda t: abs(math.log(t.chosen["train.lr"] / 1e-3)))
+    rates = [trial.chosen["train.lr"] for trial in trials]
+    for order, trial in enumerate(trials[:-1]):
+        finish(plan.folder(trial), trial, 0.9 - order / 10)
+    plan.folder(trials[-1]).place(trials[-1])
+    plan.folder(trials[-1]).fail(Failure("DivergedError", "the loss is nan", True))
+    found = looked_at(plan)[0]
+    (own,) = found.searches
+    assert own.useful == {"train.lr": (min(rates[:2]), max(rates[:2]))}
+    assert own.chosen == trials[0].chosen
+    assert f">train.lr {min(rates[:2]):.2g} to {max(rates[:2]):.2g}<" in searches(
+        looked_at(plan)[0]
+    )
+    assert replace(own, drawn=own.drawn[:4]).useful == {}
 
 
 def test_cells_of_several_machines_are_told_for_their_times(plan):

@@ -85,6 +85,22 @@ def test_trials_train_on_nothing_that_other_draws_are_tested_on(make, host, root
     planned([0])
 
 
+def test_trials_train_on_nothing_that_other_folds_are_tested_on(make, host, root):
+    """Also where an axis calls its pieces otherwise; one fold, or no search, is no danger."""
+    search = {"keys": {"train.lr": [1e-4, 1e-2]}, "trials": 1}
+    folds = {str(n): {"fold": {"of": 2, "fold": n}} for n in range(2)}
+    grid = make({"method": ["linear"], "fold": folds}, search=search)
+    with pytest.raises(
+        ConfigError, match=r"make a grid of each fold \(`base: {fold: {of: 5, fold: 0"
+    ):
+        make_plan(grid, host, root, {})
+    assert make_plan(make({"method": ["linear"], "fold": folds}), host, root, {}).size == 2
+    alone = make({"method": ["linear"], "fold": {"1": folds["1"]}}, search=search)
+    assert make_plan(alone, host, root, {}).size == 2
+    apart = make({"method": ["linear"], "part": folds}, search=search)
+    assert make_plan(apart, host, root, {}).size == 4
+
+
 def test_a_part_of_a_grid_brings_the_trials_that_it_waits_for(make, host, root):
     """Searched at 2 and 20 epochs, with labels of the first seed."""
     search = {"keys": {"train.lr": [1e-4, 1e-2]}, "trials": 3, "at": {"train.epochs": [2, 20]}}

@@ -28,6 +28,7 @@ from onlay_train.grid.search import (
 from onlay_train.grid.state import CellFolder
 
 if TYPE_CHECKING:
+    from onlay.config.fold import FoldConfig
     from onlay.config.run import RunConfig
     from onlay.host import PluginHost
 
@@ -266,18 +267,23 @@ def _check_search(grid: GridConfig, drawn_: Drawn) -> None:
 
 
 def _check_test_parts(plan: Plan) -> None:
-    """Trials are of one seed: they must not train on what other seeds are tested on.
+    """Trials are of one seed: they must not train on what other seeds, or folds, are tested on.
 
     Raises:
-        ConfigError: the test part is other items for another seed of the split.
+        ConfigError: the test part is other items for another seed of the split, or another fold.
     """
-    if not any(key.endswith(VARIES) for key in plan.known):
-        return
+    chance = any(key.endswith(VARIES) for key in plan.known)
     seeds: dict[str, set[int]] = {}
+    folds: dict[str, FoldConfig] = {}
     for point, config in plan.drawn.runs:
-        dump = config.model_dump(mode="json")
-        if test_varies(dump, plan.known):
-            seeds.setdefault(_key(point, plan.grid), set()).add(dump["data"]["split_seed"])
+        search = _key(point, plan.grid)
+        if config.fold is not None and folds.setdefault(search, config.fold) != config.fold:
+            raise ConfigError(
+                "search: a search for several folds trains on what some of them are tested on: make"
+                " a grid of each fold (`base: {fold: {of: 5, fold: 0}}`), or leave the search out"
+            )
+        if chance and test_varies(dump := config.model_dump(mode="json"), plan.known):
+            seeds.setdefault(search, set()).add(dump["data"]["split_seed"])
     if any(len(own) > 1 for own in seeds.values()):
         raise ConfigError(
             "search: the test part is split off by `data.split_seed`, of which there are several,"

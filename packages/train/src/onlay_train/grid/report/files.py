@@ -13,7 +13,7 @@ from onlay_train.grid.report import groups
 from onlay_train.grid.report.budgets import budgets, of_trials
 from onlay_train.grid.report.groups import said
 from onlay_train.grid.report.regimes import beaten, regimes
-from onlay_train.grid.report.rows import Found
+from onlay_train.grid.report.rows import Found, Search
 from onlay_train.grid.report.scale import Scale
 from onlay_train.grid.report.statistics import Difference, Mean
 from onlay_train.grid.report.summary import Standing, Summary, lacking
@@ -46,6 +46,10 @@ def as_csv(found: Found) -> str:
     return text.getvalue()
 
 
+def _worked_out(search: Search) -> dict[str, Any]:
+    return {name: getattr(search, name) for name in ("chosen", "spread", "useful")}
+
+
 def as_json(found: Found, summary: Summary, told: Sequence[str], of: str) -> str:
     """Everything, for programs; what is no number is null. `of` says what it was made of."""
     standings = [asdict(standing) for standing in summary.standings]
@@ -59,7 +63,7 @@ def as_json(found: Found, summary: Summary, told: Sequence[str], of: str) -> str
         "said": list(told),
         "methods": standings,
         "cells": [asdict(row) for row in found.rows],
-        "searches": [asdict(search) | {"spread": search.spread} for search in found.searches],
+        "searches": [asdict(search) | _worked_out(search) for search in found.searches],
         "failed": [asdict(lost) for lost in found.lost],
         "regimes": [asdict(regime) for regime in regimes(found, summary.margin)],
         "trivial": {data: asdict(reached) for data, reached in found.trivial.items()},

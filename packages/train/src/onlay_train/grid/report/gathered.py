@@ -246,7 +246,7 @@ def _search(
         failed=len(failures) + len(every) - len(known),
         diverged=sum(failure.diverged for failure in failures),
         scores=[factor * score for score, _ in known],
-        chosen=known[0][1] if known else {},
+        drawn=[chosen for _, chosen in known],
         tried=len({t.name for t, f in zip(trials, folders, strict=True) if f.state == "done"}),
         open=sum(folder.state not in ("done", "failed") for folder in folders),
     )

@@ -64,11 +64,26 @@ class Search:
     diverged: int
     scores: Sequence[float]
     """On the validation part, of the trials that are done, the best first."""
-    chosen: Mapping[str, float]
+    drawn: Sequence[Mapping[str, float]]
+    """Field -> value, of the same trials in the same order."""
     tried: int = 0
     """Different trainings among those that are done: a method without a searched key has one."""
     open: int = 0
     """Trials that have not ended."""
+
+    @property
+    def chosen(self) -> Mapping[str, float]:
+        """What the best trial had."""
+        return self.drawn[0] if self.drawn else {}
+
+    @property
+    def useful(self) -> dict[str, tuple[float, float]]:
+        """Field -> its least and its largest value in the best quarter of the trials, where that
+        is two or more."""
+        best = self.drawn[: round(len(self.drawn) / 4)]
+        if len(best) < 2:
+            return {}
+        return {key: (min(own), max(own)) for key in best[0] for own in [[b[key] for b in best]]}
 
     @property
     def spread(self) -> float | None:

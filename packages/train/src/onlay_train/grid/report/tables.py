@@ -123,7 +123,8 @@ def _on(found: Found, data: str, standing: Standing, summary: Summary) -> list[s
 
 def searches(found: Found) -> str:
     """What every search came to."""
-    head = ["method", "data", "trials", "best", "worst", "spread", "failed", "diverged", "chosen"]
+    head = ["method", "data", "trials", "best", "worst", "spread", "failed", "diverged"]
+    head += ["chosen", "best quarter"]
     return table("searches", head, (_search(search, found) for search in found.searches))
 
 
@@ -137,6 +138,7 @@ def _search(search: Search, found: Found) -> list[str]:
         str(search.failed),
         str(search.diverged),
         ", ".join(f"{key}={value:g}" for key, value in search.chosen.items()),
+        ", ".join(f"{key} {low:.2g} to {high:.2g}" for key, (low, high) in search.useful.items()),
     ]
 
 
