@@ -43,6 +43,15 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_name_that_makes_one_of_two_files(tmp_path: Path) -> None:
+    """`test_my_method.py` would be the template's `test_contract.py`."""
+    assert refusal(new("method", "contract", "--into", tmp_path)) == (
+        "`contract` gives two files of the package one name, `tests/test_contract.py`:"
+        " choose another name"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_nothing_half_written_is_left(
     error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

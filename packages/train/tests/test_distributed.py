@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from forks import side_by_side
+from refused import refusal
 from rich.console import Console
+from told import Configure
 
 import onlay
+from onlay.cli import main
 from onlay.config import parse, resolve
 from onlay.descriptors import resolve as find
 from onlay.host import PluginHost
 from onlay_train.checkpoint import load_checkpoint
 from onlay_train.run import train
+from onlay_train.schedule import Rates
+from onlay_train.signals import Stopped
 
 PLUGIN = Path(__file__).parent / "data" / "tiny_plugin.py"
 
@@ -103,6 +109,91 @@ def test_a_signal_in_one_of_two_processes_is_answered_by_both_within_two_steps(
 def stripes(host: PluginHost, *, held_out: int) -> Any:
     config = parse("dataset", {"name": "stripes", "held_out": held_out}, host)
     return find(host.find("dataset", "stripes").build)(config, {}, 0).test
+
+
+@pytest.mark.parametrize("rank", ["0", "1", "01"])
+def test_what_one_process_cannot_read_is_said_once_and_ends_both(
+    small_run: list[str], rank: str
+) -> None:
+    where = {} if rank == "01" else {"STRIPES_KILL_RANK": rank}
+    done = side_by_side(*small_run, STRIPES_DAMAGED_AT="6", **where)
+    assert done.returncodes == (2, 2), done.stderr
+    assert done.stderr == "Error: one of the stripes is damaged\n"
+
+
+def test_what_is_wrong_before_there_is_a_group_is_said(small_run: list[str]) -> None:
+    done = side_by_side(*small_run, "train.lr=fast")
+    assert done.returncodes == (2, 2), done.stderr
+    assert "Error: train.lr: must be a valid number" in done.stderr
+
+
+def test_a_judgement_and_what_would_be_trained_are_printed_once(
+    small_run: list[str], tmp_path: Path, configure: Configure, host: PluginHost, quiet: Console
+) -> None:
+    shown = side_by_side(*small_run, "--dry-run")
+    assert shown.stdout.count("3 epochs of 4 steps on 2 processes; nothing was trained") == 1
+    train(configure("train.epochs=1"), host, console=quiet)
+    words = [*small_run[:2], "eval", str(tmp_path / "run")]
+    assert json.loads(side_by_side(*words, "--json").stdout)["samples"] == 10
+    assert side_by_side(*words).stdout.count("top1") == 1
+
+
+@pytest.mark.parametrize("words", [["compare", "grid.yaml"], ["demo"]])
+def test_a_command_with_processes_of_its_own_takes_no_launcher(words: list[str]) -> None:
+    """These would take themselves for the launcher's."""
+    result = CliRunner().invoke(main, words, env={"WORLD_SIZE": "2", "RANK": "0"})
+    sentence = f"`onlay {words[0]}` starts processes of its own: start it without a launcher"
+    assert refusal(result) == sentence
+
+
+def stopped_run(configure: Configure, host: PluginHost, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """At step 10 of three epochs of 8 steps, on one process."""
+    run = configure()
+    monkeypatch.setenv("STRIPES_KILL_AT", "37")  # 30 samples an epoch: the second one's second step
+    monkeypatch.setenv("STRIPES_SIGNAL", "15")
+    with pytest.raises(Stopped):
+        train(run, host, console=Console(quiet=True))
+    monkeypatch.delenv("STRIPES_KILL_AT")
+    return run.out / "last.pt"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system sends no SIGTERM to others")
+def test_steps_that_see_more_are_no_way_to_go_on(
+    small_run: list[str],
+    configure: Configure,
+    host: PluginHost,
+    monkeypatch: pytest.MonkeyPatch,
+    quiet: Console,
+) -> None:
+    last = stopped_run(configure, host, monkeypatch)
+    before = last.read_bytes()
+    done = side_by_side(*small_run)
+    assert done.returncodes == (2, 2)
+    assert done.stderr == (
+        "Error: this run was begun with 8 steps an epoch on 1 process; this start has 4 steps an"
+        " epoch on 2 processes, and the learning rate goes by the step: start it on 1 process, or"
+        " with `train.batch_size=2`, so that a step sees as many\n"
+    )
+    assert last.read_bytes() == before
+    assert train(configure(), host, console=quiet).epochs == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system sends no SIGTERM to others")
+def test_steps_that_see_as_many_go_on_at_the_rates_that_were_planned(
+    small_run: list[str], configure: Configure, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two samples that end an epoch are a step of one process, and none of two."""
+    last = stopped_run(configure, host, monkeypatch)
+    assert load_checkpoint(last)["progress"]["step"] == 10
+    done = side_by_side(*small_run, "train.batch_size=2", "train.log_every=1")
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in (last.parent / "metrics.jsonl").open()]
+    # 8 steps of one process, 2 more and 5 of two, 7 of two
+    assert [record["step"] for record in records] == [8, 15, 22]
+    planned = Rates(configure().train, 8)
+    planned.total = 22
+    assert records[1]["lr"] == pytest.approx(planned.at(15))
+    assert records[2]["lr"] == pytest.approx(0, abs=1e-12)
 
 
 SAM = Path(__file__).parents[3] / "docs" / "examples" / "sharpness_aware.py"

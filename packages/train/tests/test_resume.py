@@ -20,6 +20,7 @@ from onlay.config.files import read, write
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
 from onlay.host import PluginHost
+from onlay.model.adapted import AdaptedModel
 from onlay.model.assemble import assemble
 from onlay_train.checkpoint import load_checkpoint
 from onlay_train.run import train
@@ -215,6 +216,28 @@ def test_a_plugin_of_another_version_is_told(
     assert (
         f"warning: `onlay` was {old} when this run was last started and is 99.0" in told.getvalue()
     )
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["by name", "before names were kept"])
+def test_moments_go_to_no_other_tensors(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch,
+    known: bool,
+) -> None:  # fmt: skip
+    """A version that spares another tensor from weight decay: one group is longer, the other one
+    shorter, by one."""
+    run = stopped_run(configure, host, quiet, monkeypatch)
+    before = run.out.joinpath("last.pt").read_bytes()
+    first = next(iter(assemble(run, host)[0].trained_parameters()))
+    with monkeypatch.context() as patched:
+        patched.setattr(AdaptedModel, "no_weight_decay", lambda self: {first})
+        if not known:
+            without = load_checkpoint(run.out / "last.pt")
+            del without["groups"]
+            patched.setattr("onlay_train.loop.load_checkpoint", lambda path: without)
+        with pytest.raises(RunError, match="gives the optimizer its tensors in other groups"):
+            train(run, host, console=quiet)
+    assert run.out.joinpath("last.pt").read_bytes() == before
+    assert train(run, host, console=quiet).epochs == 3
 
 
 def test_a_run_of_an_earlier_version_goes_on(

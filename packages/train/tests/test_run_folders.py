@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import pytest
 from rich.console import Console
@@ -21,7 +22,7 @@ def test_what_is_in_the_way_of_the_end_is_found_before_training(
 ) -> None:
     config = configure()
     config.out.mkdir()
-    RunFolder(config.out).open(Run(folder=config.out, id="0", config=config))
+    RunFolder(config.out).open(Run(folder=config.out, id="0", config=config), 4)
     (config.out / name / "others").mkdir(parents=True)
     with pytest.raises((RunError, BundleError), match=rf"{name}` (holds other|is no plain file)"):
         train(config, host, console=quiet)
@@ -47,6 +48,30 @@ def test_another_runs_folder_is_refused_by_the_keys_that_differ(
     text = str(caught.value)
     assert "already holds another run (`method.rank` is 2 there and 4 here" in text
     assert "`train.epochs` is 1 there and 3 here, `train.lr` is 0.01 there and 0.5 here)" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["train.batch_size=2"], True),
+        (["train.batch_size=1", "train.grad_accum_steps=2"], True),
+        (["train.batch_size=3"], False),
+        (["train.batch_size=2", "train.lr=0.5"], False),
+    ],
+)
+def test_smaller_batches_on_more_processes_are_the_same_run(
+    configure: Configure,
+    host: PluginHost,
+    quiet: Console,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    same: bool,
+) -> None:
+    train(configure("train.epochs=1"), host, console=quiet)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    folder, given = RunFolder(configure().out), configure("train.epochs=1", *words)
+    with nullcontext() if same else pytest.raises(RunError, match="already holds another run"):
+        folder.claim(given)
 
 
 def test_keys_that_change_no_weight_may_change(

@@ -62,6 +62,12 @@ def test_hub_addresses_are_downloaded_at_their_revision(bundle, model, images, h
     assert set(asked["allow_patterns"]) == {p.name for p in bundle.iterdir()}
 
 
+def test_an_address_that_pins_nothing_is_not_the_newest_one(bundle, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *given, **named: str(bundle))
+    with pytest.raises(BundleError, match=r"`hf-hub:ann/pets@` names no revision after the `@`"):
+        onlay.load("hf-hub:ann/pets@")
+
+
 def test_an_unreachable_hub_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

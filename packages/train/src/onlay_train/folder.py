@@ -15,6 +15,7 @@ from onlay.config.written import completed
 from onlay.errors import RunError
 from onlay.hooks import Run
 from onlay.machine.disk import write_text, writing
+from onlay.machine.processes import world
 from onlay_train.lease import LEASE
 from onlay_train.lock import HOLDER, LOCK
 
@@ -36,6 +37,9 @@ _OF_THE_CACHE = frozenset({"train.cache", "train.cache_views", "train.cache_dtyp
 
 _LATER = frozenset({"data.test_seed"})
 """Fields that came after runs and cells had names, and whose null is what there was before."""
+
+_OF_A_STEP = frozenset({"train.batch_size", "train.grad_accum_steps"})
+"""Keys that may change where the number of processes does, so that a step sees as many samples."""
 
 CELL_FILES = ("cell.json", "attempts.jsonl", "error.json", "output.txt")
 """What a comparison keeps of a cell, in the folder of its run."""
@@ -88,7 +92,7 @@ class RunFolder:
         theirs = meaning(completed(written, config))
         ours = meaning(config.model_dump(mode="json"))
         differ = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
-        if differ:
+        if differ and not (_OF_A_STEP.issuperset(differ) and self._sees_as_many(config)):
             raise RunError(
                 f"`{self.path}` already holds another run ({_differences(differ, theirs, ours)}):"
                 " choose another folder with `out=...`, or delete this one"
@@ -109,12 +113,19 @@ class RunFolder:
             if path.exists() and not path.is_file():
                 raise RunError(f"`{path}` is no plain file: remove it, or choose another folder")
 
-    def open(self, run: Run) -> None:
-        """Write the resolved configuration, and whose folder it is."""
+    def _sees_as_many(self, config: RunConfig) -> bool:
+        """Does a step of this start see as many samples as one of the run that lies here?"""
+        here = config.train.batch_size * config.train.grad_accum_steps * world()
+        return self.own_id.exists() and self._read_own().get("samples") == here
+
+    def open(self, run: Run, samples: int) -> None:
+        """Write the resolved configuration, and whose folder it is; `samples` are those of a
+        step."""
         with writing(self.config):
             save(run.config, self.config, heading=f"onlay train {self.config}")
-        if not self.own_id.exists():
-            write_text(self.own_id, json.dumps({"id": run.id}) + "\n")
+        own = {"id": run.id, "samples": samples}
+        if not self.own_id.exists() or self._read_own() != own:
+            write_text(self.own_id, json.dumps(own) + "\n")
 
     def run(self, config: RunConfig) -> Run:
         """The run that lies here, or a new one, whose id nothing has yet; every process must ask.
@@ -124,12 +135,13 @@ class RunFolder:
         """
         from accelerate.utils import broadcast_object_list
 
-        own = self._read_id() if self.own_id.exists() else uuid4().hex[:12]
+        own = self._read_own()["id"] if self.own_id.exists() else uuid4().hex[:12]
         return Run(folder=self.path, id=broadcast_object_list([own])[0], config=config)
 
-    def _read_id(self) -> str:
+    def _read_own(self) -> dict[str, Any]:
         try:
-            return str(json.loads(self.own_id.read_bytes())["id"])
+            own = dict(json.loads(self.own_id.read_bytes()))
+            return own | {"id": str(own["id"])}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise RunError(f"`{self.own_id}` is damaged: delete it") from error
 

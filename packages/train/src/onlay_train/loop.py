@@ -26,6 +26,7 @@ from onlay_train.evaluation import Seen
 from onlay_train.folder import RunFolder
 from onlay_train.loaders import collate_of
 from onlay_train.mixing import mixing_of
+from onlay_train.pace import require_same_pace
 from onlay_train.parts import Parts
 from onlay_train.pictured import Pictured
 from onlay_train.replay import Replay
@@ -282,7 +283,7 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint, also when a plugin fails over it; all processes take part."""
         self.tick()
-        tell(self.accelerator, self._write, self.state.dump() | {"data": self.parts.identity()})
+        tell(self.accelerator, self._write, self.state.dump() | self.parts.facts())
 
     def _write(self, content: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
@@ -296,7 +297,7 @@ class Trainer:
         damage left no other.
 
         Raises:
-            RunError: it was written with other data.
+            RunError: it was written with other data, or with steps that see more or less.
         """
         path, former = self.folder.checkpoint, self.folder.former
         if not path.exists() and not former.exists():
@@ -314,8 +315,17 @@ class Trainer:
         if "data" in content:
             self.parts.require_same(content["data"])
         self.state.load(content)
+        if not self.finished:
+            require_same_pace(self.parts.plan, content)
+        self.state.rates.total = self.state.progress.step + self.steps_left()
         self.host.checkpoint_loaded(content, path, self.run)
         return True
+
+    def steps_left(self) -> int:
+        """To the last epoch's end."""
+        progress, plan = self.state.progress, self.parts.plan
+        after = self.config.epochs - progress.epoch - 1
+        return plan.steps(progress.offset) + after * plan.steps() if after >= 0 else 0
 
     def answer_stop(self) -> None:
         """Raise `Stopped` if a signal came; several processes agree on the step after that."""

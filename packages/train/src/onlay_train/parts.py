@@ -16,6 +16,7 @@ from onlay_train.engine import loader_workers
 from onlay_train.evaluation import Evaluation
 from onlay_train.loaders import Collate, size, train_loader
 from onlay_train.mixing import Mixing
+from onlay_train.pace import pace
 from onlay_train.sampler import Plan, PositionedSampler
 from onlay_train.seeding import OneEpoch
 
@@ -72,6 +73,10 @@ class Parts:
     def identity(self) -> dict[str, Any]:
         """What tells these data from others, for a checkpoint."""
         return {"digest": self.digest, "sizes": self.sizes}
+
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint tells of the data and of how they go by."""
+        return {"data": self.identity(), "pace": pace(self.plan)}
 
     def require_same(self, saved: Mapping[str, Any]) -> None:
         """Are these the data that a checkpoint was written with?

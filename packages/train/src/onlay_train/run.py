@@ -97,7 +97,7 @@ def _trained(
     if accelerator.is_main_process:
         for change in folder.changed_plugins(run.config):
             display.say(f"warning: {change}")
-        folder.open(run)
+        folder.open(run, trainer.parts.plan.samples)
         folder.rewrite(trainer.state.records)
     with tracked(accelerator, run, host, console):
         trainer.fit(display)

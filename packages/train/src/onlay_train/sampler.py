@@ -53,6 +53,11 @@ class Plan:
         """Batches in a step, over all processes."""
         return self.world * self.accumulate
 
+    @property
+    def samples(self) -> int:
+        """In a full step, over all processes."""
+        return self.batch_size * self.parts
+
     def batch(self, offset: int) -> int:
         """Samples in each batch of the step at `offset`; 0 where the epoch ends."""
         batch = min(self.batch_size, (self.size - offset) // self.parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -35,18 +35,23 @@ def _decays(step: int, total: int, config: TrainConfig) -> int:
     return math.floor(step / every + 1e-9)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rates:
     """The learning rate over the steps of a run."""
 
     config: TrainConfig
     steps_per_epoch: int
+    total: int = field(init=False)
+    """Steps of the whole run; where it went on with another number of processes, what was left over
+    at the end of an epoch may have made a step before and no longer does."""
+
+    def __post_init__(self) -> None:
+        self.total = self.config.epochs * self.steps_per_epoch
 
     def at(self, step: int) -> float:
         """That of `train.lr`, at a step from 0."""
-        total = self.config.epochs * self.steps_per_epoch
         warmup = round(self.config.warmup * self.steps_per_epoch)
-        return learning_rate(step, total=total, warmup=warmup, config=self.config)
+        return learning_rate(step, total=self.total, warmup=warmup, config=self.config)
 
 
 def make_schedule(optimizer: Optimizer, rates: Rates) -> LambdaLR:

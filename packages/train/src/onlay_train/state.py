@@ -11,6 +11,7 @@ from accelerate.utils import gather_object
 from torch import Tensor
 
 from onlay.config.train import TrainConfig
+from onlay.errors import RunError
 from onlay.host import PluginHost
 from onlay_train.checkpoint import gathered, load_optimizer, placed_like
 from onlay_train.ema import Average
@@ -45,14 +46,17 @@ class TrainingState:
         self.schedule = make_schedule(self.optimizer.optimizer, self.rates)
         decay = config.model_ema_decay
         self.average = Average(plain.trained_state(), decay) if decay else None
-        self.total = config.epochs * steps_per_epoch
-        """Optimizer steps of the whole run, as planned."""
         self.progress = Progress()
         self.records: list[dict[str, float]] = []
         """What `metrics.jsonl` holds of the epochs that are done."""
         self.loss_sum = torch.zeros((), device=accelerator.device)
         self.best: dict[str, Tensor] | None = None
         """The trained tensors of the best epoch, whole and on the CPU, where a run selects one."""
+
+    @property
+    def total(self) -> int:
+        """Optimizer steps of the whole run, as planned."""
+        return self.rates.total
 
     def averaged(self) -> AbstractContextManager[None]:
         """The weights that are evaluated and saved: the moving average, if there is one."""
@@ -78,12 +82,30 @@ class TrainingState:
             self.average.adopt()
         return self.progress.epoch
 
+    def groups(self) -> list[list[str]]:
+        """Names of the tensors of each of the optimizer's groups, in its order."""
+        names = {id(tensor): name for name, tensor in self.parameters.items()}
+        groups = self.optimizer.optimizer.param_groups
+        return [[names.get(id(p), "?") for p in group["params"]] for group in groups]
+
+    def _check_groups(self, saved: dict[str, Any]) -> None:
+        """An optimizer knows its tensors by their order alone: what was kept of one would go to
+        another. Older checkpoints tell how many there are in each group."""
+        own, sizes = self.groups(), [len(g["params"]) for g in saved["optimizer"]["param_groups"]]
+        if saved.get("groups", own) != own or sizes != list(map(len, own)):
+            raise RunError(
+                "the checkpoint was written by a version, or a plugin, that gives the optimizer its"
+                " tensors in other groups: end the run with that one, or delete the run's folder to"
+                " start it again"
+            )
+
     def dump(self) -> dict[str, Any]:
         """A checkpoint's content; every process must call it, and the first one's is complete."""
         scaler = self.accelerator.scaler
         return {
             "trained": self.trained(),
             "optimizer": gathered(self.optimizer.optimizer.state_dict()),
+            "groups": self.groups(),
             "schedule": self.schedule.state_dict(),
             "scaler": scaler.state_dict() if scaler else None,
             "average": gathered(self.average.state) if self.average else None,
@@ -98,7 +120,11 @@ class TrainingState:
         """Go back to where `dump` was called.
 
         Generators are put back if as many processes take part as then; else they start afresh.
+
+        Raises:
+            RunError: the optimizer had its tensors in other groups.
         """
+        self._check_groups(saved)
         self.load_trained(saved["trained"])
         load_optimizer(self.optimizer.optimizer, saved["optimizer"])
         self.schedule.load_state_dict(saved["schedule"])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import onlay
 from onlay.data import Splits
 from onlay.descriptors import Backbone, Dataset, Method
+from onlay.errors import DataError
 from onlay.figures import Figures
 from onlay.settings import Config
 
@@ -121,7 +122,8 @@ class Stripes(torch.utils.data.Dataset[Any]):
     def __init__(self, size: int, start: int, config: StripesConfig, augment: bool) -> None:
         self.size, self.start, self.config, self.augment = size, start, config, augment
         self.read: list[int] = []
-        """Every index that was asked for; at the `STRIPES_KILL_AT`th the process gets a signal."""
+        """Every index that was asked for; at the `STRIPES_KILL_AT`th the process gets a signal, the
+        `STRIPES_DAMAGED_AT`th cannot be read."""
 
     def __len__(self) -> int:
         return self.size
@@ -132,6 +134,8 @@ class Stripes(torch.utils.data.Dataset[Any]):
         struck = os.environ.get("STRIPES_KILL_RANK", rank) == rank
         if struck and self.augment and len(self.read) == int(os.environ.get("STRIPES_KILL_AT", 0)):
             os.kill(os.getpid(), int(os.environ["STRIPES_SIGNAL"]))
+        if struck and len(self.read) == int(os.environ.get("STRIPES_DAMAGED_AT", 0)):
+            raise DataError("one of the stripes is damaged")
         target = (self.start + index) % self.config.classes
         row, column = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
         phase = (row, column, row + column, row - column)[target]

@@ -22,6 +22,7 @@ from onlay_train.grid.executors.ending import Killed, Refused
 from onlay_train.grid.facts import keys_in, survey, write_facts
 from onlay_train.grid.plan import make_plan
 from onlay_train.grid.schedule import TRIES, Schedule
+from onlay_train.grid.shown import shown
 from onlay_train.grid.state import CellFolder
 from onlay_train.grid.worker import run_cell
 from onlay_train.lock import only_writer
@@ -60,8 +61,37 @@ def test_every_cell_is_begun_once(plan):
     Schedule(plan, executor, seen=lambda cell, state: seen.append(state)).run()
     assert executor.begun == [cell.name for cell in plan.cells()]
     assert seen == ["done", "done"]
-    Schedule(plan, executor).run()
+    Schedule(plan, executor, seen=lambda cell, state: seen.append(state)).run()
     assert len(executor.begun) == 2
+    assert len(seen) == 2  # what ended earlier is no news
+
+
+def test_a_cell_that_another_start_ends_meanwhile_is_told(plan):
+    first, other = plan.cells()
+    seen = []
+
+    def ends(root: Path, name: str) -> str:
+        plan.folder(other).place(other)
+        done(root, other.name)
+        return done(root, name)
+
+    Schedule(plan, Fake(ends), seen=lambda cell, state: seen.append(cell.name)).run()
+    assert {*seen} == {first.name, other.name}
+
+
+def test_a_second_start_counts_each_cell_once(make, host, root, capsys):
+    """Four of six are done; then the fifth and the sixth end."""
+    grid = make({"method": ["noisy", "linear"], "train.seed": [0, 1, 2]})
+    plan = make_plan(grid, host, root, {})
+    for cell in plan.cells()[:4]:
+        finish(plan.folder(cell), cell, 0.5)
+    plan = make_plan(grid, host, root, {})
+    with shown(plan) as seen:
+        Schedule(plan, Fake(done), seen=seen).run()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert "(5 of 6; about" in lines[0]
+    assert "of 6" not in lines[1]
 
 
 def test_a_cell_whose_process_is_killed_goes_on_and_the_others_do_too(plan):

@@ -32,11 +32,13 @@ LEFT_BEHIND = 134
 
 @dataclass(frozen=True)
 class Ended:
-    """As `subprocess.run` tells it; of several processes the first status that is not 0."""
+    """As `subprocess.run` tells it; of several processes the first status that is not 0, and
+    each one's."""
 
     returncode: int
     stdout: str
     stderr: str
+    returncodes: tuple[int, ...]
 
 
 def at_once(words: Sequence[str], *worlds: Mapping[str, str]) -> Ended:
@@ -49,7 +51,7 @@ def at_once(words: Sequence[str], *worlds: Mapping[str, str]) -> Ended:
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         texts = [file.read_text(encoding="utf-8") for file in said]
     assert LEFT_BEHIND not in codes, texts[1]
-    return Ended(next(filter(None, codes), 0), *texts)
+    return Ended(next(filter(None, codes), 0), *texts, tuple(codes))
 
 
 def side_by_side(*words: str, **variables: str) -> Ended:

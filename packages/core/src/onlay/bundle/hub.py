@@ -16,11 +16,17 @@ def download(address: str) -> Path:
     """The local copy of the bundle at `hf-hub:user/name[@revision]`; only a bundle's own files.
 
     Raises:
-        BundleError: no such bundle, or the hub cannot be reached and nothing is cached.
+        BundleError: no such bundle, or the hub cannot be reached and nothing is cached; or nothing
+            follows the `@`.
     """
     from huggingface_hub import snapshot_download
 
-    repo_id, _, revision = address.removeprefix(PREFIX).partition("@")
+    repo_id, at, revision = address.removeprefix(PREFIX).partition("@")
+    if at and not revision:  # not the newest, which nobody pinned
+        raise BundleError(
+            f"`{address}` names no revision after the `@`: give a commit, tag or branch, or leave"
+            " the `@` out"
+        )
     try:
         with quiet_hub():
             folder = snapshot_download(

@@ -1,13 +1,24 @@
-"""Which of a run's processes this is, before the engine has started."""
+"""Which of a run's processes this is, and of how many, before the engine has started."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 _RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 """Where launchers say it; Accelerate reads the same ones."""
+_WORLDS = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 def rank() -> int:
     """The number of this process; 0 for the first one, and for one that is alone."""
-    return next((int(os.environ[name]) for name in _RANKS if name in os.environ), 0)
+    return _said(_RANKS, 0)
+
+
+def world() -> int:
+    """How many processes there are."""
+    return _said(_WORLDS, 1)
+
+
+def _said(names: Sequence[str], default: int) -> int:
+    return next((int(os.environ[name]) for name in names if name in os.environ), default)

@@ -115,6 +115,7 @@ def write(kind: str, names: Names, into: Path) -> Path:
     """A package of that kind in a new folder of `into`: all of it, or nothing.
 
     Raises:
+        ConfigError: under this name two of its files would be one.
         RunError: the folder is there and holds something, or cannot be written.
     """
     target = into / names.distribution
@@ -127,6 +128,11 @@ def write(kind: str, names: Names, into: Path) -> Path:
             fresh = Path(scratch) / names.distribution
             for path, text in _template(files("onlay.scaffold") / "templates" / kind):
                 file = fresh / names.filled(path, kind)
+                if file.exists():
+                    raise ConfigError(
+                        f"`{names.registered}` gives two files of the package one name,"
+                        f" `{file.relative_to(fresh).as_posix()}`: choose another name"
+                    )
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(names.filled(text, kind), encoding="utf-8", newline="\n")
             if target.exists():  # empty; not every system renames over it

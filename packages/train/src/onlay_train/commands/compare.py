@@ -11,6 +11,7 @@ import click
 from onlay.cli.options import with_host
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
+from onlay_train.among import alone
 
 if TYPE_CHECKING:
     from onlay_train.grid.plan import Plan
@@ -101,6 +102,7 @@ def run(
     if shown:
         click.echo(_protocols(host))
         return
+    alone("compare")
     if grid is None:
         raise click.UsageError("name a grid file, or a protocol (`onlay compare --list`)")
     root = out or Path("compare") / grid.stem

@@ -9,6 +9,7 @@ import click
 from onlay.errors import UnknownName
 from onlay.host import PluginHost
 from onlay.host.firstparty import install
+from onlay_train.among import alone
 from onlay_train.commands.compare import plugin_files
 from onlay_train.demo.grids import DEMOS, Demo
 
@@ -30,6 +31,7 @@ def demo(ctx: click.Context, name: str | None, out: Path) -> None:
     that is named: `dense` is of `onlay-dense`, a class for each pixel of pictures of cells. Each is
     a grid as `onlay compare` takes it, OUT/NAME/grid.yaml; the same command goes on after a stop.
     """
+    alone("demo")
     host: PluginHost = ctx.obj
     there = _there(name, host)
     from rich.console import Console

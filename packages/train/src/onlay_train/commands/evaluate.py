@@ -15,8 +15,9 @@ from onlay.cli.settings import TakesSettings
 from onlay.cli.tiles import TileSize, refuse_alone
 from onlay.errors import ConfigError
 from onlay.host import PluginHost
+from onlay.machine.processes import rank
 from onlay.reports import measure_named
-from onlay_train.commands.train import among_processes
+from onlay_train.among import among_processes
 
 if TYPE_CHECKING:
     from onlay_train.evaluate_run import Judgement
@@ -85,14 +86,16 @@ def evaluate(
     have names of their own, such as voted_top1, and stand alone; so has knn_top1, and so have those
     of inputs in their own size: own_size_miou, tiled_miou.
     """
-    _refuse_both(votes, knn, split)
-    refuse_alone(tile, overlap)
-    if (votes or knn) and (own_size or tile):
-        asked, other = "--votes" if votes else "--knn", "--tile" if tile else "--own-size"
-        raise ConfigError(f"`{asked}` looks at inputs in the model's size: leave out `{other}`")
-    if knn and report is not None:
-        raise ConfigError("`--knn` has no answers of the task to report on: leave out `--report`")
     with among_processes():
+        _refuse_both(votes, knn, split)
+        refuse_alone(tile, overlap)
+        if (votes or knn) and (own_size or tile):
+            asked, other = "--votes" if votes else "--knn", "--tile" if tile else "--own-size"
+            raise ConfigError(f"`{asked}` looks at inputs in the model's size: leave out `{other}`")
+        if knn and report is not None:
+            raise ConfigError(
+                "`--knn` has no answers of the task to report on: leave out `--report`"
+            )
         from onlay_train.evaluate_run import evaluate_run
         from onlay_train.in_full import OwnSize
 
@@ -106,6 +109,8 @@ def evaluate(
             own_size=OwnSize(tile, overlap) if own_size or tile else None,
             report=report,
         )
+    if rank():
+        return
     if as_json:
         voted = {"votes": votes} if votes else {}
         click.echo(json.dumps({"run": str(run)} | voted | _record(found), allow_nan=False))

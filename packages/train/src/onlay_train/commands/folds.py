@@ -9,7 +9,8 @@ import click
 from onlay.cli.options import with_host
 from onlay.cli.settings import TakesSettings
 from onlay.host import PluginHost
-from onlay_train.commands.train import among_processes, configured
+from onlay_train.among import among_processes
+from onlay_train.commands.train import configured
 
 
 @click.command(cls=TakesSettings)
@@ -47,6 +48,7 @@ def folds(
         except Stopped as stopped:
             if PartialState().is_main_process:
                 click.echo(f"{stopped}; the same command goes on", err=True)
+            PartialState().wait_for_everyone()  # a launcher ends all once one has ended
             sys.exit(stopped.exit_status)
         if PartialState().is_main_process:
             print_folds(found, run.out, Console())

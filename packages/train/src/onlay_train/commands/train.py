@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import shlex
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -16,9 +12,10 @@ from onlay.cli.options import with_host
 from onlay.cli.settings import TakesSettings
 from onlay.config import load, resolve
 from onlay.config.files import as_text
-from onlay.errors import ConfigError, OnlayError
+from onlay.errors import ConfigError
 from onlay.host import PluginHost
 from onlay.machine.processes import rank
+from onlay_train.among import among_processes
 
 if TYPE_CHECKING:
     from onlay.config.run import RunConfig
@@ -56,8 +53,9 @@ def train(
             from onlay_train.dry_run import describe
 
             found = describe(run, host)  # what would stop the training comes before all else
-            click.echo(as_text(run.model_dump(mode="json")))
-            click.echo(found)
+            if rank() == 0:
+                click.echo(as_text(run.model_dump(mode="json")))
+                click.echo(found)
             return
         _train(run, host)
 
@@ -100,30 +98,3 @@ def configured(words: tuple[str, ...], preset: str | None, host: PluginHost) -> 
             "say what to train: `onlay train run.yaml`, or `onlay train KEY=VALUE...`"
         )
     return load(files[0], overrides, host=host) if files else resolve({}, overrides, host=host)
-
-
-@contextmanager
-def among_processes() -> Iterator[None]:
-    """Among several processes only the first one says what is wrong, and each of them leaves the
-    group before it ends."""
-    try:
-        yield
-    except OnlayError:
-        if rank() == 0:
-            raise
-        sys.exit(2)
-    finally:
-        _leave()
-
-
-def _leave() -> None:
-    """End the group and its threads: an interpreter that ends while one of gloo's threads lets a
-    tensor go aborts. A wrapped model holds the group, in a circle and in the frames of an error."""
-    torch = sys.modules.get("torch")
-    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-        error = sys.exc_info()[1]
-        while error:
-            traceback.clear_frames(error.__traceback__)
-            error = error.__cause__ or error.__context__
-        gc.collect()

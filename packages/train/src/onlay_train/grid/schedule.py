@@ -53,6 +53,7 @@ class Schedule:
         Raises:
             Refused: no cell can be trained there; those that were begun have ended.
         """
+        self._pass_over(self.plan.everything())
         while True:
             if self.refused and not self.running:
                 raise self.refused
@@ -68,6 +69,13 @@ class Schedule:
             else:
                 return
 
+    def _pass_over(self, cells: Iterable[Cell]) -> None:
+        """What ended in an earlier start is no news."""
+        self.left.update(cell.name for cell in cells if self._ended(self.plan.folder(cell).state))
+
+    def _ended(self, state: State) -> bool:
+        return state == "done" or (state == "failed" and not self.retry)
+
     def _submit(self, cells: Iterable[Cell]) -> bool:
         """Hand on what is ready; says whether another scheduler is at work on a cell."""
         busy = {cell.name for cell in self.running.values()}
@@ -77,7 +85,7 @@ class Schedule:
                 continue
             folder = self.plan.folder(cell)
             state = folder.state
-            if state == "done" or (state == "failed" and not self.retry):
+            if self._ended(state):
                 self.left.add(cell.name)
                 self.seen(cell, state)
             elif state == "running":
