@@ -88,6 +88,20 @@ def test_classes_that_are_called_almost_alike_are_found(photos: Path) -> None:
     )
 
 
+def test_what_classes_and_files_are_called_breaks_no_line(photos: Path) -> None:
+    (photos / "train" / "a").rename(photos / "train" / "a\n\x1b[31m  b")
+    (photos / "test" / "a").rename(photos / "test" / "a\n\x1b[31m  b")
+    (photos / "test" / "b" / "torn\n.png").write_bytes(b"\x89PNG")
+    lines = command("check", *PHOTOS).stdout.split("\n")
+    assert lines[:2] == [
+        r"train       10 items of 2 classes: 6 a\n\x1b[31m  b, 4 b",
+        r"test        3 items of 2 classes: 2 b, 1 a\n\x1b[31m  b",
+    ]
+    assert lines[3].startswith(r"unreadable  `photos/test/b/torn\n.png` cannot be read")
+    assert lines[4].startswith("ambiguous   the class 'a\\n\\x1b[31m  b' has a line break")
+    assert lines[5:] == ["1 unreadable, 1 ambiguous", ""]
+
+
 def test_a_run_file_says_which_data(photos: Path) -> None:
     Path("run.yaml").write_text("data: {name: image_folder, path: nowhere}\nmethod: unheard_of\n")
     assert facts("run.yaml", "data.path=photos")["items"] == 12

@@ -4,56 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("pydicom")
 
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+from written_dicom import dicom, grey
 
 from onlay.errors import DataError
 from onlay_image.data.pictures import read_picture
 from onlay_image.data.reading import Reading
-
-WATER = [-1000, 0, 40, 1000]
-"""Hounsfield units of air, water, soft tissue and bone."""
-
-
-def dicom(path: Path, stored: Any, dtype: str = "uint16", **facts: Any) -> Path:
-    """A file with one row of stored values, or with frames or colours."""
-    values = np.array(stored, dtype)
-    colour = values.ndim == 3 and values.shape[-1] == 3
-    file = Dataset()
-    file.file_meta = FileMetaDataset()
-    file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    file.file_meta.MediaStorageSOPClassUID = file.SOPClassUID = SecondaryCaptureImageStorage
-    file.file_meta.MediaStorageSOPInstanceUID = file.SOPInstanceUID = generate_uid()
-    file.Rows, file.Columns = values.shape[-3:-1] if colour else values.shape[-2:]
-    file.SamplesPerPixel, file.PhotometricInterpretation = (
-        (3, "RGB") if colour else (1, "MONOCHROME2")
-    )
-    if colour:
-        file.PlanarConfiguration = 0
-    file.BitsAllocated = file.BitsStored = 8 * values.dtype.itemsize
-    file.HighBit, file.PixelRepresentation = file.BitsStored - 1, int(values.dtype.kind == "i")
-    if values.ndim == 3 and not colour:
-        file.NumberOfFrames = len(values)
-    for name, value in facts.items():
-        setattr(file, name, value)
-    file.HighBit = file.BitsStored - 1
-    file.PixelData = values.tobytes()
-    file.save_as(path, enforce_file_format=True)
-    return path
-
-
-def grey(path: Path, **reading: Any) -> list[float]:
-    layers = read_picture(path, Reading(**reading))
-    assert np.array_equal(layers[0], layers[2])
-    return np.asarray(layers[0]).ravel().tolist()
 
 
 def test_a_window_of_the_file_is_of_rescaled_values(tmp_path: Path) -> None:

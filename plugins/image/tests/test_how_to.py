@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+
+import onlay
 
 DOCS = Path(__file__).parents[3] / "docs"
 BLOCK = re.compile(r"^```\{\.python title=\"\w+\.py\"\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -30,3 +33,19 @@ def test_blocks_of_a_page_run(page: str, printed: str, capsys: pytest.CaptureFix
     (block,) = BLOCK.findall((DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8"))
     exec(compile(block, page, "exec"), {})
     assert capsys.readouterr().out == printed
+
+
+def test_the_exported_program_takes_any_number_of_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (DOCS / "how-to" / "deploy.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(import onlay, torch\n.*?)^```", page, re.M | re.S)
+    model = onlay.adapt("onlay_vit_64", "linear", labels=["ant", "bee"]).eval()
+    monkeypatch.setattr(onlay, "load", lambda path: model)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "deploy", "exec"), {})
+    program = torch.export.load("hands.pt2").module()
+    with torch.no_grad():
+        for count in (1, 3):
+            images = torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(count))
+            torch.testing.assert_close(program(images), model(images))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from onlay.errors import DataError
 from onlay_pointcloud.data import modelnet40
 from onlay_pointcloud.data.config import ModelNet40Config
 from onlay_pointcloud.data.pickles import read_pickle
@@ -99,6 +100,17 @@ def test_pickles_come_before_text(
     assert (written.test[4][0] - built.test[4][0]).abs().max() < 1e-5
     (text / "modelnet40_shape_names.txt").unlink()
     assert build(text, spec, val_size=0).labels == modelnet40.CLASSES
+
+
+def test_an_empty_line_among_the_names_is_refused(text: Path, spec: dict[str, Any]) -> None:
+    """Left out, it would give later classes other numbers than files of numbers have."""
+    names = text / "modelnet40_shape_names.txt"
+    names.write_text(f"{NAMES[0]}\n\n{NAMES[1]}\n{NAMES[2]}\n")
+    with pytest.raises(DataError, match=r"line 2 of `.*shape_names\.txt` is empty"):
+        build(text, spec, val_size=0)
+    names.write_bytes(b"caf\xe9")
+    with pytest.raises(DataError, match=r"shape_names\.txt` cannot be read as text"):
+        build(text, spec, val_size=0)
 
 
 def test_h5_files(

@@ -63,11 +63,12 @@ def _labels(path: Path | None) -> list[str] | None:
     if path is None:
         return None
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"the labels in `{path}` cannot be read: it is no UTF-8 text") from error
     except OSError as error:
         raise DataError(f"the labels in `{path}` cannot be read: {prevented(error)}") from error
+    # an empty one is none: as many as the head has outputs must be left
     return [line.strip() for line in lines if line.strip()]
 
 

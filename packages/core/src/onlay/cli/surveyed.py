@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from onlay.machine.guard import escaped
+
 if TYPE_CHECKING:
     from onlay.reading.survey import Survey
 
@@ -33,7 +35,11 @@ def facts(found: Survey) -> dict[str, Any]:
 
 
 def lines(found: Survey) -> Iterator[str]:
-    """For people."""
+    """For people: each on one line, whatever classes and files are called."""
+    yield from map(escaped, _lines(found))
+
+
+def _lines(found: Survey) -> Iterator[str]:
     yield from found.notes
     for part, size in found.sizes.items():
         counts = sorted(found.counts[part].items(), key=lambda pair: (-pair[1], pair[0]))

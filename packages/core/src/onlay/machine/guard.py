@@ -65,8 +65,16 @@ def shown(text: str) -> str:
     >>> shown("red \x1b[31m\nagain")
     'red \\x1b[31m again'
     """
-    line = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return escaped(" ".join(text.split()))
+
+
+def escaped(text: str) -> str:
+    r"""What a terminal would obey written out, line breaks among it, and blanks as they are.
+
+    >>> escaped("red \x1b[31m\n  again")
+    'red \\x1b[31m\\n  again'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def in_words(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from onlay.errors import DataError
 
 _DELIMITERS = ",;\t|"
+_LINE_END = re.compile(r"[\r\n]")
 
 
 def read_table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
@@ -44,7 +45,7 @@ def _lines(path: Path, text: str, delimiter: str, skipped: int) -> Iterator[tupl
 
 def _delimiter(text: str) -> str:
     """The one that divides the first line into the most cells; a comma where none does."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in _LINE_END.split(text) if line.strip()), "")
     bare = re.sub(r'"[^"]*"', "", first)
     return max(_DELIMITERS, key=bare.count)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +12,17 @@ from onlay.config.data import TableConfig
 from onlay.errors import DataError
 from onlay.reading.delimited import read_table
 from onlay.reading.labels import LIST_THEM, missing
-from onlay.reading.layouts import PARTS_HINT, WHOLE, Layout
-from onlay.reading.listing import Item, some
-from onlay.reading.part_names import assigned
+from onlay.reading.layouts import WHOLE, Layout
+from onlay.reading.listing import Item
+from onlay.reading.split_columns import USUAL, left_out, parts_of, plain
 from onlay.reading.target_columns import TargetColumns, target_columns
 
 _COLUMNS = {
     "path": ("path", "file", "filename", "filepath", "image", "imagepath", "img", "imgpath"),
     "label": ("label", "class", "classname", "category", "target"),
-    "split": ("split", "part", "partition", "subset", "set", "dataset", "phase", "usage"),
+    "split": USUAL,
 }
-"""What columns are called, in lower case without blanks and underscores; the first is ours."""
+"""What columns are called, as `plain` has it; the first is ours."""
 
 
 class Row(NamedTuple):
@@ -59,7 +58,7 @@ class LabelTable:
         notes = [
             f"column `{header[place]}` of `{self.path}` is the {kind}"
             for kind, place in places.items()
-            if place is not None and _plain(header[place]) != kind
+            if place is not None and plain(header[place]) != kind
         ]
         columns = self._targets(header, config, places)
         if config.parts == "none":
@@ -89,7 +88,7 @@ class LabelTable:
         if given is not None:
             found = [place for place, name in enumerate(header) if name == given]
         else:
-            usual = [_plain(name) for name in header]
+            usual = [plain(name) for name in header]
             ours = [place for place, name in enumerate(usual) if name == kind]
             found = ours or [p for p, name in enumerate(usual) if name in _COLUMNS[kind]]
         if len(found) == 1:
@@ -138,9 +137,7 @@ class LabelTable:
             return Layout({WHOLE: items}, tuple(notes), **facts)
         names = self._parts(rows, config)
         kept = [row for row in rows if names.get(row.split, "aside") != "aside"]
-        if left := sorted({row.split for row in rows} - {row.split for row in kept}):
-            count = len(rows) - len(kept)
-            notes.append(f"left out: {count:,} row{'s' * (count > 1)} of {some(left)}")
+        notes += left_out([row.split for row in rows], names)
         parts: dict[str, list[Item]] = {}
         for row, item in zip(kept, self._items(kept, config, columns), strict=True):
             parts.setdefault(names[row.split], []).append(item)
@@ -158,23 +155,11 @@ class LabelTable:
 
     def _parts(self, rows: Sequence[Row], config: TableConfig) -> dict[str, str]:
         """The part of every name in the column of splits that has one."""
-        first = {row.split: row.line for row in reversed(rows)}
-        if isinstance(config.parts, Mapping):
-            given = {p: [n] if isinstance(n, str) else n for p, n in config.parts.items()}
-            names: dict[str, str] = {name: part for part, own in given.items() for name in own}
-            if absent := sorted(set(names) - set(first)):
-                raise DataError(
-                    f"`data.parts` names {some(absent)}, and `{self.path}` has the splits"
-                    f" {some(sorted(first))}"
-                )
-            return names
-        names = assigned(sorted(first))
-        for name in sorted(set(first) - set(names), key=lambda name: first[name]):
-            raise DataError(
-                f"line {first[name]} of `{self.path}` has the split `{name}` (known: train, val,"
-                f" test); {PARTS_HINT}, or `data.parts=none`"
-            )
-        return names
+        first: dict[str, int] = {}
+        for row in rows:
+            first.setdefault(row.split, row.line)
+        told = {split: f"line {line} of `{self.path}`" for split, line in first.items()}
+        return parts_of(told, config.parts, self.path)
 
     def _check_labels(self, rows: Sequence[Row], config: TableConfig) -> None:
         none = [
@@ -193,7 +178,3 @@ class LabelTable:
         if "\\" in row.path and not os.path.exists(path):  # written on Windows
             path = self.root / row.path.replace("\\", "/")
         return path
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_]", "", name).casefold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 _WORDS = {
     "train": ("train", "training", "trn", "tr"),
@@ -48,6 +48,16 @@ def assigned(names: Iterable[str]) -> dict[str, str]:
         elif word in _ASIDE:
             found[name] = "aside"
     return {name: found[name] for name in names if name in found}
+
+
+def told(parts: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
+    """The part of every name in a mapping such as `data.parts`.
+
+    >>> told({"train": ["day", "night"], "test": "dusk"})
+    {'day': 'train', 'night': 'train', 'dusk': 'test'}
+    """
+    each = {part: [own] if isinstance(own, str) else own for part, own in parts.items()}
+    return {name: part for part, own in each.items() for name in own}
 
 
 def _word(name: str) -> str | None:

@@ -12,12 +12,18 @@ from onlay.errors import DataError
 from onlay.reading.finding import find
 from onlay.reading.layouts import PARTS_HINT, WHOLE
 from onlay.reading.listing import some
-from onlay.reading.part_names import assigned
+from onlay.reading.part_names import assigned, told
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _END = re.compile(r"(?P<number>\d+)(-of-(?P<count>\d+)(-[0-9a-f]+)?)?$")
 _NUMBER = re.compile(r"[-_.]?\d+(-of-\d+(-[0-9a-f]+)?)?$")
+
+_ARROW = (
+    ", and its `.arrow` files, as `save_to_disk` of `datasets` writes them, are not read: write"
+    ' each part of it once more, `load_from_disk(FOLDER).to_parquet("train.parquet")`'
+)
+"""Of a folder that has these instead of tables."""
 
 
 def pieces(given: Path, suffix: str) -> list[tuple[str, Path]]:
@@ -35,10 +41,11 @@ def pieces(given: Path, suffix: str) -> list[tuple[str, Path]]:
                 raise DataError(f"the shard `{path}` is missing, which `{given}` names")
         return [(_group(path.name, ""), path) for path in named]
     if given.is_dir():
-        files = find(given, {suffix}).files
-        if not files:
-            raise DataError(f"the folder `{given}` has no `{suffix}` files")
-        below = [path.relative_to(given) for path in files]
+        found = find(given, {suffix})
+        if not found.files:
+            arrow = suffix == ".parquet" and ".arrow" in found.left_out
+            raise DataError(f"the folder `{given}` has no `{suffix}` files{_ARROW * arrow}")
+        below = [path.relative_to(given) for path in found.files]
         return [(_group(p.name, p.parent.as_posix()), given / p) for p in below]
     if not given.exists():
         raise DataError(f"there is no file or folder `{given}`")
@@ -91,8 +98,7 @@ def by_part(found: Sequence[tuple[str, Path]], parts: Any, where: Path) -> dict[
 
 
 def _named(parts: Mapping[str, Any], groups: Mapping[str, Any], where: Path) -> dict[str, str]:
-    given = {part: [own] if isinstance(own, str) else own for part, own in parts.items()}
-    names = {name: part for part, own in given.items() for name in own}
+    names = told(parts)
     if absent := sorted(set(names) - set(groups)):
         raise DataError(
             f"`data.parts` names {some(absent)}, and `{where}` has {some(list(groups))}"
@@ -103,7 +109,7 @@ def _named(parts: Mapping[str, Any], groups: Mapping[str, Any], where: Path) -> 
 def gaps(found: Sequence[tuple[str, Path]]) -> tuple[str, ...]:
     """Numbers of a group that are left out, in words: between its first and last, or of as many as
     its names tell (`-of-00004`)."""
-    told = []
+    lacking = []
     for group, own in groupby(found, key=lambda one: one[0]):
         paths = [path for _, path in own]
         ends = [end for path in paths if (end := _END.search(path.name.partition(".")[0]))]
@@ -113,8 +119,8 @@ def gaps(found: Sequence[tuple[str, Path]]) -> tuple[str, ...]:
         counts = {int(end["count"]) for end in ends if end["count"]}
         expected = range(min(numbers), max(numbers)) if len(counts) != 1 else range(counts.pop())
         if lost := sorted(set(expected) - numbers):
-            told.append(
+            lacking.append(
                 f"warning: number {lost[0]} of `{group}` is not there, beside `{paths[0].name}`"
                 f" ({len(lost):,} missing)"
             )
-    return tuple(told)
+    return tuple(lacking)

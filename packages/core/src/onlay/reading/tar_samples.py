@@ -11,6 +11,7 @@ from onlay.errors import DataError
 from onlay.reading.finding import hidden
 from onlay.reading.labels import LIST_THEM, missing
 from onlay.reading.listing import Item, some
+from onlay.reading.name_lines import name_lines
 from onlay.reading.tars import Member, Shard
 
 
@@ -121,15 +122,15 @@ def class_names(path: Path | None) -> tuple[str, ...] | None:
     """A name on each line of a file.
 
     Raises:
-        DataError: no such file, or none of text; a name that is there twice.
+        DataError: no such file, or none of text; an empty line before others; a name that is there
+            twice.
     """
     if path is None:
         return None
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        names = tuple(name_lines(path))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the names of classes `{path}` cannot be read as text") from error
-    names = tuple(line.strip() for line in lines if line.strip())
     twice = next((name for n, name in enumerate(names) if name in names[:n]), None)
     if twice is not None:
         raise DataError(f"`{path}` names the class `{twice}` twice")

@@ -75,10 +75,12 @@ class ParquetConfig(PiecesConfig):
 
     name: Literal["parquet"] = "parquet"
 
-    columns: dict[Literal["image", "label"], str] = Field(default_factory=dict)
-    """What the columns are called, `{image: picture, label: kind}`; default: the ones that Hugging
-    Face's note in the file calls an image and a class, else usual names (`image`, `img`; `label`,
-    `class`). An image is bytes, bytes with a path, or a path."""
+    columns: dict[Literal["image", "label", "split"], str] = Field(default_factory=dict)
+    """What the columns are called, `{image: picture, label: kind, split: fold}`; default: the ones
+    that Hugging Face's note in the file calls an image and a class, else usual names (`image`,
+    `img`; `label`, `class`). An image is bytes, bytes with a path, or a path. A column `split`, or
+    one of a usual name with nothing but names of parts in it, tells parts where the names of the
+    files do not; one that is named here goes before them."""
 
     root: Path | None = None
     """What paths in the tables are relative to; default: each table's own folder."""

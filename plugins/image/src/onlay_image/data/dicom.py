@@ -8,12 +8,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from onlay.host.firstparty import install
+from onlay_image.data.dicom_frame import told_of_frame, windowed
 from onlay_image.data.raster import Layers, Raster, to_layers
 from onlay_image.data.reading import Reading, UnfitError, no_frame
 
 MAGIC = b"DICM"
 """After a preamble of 128 bytes."""
 SUFFIXES = frozenset({".dcm", ".dicom"})
+
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+"""Where a file has its values."""
 
 File = Any
 """pydicom's `FileDataset`, whose attributes are those of the file."""
@@ -41,8 +45,9 @@ def read_dicom(file: Path | BinaryIO, reading: Reading) -> Layers:
 def _picture(file: File, reading: Reading) -> Layers:
     from pydicom.pixels import pixel_array
 
-    if "PixelData" not in file:
+    if not any(name in file for name in _PIXELS):
         raise UnfitError("it is DICOM without a picture")
+    _refuse_shifted(file)
     reading.refuse_large(int(file.Columns), int(file.Rows))
     frames = int(file.get("NumberOfFrames") or 1)
     if reading.frame >= frames:
@@ -52,8 +57,19 @@ def _picture(file: File, reading: Reading) -> Layers:
     except RuntimeError as error:
         raise _undecoded(file, error) from error
     colour = int(file.SamplesPerPixel) > 1 or file.PhotometricInterpretation == "PALETTE COLOR"
-    raster = _coloured(file, stored) if colour else _grey(file, stored, reading)
+    told = told_of_frame(file, reading.frame)
+    raster = _coloured(file, stored) if colour else _grey(told, stored, reading)
     return to_layers(raster, reading)
+
+
+def _refuse_shifted(file: File) -> None:
+    """Values that begin above the lowest bit, of which pydicom would take the lowest ones."""
+    high, bits = file.get("HighBit"), file.get("BitsStored")
+    if high is not None and bits is not None and int(high) != int(bits) - 1:
+        raise UnfitError(
+            f"the highest bit of its values is number {high} (`HighBit`), where it must be"
+            f" {int(bits) - 1} for {bits} bits (`BitsStored`): save it with the values shifted"
+        )
 
 
 def _undecoded(file: File, error: RuntimeError) -> Exception:
@@ -81,46 +97,12 @@ def _grey(file: File, stored: np.ndarray, reading: Reading) -> Raster:
     from pydicom.pixels import apply_modality_lut
 
     values = np.asarray(apply_modality_lut(stored, file), np.float64)
-    inverted = file.PhotometricInterpretation == "MONOCHROME1"
+    window, told = (0.0, 1.0), True  # not used where the reading has another
     if not reading.windowed:
-        values, window = _windowed(file, values)
-    else:
-        window = 0.0, 1.0  # not used: the reading has another
-    return Raster(values=values.astype(np.float32)[..., None], window=window, inverted=inverted)
-
-
-def _windowed(file: File, values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Values and what of them is black and white: by the file's table or window, the first of
-    several, else all that its bits can hold (DICOM PS3.3, C.11.2).
-    """
-    from pydicom.pixels import apply_voi
-
-    if file.get("VOILUTSequence"):
-        bits = int(file.VOILUTSequence[0].LUTDescriptor[2])
-        return apply_voi(values.astype(np.int64), file), (0.0, 2.0**bits - 1)
-    if file.get("WindowCenter") is None or file.get("WindowWidth") is None:
-        return values, _range(file)
-    centre, width = _first(file.WindowCenter), _first(file.WindowWidth)
-    function = str(file.get("VOILUTFunction") or "LINEAR")
-    if function == "SIGMOID":
-        return 1 / (1 + np.exp(-4 * (values - centre) / width)), (0.0, 1.0)
-    if function == "LINEAR":
-        centre, width = centre - 0.5, width - 1
-    return values, (centre - width / 2, centre + width / 2)
-
-
-def _first(value: Any) -> float:
-    return float(value if isinstance(value, str | int | float) else value[0])
-
-
-def _range(file: File) -> tuple[float, float]:
-    """What the stored bits can hold, rescaled."""
-    if file.get("ModalityLUTSequence"):
-        return 0.0, 2.0 ** int(file.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
-    bits, signed = int(file.BitsStored), int(file.PixelRepresentation)
-    least, most = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    slope, shift = 1.0, 0.0
-    if "RescaleSlope" in file and "RescaleIntercept" in file:  # pydicom, too, wants both
-        slope, shift = float(file.RescaleSlope), float(file.RescaleIntercept)
-    low, high = sorted((least * slope + shift, most * slope + shift))
-    return low, high
+        values, window, told = windowed(file, stored, values)
+    return Raster(
+        values=values.astype(np.float32)[..., None],
+        window=window,
+        told=told,
+        inverted=file.PhotometricInterpretation == "MONOCHROME1",
+    )

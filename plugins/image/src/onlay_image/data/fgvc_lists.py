@@ -52,7 +52,11 @@ def _file(path: Path, name: str) -> Iterator[Path]:
 def _birds(images: Path, labels: Path, split: Path) -> Entries:
     """Each line a number or a name, and what is told of it; 1 is for training."""
     names, classes, trained = (
-        dict(line.split(maxsplit=1) for line in file.read_text(encoding="utf-8").splitlines())
+        dict(
+            line.split(maxsplit=1)
+            for line in file.read_text(encoding="utf-8").split("\n")
+            if line.strip()
+        )
         for file in (images, labels, split)
     )
     parts: dict[str, list[tuple[str, str]]] = {"train": [], "test": []}

@@ -25,7 +25,7 @@ def lines_of(path: Path, names: Sequence[str] | None = None) -> list[tuple[str, 
     """Path and class number of every line."""
     if not path.is_file():
         raise DataError(f"the split file `{path}` is missing")
-    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    lines = enumerate(path.read_text(encoding="utf-8").split("\n"), start=1)
     return [_line(line, f"line {n} of `{path}`", names) for n, line in lines if line.strip()]
 
 

@@ -8,20 +8,21 @@ from typing import Any
 from onlay.data import Splits, Whole
 from onlay.reading.layouts import Layout, divided
 from onlay.reading.listing import Item
+from onlay.reading.parquet_parts import PartedTables
 from onlay.reading.parquet_rows import Row
 from onlay.reading.parquet_table import TableFile
-from onlay.reading.pieces import by_part, gaps, pieces
+from onlay.reading.pieces import gaps, pieces
 from onlay.reading.tar_samples import class_names
 from onlay_image.data.config import ParquetConfig
 from onlay_image.data.splits import NOUN, in_blocks, make_splits, make_whole
 
 
 def build(config: ParquetConfig, input_spec: Mapping[str, Any], seed: int) -> Splits:
-    """Parts from the names of the files, else by a stratified split.
+    """Parts from the names of the files or a column, else by a stratified split.
 
     Raises:
-        DataError: no table, one that is missing or cut short, a row without a label; and see
-            `make_splits`.
+        DataError: no table, one that is missing or cut short, a row without a label or of an
+            unknown split; and see `make_splits`.
     """
     listing = divided(layout(config), config, NOUN)
     labels = config.labels or class_names(config.classes)
@@ -47,12 +48,17 @@ def layout(config: ParquetConfig) -> Layout:
     """
     found = pieces(config.path, ".parquet")
     names = class_names(config.classes)
+    tables = [TableFile(path, config.columns) for _, path in found]
+    notes = list(gaps(found))
+    divided = PartedTables(found, tables, config.path, config.parts).rows(notes)
     parts: dict[str, list[Item]] = {
         part: [
             item
-            for path in paths
-            for item in TableFile(path, config.columns).items(names, config.root or path.parent)
+            for table, rows in own
+            for item in table.items(names, config.root or table.path.parent, rows)
         ]
-        for part, paths in by_part(found, config.parts, config.path).items()
+        for part, own in divided.items()
     }
-    return Layout(parts, gaps(found))
+    read = [table for own in divided.values() for table, _ in own]
+    chosen = [table.choice(kind, config.path) for kind in ("image", "label") for table in read]
+    return Layout(parts, (*notes, *(note for note in dict.fromkeys(chosen) if note)))

@@ -5,7 +5,7 @@ Shapes: H and W pixels, S channels as stored, C as the backbone takes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ Layers = tuple[Image.Image, ...]
 """Pictures of one size that together have the channels of the backbone: one in RGB, one in grey,
 or one for each channel. Bytes, or floats (mode `F`) on the scale of bytes, 0 to 255."""
 
-_WHOLE = 32
+WHOLE = 32
 """Bits of integers that no picture fills."""
 
 
@@ -32,6 +32,8 @@ class Raster:
     """(H, W, S)."""
     window: tuple[float, float]
     """Values that are shown as 0 and as 1 unless the reading says otherwise."""
+    told: bool = False
+    """The file itself says so: what is beyond is meant to be cut off."""
     alpha: Alpha | None = None
     """The last channel is opacity, and whether the others are multiplied by it."""
     inverted: bool = False
@@ -77,7 +79,7 @@ def _as_bands(raster: Raster, in_chans: int) -> Raster:
     taken = raster.values.shape[-1] == in_chans and in_chans not in (1, 3)
     if not taken:
         return raster
-    return Raster(values=raster.values, window=raster.window, inverted=raster.inverted)
+    return replace(raster, alpha=None)
 
 
 def _composited(raster: Raster, reading: Reading) -> np.ndarray:
@@ -118,18 +120,27 @@ def _window(raster: Raster, values: np.ndarray, reading: Reading) -> tuple[float
         low, high = np.percentile(values, reading.percentile)
         return float(low), float(high)
     low, high = raster.window
-    _refuse_outside(values, low, high)
+    if not raster.told:
+        _refuse_outside(values, low, high)
     return low, high
 
 
 def _refuse_outside(values: np.ndarray, low: float, high: float) -> None:
     """Floats beyond [0, 1], and whole numbers that would be one and the same grey."""
-    least, most = values.min(), values.max()
-    spread = float(most) - float(least)
-    outside = values.dtype.kind == "f" and (low, high) == (0, 1) and (least < low or most > high)
-    whole = values.dtype.kind in "ui" and high - low >= 2.0**_WHOLE - 1
-    if outside or (whole and 0 < spread < (high - low) / 256):
-        raise UnfitError(
-            f"it holds `{values.dtype}` from {least:g} to {most:g}, where {low:g} would be black"
-            f" and {high:g} white; say by `data.preprocess.value_range: [LOW, HIGH]` which are"
-        )
+    kind, whole = values.dtype.kind, high - low >= 2.0**WHOLE - 1
+    outside = kind == "f" and (low, high) == (0, 1) and (values.min() < low or values.max() > high)
+    if outside or (kind in "ui" and whole and one_grey(values, low, high)):
+        raise unshown(values, low, high, values.dtype)
+
+
+def one_grey(values: np.ndarray, low: float, high: float) -> bool:
+    """Whether values that differ would be one grey of a byte where these are black and white."""
+    return 0 < float(values.max()) - float(values.min()) < (high - low) / 256
+
+
+def unshown(values: np.ndarray, low: float, high: float, dtype: np.dtype) -> UnfitError:
+    """What to say of values that would show nothing; they are stored as `dtype`."""
+    return UnfitError(
+        f"it holds `{dtype}` from {values.min():g} to {values.max():g}, where {low:g} would be"
+        f" black and {high:g} white; say by `data.preprocess.value_range: [LOW, HIGH]` which are"
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from onlay.data import Splits
 from onlay.errors import DataError
 from onlay.reading.listing import Item
+from onlay.reading.name_lines import name_lines
 from onlay_pointcloud.data import hdf5
 from onlay_pointcloud.data.config import ModelNet40Config
 from onlay_pointcloud.data.modelnet40_files import PATTERNS
@@ -150,8 +151,17 @@ def _from_meshes(folder: Path) -> Parts:
 
 
 def _names(path: Path) -> tuple[str, ...]:
-    """Classes in the order of their numbers: the folder's own list, else the usual one."""
-    return tuple(_lines(path)) if path.is_file() else CLASSES
+    """Classes in the order of their numbers: the folder's own list, else the usual one.
+
+    Raises:
+        DataError: the list is no text, or has an empty line before others.
+    """
+    if not path.is_file():
+        return CLASSES
+    try:
+        return tuple(name_lines(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the names of classes `{path}` cannot be read as text") from error
 
 
 def _lines(path: Path) -> list[str]:

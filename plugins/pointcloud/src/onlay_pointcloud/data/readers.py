@@ -138,7 +138,7 @@ def is_there(path: Path) -> bool:
 def listed_lines(path: Path) -> list[str]:
     """The lines of a list, without blanks around them; empty ones are left out."""
     text = path.read_text(encoding="utf-8-sig", errors="replace")
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def attempted(path: Path, read: Callable[[Path], T]) -> T:
