@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 import onlay
-from onlay.errors import ConfigError
+from onlay.descriptors import Modality
+from onlay.errors import ConfigError, DataError
 from onlay.host import PluginHost
 from onlay.model.class_names import class_names
+from onlay.settings import Config
 from onlay.testing import tiny_backbone
 
 
@@ -77,6 +79,44 @@ def test_a_name_of_an_adapter_is_a_text(name: Any) -> None:
 def test_preprocessing_that_no_bundle_holds_is_refused_before_training(given: Any) -> None:
     with pytest.raises(ConfigError, match="`preprocessing`"):
         onlay.adapt(tiny_backbone(), "linear", num_classes=2, preprocessing=given)
+
+
+class TactileFacts(Config):
+    size: tuple[int, int]
+    mean: list[float]
+
+
+class Tactile:
+    @onlay.hookimpl
+    def register_modalities(self):
+        yield Modality(
+            name="touch",
+            reader="builtins:dict",
+            suffixes=frozenset(),
+            summary="",
+            preprocessing=f"{__name__}:TactileFacts",
+        )
+
+
+def test_preprocessing_that_no_bundle_could_be_loaded_with_is_refused_before_training() -> None:
+    host, built = PluginHost.discover(only=""), tiny_backbone()
+    host.add(Tactile(), name="tactile")
+    built.modality = "touch"
+    for given, place in (({"size": 64}, "size"), ({"mean": ["dark"]}, "mean.0")):
+        with pytest.raises(ConfigError, match=rf"`touch` cannot prepare.*`preprocessing\.{place}`"):
+            onlay.adapt(built, "linear", num_classes=2, preprocessing=given, host=host)
+    left_out = {"mean": [0.5]}
+    model = onlay.adapt(built, "linear", num_classes=2, preprocessing=left_out, host=host)
+    assert model.preprocessing == left_out
+
+
+def test_a_loss_takes_one_pair() -> None:
+    model = onlay.adapt(tiny_backbone(), "linear", num_classes=2)
+    inputs, targets = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])
+    for given in ((inputs, targets), (inputs,), ((inputs, targets, targets),)):
+        with pytest.raises(DataError, match=r"one pair: `model\.loss\(\(inputs, targets\)\)`"):
+            model.loss(*given)
+    assert torch.equal(model.loss([inputs, targets]), model(inputs, targets))
 
 
 def test_labels_that_no_file_can_hold() -> None:

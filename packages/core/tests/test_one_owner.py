@@ -82,7 +82,8 @@ def replace(model):
     for module in model.modules():
         for name, parameter in list(module._parameters.items()):
             if parameter is not None:
-                setattr(module, name, nn.Parameter(parameter.detach().clone()))
+                own = nn.Parameter(parameter.detach().clone(), parameter.requires_grad)
+                setattr(module, name, own)
         for name, buffer in list(module._buffers.items()):
             setattr(module, name, None if buffer is None else buffer.clone())
 

@@ -123,3 +123,20 @@ def test_what_is_not_finite_is_not_saved(model, tmp_path):
         model.head.fc.bias[0] = torch.inf
     with pytest.raises(BundleError, match=r"`head.fc.bias` holds numbers that are not finite"):
         model.save_pretrained(tmp_path / "bundle")
+
+
+def test_what_is_merged_into_the_backbone_is_not_saved_as_a_bundle(model, host, tmp_path):
+    merged = model.merge()
+    with pytest.raises(BundleError, match=r"`bitfit` is merged .*`onlay merge`.*torch\.save"):
+        merged.save_pretrained(tmp_path / "bundle")
+    with pytest.raises(BundleError, match="`bitfit` is merged"):
+        merged.merge().save_pretrained(tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+    model.save_pretrained(tmp_path / "bundle")
+
+
+def test_where_nothing_was_merged_there_is_a_bundle(host, tmp_path, images):
+    merged = onlay.adapt(tiny_backbone(), "linear", num_classes=2, host=host).eval().merge()
+    folder = merged.save_pretrained(tmp_path / "bundle")
+    again = onlay.load(folder, backbone=tiny_backbone(), host=host)
+    assert torch.equal(again(images), merged(images))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from onlay.errors import CannotFold
 from onlay.model.adapted import AdaptedModel
 from onlay_image import bundled
+from onlay_image.anatomy.pooling import NORM_FLAG
 from onlay_image.backbones.channels import COLOURS, channels_of
 from onlay_image.backbones.config import BundledConfig
 from onlay_image.timm_types import TimmModule
@@ -92,10 +93,7 @@ def _pooling(model: AdaptedModel) -> dict[str, Any]:
         )
     if "hierarchical" in model.anatomy.provides or pool == "pretrained":
         return {"global_pool": wanted}
-    return {"global_pool": wanted, _NORM_FLAG[type(backbone).__name__]: False}
-
-
-_NORM_FLAG = {"VisionTransformer": "fc_norm", "Beit": "use_fc_norm", "Eva": "use_fc_norm"}
+    return {"global_pool": wanted, NORM_FLAG[type(backbone).__name__]: False}
 
 
 def _state(model: AdaptedModel) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +11,15 @@ from torch import Tensor, nn
 from onlay.anatomy.joining import Joined
 from onlay.anatomy.parts import Anatomy, Site
 from onlay.anatomy.pipe import SitePipe
-from onlay.anatomy.ports import Override, Pipe, Port, Undo
+from onlay.anatomy.ports import Override, Pipe, Port, Undo, before_others
 from onlay.anatomy.replacing import FrozenMap, Replacement
 from onlay.anatomy.rows import RowsKept
 from onlay.anatomy.standing import Swap, Thawed, followed
 from onlay.anatomy.tokens import Stay, leaving
 from onlay.anatomy.wires import Tap
+
+if TYPE_CHECKING:
+    from onlay.anatomy.exchanged import Watched
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -41,6 +45,8 @@ class Adapter(nn.Module):
         self.thawed = Thawed()
         self.replacements: list[Replacement] = []
         self.replaced = nn.Module()
+        self.watched: Watched | None = None
+        """On which of the backbone's modules it hangs, once it has been active."""
         self.recomputes = False
         """Whether blocks are computed once more in the backward pass, to save memory."""
         self.modes: dict[nn.Module, bool] = {}
@@ -114,6 +120,7 @@ class Adapter(nn.Module):
         for swap in self.swaps:
             swap.exchange()
         self.undos += followed(self.swaps)
+        before_others(self.undos)
         _set_modes(self.modes)
 
     def _passages(self) -> Iterator[tuple[Port, Pipe]]:
@@ -197,6 +204,7 @@ class Adapter(nn.Module):
 
     def prune(self) -> None:
         """Forget the pipes at which nothing is left to do."""
+        self.watched = None
         for path, pipe in list(self.pipes.items()):
             if pipe.idle:
                 home, name = _descend(self, _home_of(pipe.site))

@@ -9,15 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from torch import nn
 
 from onlay.anatomy.adapter import Adapter
+from onlay.anatomy.exchanged import Watched, refuse_exchanged
 from onlay.anatomy.recomputed import Recomputed
 from onlay.errors import AnatomyError
 
 _KEY = "_onlay_attachments"
 _FIRST = Lock()
+_EMPTIED: WeakKeyDictionary[nn.Module, Attachments] = WeakKeyDictionary()
+"""Those of backbones that carry nothing any more: models that were detached still hold them, and
+must hear of what is attached next."""
 
 
 class Attachments:
@@ -29,6 +34,9 @@ class Attachments:
         self.lock = RLock()
         self.bare = 0
         """How many `without` blocks are open."""
+        self._freeze(backbone)
+
+    def _freeze(self, backbone: nn.Module) -> None:
         self.trained_before = [(p, p.requires_grad) for p in backbone.parameters()]
         backbone.requires_grad_(False)
 
@@ -37,7 +45,11 @@ class Attachments:
         """Those of a backbone; freezes it when they are first asked for."""
         with _FIRST:
             if _KEY not in vars(backbone):
-                vars(backbone)[_KEY] = cls(backbone)
+                if (emptied := _EMPTIED.pop(backbone, None)) is None:
+                    emptied = cls(backbone)
+                else:
+                    emptied._freeze(backbone)
+                vars(backbone)[_KEY] = emptied
             return vars(backbone)[_KEY]
 
     def add(self, name: str, adapter: Adapter) -> None:
@@ -89,6 +101,8 @@ class Attachments:
             self.refuse_detached(name, adapter)
             former = self.active
             self.activate(name)
+            if not again:
+                refuse_exchanged(adapter)
             try:
                 yield
             finally:
@@ -124,11 +138,20 @@ class Attachments:
             for parameter, trained in self.trained_before:
                 parameter.requires_grad_(trained)
             vars(backbone).pop(_KEY, None)
+            self.trained_before.clear()
+            self.stand_by(backbone)
+
+    def stand_by(self, backbone: nn.Module) -> None:
+        """Of a backbone that carries nothing any more: be the one that is asked for next."""
+        if not self.adapters:
+            _EMPTIED[backbone] = self
 
     def _engage(self, adapter: Adapter, name: str) -> None:
         if len(self.adapters) > 1:
             _refuse_own_checkpointing(adapter.anatomy.model)
         adapter.engage()
+        if adapter.watched is None:
+            adapter.watched = Watched(adapter.anatomy.model, adapter.undos)
         if adapter.recomputes:
             for block in adapter.anatomy.blocks:
                 turn = Recomputed(self, name, adapter, block)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
+from torch import nn
 
 from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.affine import Affine, affine_of, after, along, before_all
 from onlay.anatomy.parts import Site
 from onlay.anatomy.pipe import SitePipe
 from onlay.anatomy.replacing import FrozenMap
-from onlay.anatomy.targets import ModuleTarget
+from onlay.anatomy.targets import ComputedLayer, ModuleTarget
 from onlay.anatomy.wires import Branch
 from onlay.errors import CannotFold
 
@@ -40,12 +43,14 @@ def fold(adapter: Adapter) -> list[Refusal]:
         rest = "a module that stays stands in for a map of this adapter"
         refusals |= {p.site.path: Refusal(p.site.path, rest) for p in pipes}
         return list(refusals.values())
+    computed: dict[str, CannotFold] = {}
     for pipe in pipes:
-        if not _staying(pipe, adapter):
-            _fold_into_writer(pipe)
+        refusal = None if _staying(pipe, adapter) else _fold_into_writer(pipe)
+        if isinstance(refusal, ComputedLayer):  # readers say why they cannot take the others
+            computed[pipe.site.path] = refusal
         _fold_branches(pipe, adapter, refusals)
     for pipe in pipes:
-        _fold_into_readers(pipe, adapter, refusals)
+        _fold_into_readers(pipe, adapter, refusals, computed)
     for pipe in pipes:
         if pipe.insertions:
             refusals[pipe.site.path] = Refusal(pipe.site.path, pipe.insertions[0].reason)
@@ -56,14 +61,20 @@ def fold(adapter: Adapter) -> list[Refusal]:
     return list(refusals.values())
 
 
+def pieces(adapter: Adapter) -> int:
+    """How many there are that `fold` takes up or refuses: less after it, if it took one up."""
+    placed = sum(len(pipe.rewrites) + len(pipe.incoming) for pipe in adapter.pipes.values())
+    return placed + len(adapter.replacements) + len(adapter.swaps)
+
+
 def _fold_replacements(adapter: Adapter) -> dict[str, Refusal]:
     refusals: dict[str, Refusal] = {}
     for replacement in list(adapter.replacements):
         path = replacement.map.path
         try:
-            _in_place(replacement.map, affine_of(replacement.module))
+            _in_place(replacement.map, replacement.module)
         except CannotFold as refusal:
-            refusals[path] = Refusal(path, str(refusal))
+            refusals[path] = _refusal(path, refusal, adapter)
         else:
             adapter.end_replacement(replacement)
     return refusals
@@ -77,34 +88,52 @@ def _staying(pipe: SitePipe, adapter: Adapter) -> list[SitePipe]:
     return [part for part in parts if part.rewrites or part.incoming]
 
 
-def _in_place(map: FrozenMap, affine: Affine) -> None:
-    weight, own = ModuleTarget(map.module).read()
-    elsewhere = map.target.read()[1] - own  # a bias that the network adds by itself
+def _in_place(map: FrozenMap, module: nn.Module) -> None:
+    _, elsewhere = map.target.read()
+    affine, (weight, own) = affine_of(module), ModuleTarget(map.module).tensors()
+    own = torch.zeros_like(elsewhere) if own is None else own
+    elsewhere = elsewhere - own  # a bias that the network adds by itself
     if affine.weight is not None:
         weight = affine.weight
     map.target.write(weight, elsewhere + (own if affine.shift is None else affine.shift))
 
 
-def _fold_into_writer(pipe: SitePipe) -> None:
+def _fold_into_writer(pipe: SitePipe) -> CannotFold | None:
+    """From the first on, as many rewrites as it can take; what it says of one that it cannot."""
     writer = pipe.site.writer
     while writer is not None and len(pipe.rewrites):
         try:
             affine = affine_of(pipe.rewrites[0])
             if affine.full and writer.diagonal:
-                return
+                return None
             if writer.pooled and (affine.full or _negative(affine)):
-                return
+                return None
             after(writer, affine)
-        except CannotFold:
-            return  # perhaps its readers can take it; they say why if not
+        except CannotFold as refusal:
+            return refusal  # perhaps its readers can take it
         pipe.rewrites.pop(0)
+    return None
 
 
 def _negative(affine: Affine) -> bool:
     return affine.weight is not None and bool((affine.weight < 0).any())
 
 
-def _fold_into_readers(pipe: SitePipe, adapter: Adapter, refusals: dict[str, Refusal]) -> None:
+def _refusal(path: str, why: CannotFold, adapter: Adapter) -> Refusal:
+    """With the name of the layer, where one is the reason."""
+    if not isinstance(why, ComputedLayer):
+        return Refusal(path, str(why))
+    named = adapter.anatomy.model.named_modules()
+    name = next((name for name, module in named if module is why.layer), "")
+    return Refusal(path, why.told(f"the layer `{name}`"))
+
+
+def _fold_into_readers(
+    pipe: SitePipe,
+    adapter: Adapter,
+    refusals: dict[str, Refusal],
+    computed: Mapping[str, CannotFold],
+) -> None:
     if not len(pipe.rewrites):
         return
     try:
@@ -112,7 +141,8 @@ def _fold_into_readers(pipe: SitePipe, adapter: Adapter, refusals: dict[str, Ref
         _check_readers(pipe, _staying(pipe, adapter))
         before_all(pipe.site.readers, affines)
     except CannotFold as refusal:
-        refusals[pipe.site.path] = Refusal(pipe.site.path, str(refusal))
+        path = pipe.site.path
+        refusals[path] = _refusal(path, computed.get(path, refusal), adapter)
         return
     del pipe.rewrites[:]
 
@@ -134,7 +164,7 @@ def _fold_branches(pipe: SitePipe, adapter: Adapter, refusals: dict[str, Refusal
         try:
             _fold_branch(branch, pipe, adapter)
         except CannotFold as refusal:
-            refusals[pipe.site.path] = Refusal(pipe.site.path, str(refusal))
+            refusals[pipe.site.path] = _refusal(pipe.site.path, refusal, adapter)
             continue
         place = pipe.incoming.index(branch)
         del pipe.incoming[place], pipe.branches[place]

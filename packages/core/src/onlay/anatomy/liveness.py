@@ -70,7 +70,7 @@ def _check_met(adapter: Adapter) -> None:
     missed += [r.map.path for r in adapter.replacements if not r.met]
     if missed:
         raise AnatomyError(
-            f"the adapter at {_listed(missed)} would do nothing: the backbone never passes there"
+            f"the adapter at {listed(missed)} would do nothing: the backbone never passes there"
         )
 
 
@@ -78,8 +78,7 @@ def _check_connected(adapter: Adapter, reached: set[int]) -> None:
     dead = _dead(adapter, reached)
     if dead:
         raise AnatomyError(
-            f"the adapter's {_listed(dead)} would never train:"
-            " nothing leads from it to the features"
+            f"the adapter's {listed(dead)} would never train: nothing leads from it to the features"
         )
 
 
@@ -88,7 +87,8 @@ def _dead(adapter: Adapter, reached: set[int]) -> list[str]:
     return [name for name, p in named if p.requires_grad and id(p) not in reached]
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The first three of some paths, and how many more there are."""
     shown = ", ".join(f"`{name}`" for name in names[:3])
     return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
@@ -114,7 +114,7 @@ def check_frozen(backbone: nn.Module, adapter: Adapter) -> None:
     own = {id(p) for p in adapter.parameters()}
     leaked = [n for n, p in backbone.named_parameters() if p.requires_grad and id(p) not in own]
     if leaked:
-        raise AnatomyError(f"the method lets {_listed(leaked)} of the backbone train; use `thaw`")
+        raise AnatomyError(f"the method lets {listed(leaked)} of the backbone train; use `thaw`")
     idle = [n for n, p in adapter.named_parameters() if not p.requires_grad]
     if idle:
-        raise AnatomyError(f"the adapter's {_listed(idle)} does not require a gradient")
+        raise AnatomyError(f"the adapter's {listed(idle)} does not require a gradient")

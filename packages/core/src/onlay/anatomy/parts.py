@@ -209,6 +209,12 @@ class Anatomy(ABC):
     """A trait that is missing -> why, to finish the sentence of a refusal."""
 
     @property
+    def pooling(self) -> str:
+        """How `Features.pooled` is made now, where two networks of the same weights can differ in
+        it: a bundle remembers it. Empty: they cannot."""
+        return ""
+
+    @property
     def blocks(self) -> list[Block]:
         """All blocks, over all stages."""
         return [block for stage in self.stages for block in stage.blocks]

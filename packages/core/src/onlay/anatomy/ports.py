@@ -6,10 +6,11 @@ A pipe is `pipe(x) -> x'`; while its adapter is not the active one it returns `x
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from onlay.errors import AnatomyError
 
@@ -48,6 +49,18 @@ class Override:
             setattr(self.owner, self.name, self.former)
         else:
             delattr(self.owner, self.name)
+
+
+def before_others(undos: Iterable[Undo]) -> None:
+    """Hooks among these come before those that others registered on the same modules, whenever that
+    was: others see, and change, what the adapted network computes."""
+    handles = [undo for undo in undos if isinstance(undo, RemovableHandle)]
+    own = {handle.id for handle in handles}
+    for handle in handles:
+        hooks = handle.hooks_dict_ref()
+        assert hooks is not None, "the module that it is on is there"
+        for key in [key for key in hooks if key not in own]:
+            hooks.move_to_end(key)
 
 
 class InputOf:

@@ -10,6 +10,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from onlay.errors import CannotFold
+
+_PLAIN_CALLS = {kind.forward for kind in (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)}
 
 
 class FoldTarget(Protocol):
@@ -22,7 +27,11 @@ class FoldTarget(Protocol):
     """Whether a maximum follows the map, which only scales that are not negative pass."""
 
     def read(self) -> tuple[Tensor, Tensor]:
-        """Weight and shift as float32 (or wider) copies; a missing shift reads as zeros."""
+        """Weight and shift as float32 (or wider) copies; a missing shift reads as zeros.
+
+        Raises:
+            CannotFold: they are not all that the map computes with; see `refuse_computed`.
+        """
         ...
 
     def write(self, weight: Tensor, shift: Tensor) -> None:
@@ -56,6 +65,38 @@ def wide(tensor: Tensor) -> Tensor:
     return tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32), copy=True)
 
 
+class ComputedLayer(CannotFold):
+    """A layer computes with more than a weight and a bias of its own."""
+
+    def __init__(self, layer: nn.Module, why: str) -> None:
+        self.layer, self.why = layer, why
+        super().__init__(self.told("a layer"))
+
+    def told(self, where: str) -> str:
+        """The sentence, with what the layer is called."""
+        return (
+            f"{where} (`{type(self.layer).__name__}`) {self.why}; give the backbone a plain layer"
+            " there before it is adapted (pruning, norms of weights and peft's layers can be taken"
+            " up into the weight)"
+        )
+
+
+def refuse_computed(layer: nn.Module) -> None:
+    """For a layer that anatomies know by its weight: what is written there must be what it
+    computes with.
+
+    Raises:
+        ComputedLayer: its weight or bias is no parameter, but made of other tensors anew at each
+            call or lent by a layer inside; or it does more than its kind.
+    """
+    for name in ("weight", "bias"):
+        if name not in layer._parameters and getattr(layer, name, None) is not None:
+            raise ComputedLayer(layer, f"has a `{name}` that is not all it computes with")
+    kind = isinstance(layer, nn.Linear | _ConvNd)
+    if "forward" in vars(layer) or (kind and type(layer).forward not in _PLAIN_CALLS):
+        raise ComputedLayer(layer, "has a `forward` of its own, which may do more than its kind")
+
+
 class ModuleTarget:
     """`weight` and `bias` of a `Linear`, a convolution that embeds patches or points, or a norm."""
 
@@ -63,12 +104,16 @@ class ModuleTarget:
         self.module, self.diagonal, self.pooled = module, diagonal, pooled
 
     def read(self) -> tuple[Tensor, Tensor]:
+        refuse_computed(self.module)
+        weight, shift = self.tensors()
+        return weight, weight.new_zeros(weight.shape[0]) if shift is None else shift
+
+    def tensors(self) -> tuple[Tensor, Tensor | None]:
+        """What `read` gives, also of a layer that shares its tensors with another."""
         weight = wide(self.module.weight)
         if not self.diagonal:
             weight = weight.flatten(1)
-        if self.module.bias is None:
-            return weight, weight.new_zeros(weight.shape[0])
-        return weight, wide(self.module.bias)
+        return weight, None if self.module.bias is None else wide(self.module.bias)
 
     def write(self, weight: Tensor, shift: Tensor) -> None:
         own = self.module.weight

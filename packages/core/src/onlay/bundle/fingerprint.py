@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from onlay.bundle.manifest import BackboneRecord
@@ -47,6 +47,12 @@ def same_weights(trunk: Mapping[str, Tensor], recorded: BackboneRecord) -> bool:
     if now in (recorded.fingerprint, *recorded.fingerprint_rounded.values()):
         return True
     return recorded.fingerprint in when_rounded(trunk).values()
+
+
+def norm_eps(backbone: nn.Module) -> list[float]:
+    """The different `eps` of its norms, which change every answer and no weight."""
+    found = (getattr(module, "eps", None) for module in backbone.modules())
+    return sorted({eps for eps in found if isinstance(eps, float)})
 
 
 def narrow_dtype(trunk: Mapping[str, Tensor]) -> str:

@@ -32,6 +32,11 @@ class BackboneRecord(Config):
     """SHA-256 over names, shapes and sampled values of its tensors."""
     fingerprint_rounded: dict[str, str] = Field(default_factory=dict)
     """The same of its tensors rounded to `bfloat16` and to `float16`."""
+    pooling: str = ""
+    """How it pools features, where its weights do not tell (`token`, `avg`); empty: they do, or the
+    bundle is older than this field."""
+    norm_eps: list[float] = Field(default_factory=list)
+    """The different `eps` of its norms; empty: it has none, or the bundle is older."""
     parameters: int = Field(ge=1)
     """How many parameters it has, without its classifier."""
 

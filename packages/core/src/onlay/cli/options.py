@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onlay.errors import ConfigError, DataError
+from onlay.errors import DataError
 from onlay.host import PluginHost
 
 if TYPE_CHECKING:
@@ -60,17 +60,11 @@ def device_or_default(device: str | None) -> str:
     one."""
     import torch
 
+    from onlay.machine.devices import usable
+
     if device is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        if torch.empty(0, device=device).is_meta:
-            raise RuntimeError("it holds no numbers")
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            f"device `{device}` cannot be used: torch knows none of that name, or finds none here"
-            " (`cpu` is always there, `cuda`, `cuda:1` or `mps` where the machine has it)"
-        ) from error
-    return device
+    return usable(device)
 
 
 def say_skipped(skipped: Sequence[Unreadable], count: int) -> None:

@@ -16,14 +16,15 @@ from torch import Tensor, nn
 from onlay.anatomy import Anatomy, BuiltBackbone, Refusal
 from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.attachments import Attachments
-from onlay.anatomy.folding import fold
-from onlay.batches import size_of, tensors_of
-from onlay.errors import AnatomyError, BundleError, CannotFold
+from onlay.batches import size_of
+from onlay.errors import AnatomyError, BundleError
 from onlay.figures import Figures, united
 from onlay.machine.disk import path_of
+from onlay.model.arguments import pair_of, refuse_other_states
 from onlay.model.compiled import InTurn, called_in_turn
 from onlay.model.decay import spared
 from onlay.model.losses import OfFeatures, asked, auxiliary_losses, by_views, task_loss
+from onlay.model.merging import merged
 from onlay.model.prefix import Kept, Prefix
 from onlay.model.report import TrainableReport, parts_of
 
@@ -39,6 +40,12 @@ class AdaptedModel(nn.Module):
     Children: `adapter` and `head` train; `backbone` is the user's own module object, under its own
     names. While this adapter is the active one the backbone acts adapted wherever it is called;
     `disabled` and `detach` give the bare one.
+
+    An adapter that inserts tokens (visual prompts) leaves them in what `backbone` itself puts out,
+    and what a library computes of that takes them for patches: timm's `forward_head` averages them
+    in, its `forward_intermediates` makes maps of a wrong shape. `features` tells them apart. A
+    module around this one finds in `backbone` the parameters of whichever adapter acts:
+    `trained_parameters` are this model's own.
     """
 
     def __init__(
@@ -69,6 +76,8 @@ class AdaptedModel(nn.Module):
         self.merge_change: float | None = None
         """Set on a merged model: the largest change of an output on random inputs."""
         self.merge_refusals: list[Refusal] = []
+        self.folded = False
+        """Whether the backbone's weights have taken anything up, which no bundle holds."""
 
     @property
     def anatomy(self) -> Anatomy:
@@ -126,6 +135,7 @@ class AdaptedModel(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({"_compiled_call_impl": None, **state})
         vars(self)["__call__"] = called_in_turn(self)
+        self.attachments.stand_by(self.backbone)
 
     def _turn(self) -> AbstractContextManager[None]:
         return self.attachments.turn(self.name, self.adapter)
@@ -146,7 +156,12 @@ class AdaptedModel(nn.Module):
             return super().state_dict(*args, **kwargs)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Into the tensors that there are while this adapter acts."""
+        """Into the tensors that there are while this adapter acts.
+
+        Raises:
+            AnatomyError: it was detached, and the backbone is not this model's to change.
+        """
+        self.attachments.refuse_detached(self.name, self.adapter)
         with self._by_itself():
             return super().load_state_dict(*args, **kwargs)
 
@@ -218,7 +233,7 @@ class AdaptedModel(nn.Module):
         output, training = by_views(self.answer, self.head, features, single), self.training
         return task_loss(self.adapter, self.head, output, targets, training=training)
 
-    def loss(self, batch: tuple[Tensor, Any], *, share: float | Tensor = 1.0) -> Tensor:
+    def loss(self, batch: tuple[Tensor, Any], *more: Any, share: float | Tensor = 1.0) -> Tensor:
         """Scalar loss of `(inputs, targets)`, with the auxiliary losses of the method; the same as
         `model(inputs, targets)`.
 
@@ -226,8 +241,11 @@ class AdaptedModel(nn.Module):
         processes, have the loss of all of them in the mean of their losses; but with class weights
         only if each is multiplied by its `share`: n * w / W, where n is the number of batches, w
         this batch's `model.head.weight_of(targets)` and W the sum over all n.
+
+        Raises:
+            DataError: it was given something else than one pair.
         """
-        inputs, targets = batch
+        inputs, targets = pair_of(batch, *more)
         return self(inputs, targets, share=share)
 
     def loss_of(self, output: Any, targets: Any, *, share: float | Tensor = 1.0) -> Tensor:
@@ -327,8 +345,10 @@ class AdaptedModel(nn.Module):
         """Load what `trained_state` gave.
 
         Raises:
-            BundleError: a tensor is missing, unexpected or of another shape; names them.
+            BundleError: a tensor is missing, unexpected or of another shape, or something is no
+                tensor; names them.
         """
+        refuse_other_states(state)
         with self.attachments.lock:
             own = {f"adapter.{name}": t for name, t in self.adapter.own_tensors()}
         own |= {f"head.{name}": t for name, t in self.head.state_dict().items()}
@@ -369,23 +389,9 @@ class AdaptedModel(nn.Module):
         says which.
 
         Raises:
-            CannotFold: a piece cannot be folded, and why.
+            CannotFold: a piece cannot be folded, and why; or the copy computes something else.
         """
-        with self.attachments.lock:
-            self.attachments.refuse_detached(self.name, self.adapter)
-            merged = copy.deepcopy(self)
-        merged.attachments.activate(None)
-        for other in set(merged.attachments.adapters) - {merged.name}:
-            del merged.attachments.adapters[other]
-        refusals = fold(merged.adapter)
-        if refusals and not partial:
-            more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
-            raise CannotFold(f"`{self.method.name}` cannot be merged at {refusals[0]}{more}")
-        merged.adapter.prune()
-        merged.attachments.activate(merged.name)
-        merged.merge_refusals = refusals
-        merged.merge_change = self._largest_change(merged)
-        return merged
+        return merged(self, partial=partial)
 
     def detach(self) -> nn.Module:
         """Take the adapter off and give the backbone back, bit for bit what it was before.
@@ -426,16 +432,6 @@ class AdaptedModel(nn.Module):
         if size is None or inputs.ndim != 4 or tuple(inputs.shape[-2:]) == tuple(size):
             return inputs
         return torch.rand_like(inputs.new_empty(*inputs.shape[:2], *size))
-
-    def _largest_change(self, other: AdaptedModel) -> float:
-        inputs = self.example(2)
-        modes = self.training, other.training
-        self.eval(), other.eval()
-        with torch.no_grad():
-            pairs = zip(tensors_of(self(inputs)), tensors_of(other(inputs)), strict=True)
-            changes = [(a.float() - b.float()).abs().max().item() for a, b in pairs if a.numel()]
-        self.train(modes[0]), other.train(modes[1])
-        return max(changes, default=0.0)
 
 
 def _shortened(start: str, problems: list[str], shown: int = 4) -> str:

@@ -42,7 +42,7 @@ def adopted(module: nn.Module, host: PluginHost) -> BuiltBackbone:
             f"a `{type(module).__name__}` with several backbones, {paths}{more}: give the one that"
             " is to be adapted"
         )
-    refused = [each for _, each in found if isinstance(each, OnlayError)]
+    refused = [_named(module, path, e) for path, e in found if isinstance(e, OnlayError)]
     refused.sort(key=lambda each: not isinstance(each, AnatomyError))  # what is said of the model
     raise refused[0] if refused else _unknown(module, host)
 
@@ -75,6 +75,17 @@ def _inside(module: nn.Module, path: str, adopters: list[tuple[str, Adopter]]) -
             return
     for name, child in module.named_children():
         yield from _inside(child, f"{path}.{name}".lstrip("."), adopters)
+
+
+def _named(module: nn.Module, path: str, error: OnlayError) -> OnlayError:
+    """What is said of a part says also of what it is a part: the user gave that."""
+    if not path or type(error) is not AnatomyError:
+        return error
+    told = AnatomyError(
+        f"a `{type(module).__name__}` holds no backbone that can be adapted; of `{path}`: {error}"
+    )
+    told.__cause__ = error
+    return told
 
 
 def _in_words(error: BaseException, name: str) -> OnlayError:

@@ -1,4 +1,4 @@
-"""What is said of an adapter beside its method: it must be something that a bundle can hold."""
+"""What a user gives beside a method: refused in words before a library refuses it, or a bundle."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import to_jsonable_python
+from torch import Tensor
 
-from onlay.errors import ConfigError
+from onlay.descriptors import Modality
+from onlay.errors import BundleError, ConfigError, DataError
+from onlay.model.preprocessing import check
 
 
 def refuse_unwritable(name: Any, preprocessing: Any) -> None:
@@ -30,6 +33,46 @@ def refuse_unwritable(name: Any, preprocessing: Any) -> None:
                 f"`preprocessing` has `{key!r}: {value!r}`, which a bundle cannot hold: names are"
                 " texts, and values texts, finite numbers, lists or mappings of these"
             )
+
+
+def refuse_unreadable(preprocessing: Any, modality: Modality | None) -> None:
+    """Before training, what loading would refuse; facts may be left out.
+
+    Raises:
+        ConfigError: the first fact that the modality does not take, and why.
+    """
+    if modality is None or preprocessing is None:
+        return
+    where = f"modality `{modality.name}` cannot prepare inputs so"
+    try:
+        check(modality, preprocessing, where, whole=False)
+    except BundleError as error:
+        raise ConfigError(str(error)) from error
+
+
+def pair_of(batch: Any, *more: Any) -> tuple[Any, Any]:
+    """Inputs and targets of the one argument that `loss` takes.
+
+    Raises:
+        DataError: it is no pair, or there are several arguments.
+    """
+    if more or not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise DataError(
+            "`loss` takes inputs and targets as one pair: `model.loss((inputs, targets))`, or"
+            " `model(inputs, targets)`"
+        )
+    return batch[0], batch[1]
+
+
+def refuse_other_states(state: Any) -> None:
+    """Raise a `BundleError` for what `trained_state` can never have given."""
+    if not isinstance(state, Mapping):
+        kind = type(state).__name__
+        raise BundleError(f"a trained state must be a mapping of names to tensors, not a `{kind}`")
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise BundleError(f"`{name}` of a trained state must be a tensor, not a `{kind}`")
 
 
 def _writable(value: Any) -> bool:

@@ -23,7 +23,7 @@ from onlay.host.heads import head_of
 from onlay.methods.held import last_blocks
 from onlay.model.adapted import AdaptedModel
 from onlay.model.adopting import adopted
-from onlay.model.arguments import refuse_unwritable
+from onlay.model.arguments import refuse_unreadable, refuse_unwritable
 from onlay.model.class_names import class_names
 from onlay.model.losses import check_losses
 from onlay.model.splits import read_splits
@@ -70,7 +70,7 @@ def adapt(
     Raises:
         AnatomyError: the backbone lacks what the method needs, or the adapter would do nothing.
         ConfigError: `labels` is no list of different class names; `name` is no text;
-            `preprocessing` is nothing that a bundle can hold.
+            `preprocessing` is nothing that a bundle can hold, or that the modality can read.
         UnknownName: no installed plugin has that backbone, method or task.
 
     >>> model = onlay.adapt("onlay_vit_64", "arc", num_classes=10)  # doctest: +SKIP
@@ -109,6 +109,7 @@ def attach(
 ) -> AdaptedModel:
     """Let a method place its adapter, check it, and make the model."""
     refuse_unwritable(name, preprocessing)
+    refuse_unreadable(preprocessing, host.modalities.get(built.modality))
     _refuse_without_gradients(built)
     check_fit(method, built.anatomy.provides, built.anatomy.unfit, built.label, config)
     check_sites(method, built.anatomy, built.label)

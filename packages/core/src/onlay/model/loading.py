@@ -18,8 +18,10 @@ from onlay.bundle.writing import CONFIG, TENSORS
 from onlay.errors import BundleError, OnlayError
 from onlay.host import PluginHost
 from onlay.host.missing import find_made
+from onlay.machine.devices import usable
 from onlay.machine.disk import path_of
 from onlay.model.assemble import adapt
+from onlay.model.beyond_weights import check_beyond_weights
 from onlay.model.preprocessing import check as check_preprocessing
 from onlay.model.saving import untouched_trunk
 
@@ -46,14 +48,19 @@ def load(
             bundle says.
         name: the adapter's name on that backbone.
         device: where the model goes.
-        allow_backbone_mismatch: load onto other backbone weights all the same.
+        allow_backbone_mismatch: load onto another backbone all the same: other weights, pooling,
+            `eps` of norms or size of inputs.
+
+    The model reads files as the bundle says, to the size at which it was trained, also on a
+    `backbone` that was made for another size and takes any.
 
     Raises:
         BundleError: truncated, tampered, foreign, newer, or for another backbone.
-        ConfigError: `folder` is no path.
+        ConfigError: `folder` is no path, or `device` none that torch finds.
         UnknownName: the method or backbone is not installed; says what to install.
     """
     given, address = path_of(folder), str(folder)
+    usable(device)
     folder = find(download(address) if address.startswith(PREFIX) else given)
     manifest = read_manifest(folder)
     tensors = read_tensors(folder, manifest)
@@ -78,10 +85,11 @@ def load(
     try:
         if not allow_backbone_mismatch:
             _check_backbone(model, manifest, folder)
+            check_beyond_weights(model, manifest.backbone, f"the bundle `{folder}`")
         _check_kinds(model.trained_state(), tensors, folder / TENSORS)
         model.load_trained_state(tensors)
         _check_sites(model, manifest, folder)
-    except BundleError:
+    except OnlayError:
         model.detach()
         raise
     return model.to(device).eval()

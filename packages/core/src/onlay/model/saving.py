@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save as to_safetensors
 
-from onlay.bundle.fingerprint import fingerprint, when_rounded
+from onlay.anatomy.liveness import listed
+from onlay.bundle.fingerprint import fingerprint, norm_eps, when_rounded
 from onlay.bundle.manifest import BackboneRecord, Manifest
 from onlay.bundle.writing import check_place, write
 from onlay.errors import BundleError
@@ -30,10 +31,14 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
     `seed`, ... for the model card; every key is optional.
 
     Raises:
-        BundleError: a tensor is not finite, or something else lies in the folder's place.
+        BundleError: a tensor is not finite, something else lies in the folder's place, or a part of
+            the backbone was made to train by hand, or took up what was merged, which no bundle
+            holds.
         RunError: the folder cannot be written.
     """
     check_place(folder)
+    _refuse_thawed_by_hand(model)
+    _refuse_folded(model)
     state = {name: t.contiguous().cpu() for name, t in model.trained_state().items()}
     for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
@@ -44,6 +49,28 @@ def save(model: AdaptedModel, folder: Path, *, record: Mapping[str, Any]) -> Pat
     )
     write(folder, describe(model, tensors, record), tensors, record)
     return folder
+
+
+def _refuse_thawed_by_hand(model: AdaptedModel) -> None:
+    if not model.attachments.adapters:  # a backbone that is given back has its own flags
+        return
+    with model.disabled() as backbone:
+        thawed = [name for name, p in backbone.named_parameters() if p.requires_grad]
+    if thawed:
+        raise BundleError(
+            f"{listed(thawed)} of the backbone was made to train by hand, and a bundle holds"
+            " nothing of the backbone: let the method thaw it (`full`, `bitfit`, `place.thaw`), or"
+            " take it back (`requires_grad_(False)`)"
+        )
+
+
+def _refuse_folded(model: AdaptedModel) -> None:
+    if model.folded:
+        raise BundleError(
+            f"`{model.method.name}` is merged into the backbone's weights, and a bundle holds none"
+            " of them: save the model that you merged (`onlay merge` makes a plain model of its"
+            " bundle), or keep these weights with `torch.save(model.backbone.state_dict(), file)`"
+        )
 
 
 def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> Manifest:
@@ -58,6 +85,8 @@ def describe(model: AdaptedModel, tensors: bytes, record: Mapping[str, Any]) -> 
             source=dict(model.built.source),
             fingerprint=fingerprint(trunk),
             fingerprint_rounded=when_rounded(trunk),
+            pooling=model.anatomy.pooling,
+            norm_eps=norm_eps(model.backbone),
             parameters=report.backbone,
         ),
         labels=list(model.head.labels),

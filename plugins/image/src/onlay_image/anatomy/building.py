@@ -19,7 +19,7 @@ from onlay.anatomy import (
     Site,
 )
 from onlay.anatomy.ports import Port
-from onlay.anatomy.targets import wide
+from onlay.anatomy.targets import refuse_computed, wide
 from onlay.errors import AnatomyError, CannotFold
 from onlay_image.anatomy.apart import Apart, ApartTarget
 from onlay_image.timm_types import TimmModule
@@ -34,6 +34,7 @@ class ScaleTarget:
         self.norm = norm
 
     def read(self) -> tuple[Tensor, Tensor]:
+        refuse_computed(self.norm)
         weight = wide(self.norm.weight)
         return weight, torch.zeros_like(weight)
 

@@ -26,11 +26,14 @@ _FAMILIES: dict[type[nn.Module], Callable[..., Anatomy]] = {
     SwinTransformerV2: dissect_swin,
 }
 
+FAMILIES = tuple(_FAMILIES)
+"""The timm classes whose anatomy is known."""
+
 SUPPORTED = (
     "`VisionTransformer`, `VisionTransformerDistilled`, `Beit`, `Eva`, `SwinTransformer` and"
     " `SwinTransformerV2`"
 )
-"""For sentences: the timm classes whose anatomy is known."""
+"""The same for sentences."""
 
 
 def dissect(model: nn.Module) -> Anatomy:
@@ -42,6 +45,8 @@ def dissect(model: nn.Module) -> Anatomy:
     """
     family = _FAMILIES.get(type(model))
     if family is None:
-        name = type(model).__name__
-        raise AnatomyError(f"`{name}` models cannot be adapted; supported are timm's {SUPPORTED}")
+        name, known = type(model).__name__, f"supported are timm's {SUPPORTED}"
+        if isinstance(model, FAMILIES):
+            known += " themselves: what is made from one of them may compute something else"
+        raise AnatomyError(f"`{name}` models cannot be adapted; {known}")
     return family(model)

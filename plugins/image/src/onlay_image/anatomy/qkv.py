@@ -16,7 +16,7 @@ from torch import Tensor
 from onlay.anatomy import FoldTarget, ModuleTarget, OutputOf, Override, Undo
 from onlay.anatomy.parts import FUSED
 from onlay.anatomy.ports import Pipe, Port
-from onlay.anatomy.targets import CalledTarget, wide
+from onlay.anatomy.targets import CalledTarget, refuse_computed, wide
 from onlay.errors import AnatomyError, CannotFold
 from onlay_image.anatomy.apart import Apart, ApartTarget
 from onlay_image.timm_types import TimmModule
@@ -104,6 +104,7 @@ class SeparateBiasTarget:
         return [(self.attn, "qkv_bias_separate", True)]
 
     def read(self) -> tuple[Tensor, Tensor]:
+        refuse_computed(self.attn.qkv)
         return wide(self.attn.qkv.weight), wide(separate_bias(self.attn))
 
     def write(self, weight: Tensor, shift: Tensor) -> None:

@@ -27,6 +27,7 @@ from onlay_image.anatomy.inputs import (
     refuse_other_images,
     refuse_other_sizes,
 )
+from onlay_image.anatomy.pooling import pool_of, with_prefix
 from onlay_image.anatomy.prenorm import prenorm_block
 from onlay_image.anatomy.room import BiasRoom, MaskRoom, RopeRoom
 from onlay_image.timm_types import TimmModule
@@ -115,6 +116,11 @@ class SequenceAnatomy(Anatomy):
     grid: tuple[int, int] = (0, 0)
     """Height and width of the patch grid of the current (or last) input."""
 
+    @property
+    def pooling(self) -> str:
+        pool = pool_of(self.model)
+        return f"{pool} with prefix" if pool != "token" and with_prefix(self.model) else pool
+
     def prepared(self, inputs: Tensor) -> Tensor:
         """As always, of images; whether their size fits, `encode` sees."""
         refuse_other_images(inputs, self.model.patch_embed)
@@ -194,8 +200,8 @@ class SequenceAnatomy(Anatomy):
             return x_BTD[:, :2].mean(1)  # timm's mean of its two heads, which are linear
         pooled = global_pool_nlc(
             x_BTD,
-            pool_type=model.global_pool or ("token" if first else "avg"),
+            pool_type=pool_of(model),
             num_prefix_tokens=prefix,
-            reduce_include_prefix=getattr(model, "pool_include_prefix", False),
+            reduce_include_prefix=with_prefix(model),
         )
         return model.fc_norm(pooled)

@@ -26,6 +26,7 @@ from onlay_image.anatomy.inputs import (
     refuse_other_images,
     refuse_other_sizes,
 )
+from onlay_image.anatomy.pooling import pool_of
 from onlay_image.anatomy.swin_blocks import swin_block, swin_v2_block
 from onlay_image.timm_types import TimmModule
 
@@ -86,6 +87,10 @@ class SwinAnatomy(Anatomy):
     model: TimmModule
     grid: tuple[int, int] = (0, 0)
     """Height and width of the first stage's grid for the current (or last) input."""
+
+    @property
+    def pooling(self) -> str:
+        return pool_of(self.model)
 
     def prepared(self, inputs: Tensor) -> Tensor:
         """As always, of images; whether their size fits, `encode` sees."""

@@ -15,8 +15,9 @@ from torch import nn
 from onlay.anatomy import Anatomy, BuiltBackbone
 from onlay.errors import ConfigError
 from onlay.machine.fetching import quiet_hub, why
-from onlay_image.anatomy import dissect
+from onlay_image.anatomy import FAMILIES, dissect
 from onlay_image.anatomy.inputs import patch_of
+from onlay_image.anatomy.pooling import pooling_arguments
 from onlay_image.backbones.channels import COLOURS, channels_of, spread
 from onlay_image.backbones.config import TimmConfig
 from onlay_image.backbones.names import check_name
@@ -58,9 +59,10 @@ def adopt(module: nn.Module) -> BuiltBackbone | None:
     """A timm model that the user already holds, as it is; `None` for a module that is not timm's.
 
     Raises:
-        AnatomyError: a model of timm of which the anatomy is not known.
+        AnatomyError: a model of timm of which the anatomy is not known, or of a class that somebody
+            made from one of timm's.
     """
-    if not type(module).__module__.startswith("timm."):
+    if not type(module).__module__.startswith("timm.") and not isinstance(module, FAMILIES):
         return None
     anatomy = dissect(module)
     source = _source(module)
@@ -111,7 +113,7 @@ def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
             return timm.create_model(
                 config.model, pretrained=pretrained, **kwargs, **with_stem(config.model_kwargs)
             )
-    except TypeError as error:
+    except (TypeError, AssertionError) as error:
         raise ConfigError(_no_argument(config, error)) from error
     except (OSError, RuntimeError, ValueError) as error:
         if not pretrained and ":" not in config.model:
@@ -121,7 +123,7 @@ def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
         raise _not_fetched(config.model, error) from error
 
 
-def _no_argument(config: TimmConfig, error: TypeError) -> str:
+def _no_argument(config: TimmConfig, error: TypeError | AssertionError) -> str:
     """The argument that the model does not take, if that is what is wrong."""
     found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if found is None:
@@ -146,12 +148,14 @@ def _source(model: TimmModule) -> dict[str, Any]:
     name = ".".join(part for part in (facts.get("architecture"), facts.get("tag")) if part)
     if not (facts.get("tag") and timm.is_model(facts["architecture"])):
         return {}
-    extra = dict(getattr(model, "_model_args", {}))
+    extra, pooling = dict(getattr(model, "_model_args", {})), pooling_arguments(model)
+    if pooling is None:
+        return {}
     drop_path, in_chans = extra.pop("drop_path_rate", None), channels_of(model)
     for own in ("num_classes", "in_chans", "img_size"):
         extra.pop(own, None)
     try:
-        extra = json.loads(json.dumps(extra))
+        extra = json.loads(json.dumps(extra | pooling))
     except TypeError:
         return {}
     config = TimmConfig(
