@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 import time
 import traceback
@@ -25,6 +26,8 @@ ended."""
 def among_processes() -> Iterator[None]:
     """Among several processes the first one that meets a mistake says it, and all of them end with
     status 2, also those that only wait in vain for the one that met it."""
+    if world() > 1:  # functions there keep the group that they find when they are imported
+        importlib.import_module("torch.distributed.nn")
     try:
         yield
     except OnlayError as error:
