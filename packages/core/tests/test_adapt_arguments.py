@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from touch_modality import Tactile
 
 import onlay
-from onlay.descriptors import Modality
 from onlay.errors import ConfigError, DataError
 from onlay.host import PluginHost
 from onlay.model.class_names import class_names
-from onlay.settings import Config
 from onlay.testing import tiny_backbone
 
 
@@ -81,28 +80,11 @@ def test_preprocessing_that_no_bundle_holds_is_refused_before_training(given: An
         onlay.adapt(tiny_backbone(), "linear", num_classes=2, preprocessing=given)
 
 
-class TactileFacts(Config):
-    size: tuple[int, int]
-    mean: list[float]
-
-
-class Tactile:
-    @onlay.hookimpl
-    def register_modalities(self):
-        yield Modality(
-            name="touch",
-            reader="builtins:dict",
-            suffixes=frozenset(),
-            summary="",
-            preprocessing=f"{__name__}:TactileFacts",
-        )
-
-
 def test_preprocessing_that_no_bundle_could_be_loaded_with_is_refused_before_training() -> None:
     host, built = PluginHost.discover(only=""), tiny_backbone()
     host.add(Tactile(), name="tactile")
     built.modality = "touch"
-    for given, place in (({"size": 64}, "size"), ({"mean": ["dark"]}, "mean.0")):
+    for given, place in (({"size": "64 mm"}, "size"), ({"mean": ["dark"]}, "mean.0")):
         with pytest.raises(ConfigError, match=rf"`touch` cannot prepare.*`preprocessing\.{place}`"):
             onlay.adapt(built, "linear", num_classes=2, preprocessing=given, host=host)
     left_out = {"mean": [0.5]}

@@ -7,17 +7,16 @@ import random
 
 import pytest
 from changed_bundles import change
+from touch_modality import Tactile
 
 import onlay
 from onlay.bundle import read_manifest
-from onlay.descriptors import Modality
 from onlay.errors import (
     BundleError,
     OnlayError,
 )
 from onlay.host import PluginHost, builtin
 from onlay.model.preprocessing import reader
-from onlay.settings import Config
 from onlay.testing import tiny_backbone
 
 
@@ -109,23 +108,7 @@ def test_a_sealed_manifest_that_makes_no_sense_is_one_sentence(bundle, host, fie
         onlay.load(bundle, backbone=tiny_backbone(), host=host)
 
 
-class Facts(Config):
-    size: int
-    mean: list[float]
-
-
 def test_preprocessing_is_checked_by_the_modality_itself(bundle, host):
-    class Tactile:
-        @onlay.hookimpl
-        def register_modalities(self):
-            yield Modality(
-                name="touch",
-                reader="builtins:dict",
-                suffixes=frozenset(),
-                summary="",
-                preprocessing=f"{__name__}:Facts",
-            )
-
     alone = PluginHost()
     alone.add(builtin, name="core", distribution="onlay", version="0.2.0")
     alone.add(Tactile(), name="touch")
