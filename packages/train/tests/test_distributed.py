@@ -127,6 +127,16 @@ def test_what_is_wrong_before_there_is_a_group_is_said(small_run: list[str]) -> 
     assert "Error: train.lr: must be a valid number" in done.stderr
 
 
+@pytest.mark.parametrize("words", ["train", "compare"])
+def test_a_count_of_processes_that_is_none_is_said(
+    monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "")
+    done = CliRunner().invoke(main, [words, "run.yaml"])
+    assert done.exit_code == 2
+    assert "`WORLD_SIZE`, by which launchers count processes, holds no number" in done.output
+
+
 def test_a_judgement_and_what_would_be_trained_are_printed_once(
     small_run: list[str], tmp_path: Path, configure: Configure, host: PluginHost, quiet: Console
 ) -> None:
