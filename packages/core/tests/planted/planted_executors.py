@@ -9,6 +9,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ class Healthy(Executor):
     def __init__(self, config: Any) -> None:
         self.slots = ThreadPoolExecutor(self.room(config))
         self.running: set[Any] = set()
+        self.closed = False
+        self.beginning = Lock()
 
     def room(self, config: Any) -> int:
         return config.jobs
@@ -33,9 +36,12 @@ class Healthy(Executor):
     def called(self, fn: Any, args: Any) -> Any:
         ours, theirs = get_context("fork").Pipe()
         process: Any = get_context("fork").Process(target=answered, args=(theirs, fn, args))
-        process.start()
+        with self.beginning:  # what has begun is known, so that it is asked
+            if self.closed:
+                raise RuntimeError("all was to stop")
+            process.start()
+            self.running.add(process)
         theirs.close()
-        self.running.add(process)
         try:
             told = ours.recv()
         except EOFError:
@@ -48,9 +54,13 @@ class Healthy(Executor):
         return told
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        for process in [*self.running] if cancel_futures else ():
-            self.stop(process)
-        self.slots.shutdown(wait, cancel_futures=cancel_futures)
+        if cancel_futures:
+            with self.beginning:
+                self.closed = True
+            self.slots.shutdown(False, cancel_futures=True)  # first: a thread that is free begins
+            for process in [*self.running]:
+                self.stop(process)
+        self.slots.shutdown(wait)
 
     def stop(self, process: Any) -> None:
         process.terminate()

@@ -39,6 +39,7 @@ class RayExecutor(Executor):
         self._task = self.ray.remote(max_retries=0, **room)(in_worker)
         self._slots = ThreadPoolExecutor(config.jobs, thread_name_prefix="ray")
         self._asked: set[Any] = set()
+        self._beginning, self._closed = threading.Lock(), False
 
     def submit(self, fn: Any, /, *args: Any, **named: Any) -> Future[Any]:
         """`fn(*args)` in a process of a worker."""
@@ -47,6 +48,8 @@ class RayExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """With `cancel_futures` what runs is asked to stop."""
         if cancel_futures:
+            with self._beginning:
+                self._closed = True
             self._slots.shutdown(False, cancel_futures=True)  # first: a thread that is free begins
             told: set[Any] = set()
             while new := {*self._asked} - told or (wait and self._asked):
@@ -62,8 +65,11 @@ class RayExecutor(Executor):
         """In a thread that waits for the task's end."""
         threads = self.config.threads or max(1, int(self.config.cpus))
         given = (installed(), os.getcwd(), threads, fn, args, named)
-        asked = self._task.remote(*given)
-        self._asked.add(asked)
+        with self._beginning:  # what has begun is known, so that it is asked to stop
+            if self._closed:
+                raise Killed("it was to begin when all was to stop")
+            asked = self._task.remote(*given)
+            self._asked.add(asked)
         try:
             return self.ray.get(asked)
         except self.ray.exceptions.RayError as error:
