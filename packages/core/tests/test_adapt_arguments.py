@@ -87,7 +87,9 @@ def test_preprocessing_that_no_bundle_could_be_loaded_with_is_refused_before_tra
     for given, place in (({"size": "64 mm"}, "size"), ({"mean": ["dark"]}, "mean.0")):
         with pytest.raises(ConfigError, match=rf"`touch` cannot prepare.*`preprocessing\.{place}`"):
             onlay.adapt(built, "linear", num_classes=2, preprocessing=given, host=host)
-    left_out = {"mean": [0.5]}
+    with pytest.raises(ConfigError, match=r"`preprocessing\.means`: unknown.*mean `mean`\?"):
+        onlay.adapt(built, "linear", num_classes=2, preprocessing={"means": [0.5]}, host=host)
+    left_out = {"mean": [0.5], "of_a_data_set": 1}
     model = onlay.adapt(built, "linear", num_classes=2, preprocessing=left_out, host=host)
     assert model.preprocessing == left_out
 

@@ -62,7 +62,7 @@ def foreign(tmp_path):
 
 
 def test_import_makes_a_bundle(onlay, host, foreign, tmp_path):
-    (tmp_path / "labels.txt").write_text("cat\ndog\n\nowl\n")
+    (tmp_path / "labels.txt").write_text("cat\ndog\nowl\n\n")
     out = tmp_path / "made"
     result = onlay(
         "import", "shift", foreign, "--out", out, "--labels", tmp_path / "labels.txt",
@@ -74,6 +74,16 @@ def test_import_makes_a_bundle(onlay, host, foreign, tmp_path):
     assert model.head.labels == ("cat", "dog", "owl")
     assert all(torch.equal(p, torch.full((16,), 0.5)) for p in model.adapter.parameters())
     assert not (tmp_path / "made-backbone.safetensors").exists()
+
+
+def test_an_empty_line_among_labels_is_named(onlay, foreign, tmp_path):
+    """Left out, it would make class 2 of what is class 3."""
+    path = tmp_path / "labels.txt"
+    path.write_text("cat\ndog\n\nowl\n")
+    out = tmp_path / "made"
+    given = ("--out", out, "--labels", path, "--backbone", "tiny")
+    assert f"line 3 of `{path}` is empty" in refusal(onlay("import", "shift", foreign, *given))
+    assert not out.exists()
 
 
 def test_import_of_a_whole_model_writes_its_backbone_beside_the_bundle(onlay, foreign, tmp_path):

@@ -1,6 +1,8 @@
-"""A modality whose preprocessing must say two facts."""
+"""A modality whose preprocessing must say two facts, and may say more."""
 
 from __future__ import annotations
+
+from pydantic import ConfigDict
 
 import onlay
 from onlay.descriptors import Modality
@@ -8,6 +10,8 @@ from onlay.settings import Config
 
 
 class Facts(Config):
+    model_config = ConfigDict(extra="allow")
+
     size: int
     mean: list[float]
 

@@ -11,6 +11,7 @@ from onlay.descriptors import Method, resolve
 from onlay.errors import ConfigError, DataError, RunError
 from onlay.host import PluginHost
 from onlay.machine.disk import prevented, writing
+from onlay.reading.name_lines import name_lines
 
 
 @click.command("import")
@@ -63,13 +64,11 @@ def _labels(path: Path | None) -> list[str] | None:
     if path is None:
         return None
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        return name_lines(path)
     except UnicodeDecodeError as error:
         raise DataError(f"the labels in `{path}` cannot be read: it is no UTF-8 text") from error
     except OSError as error:
         raise DataError(f"the labels in `{path}` cannot be read: {prevented(error)}") from error
-    # an empty one is none: as many as the head has outputs must be left
-    return [line.strip() for line in lines if line.strip()]
 
 
 def _have(host: PluginHost) -> str:

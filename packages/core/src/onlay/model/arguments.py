@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 from torch import Tensor
 
-from onlay.descriptors import Modality
+from onlay.descriptors import Modality, resolve
 from onlay.errors import BundleError, ConfigError, DataError
 from onlay.model.preprocessing import check
+
+_MISSPELT = 0.85
+"""How alike names are, by `difflib`, of which one is taken for the other misspelt: `image_size` and
+`img_size` are 0.89."""
 
 
 def refuse_unwritable(name: Any, preprocessing: Any) -> None:
@@ -36,18 +41,26 @@ def refuse_unwritable(name: Any, preprocessing: Any) -> None:
 
 
 def refuse_unreadable(preprocessing: Any, modality: Modality | None) -> None:
-    """Before training, what loading would refuse; facts may be left out.
+    """Before training, what loading would refuse; facts may be left out, and facts of a data set's
+    own are kept.
 
     Raises:
-        ConfigError: the first fact that the modality does not take, and why.
+        ConfigError: the first fact that the modality does not take, and why; a name that looks like
+            one of its own, misspelt.
     """
-    if modality is None or preprocessing is None:
+    if modality is None or preprocessing is None or modality.preprocessing is None:
         return
     where = f"modality `{modality.name}` cannot prepare inputs so"
     try:
         check(modality, preprocessing, where, whole=False)
     except BundleError as error:
         raise ConfigError(str(error)) from error
+    known = resolve(modality.preprocessing).model_fields
+    for name in (name for name in preprocessing if name not in known):
+        if near := get_close_matches(name, known, n=1, cutoff=_MISSPELT):
+            raise ConfigError(
+                f"{where}: `preprocessing.{name}`: unknown key; did you mean `{near[0]}`?"
+            )
 
 
 def pair_of(batch: Any, *more: Any) -> tuple[Any, Any]:
