@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrizations, prune
 
 import onlay
 from onlay.errors import AnatomyError, CannotFold, ConfigError
@@ -53,6 +54,17 @@ def test_lora_by_hand(adapt: Any, images: Tensor) -> None:
         torch.testing.assert_close(model.backbone(images), by_hand.module(images))
     assert model.adapter.sites == ["blocks.1.mlp.out"]
     assert model.trainable_report().method == 32 + 16
+
+
+@pytest.mark.parametrize("made", [parametrizations.weight_norm, prune.identity])
+def test_a_layer_that_makes_its_weight_anew_is_refused(made: Any, adapt: Any) -> None:
+    """peft would train beside the weight of this moment."""
+    built = tiny_backbone()
+    made(built.module.blocks[1].mlp.fc2, "weight")
+    with pytest.raises(
+        AnatomyError, match=r"^`blocks\.1\.mlp\.fc2` \(.*has a `weight` that is not"
+    ):
+        adapt(built, sites=["mlp.out"])
 
 
 def test_ia3_by_hand(adapt: Any, images: Tensor) -> None:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, Val
 from torch import nn
 
 from onlay.anatomy import Anatomy
+from onlay.anatomy.targets import ComputedLayer, refuse_made_anew
 from onlay.errors import AnatomyError, ConfigError
 from onlay_peft.config import PeftMethodConfig
 from onlay_peft.places import by_module, layers
@@ -28,9 +29,12 @@ def wrapped(
 
     Raises:
         ConfigError: a value that peft does not take, or that changes the frozen weights.
-        AnatomyError: a site that the backbone has not.
+        AnatomyError: a site that the backbone has not, or a layer there that makes its weight anew
+            at each call.
     """
     paths = list(layers(anatomy, config.sites))
+    for path in paths:  # peft's layer would compute with the weight of this moment
+        _refuse_made_anew(path, anatomy.model.get_submodule(path))
     skeleton, saved = Skeleton(anatomy.model, paths), None
     if head is not None:
         put(skeleton, *head)
@@ -92,6 +96,13 @@ def layers_of(model: peft.PeftModel, paths: Iterable[str]) -> dict[str, Any]:
         if not isinstance(layer, BaseTunerLayer):
             raise AnatomyError(f"peft passes over the layer `{path}`; leave its site out")
     return found
+
+
+def _refuse_made_anew(path: str, layer: nn.Module) -> None:
+    try:
+        refuse_made_anew(layer)
+    except ComputedLayer as error:
+        raise AnatomyError(error.told(f"`{path}`")) from error
 
 
 def _typed(hint: Any, name: str, value: Any) -> Any:

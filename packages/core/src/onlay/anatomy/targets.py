@@ -89,12 +89,21 @@ def refuse_computed(layer: nn.Module) -> None:
         ComputedLayer: its weight or bias is no parameter, but made of other tensors anew at each
             call or lent by a layer inside; or it does more than its kind.
     """
-    for name in ("weight", "bias"):
-        if name not in layer._parameters and getattr(layer, name, None) is not None:
-            raise ComputedLayer(layer, f"has a `{name}` that is not all it computes with")
+    refuse_made_anew(layer)
     kind = isinstance(layer, nn.Linear | _ConvNd)
     if "forward" in vars(layer) or (kind and type(layer).forward not in _PLAIN_CALLS):
         raise ComputedLayer(layer, "has a `forward` of its own, which may do more than its kind")
+
+
+def refuse_made_anew(layer: nn.Module) -> None:
+    """The first half of `refuse_computed`, for what calls the layer itself.
+
+    Raises:
+        ComputedLayer: its weight or bias is no parameter of its own.
+    """
+    for name in ("weight", "bias"):
+        if name not in layer._parameters and getattr(layer, name, None) is not None:
+            raise ComputedLayer(layer, f"has a `{name}` that is not all it computes with")
 
 
 class ModuleTarget:
