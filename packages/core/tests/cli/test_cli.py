@@ -43,6 +43,13 @@ def test_a_usage_error_is_status_2_too(onlay):
     assert "No such option" in result.stderr
 
 
+@pytest.mark.parametrize(("number", "said"), [("0", True), ("1", False), ("none", True)])
+def test_one_of_a_launchers_processes_says_it(number: str, said: bool) -> None:
+    result = CliRunner().invoke(main, ["plugins", "--nonsense"], env={"RANK": number})
+    assert result.exit_code == 2
+    assert ("No such option" in result.stderr) is said
+
+
 def test_our_own_mistake_keeps_its_traceback(onlay):
     result = onlay("crash")
     assert isinstance(result.exception, ZeroDivisionError)

@@ -55,17 +55,29 @@ class LazyGroup(click.Group):
             formatter.write_dl([(c.name, shown(c.summary)) for c in _host(ctx).commands.values()])
 
 
+def _speaks() -> bool:
+    """Whether this is the first of a launcher's processes, or alone."""
+    try:
+        return rank() == 0
+    except OnlayError:
+        return True
+
+
 @contextmanager
 def _in_words() -> Iterator[None]:
     try:
         yield
     except OnlayError as error:
         raise Sentence(str(error)) from error
+    except click.UsageError as error:
+        if not _speaks():  # all processes of a launcher are given the same words
+            raise click.exceptions.Exit(error.exit_code) from error
+        raise
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         raise click.exceptions.Exit(130) from None
     except Terminated as stopped:
-        if rank() == 0:
+        if _speaks():
             again = shlex.join(["onlay", *sys.argv[1:]])
             click.echo(f"{stopped}; to go on or to start again: {again}", err=True)
         raise click.exceptions.Exit(stopped.exit_status) from None
