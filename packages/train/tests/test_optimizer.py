@@ -8,16 +8,17 @@ import pytest
 import torch
 from torch import nn
 
+import onlay
 from onlay.anatomy import BuiltBackbone, Placement
 from onlay.anatomy.attachments import Attachments
 from onlay.config.train import TrainConfig
-from onlay.errors import OnlayError
+from onlay.errors import OnlayError, PluginError
 from onlay.host import PluginHost
 from onlay.model.adapted import AdaptedModel
 from onlay.testing import run_checks, tiny_backbone
 from onlay_train.checkpoint import gathered, load_optimizer
 from onlay_train.ema import Average
-from onlay_train.groups import learning_rates, rated
+from onlay_train.groups import learning_rates, listed, rated
 from onlay_train.optimizer import CLASSES, make_optimizer
 
 
@@ -146,8 +147,6 @@ def test_what_does_not_suit_is_told(host: PluginHost, settings: Any, message: st
 
 
 def test_a_plugin_may_decide_the_optimizer(host: PluginHost) -> None:
-    import onlay
-
     class Deciding:
         @staticmethod
         @onlay.hookimpl
@@ -156,6 +155,94 @@ def test_a_plugin_may_decide_the_optimizer(host: PluginHost) -> None:
 
     host.add(Deciding(), name="deciding")
     assert isinstance(make_optimizer(OneNumber(1.0), TrainConfig(), host), torch.optim.SGD)
+
+
+class Grouping:
+    """A plugin that decides groups as it was told."""
+
+    def __init__(self, grouped: Any) -> None:
+        self.grouped = grouped
+
+    @onlay.hookimpl
+    def make_param_groups(self, model: Any) -> Any:
+        return self.grouped(list(model.trained_parameters().values()))
+
+
+@pytest.mark.parametrize(
+    ("grouped", "said"),
+    [
+        (
+            lambda ps: [{"params": ps[:4]}],
+            r"`head.fc.weight` \(and 1 more\) is trained and in no gr",
+        ),
+        (
+            lambda ps: [{"params": ps}, {"params": ps[0]}],
+            "`adapter.up.weight` is in the groups more",
+        ),
+        (
+            lambda ps: [{"params": [*ps, torch.ones(1)]}],
+            "hold a tensor that the run does not train",
+        ),
+        (
+            lambda ps: [{"params": ps, "lr": "0.1"}],
+            "a group has the `lr` '0.1', which is no number",
+        ),
+        (lambda ps: {"params": ps}, "they are no list of mappings with `params`"),
+        (lambda ps: [{"tensors": ps}], "they are no list of mappings with `params`"),
+        (lambda ps: [], r"`adapter.up.weight` \(and 5 more\) is trained and in no group"),
+    ],
+)
+def test_groups_hold_each_trained_tensor_once(host: PluginHost, grouped: Any, said: str) -> None:
+    """What is in none would stay as it started, and the run would say that it trains."""
+    host.add(Grouping(grouped), name="grouping")
+    whose = "the groups of the plugin `grouping.*make_param_groups"
+    with pytest.raises(PluginError, match=f"{whose}.*{said}"):
+        make_optimizer(Pretender(), TrainConfig(), host)
+
+
+def test_groups_may_be_what_torch_takes(host: PluginHost) -> None:
+    host.add(Grouping(lambda ps: ({"params": iter(part)} for part in (ps[:2], ps[2:]))), name="g")
+    groups = make_optimizer(Pretender(), TrainConfig(), host).param_groups
+    assert [len(group["params"]) for group in groups] == [2, 4]
+
+
+class NeedsClosure(torch.optim.Optimizer):
+    """As LBFGS does."""
+
+    def step(self, closure: Any) -> Any:  # type: ignore[override]
+        return closure()
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda groups: 3, "it is a `int` and no `torch.optim.Optimizer`"),
+        (
+            lambda groups: torch.optim.SGD(groups[:1]),
+            r"` \(and \d more\) is trained and in no group",
+        ),
+        (lambda groups: NeedsClosure(groups, {}), "needs a closure, and it does not say"),
+    ],
+)
+def test_a_decided_optimizer_steps_every_trained_tensor(
+    host: PluginHost, made: Any, said: str
+) -> None:
+    class Deciding:
+        @staticmethod
+        @onlay.hookimpl
+        def make_optimizer(groups: list) -> Any:
+            return made(groups)
+
+    host.add(Deciding(), name="deciding")
+    with pytest.raises(PluginError, match=f"the optimizer of the plugin `deciding.*{said}"):
+        make_optimizer(Pretender(), TrainConfig(), host)
+
+
+def test_a_run_in_which_all_is_frozen_is_refused(host: PluginHost) -> None:
+    model = OneNumber(1.0)
+    model.trained_parameters = dict  # type: ignore[method-assign]
+    with pytest.raises(OnlayError, match="there is nothing to train"):
+        make_optimizer(model, TrainConfig(), host)
 
 
 def test_rates_by_depth_and_of_the_head(host: PluginHost) -> None:
@@ -214,7 +301,7 @@ def test_groups_of_a_plugin_have_the_runs_rates_unless_it_says_one() -> None:
         (1.0, 0.3, 1), (3.0, 0.3, 1), (5.0, None, 2),
     ]  # fmt: skip
     as_torch_allows = [{"params": head.weight}, {"params": [("b", head.bias), ("n", norm.bias)]}]
-    found = rated(as_torch_allows, model, TrainConfig(lr=1.0, head_lr=3.0))
+    found = rated(listed(as_torch_allows), model, TrainConfig(lr=1.0, head_lr=3.0))
     assert [(g["lr"], len(g["params"])) for g in found] == [(3.0, 1), (1.0, 1), (3.0, 1)]
     assert found[0]["params"][0] is head.weight
 

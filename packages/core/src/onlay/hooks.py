@@ -212,7 +212,8 @@ def register_commands() -> Iterable[Command]:
 
 @hookspec(firstresult=True)
 def make_param_groups(model: nn.Module, config: Config) -> list[dict[str, Any]] | None:
-    """Decide: the optimizer's parameter groups over the trained parameters of `model`.
+    """Decide: the optimizer's parameter groups over the trained parameters of `model`, each of them
+    once; a group without an `lr` has the run's.
 
     `config` has the learning rate and weight decay. `None` leaves it to the next plugin; the one
     that trains answers last.
@@ -227,7 +228,7 @@ def make_param_groups(model: nn.Module, config: Config) -> list[dict[str, Any]] 
 
 @hookspec(firstresult=True)
 def make_optimizer(groups: list[dict[str, Any]], config: Config) -> torch.optim.Optimizer | None:
-    """Decide: the optimizer over the parameter `groups`, whatever `config` names.
+    """Decide: the optimizer over the parameter `groups`, all of them, whatever `config` names.
 
     `None` leaves it to the next plugin, and in the end to the one that `config.opt` names.
 
@@ -296,7 +297,7 @@ def evaluated(model: nn.Module, split: str, metrics: Mapping[str, float], run: R
 @hookspec
 def checkpoint_saving(state: dict[str, Any], path: Path, run: Run) -> None:
     """Tell: a checkpoint of `run` is about to be written to `path`; a plugin may add a key to
-    `state`.
+    `state`, and change none that is there.
 
     >>> @hookimpl
     ... def checkpoint_saving(state):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+from collections import UserDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import torch
 from torch import Tensor
@@ -23,10 +24,28 @@ from onlay.machine.disk import replacing, writing
 from onlay.machine.system import open_plain, replace
 
 FORMAT = 1
+_FORMAT_KEY = "format"
 _PLAIN = (Tensor, str, int, float, bool, type(None))
 _SEAL = b"\nonlay checkpoint, sha256 of all before: "
 _SEALED = len(_SEAL) + 64 + 1
 """Bytes behind what torch wrote: the words, 64 hexadecimal digits, a line end."""
+
+
+class Growing(UserDict[str, Any]):
+    """A checkpoint's content as plugins see it before it is written: keys may be added, and none
+    that is there may be changed."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key in self or key == _FORMAT_KEY:
+            raise ValueError(f"a checkpoint has a key `{key}` already; add one of your own")
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        raise ValueError(f"a checkpoint needs its key `{key}`")
+
+    def __ior__(self, other: Any) -> Self:
+        self.update(other)
+        return self
 
 
 class Damaged(BundleError):
@@ -55,7 +74,7 @@ def save_checkpoint(state: dict[str, Any], path: Path, *, former: Path | None = 
     _check_plain(state, "")
     with replacing(path) as file:
         sealed: Any = Sealed(file)  # all of a file that torch asks for
-        torch.save({"format": FORMAT, **state}, sealed)
+        torch.save({_FORMAT_KEY: FORMAT, **state}, sealed)
         sealed.close()
         file.flush()
         if former is not None and path.exists():

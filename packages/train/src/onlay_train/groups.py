@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,8 @@ def param_groups(model: AdaptedModel, config: TrainConfig) -> list[dict[str, Any
 def rated(
     groups: list[dict[str, Any]], model: AdaptedModel, config: TrainConfig
 ) -> list[dict[str, Any]]:
-    """The groups, apart where the run's learning rates differ; a group that has a rate keeps it.
-    As torch has it, a group holds tensors, tensors with their names, or one tensor.
+    """The groups, as `listed` gives them, apart where the run's learning rates differ; a group that
+    has a rate keeps it.
 
     Raises:
         ConfigError: a pattern of `train.lr_factors` fits no trained tensor.
@@ -47,13 +48,56 @@ def rated(
     parted: list[dict[str, Any]] = []
     for group in groups:
         found: dict[float, list[Any]] = {}
-        given = group["params"]
-        for each in [given] if isinstance(given, Tensor) else given:
-            tensor = each[1] if isinstance(each, tuple) else each  # with its name
-            rate = group.get("lr", rates.get(id(tensor), config.lr))
+        for each in group["params"]:
+            rate = group.get("lr", rates.get(id(_tensor(each)), config.lr))
             found.setdefault(rate, []).append(each)
         parted += [{**group, "params": part, "lr": rate} for rate, part in sorted(found.items())]
     return parted
+
+
+def listed(groups: Any) -> Any:
+    """Groups with lists of tensors, or of tensors with their names, where a plugin gives what torch
+    takes as well: iterators, one tensor. What is no groups at all stays as it is, for `unfit`."""
+    if isinstance(groups, Mapping | Tensor | str) or not isinstance(groups, Iterable):
+        return groups
+    return [_with_a_list(group) for group in groups]
+
+
+def _with_a_list(group: Any) -> Any:
+    given = group.get("params") if isinstance(group, Mapping) else None
+    if isinstance(given, Tensor):
+        return {**group, "params": [given]}
+    return {**group, "params": [*given]} if isinstance(given, Iterable) else group
+
+
+def unfit(groups: Any, model: AdaptedModel) -> str:
+    """Why an optimizer's groups are none for the model: each trained tensor is in one of them, and
+    nothing else is."""
+    if not isinstance(groups, list) or not all(_is_group(group) for group in groups):
+        return "they are no list of mappings with `params`"
+    for rate in (group["lr"] for group in groups if "lr" in group):
+        if not isinstance(rate, float | int | Tensor):
+            return f"a group has the `lr` {rate!r}, which is no number"
+    names = {id(tensor): name for name, tensor in model.trained_parameters().items()}
+    often = Counter(id(_tensor(each)) for group in groups for each in group["params"])
+    wrong = {
+        "is trained and in no group": [name for each, name in names.items() if not often[each]],
+        "is in the groups more than once": [n for each, n in names.items() if often[each] > 1],
+    }
+    for said, found in wrong.items():
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            return f"`{found[0]}`{more} {said}"
+    return "they hold a tensor that the run does not train" if often.keys() - names.keys() else ""
+
+
+def _is_group(group: Any) -> bool:
+    return isinstance(group, Mapping) and isinstance(group.get("params"), list)
+
+
+def _tensor(each: Any) -> Any:
+    """Of a tensor, or of one with its name in front."""
+    return each[1] if isinstance(each, tuple) else each
 
 
 def learning_rates(model: AdaptedModel, config: TrainConfig) -> dict[str, float]:

@@ -20,7 +20,7 @@ from onlay.host import PluginHost
 from onlay.machine.system import replace
 from onlay.reports import measure_named, measures_of
 from onlay_train.cache.items import KeptItems, kept_batch
-from onlay_train.checkpoint import Damaged, load_checkpoint, save_checkpoint
+from onlay_train.checkpoint import Damaged, Growing, load_checkpoint, save_checkpoint
 from onlay_train.display import Display
 from onlay_train.evaluation import Seen
 from onlay_train.folder import RunFolder
@@ -287,10 +287,11 @@ class Trainer:
 
     def _write(self, content: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
+            growing = Growing(content)
             try:
-                self.host.checkpoint_saving(content, self.folder.checkpoint, self.run)
+                self.host.checkpoint_saving(growing, self.folder.checkpoint, self.run)
             finally:
-                save_checkpoint(content, self.folder.checkpoint, former=self.folder.former)
+                save_checkpoint(growing.data, self.folder.checkpoint, former=self.folder.former)
 
     def resume(self, display: Display) -> bool:
         """Take up the folder's checkpoint, if there is one; the one before it where a kill or

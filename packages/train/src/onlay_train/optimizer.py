@@ -9,10 +9,11 @@ import torch
 
 from onlay.config.optimizing import settings_of
 from onlay.config.train import TrainConfig
-from onlay.errors import ConfigError, PluginError
+from onlay.errors import ConfigError, PluginError, RunError
 from onlay.host import PluginHost
 from onlay.machine.guard import in_words
-from onlay_train.groups import rated
+from onlay_train.groups import listed, rated, unfit
+from onlay_train.replay import wants_closure
 
 if TYPE_CHECKING:
     from onlay.model.adapted import AdaptedModel
@@ -41,19 +42,39 @@ def make_optimizer(
 
     Raises:
         ConfigError: `train.opt_kwargs` does not suit it, or `train.lr_factors` no tensor.
-        PluginError: its plugin fails, or gives something else.
+        PluginError: its plugin fails, or gives something else, or not each trained tensor once.
     """
-    groups = rated(host.make_param_groups(model, config), model, config)
+    if not model.trained_parameters():
+        raise RunError("there is nothing to train: all tensors of adapter and head are frozen")
+    decided = listed(host.make_param_groups(model, config))
+    if wrong := unfit(decided, model):
+        raise PluginError(f"the groups of {_first(host, 'make_param_groups')}: {wrong}")
+    groups = rated(decided, model, config)
     optimizer = host.make_optimizer(groups, config)
     if optimizer is None:
         given = groups, config, settings_of(config, host)
         optimizer = host.call("optimizer", config.opt, "build", *given)
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise PluginError(
-                f"optimizer `{config.opt}` of the plugin `{host.owner('optimizer', config.opt)}`"
-                f" is a `{type(optimizer).__name__}` and no `torch.optim.Optimizer`"
-            )
+        whose = f"optimizer `{config.opt}` of the plugin `{host.owner('optimizer', config.opt)}`"
+    else:
+        whose = f"the optimizer of {_first(host, 'make_optimizer')}"
+    if wrong := _unfit(optimizer, model):
+        raise PluginError(f"{whose}: {wrong}")
     return optimizer
+
+
+def _first(host: PluginHost, hook: str) -> str:
+    """Who decides; of several the first may have left it to the next."""
+    names = ", ".join(f"`{record}`" for record in host.deciders(hook))
+    return f"the plugin {names} (`{hook}`)"
+
+
+def _unfit(optimizer: Any, model: AdaptedModel) -> str:
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        return f"it is a `{type(optimizer).__name__}` and no `torch.optim.Optimizer`"
+    step = inspect.signature(optimizer.step).parameters.values()
+    if not wants_closure(optimizer) and any(p.default is p.empty for p in step):
+        return "its `step` needs a closure, and it does not say `needs_closure = True`"
+    return unfit(optimizer.param_groups, model)
 
 
 def torchs(groups: list[dict[str, Any]], config: TrainConfig, own: Any) -> torch.optim.Optimizer:

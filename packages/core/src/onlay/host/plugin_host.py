@@ -203,10 +203,14 @@ class PluginHost:
     """The optimizer, by the first plugin that decides; none where it is the one that `config.opt`
     names."""
 
+    def deciders(self, hook: str) -> list[PluginRecord]:
+        """The plugins that may answer a hook, in the order in which they are asked."""
+        return [record for record, _ in self._registry.implementations(hook)]
+
     def _tell(self, hook: str, **facts: Any) -> None:
         for record, impl in self._registry.implementations(hook):
             with _charged_to(record, hook):
-                impl.function(*(facts[name] for name in impl.argnames))
+                impl.function(*(_of_its_own(name, facts[name]) for name in impl.argnames))
 
     def _decide(self, hook: str, **facts: Any) -> Any:
         answer = self._decided(hook, **facts)
@@ -222,6 +226,12 @@ class PluginHost:
             if answer is not None:
                 return answer
         return None
+
+
+def _of_its_own(name: str, fact: Any) -> Any:
+    """Metrics and summaries go on into files and tables of ours, whatever a plugin does with them;
+    to a `state` it may add."""
+    return dict(fact) if type(fact) is dict and name != "state" else fact
 
 
 def _charged_to(record: PluginRecord, what: str) -> guarded:
