@@ -23,8 +23,7 @@ from onlay import PluginHost
 from onlay.anatomy import BuiltBackbone
 from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.tokens import Insertion
-from onlay.config import parse
-from onlay.errors import AnatomyError
+from onlay.errors import AnatomyError, CannotFold
 
 FILE = Path(__file__).parent / "explanation" / "zoo.json"
 MANY = 4
@@ -67,8 +66,14 @@ def flops(call: Callable[[torch.Tensor], Any], built: BuiltBackbone) -> int:
     return counter.get_total_flops()
 
 
-def seen(name: str, built: BuiltBackbone, host: PluginHost, bare: int) -> dict[str, Any] | None:
+def row(name: str, built: BuiltBackbone, host: PluginHost, bare: int) -> dict[str, Any] | None:
     """Of a method with its defaults; none where it does not fit the backbone."""
+    told = seen(name, built, host, bare)
+    return None if told is None else {**told, "merges": folds(name, built, host)}
+
+
+def seen(name: str, built: BuiltBackbone, host: PluginHost, bare: int) -> dict[str, Any] | None:
+    """What can be told of it without values, too."""
     torch.manual_seed(0)
     try:
         model = onlay.adapt(built, name, num_classes=2, verify=False, host=host).eval()
@@ -79,7 +84,6 @@ def seen(name: str, built: BuiltBackbone, host: PluginHost, bare: int) -> dict[s
         model.requires_grad_(False)  # torch's counter stumbles over parameters that are handed on
         return {
             "trained": report.method + report.other,
-            "merges": "foldable" in promised(name, built, host),
             "flops": flops(model.features, built) - bare,
             "acts": acts(model.adapter),
         }
@@ -87,8 +91,16 @@ def seen(name: str, built: BuiltBackbone, host: PluginHost, bare: int) -> dict[s
         model.detach()
 
 
-def promised(name: str, built: BuiltBackbone, host: PluginHost) -> frozenset[str]:
-    return host.methods[name].promised(parse("method", name, host), built.anatomy.provides)
+def folds(name: str, built: BuiltBackbone, host: PluginHost) -> bool:
+    """On this backbone, whatever the method promises of all; needs values."""
+    model = onlay.adapt(built, name, num_classes=2, verify=False, host=host).eval()
+    try:
+        model.merge()
+    except CannotFold:
+        return False
+    finally:
+        model.detach()
+    return True
 
 
 def acts(adapter: Adapter) -> Acts:
@@ -145,9 +157,7 @@ def rows(host: PluginHost, written: Mapping[str, Any], names: set[str]) -> Itera
         bare = flops(built.anatomy.encode, built)
         kept = {} if network not in written else written[network]["methods"]
         methods = {
-            name: kept[name]
-            if name in kept and name not in names
-            else seen(name, built, host, bare)
+            name: kept[name] if name in kept and name not in names else row(name, built, host, bare)
             for name in host.methods
         }
         size = sum(tensor.numel() for tensor in built.module.parameters())

@@ -73,8 +73,12 @@ def led(wire: list[str]) -> str:
 
 
 def merges(name: str, networks: Mapping[str, Any]) -> str:
-    told = [row["merges"] for n in networks.values() if (row := n["methods"].get(name))]
-    return "yes" if all(told) and told else "no"
+    """`yes`, `no`, or on which of the networks alone."""
+    told = {
+        label: row["merges"] for label, n in networks.items() if (row := n["methods"].get(name))
+    }
+    where = [label for label, merged in told.items() if merged]
+    return "yes" if where and len(where) == len(told) else " and ".join(where) or "no"
 
 
 def linked(year: str, citation: str) -> str:

@@ -103,12 +103,12 @@ class Method:
     """Its settings: a `Config` class, or the import path of one; the field `last_blocks` is added
     to them, and what `attach` is given has only these blocks then."""
     attach: str
-    """`attach(place: Placement, config) -> None`, which makes the adapter with the four verbs."""
+    """`attach(place: Placement, config) -> None`, which makes the adapter with verbs."""
     summary: str
     """What it is, in a few words, for lists."""
     needs: frozenset[str] = frozenset()
     """What the backbone must provide (`sequence`, `grid`, `points`, `hierarchical`,
-    `class_token`)."""
+    `class_token`, `insertion`, `extension`)."""
     sites: frozenset[str] = frozenset()
     """Sites that every block must have, of those that a modality's blocks may lack: `fc1.out` where
     no layer's output stands alone before the activation."""

@@ -1,4 +1,4 @@
-"""Backbone anatomy: named sites, and four verbs that act on them."""
+"""Backbone anatomy: named sites, and verbs that act on them."""
 
 from onlay.anatomy.affine import Affine
 from onlay.anatomy.bounds import refuse_wider

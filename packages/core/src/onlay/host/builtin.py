@@ -137,7 +137,7 @@ def register_commands() -> Iterable[Command]:
     yield Command(
         name="inspect",
         command="onlay.cli.inspect:inspect",
-        summary="Draw what an adapter does to one file",
+        summary="Draw what an adapter does to files, side by side",
     )
     yield Command(
         name="merge",
@@ -152,5 +152,5 @@ def register_commands() -> Iterable[Command]:
     yield Command(
         name="new",
         command="onlay.cli.new:new",
-        summary="Write a package to begin a method, backbone, task or data set with",
+        summary="Write a package to begin a plugin with: a method, a data set, ...",
     )
