@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from onlay.cli.options import with_host
-from onlay.descriptors import Method, resolve
+from onlay.descriptors import Method
 from onlay.errors import ConfigError, DataError, RunError
 from onlay.host import PluginHost
 from onlay.machine.disk import prevented, writing
@@ -46,7 +46,7 @@ def import_(
     if not file.exists():
         raise DataError(f"there is no file `{file}`")
     frozen = out.with_name(f"{out.name}-backbone.safetensors")
-    model = resolve(found.importer)(
+    model = host.load("method", method, "importer")(
         file,
         backbone=backbone,
         backbone_out=frozen,

@@ -9,7 +9,6 @@ import click
 
 from onlay.cli.exporters import choose
 from onlay.cli.options import backbone_option, bundle_argument, with_host
-from onlay.descriptors import resolve
 from onlay.errors import RunError
 from onlay.host import PluginHost
 from onlay.machine.disk import beside, writing
@@ -44,7 +43,7 @@ def merge(
     exporter = choose(host, model.built.modality, name, out)
     merged = model.merge(partial=exporter.partial)
     with beside(out) as fresh:
-        resolve(exporter.export)(merged, fresh)
+        host.load("exporter", exporter.name, "export")(merged, fresh)
     partly = "partly " if merged.merge_refusals else ""
     click.echo(
         f"{out}: `{model.built.label}` with `{model.method.name}` {partly}folded in,"

@@ -15,7 +15,7 @@ from onlay.anatomy.liveness import check_frozen, prove_alive
 from onlay.config import parse
 from onlay.config.chosen import settled
 from onlay.config.oneof import inner_blocks
-from onlay.descriptors import Method, resolve
+from onlay.descriptors import Method
 from onlay.errors import AnatomyError, ConfigError
 from onlay.host import PluginHost
 from onlay.host.fit import check_fit, check_sites, check_targets
@@ -134,7 +134,7 @@ def attach(
                 preprocessing=built.input_spec if preprocessing is None else preprocessing,
                 packages=_packages(built, config, settled(task, head), host),
             )
-            _check(model, method, verify)
+            _check(model, method, verify, host)
             rest_unread(model)
             host.adapter_attached(model, run)
         except BaseException:
@@ -257,14 +257,14 @@ def check_levels(model: AdaptedModel, method: Method) -> None:
         )
 
 
-def _check(model: AdaptedModel, method: Method, verify: bool) -> None:
+def _check(model: AdaptedModel, method: Method, verify: bool, host: PluginHost) -> None:
     refuse_earlier(model.adapter, last_blocks(model.method), f"method `{method.name}`")
     check_frozen(model.backbone, model.adapter)
     check_losses(model.adapter, method.name)
     check_levels(model, method)
     if method.count is not None:
         seen = held_to(model.anatomy, last_blocks(model.method))
-        expected = resolve(method.count)(model.method, seen)
+        expected = host.call("method", method.name, "count", model.method, seen)
         report = model.trainable_report()
         actual = report.method + report.other
         if actual != expected:
