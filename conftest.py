@@ -93,6 +93,7 @@ ASKED = (
     "settings or fits or site or identity or counts or untouched or declares"
     " or gets_a_gradient or auxiliary or recomputes or sources or batch_do_not_touch"
     " or runs_in_bfloat16 or bundle_holds or reloads or detach or folds or folding"
+    " or spared or figures or shown or prepared"
 )
 
 

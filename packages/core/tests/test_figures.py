@@ -14,6 +14,7 @@ from torch import nn
 
 import onlay
 from onlay import PluginHost
+from onlay.errors import PluginError
 from onlay.figures import Figures, united
 from onlay.model.adapted import AdaptedModel
 from onlay.testing import tiny_backbone
@@ -70,6 +71,31 @@ def test_a_shared_module_is_asked_once(built, adapt_with):
     model = adapt_with(built, attach)
     assert model.figures() == Figures({"t/shared": 0.25, "t/own": 4.0}, "quarter")
     assert (shared.asked, own.asked) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"t/x": 1.0}, "`Told.figures` gives a `dict` and not a `Figures`"),
+        (Figures({"t/x": 1.0}), "two modules of an adapter give the figure `t/x`"),
+    ],
+)
+def test_figures_that_nobody_can_add_up_are_a_sentence(built, adapt_with, told, sentence):
+    def attach(place):
+        for block in place.blocks:
+            place.rewrite(block.site("mlp.in"), Told(told))
+
+    with pytest.raises(PluginError, match=sentence):
+        adapt_with(built, attach).figures()
+
+
+def test_figures_that_fail_are_a_sentence_that_names_the_class(built, adapt_with, monkeypatch):
+    monkeypatch.setattr(Told, "figures", lambda self: Figures({"loss": 1.0}))
+    model = adapt_with(
+        built, lambda place: place.rewrite(place.blocks[0].site("mlp.in"), Told(Figures()))
+    )
+    with pytest.raises(PluginError, match=r"`Told.* failed: ValueError: a figure is named"):
+        model.figures()
 
 
 def test_a_method_without_figures_has_none(built, adapt_with, pieces):

@@ -15,7 +15,7 @@ from onlay import PluginHost
 from onlay.errors import ConfigError, OnlayError, UnknownName
 from onlay.testing import method_checks, ranks, registered
 from onlay.testing.case import method_cases
-from onlay.testing.checking import outcomes
+from onlay.testing.checking import Check, outcomes
 from onlay.testing.choosing import chosen
 from onlay.testing.methods import METHOD_CHECKS
 
@@ -58,6 +58,30 @@ def test_a_defect_breaks_no_other_check():
 @method_checks("healthy", host=HOST)
 def test_no_alarm_on_the_healthy_one(check):
     check()
+
+
+@pytest.mark.parametrize("name", ["healthy_mean", "healthy_told"])
+def test_no_alarm_on_what_moves_and_tells(name):
+    """A running mean that moves in each pass makes no two passes differ; what is told is right."""
+    found = [*outcomes(chosen(METHOD_CHECKS, QUICK), method_cases(name, HOST), {})]
+    assert not [(o.check.name, o.reason) for o in found if not o.good]
+    told = {o.check.name for o in found if o.verdict == "kept"}
+    own = {"check_figures_change_nothing", "check_what_is_prepared_is_in_the_bundle"}
+    assert (own <= told) == (name == "healthy_told")
+
+
+@pytest.mark.parametrize("tried", ["every", "usual", "one", "together"])
+def test_what_a_predicate_raises_breaks_its_check_and_the_others_go_on(tried):
+    def torn(case):
+        raise OSError("nobody knows")
+
+    def check_this(case):
+        """Holds."""
+
+    checks = [Check(check_this, torn, tried=tried), Check(check_this, tried=tried)]
+    first, second = outcomes(checks, method_cases("healthy", HOST)[:1], {})
+    assert (first.verdict, second.verdict) == ("broken", "kept")
+    assert first.reason.startswith("OSError: nobody knows with `healthy` (defaults) on")
 
 
 @pytest.mark.parametrize("name", ["full", "linear", "bitfit"])

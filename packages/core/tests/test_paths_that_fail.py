@@ -1,4 +1,4 @@
-"""Import paths of a descriptor that lead nowhere, or to what fails: the sentence names the plugin."""
+"""Import paths of a descriptor that fail: the sentence names the plugin."""
 
 from __future__ import annotations
 

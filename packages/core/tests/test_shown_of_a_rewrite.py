@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import onlay
 from onlay.anatomy import Placement
-from onlay.errors import AnatomyError
+from onlay.errors import AnatomyError, PluginError
 from onlay.features import Grid
 from onlay.host import PluginHost
 from onlay.inspecting import Observation
@@ -83,3 +83,33 @@ def test_a_rewrite_shows_what_its_method_says() -> None:
 def test_a_rewrite_that_does_not_say_is_refused() -> None:
     with pytest.raises(AnatomyError, match=r"`Quiet` is a rewrite: give it a method `shows\(x, "):
         seen(Quiet)
+
+
+class Flat(Quiet):
+    def shows(self, x: Tensor, output: Tensor) -> Tensor:
+        return torch.zeros(3)
+
+
+class Number(Quiet):
+    def shows(self, x: Tensor, output: Tensor) -> float:
+        return 1.0
+
+
+class Failing(Quiet):
+    def shows(self, x: Tensor) -> Tensor:
+        return x
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (Flat, r"`scale` of block 0 has the shape \(3,\); `Flat`, which is `shown`, must give"),
+        (Number, "`Number.shows` gives a `float` and not a `Tensor`"),
+        (Failing, "`Failing.shows` failed: TypeError: "),
+    ],
+)
+def test_what_cannot_be_shown_is_a_sentence_that_names_the_class(
+    kind: type[nn.Module], sentence: str
+) -> None:
+    with pytest.raises((AnatomyError, PluginError), match=sentence):
+        seen(kind)

@@ -20,10 +20,11 @@ from onlay.testing.tasks import TASK_CHECKS
 from onlay.testing.tasks.case import task_cases
 
 DATA = Path(__file__).parent / "planted"
-HOST = PluginHost.discover(files=[DATA / "planted_tasks.py", DATA / "planted_datasets.py"])
+FILES = ("planted_tasks", "planted_targets", "planted_datasets")
+HOST = PluginHost.discover(files=[DATA / f"{name}.py" for name in FILES])
 DEFECTS = {
     (kind, name): defect
-    for kind, module in (("task", "planted_tasks"), ("dataset", "planted_datasets"))
+    for kind, module in zip(("task", "task", "dataset"), FILES, strict=True)
     for name, defect in sys.modules[module].DEFECTS.items()
 }
 
@@ -42,6 +43,27 @@ def test_a_planted_defect_is_caught_by_the_check_that_names_it(kind: str, name: 
 @task_checks("healthy", host=HOST)
 def test_no_alarm_on_a_healthy_task(check: Callable[[], None]) -> None:
     check()
+
+
+RIGHT = [
+    name for name, defect in sys.modules["planted_targets"].DEFECTS.items() if not defect.check
+]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_no_alarm_on_losses_of_other_kinds(name: str) -> None:
+    """Weights, shares, pairs of inputs, Dice over the batch."""
+    found = outcomes(TASK_CHECKS, task_cases(name, HOST), {})
+    assert not [outcome.reason for outcome in found if not outcome.good]
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in sys.modules["planted_targets"].DEFECTS if n not in RIGHT]
+)
+def test_a_defect_of_targets_is_first_caught_by_its_check(name: str) -> None:
+    found = outcomes(TASK_CHECKS, task_cases(name, HOST), {})
+    first = next(outcome.check.name for outcome in found if not outcome.good)
+    assert first == f"check_{DEFECTS['task', name].check}"
 
 
 def test_a_metric_may_be_the_better_the_lower() -> None:

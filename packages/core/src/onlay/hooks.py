@@ -9,7 +9,7 @@ groups and optimizers are made, its `train`, an `onlay.config.train.TrainConfig`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -295,7 +295,7 @@ def evaluated(model: nn.Module, split: str, metrics: Mapping[str, float], run: R
 
 
 @hookspec
-def checkpoint_saving(state: dict[str, Any], path: Path, run: Run) -> None:
+def checkpoint_saving(state: MutableMapping[str, Any], path: Path, run: Run) -> None:
     """Tell: a checkpoint of `run` is about to be written to `path`; a plugin may add a key to
     `state`, and change none that is there.
 

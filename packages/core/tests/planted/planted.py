@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import planted_modules as modules
+import planted_settings as settings
+import planted_told as told
 from named_configs import named_config
-from pydantic import field_validator
 from torch import nn
 
 from onlay import hookimpl
@@ -60,34 +61,6 @@ def one_projection(config: Config, anatomy: Any) -> int:
     """The formula of a method whose `down` is shared by all blocks of a stage."""
     shared = sum(2 * stage.width for stage in anatomy.stages)
     return shared + sum(9 * block.width for block in anatomy.blocks)
-
-
-class Drifting(Config):
-    """Its `rank` grows whenever it is read."""
-
-    name: Literal["drifting"] = "drifting"
-    rank: int = 1
-    """Inner width."""
-
-    @field_validator("rank")
-    @classmethod
-    def _more(cls, rank: int) -> int:
-        return rank + 1
-
-
-class Undescribed(Config):
-    """A field without a docstring."""
-
-    name: Literal["undescribed"] = "undescribed"
-    rank: int = 2
-
-
-class Forgotten(Config):
-    """A setting that nothing reads."""
-
-    name: Literal["forgotten"] = "forgotten"
-    scale: float = 1.0
-    """What nothing is multiplied with."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +144,12 @@ DEFECTS: dict[str, Defect] = {
         "is_held_to_the_last_blocks",
         "list index out of range",
         attach="by_number",
+    ),
+    "own_last_blocks": Defect(
+        "is_held_to_the_last_blocks",
+        "a field `last_blocks` of their own",
+        modules.LowRank,
+        config=settings.OwnLastBlocks,
     ),
     "left_attribute": Defect(
         "detach_restores_the_backbone",
@@ -346,13 +325,13 @@ DEFECTS: dict[str, Defect] = {
         "settings_round_trip",
         "is read back as",
         modules.LowRank,
-        config=Drifting,
+        config=settings.Drifting,
     ),
     "forgotten": Defect(
         "every_setting_has_an_effect",
         "no other value of `scale` changes anything",
         modules.LowRank,
-        config=Forgotten,
+        config=settings.Forgotten,
     ),
     "wordless": Defect(
         "refuses_in_words",
@@ -370,10 +349,15 @@ DEFECTS: dict[str, Defect] = {
         "settings_are_described",
         "no docstring under `rank`",
         modules.LowRank,
-        config=Undescribed,
+        config=settings.Undescribed,
     ),
 }
-HEALTHY = Defect("", "", modules.LowRank)
+DEFECTS |= {name: Defect(*given) for name, given in told.TOLD.items()}
+HEALTHY = {
+    "healthy": Defect("", "", modules.LowRank),
+    "healthy_mean": Defect("", "", told.RunningMean, declared={"traits": frozenset({"identity"})}),
+    "healthy_told": Defect("", "", told.Told, declared={"traits": frozenset({"identity"})}),
+}
 
 
 def wordless(config: Config, provides: frozenset[str]) -> bool:
@@ -383,12 +367,12 @@ def wordless(config: Config, provides: frozenset[str]) -> bool:
 
 def attach(place: Placement, config: Config) -> None:
     """The module of the defect that the settings name."""
-    beside(place, (DEFECTS | {"healthy": HEALTHY})[config.name].module)
+    beside(place, (DEFECTS | HEALTHY)[config.name].module)
 
 
 @hookimpl
 def register_methods() -> Iterable[Method]:
-    for name, defect in (DEFECTS | {"healthy": HEALTHY}).items():
+    for name, defect in (DEFECTS | HEALTHY).items():
         yield Method(
             name=name,
             config=defect.config or named_config(name, doc="Nothing to set."),

@@ -37,6 +37,27 @@ class Deaf(torch.optim.SGD):
         super().step()
 
 
+class OneSize(torch.optim.SGD):
+    """Its rate counts as on or off."""
+
+    def step(self, closure: Any = None) -> None:
+        own = [group["lr"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["lr"] = 0.01 if group["lr"] else 0.0
+        super().step()
+        for group, rate in zip(self.param_groups, own, strict=True):
+            group["lr"] = rate
+
+
+class Undecayed(torch.optim.SGD):
+    """Its weight decay is what it was made with."""
+
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            group["weight_decay"] = self.defaults["weight_decay"]
+        super().step()
+
+
 class Drawing(torch.optim.SGD):
     """Its steps are longer or shorter by Python's own generator."""
 
@@ -70,6 +91,8 @@ KINDS = {
     "healthy": (Healthy, ""),
     "uphill": (Uphill, "lowers_a_loss"),
     "deaf": (Deaf, "follows_the_rates_of_groups"),
+    "one_size": (OneSize, "size_of_a_rate_counts"),
+    "undecayed": (Undecayed, "follows_the_decay_of_groups"),
     "drawing": (Drawing, "steps_alike_under_a_seed"),
     "forgetful": (Forgetful, "goes_on_from_its_state"),
     "undescribed": (Healthy, "settings_are_described"),

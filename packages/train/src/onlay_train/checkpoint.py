@@ -35,10 +35,10 @@ class Growing(UserDict[str, Any]):
     """A checkpoint's content as plugins see it before it is written: keys may be added, and none
     that is there may be changed."""
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, item: Any) -> None:
         if key in self or key == _FORMAT_KEY:
             raise ValueError(f"a checkpoint has a key `{key}` already; add one of your own")
-        super().__setitem__(key, value)
+        super().__setitem__(key, item)
 
     def __delitem__(self, key: str) -> None:
         raise ValueError(f"a checkpoint needs its key `{key}`")

@@ -115,6 +115,6 @@ def _place(error: BaseException) -> str:
         return ""
     core = Path(__file__).parents[1]
     ours = core, core / "host", core / "machine"
-    foreign = (f for f in frames if "importlib" not in f.filename)
+    foreign = (f for f in frames if "importlib" not in f.filename and f.filename[:1] != "<")
     own = [f for f in foreign if Path(f.filename).parent not in ours]
     return f" ({shown(Path(own[-1].filename).name)}, line {own[-1].lineno})" if own else ""

@@ -18,7 +18,7 @@ from onlay.anatomy.adapter import Adapter
 from onlay.anatomy.attachments import Attachments
 from onlay.batches import size_of
 from onlay.errors import AnatomyError, BundleError
-from onlay.figures import Figures, united
+from onlay.figures import Figures
 from onlay.machine.disk import path_of
 from onlay.model.arguments import pair_of, refuse_other_states
 from onlay.model.compiled import InTurn, called_in_turn
@@ -27,6 +27,7 @@ from onlay.model.losses import OfFeatures, asked, auxiliary_losses, by_views, ta
 from onlay.model.merging import merged
 from onlay.model.prefix import Kept, Prefix
 from onlay.model.report import TrainableReport, parts_of
+from onlay.model.telling import figures_of
 
 if TYPE_CHECKING:
     from onlay.data import Splits
@@ -292,8 +293,12 @@ class AdaptedModel(nn.Module):
 
     def figures(self) -> Figures:
         """What the adapter's modules tell of the training, each asked once; may wait for the
-        device."""
-        return united(figures() for figures in asked(self.adapter, "figures"))
+        device.
+
+        Raises:
+            PluginError: a module fails, or gives something else.
+        """
+        return figures_of(self.adapter)
 
     def train(self, mode: bool = True) -> AdaptedModel:
         """As always, but batch norms use and move their statistics only where these are thawed;

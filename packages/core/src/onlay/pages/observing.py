@@ -26,6 +26,7 @@ from onlay.model.answers import Answers
 from onlay.model.pieces import InPieces
 from onlay.model.predict import files_of, modality_of
 from onlay.model.preprocessing import reader
+from onlay.model.telling import told
 from onlay.pages.changes import CHANGE, MEANING, Outputs, block_outputs, changes
 from onlay.task import Answer, Input
 
@@ -179,12 +180,17 @@ def _named(kind: str, module: Any, path: str, args: tuple[Any, ...], output: Any
         return None
     own = OWN[kind]
     if hasattr(module, own):
-        return getattr(module, own)(*args, output).detach()
+        return told(getattr(module, own), Tensor, *args, output).detach()
     if re.search(r"\.rewrites\.\d+$", path):
         raise AnatomyError(
             f"`{getattr(module, kind)}` would be the site's own tensor, as"
             f" `{type(module).__name__}` is a rewrite: give it a method `{own}(x, output)` that"
             " returns what is meant"
+        )
+    if not isinstance(output, Tensor):
+        raise AnatomyError(
+            f"`{type(module).__name__}`, which is `{kind}`, gives a `{type(output).__name__}` and"
+            f" not a tensor: give it a method `{own}(x, output)` that returns what is meant"
         )
     return output.detach()
 
@@ -219,6 +225,12 @@ class _Recorder:
 def _signal(seen: _Seen, model: AdaptedModel) -> Signal:
     block, site = _place_of(seen.path)
     assert seen.shown is not None
+    if seen.shown.ndim < 2:
+        raise AnatomyError(
+            f"`{seen.module.shown}` of block {block} has the shape {tuple(seen.shown.shape)};"
+            f" `{type(seen.module).__name__}`, which is `shown`, must give (batch, tokens) or"
+            " (batch, tokens, parts)"
+        )
     each = _finite(seen.shown[0], seen.module.shown, block)
     values_TK = each.unsqueeze(-1) if each.ndim == 1 else each.flatten(0, -2)
     layout = model.anatomy.layout(block, inserted=model.adapter.tokens_before(block))
@@ -239,8 +251,8 @@ def _picture(seen: _Seen) -> Picture:
     name, shape = seen.module.pictured, tuple(seen.pictured.shape)
     if len(shape) != 4:
         raise AnatomyError(
-            f"`{name}` of block {block} has the shape {shape}; a module that is `pictured` must"
-            " give (batch, pictures, height, width)"
+            f"`{name}` of block {block} has the shape {shape}; `{type(seen.module).__name__}`,"
+            " which is `pictured`, must give (batch, pictures, height, width)"
         )
     meaning = getattr(seen.module, "meaning", "")
     return Picture(name, block, _finite(seen.pictured[0], name, block), site, meaning)

@@ -57,10 +57,15 @@ class Check:
     def run(self, cases: Sequence[Any]) -> None:
         """Check every case that it asks something of; a failure names its case."""
         if self.tried == "together":
-            self.function(self.asked(cases))
+            asked = self.asked(cases)
+            for case in asked:
+                with told_of(case):
+                    self._raise_of(case)
+            self.function(asked)
             return
         for case in self.asked(cases):
             with told_of(case):
+                self._raise_of(case)
                 self.function(case)
 
     def asked(self, cases: Sequence[Any]) -> list[Any]:
@@ -71,14 +76,28 @@ class Check:
         return [*islice(asked, 1)] if self.tried == "one" else [*asked]
 
     def reason(self, case: Any) -> str:
-        """Why the contract asks nothing of a case; looked for once, as that may build networks."""
+        """Why the contract asks nothing of a case; looked for once, as that may build networks.
+        Where that fails the case is asked, and running the check raises what went wrong."""
         known = _REASONS.setdefault(case, {})
         if self not in known:
-            known[self] = self.not_for(case)
-        return known[self]
+            known[self] = self._found(case)
+        found = known[self]
+        return found if isinstance(found, str) else ""
+
+    def _found(self, case: Any) -> str | Exception:
+        try:
+            return self.not_for(case)
+        except Exception as error:
+            return error
+
+    def _raise_of(self, case: Any) -> None:
+        """Raise what went wrong when it was looked whether a case is asked."""
+        found = _REASONS.get(case, {}).get(self, "")
+        if isinstance(found, Exception):
+            raise found
 
 
-_REASONS: WeakKeyDictionary[Any, dict[Check, str]] = WeakKeyDictionary()
+_REASONS: WeakKeyDictionary[Any, dict[Check, str | Exception]] = WeakKeyDictionary()
 
 
 @contextmanager

@@ -124,10 +124,18 @@ def check_two_processes_agree(cases: Sequence[MethodCase]) -> None:
 
 
 def gradients(model: AdaptedModel, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    """Those of one pass; a running mean that the pass has moved is put back for the next one."""
+    state = taken(model)
     model.zero_grad()
     torch.manual_seed(3)
     model.loss(batch).backward()
+    model.load_trained_state(state)
     return _collected(model)
+
+
+def taken(model: AdaptedModel) -> dict[str, Tensor]:
+    """A copy of what trains and of the buffers that move, for `load_trained_state`."""
+    return {name: tensor.clone() for name, tensor in model.trained_state().items()}
 
 
 def _collected(model: AdaptedModel) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ def check_bundle_reloads_to_the_same_outputs(case: MethodCase) -> None:
     seed at loading."""
     model = case.model()
     step(model, case.batch(model), 2)
-    _reloads(case, model, "cpu")
+    reloads(case, model, "cpu")
 
 
 def check_conversion_keeps_state_and_network_one(case: MethodCase) -> None:
@@ -61,17 +61,18 @@ def check_conversion_keeps_state_and_network_one(case: MethodCase) -> None:
     for swap in model.adapter.swaps:
         own = named[f"thawed.{swap.path}"]
         require(own is swap.copy, f"`{swap.path}` of the bundle is not that of the network")
-    _reloads(case, model, "cpu")
+    reloads(case, model, "cpu")
 
 
 def check_bundle_of_an_accelerator_loads_on_the_cpu(case: MethodCase) -> None:
     """A bundle that was written on an accelerator loads on the CPU and gives its outputs there."""
     device = torch.accelerator.current_accelerator()
     model = case.moved().to(device)
-    _reloads(case, model, "cpu", close=1e-4)
+    reloads(case, model, "cpu", close=1e-4)
 
 
-def _reloads(case: MethodCase, model: onlay.AdaptedModel, device: str, close: float = 0) -> None:
+def reloads(case: MethodCase, model: onlay.AdaptedModel, device: str, close: float = 0) -> None:
+    """Require the same outputs of a fresh backbone that is given the bundle of a model."""
     inputs, _ = case.batch(model)
     with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         expected = model(inputs).to(device)

@@ -10,7 +10,7 @@ from onlay.anatomy.last_blocks import held_to
 from onlay.anatomy.liveness import prove_alive
 from onlay.descriptors import resolve
 from onlay.errors import AnatomyError
-from onlay.methods.held import last_blocks
+from onlay.methods.held import Held, last_blocks
 from onlay.testing.case import MethodCase
 from onlay.testing.checking import require
 from onlay.testing.states import bits, changed, features_of
@@ -56,6 +56,11 @@ def check_is_held_to_the_last_blocks(case: MethodCase) -> None:
     """With `last_blocks` the method acts in these blocks alone and trains what its formula says of
     them, or says in a sentence that it acts before them; a block's `index` is its place in the
     whole backbone, not among those that are given."""
+    require(
+        isinstance(case.config, Held),
+        "its settings have a field `last_blocks` of their own, for which the method sees all blocks"
+        " whatever is set: give it another name",
+    )
     held = replace(case, settings={**case.settings, "last_blocks": 1})
     try:
         model = held.model()

@@ -5,10 +5,14 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 import torch
+from torch import Tensor
 
+from onlay.model.adapted import AdaptedModel
 from onlay.model.losses import asked, task_loss
 from onlay.testing.case import MethodCase
 from onlay.testing.checking import require
+from onlay.testing.methods.preparing import prepare
+from onlay.testing.methods.running import taken
 from onlay.testing.states import bits, changed, listed, step
 
 
@@ -76,6 +80,7 @@ def check_auxiliary_loss_is_a_finite_scalar(case: MethodCase) -> None:
     once."""
     model = case.lent().train()
     inputs, targets = batch = case.batch(model)
+    state = taken(model)
     torch.manual_seed(0)
     for views in asked(model.adapter, "views"):
         inputs = views(inputs)
@@ -86,18 +91,61 @@ def check_auxiliary_loss_is_a_finite_scalar(case: MethodCase) -> None:
         require(value.ndim == 0, f"an auxiliary loss has the shape {tuple(value.shape)}")
         require(bool(value.isfinite()), f"an auxiliary loss is {value.item()}")
     expected = sum(added, own)
+    model.load_trained_state(state)  # a running mean has moved
     torch.manual_seed(0)
     whole = model.loss(batch)
     require(bool(whole.isclose(expected)), f"the loss is {whole:.4g}, its parts {expected:.4g}")
 
 
+def check_evaluation_leaves_no_auxiliary_loss(case: MethodCase) -> None:
+    """A pass in evaluation leaves nothing for `auxiliary_loss`: no part of it is in the loss in
+    evaluation, nor in that of the next batch in training."""
+    model = case.lent()
+    batch = case.batch(model)
+    state = taken(model)
+    expected = _loss(model.train(), batch)
+    model.load_trained_state(state)
+    model.eval()
+    _left(model, batch[0])  # what training has left is gone with it
+    few, all_of_them = _left(model, batch[0][:1]), _left(model, batch[0])
+    same = bool((few - all_of_them).abs() <= 1e-6)
+    require(
+        same, f"in evaluation it adds {all_of_them:.2g} to the loss, and {few:.2g} of one input"
+    )
+    with torch.no_grad():
+        model(batch[0])
+    loss = _loss(model.train(), batch)
+    told = f"{loss:.4g} behind a pass in evaluation, and {expected:.4g} without"
+    require(bool(loss.isclose(expected)), f"the loss in training is {told}")
+
+
+def _loss(model: AdaptedModel, batch: tuple[Tensor, Tensor]) -> Tensor:
+    torch.manual_seed(0)
+    return model.loss(batch).detach()
+
+
+@torch.no_grad()
+def _left(model: AdaptedModel, inputs: Tensor) -> Tensor:
+    """What modules add to the loss of a pass; a penalty on weights is there in any."""
+    model(inputs)
+    torch.manual_seed(0)
+    found = [auxiliary() for auxiliary in asked(model.adapter, "auxiliary_loss")]
+    return sum(found, torch.zeros(()))
+
+
+def adds_no_loss(case: MethodCase) -> str:
+    found = asked(case.lent().adapter, "auxiliary_loss")
+    return "" if found else "no module brings `auxiliary_loss`"
+
+
 def check_trains_alike_under_a_seed(case: MethodCase) -> None:
-    """Two trainings under one seed give the same values, bit for bit: every random number comes
-    from torch's generator."""
+    """Two trainings under one seed, each with its `prepare`, give the same values, bit for bit:
+    every random number comes from torch's generator."""
     states = []
     for _ in range(2):
         model = case.model()
         torch.manual_seed(7)
+        prepare(case, model)
         step(model, case.batch(model), 2)
         states.append(bits(model.adapter))
     require(not (names := changed(*states)), f"{names} differ between two equal trainings")
@@ -126,12 +174,12 @@ def check_goes_on_from_its_tensors(case: MethodCase) -> None:
     model = case.model()
     batch = case.batch(model)
     step(model, batch)
-    between = {name: tensor.clone() for name, tensor in model.trained_state().items()}
+    between = taken(model)
     fresh = case.model()
     fresh.load_trained_state(between)
     ends = []
     for each in (model, fresh):
         torch.manual_seed(7)
         step(each, batch, done=1)
-        ends.append({name: tensor.clone() for name, tensor in each.trained_state().items()})
+        ends.append(taken(each))
     require(not (names := changed(*ends)), f"{names} differ after another step")

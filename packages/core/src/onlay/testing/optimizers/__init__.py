@@ -11,6 +11,8 @@ OPTIMIZER_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_settings_are_described, declaring.no_settings, tried="one"),
     Check(stepping.check_lowers_a_loss),
     Check(stepping.check_follows_the_rates_of_groups),
+    Check(stepping.check_size_of_a_rate_counts),
+    Check(stepping.check_follows_the_decay_of_groups),
     Check(stepping.check_steps_alike_under_a_seed),
     Check(stepping.check_goes_on_from_its_state),
 )

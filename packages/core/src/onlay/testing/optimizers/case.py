@@ -71,13 +71,14 @@ class OptimizerCase:
         """Whether these are the usual settings."""
         return self.settings == self.optimizer.examples[0]
 
-    def made(self, problem: Problem) -> Any:
-        """The optimizer of a problem, the matrix and the shift in groups of their own."""
+    def made(self, problem: Problem, *, decay: float = 0.0) -> Any:
+        """The optimizer of a problem, the matrix and the shift in groups of their own, the matrix
+        with a weight decay."""
         name, own = self.optimizer.name, dict(self.settings)
         config = TrainConfig(opt=name, opt_kwargs=own, lr=RATE, weight_decay=0)
         groups = [
-            {"params": [each], "weight_decay": 0.0, "lr": RATE}
-            for each in (problem.matrix, problem.shift)
+            {"params": [each], "weight_decay": own_decay, "lr": RATE}
+            for each, own_decay in ((problem.matrix, decay), (problem.shift, 0.0))
         ]
         given = groups, config, settings_of(config, self.host)
         return self.host.call("optimizer", name, "build", *given)

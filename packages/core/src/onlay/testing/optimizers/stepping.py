@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 
 import torch
+from torch import Tensor
 
 from onlay.testing.checking import require
-from onlay.testing.optimizers.case import OptimizerCase, Problem
+from onlay.testing.optimizers.case import RATE, OptimizerCase, Problem
 from onlay.testing.states import changed
 
 
@@ -33,6 +34,32 @@ def check_follows_the_rates_of_groups(case: OptimizerCase) -> None:
     problem.step(optimizer, 2)
     moved = changed(before, problem.tensors)
     require(moved == "`matrix`", f"with the shift's rate at 0 {moved or 'nothing'} moves")
+
+
+def check_size_of_a_rate_counts(case: OptimizerCase) -> None:
+    """Steps follow the size of a group's `lr`: a tenth of a rate ends elsewhere."""
+    ends = [_matrix_after(case, rate=rate) for rate in (RATE, RATE / 10)]
+    require(
+        not torch.equal(*ends), "with a tenth of the rate the parameters end at the same values"
+    )
+
+
+def check_follows_the_decay_of_groups(case: OptimizerCase) -> None:
+    """Steps follow a group's `weight_decay`: with 0.5 its parameters end elsewhere than with 0."""
+    ends = [_matrix_after(case, decay=decay) for decay in (0.0, 0.5)]
+    seen = "with a `weight_decay` of 0.5 the parameters of a group end at the same values"
+    require(not torch.equal(*ends), seen)
+
+
+def _matrix_after(case: OptimizerCase, *, rate: float = RATE, decay: float = 0.0) -> Tensor:
+    """Where three steps lead, since the first one of some optimizers moves nothing."""
+    problem = Problem()
+    torch.manual_seed(7)
+    optimizer = case.made(problem, decay=decay)
+    for group in optimizer.param_groups:  # as a schedule does it
+        group["lr"] = rate
+    problem.step(optimizer, 3)
+    return problem.tensors["matrix"]
 
 
 def check_steps_alike_under_a_seed(case: OptimizerCase) -> None:

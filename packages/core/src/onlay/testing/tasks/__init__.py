@@ -4,7 +4,16 @@ sentence."""
 from __future__ import annotations
 
 from onlay.testing.checking import Check
-from onlay.testing.tasks import answering, declaring, handing_on, heads, measuring
+from onlay.testing.tasks import (
+    answering,
+    declaring,
+    handing_on,
+    heads,
+    loading,
+    losses,
+    measuring,
+    naming,
+)
 
 TASK_CHECKS: tuple[Check, ...] = (
     Check(declaring.check_registering_imports_no_torch, declaring.from_a_file, tried="one"),
@@ -23,14 +32,20 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(heads.check_inputs_of_a_batch_do_not_touch),
     Check(heads.check_views_become_one_output),
     Check(heads.check_a_single_piece_is_all_of_it, heads.puts_nothing_together),
-    Check(heads.check_state_round_trips),
+    Check(losses.check_loss_is_a_mean, losses.no_loss),
+    Check(losses.check_weights_add_up, losses.no_weights),
+    Check(losses.check_loss_is_the_mean_by_weights, losses.no_weights_of_a_loss),
+    Check(losses.check_soft_targets_are_shares, losses.no_soft_targets),
     Check(answering.check_predicts_an_answer_for_each_input),
     Check(answering.check_answers_are_told_in_a_line),
     Check(answering.check_answers_fill_a_table),
     Check(answering.check_answers_are_json),
+    Check(loading.check_state_round_trips),
+    Check(naming.check_predictions_name_the_class, naming.no_classes),
     Check(answering.check_answers_are_written),
     Check(answering.check_answers_can_be_drawn),
     Check(answering.check_truths_are_answers, answering.no_truths),
+    Check(naming.check_truths_name_the_class, naming.no_true_classes),
     Check(handing_on.check_answers_go_through_predict),
     Check(handing_on.check_exporters_write_it_or_say_why, handing_on.no_exporter, tried="one"),
     Check(measuring.check_metrics_hold_the_main_one, measuring.no_metrics),

@@ -21,10 +21,15 @@ from onlay.testing.tasks.case import BATCH, TaskCase
 ASKED = Answers("the task")
 
 
-@torch.no_grad()
 def answers_of(case: TaskCase) -> list[Any]:
     """Of a head that is away from its start, once they have seen their inputs."""
-    head, inputs = case.moved(), case.data[1]
+    return answers_by(case, case.moved())
+
+
+@torch.no_grad()
+def answers_by(case: TaskCase, head: Any) -> list[Any]:
+    """The same of a given head."""
+    inputs = case.data[1]
     answers = head.predict(head(case.features(head)))
     require(len(answers) == BATCH, f"{BATCH} inputs get {len(answers)} answers")
     given = (Input(Path(f"{n}.x"), row(inputs, n), {}) for n in range(BATCH))

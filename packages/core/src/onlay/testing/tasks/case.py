@@ -72,11 +72,26 @@ class TaskCase:
     def targets(self) -> Any:
         return self.data[2]
 
-    def head(self, seed: int = 0) -> Any:
+    @property
+    def of_classes(self) -> bool:
+        """Whether every target is known to be the index of a label: the task says that it learns
+        from classes, or leaves it to the kit what it learns from."""
+        known = "" if self.task.example is None else "class"
+        if self.task.targets not in ("class", known) or not isinstance(self.targets, Tensor):
+            return False
+        if self.targets.ndim != 1 or self.targets.dtype not in (torch.int64, torch.int32):
+            return False
+        return bool(((self.targets >= 0) & (self.targets < len(self.data[0]))).all())
+
+    def unprepared(self, config: Config, seed: int = 0) -> Any:
+        """A fresh one that has seen no data, as a bundle is loaded into."""
+        torch.manual_seed(seed)
+        return build_head(config, self.built, self.data[0], self.host)
+
+    def head(self) -> Any:
         """A fresh one that has seen the data, in evaluation mode."""
         labels, inputs, targets, facts = self.data
-        torch.manual_seed(seed)
-        head = build_head(self.config, self.built, labels, self.host)
+        head = self.unprepared(self.config)
         items: Any = [(row(inputs, n), row(targets, n)) for n in range(BATCH)]
         head.prepare(
             Splits(
@@ -96,12 +111,13 @@ class TaskCase:
         shake(head.parameters(), 0.1)
         return head
 
-    def loss(self, head: Any, features: Features) -> Tensor:
+    def loss(self, head: Any, features: Features, targets: Any = None) -> Tensor:
         """As training takes it: by the head's `forward_loss`, where it has one."""
+        targets = self.targets if targets is None else targets
         whole = getattr(head, "forward_loss", None)
         if whole is not None:
-            return whole(features, self.targets)
-        return head.loss(head(features), self.targets)
+            return whole(features, targets)
+        return head.loss(head(features), targets)
 
     def features(self, head: Any, inputs: Tensor | None = None) -> Features:
         """What the backbone gives to this head."""

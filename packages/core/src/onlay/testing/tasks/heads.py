@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -119,7 +118,7 @@ def check_evaluation_draws_no_random_number(case: TaskCase) -> None:
     """In evaluation two passes agree bit for bit, draw no random number and move no buffer."""
     head = case.moved()
     features, before, drawn = case.features(head), bits(head), torch.get_rng_state()
-    require(_equal(head(features), head(features)), "two passes differ")
+    require(equal(head(features), head(features)), "two passes differ")
     require(torch.equal(torch.get_rng_state(), drawn), "a random number was drawn")
     require(not (names := changed(before, bits(head))), f"{names} changed")
 
@@ -172,22 +171,8 @@ def check_a_single_piece_is_all_of_it(case: TaskCase) -> None:
         require(worst <= CLOSE, f"one piece that is all of an input is moved by {worst:.2g}")
 
 
-@torch.no_grad()
-def check_state_round_trips(case: TaskCase) -> None:
-    """A fresh head that loads the state of another gives its outputs, bit for bit; a copy, too,
-    and nothing is shared with it."""
-    head, fresh = case.moved(), case.head(seed=9)
-    features = case.features(head)
-    before = head(features)
-    fresh.load_state_dict(head.state_dict(), strict=True)
-    require(_equal(fresh.eval()(features), before), "the outputs differ after loading")
-    twin = copy.deepcopy(head)
-    for parameter in twin.parameters():
-        parameter.add_(1)
-    require(_equal(head(features), before), "changing a copy changes the head")
-
-
-def _equal(one: Any, other: Any) -> bool:
+def equal(one: Any, other: Any) -> bool:
+    """Whether two trees hold the same tensors, bit for bit."""
     pairs = zip(tensors_of(one), tensors_of(other), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
 
@@ -197,12 +182,13 @@ def _apart(got: Any, expected: Any) -> float:
     return max(apart(a, b) for a, b in pairs)
 
 
-def as_wished(head: Any, output: Any, targets: Any, direction: float) -> Any:
-    """The output that the loss likes best (1) or least (-1), found by following its gradient."""
+def as_wished(head: Any, output: Any, targets: Any, direction: float, size: float = 0.5) -> Any:
+    """The output that the loss likes best (1) or least (-1), found by following its gradient in
+    steps of one size."""
     wished = changed_in(output, lambda leaf: leaf.detach().clone())
     free = [t.requires_grad_(True) for t in tensors_of(wished) if t.is_floating_point()]
     for _ in range(WISHES):
-        _step_down(direction * head.loss(wished, targets), free, 0.5)
+        _step_down(direction * head.loss(wished, targets), free, size)
     return changed_in(wished, Tensor.detach)
 
 
