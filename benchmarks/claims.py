@@ -130,6 +130,9 @@ REGIMES = {
         _of_nuclei,
     ),
     "adapterx": Regime("Adapter-X, one change at a time", _characters, 156, 468, 1092, *CHARACTERS),
+    "adapterx_rates": Regime(
+        "Adapter-X, the same at two settings", _characters, 156, 468, 1092, *CHARACTERS
+    ),
     "dapt_gates": Regime("DAPT's gates", radhar, 5, 497, 1042),
     "arc_precision": Regime("ARC at a high rate, in bfloat16", _signs, 10, 200, 600),
 }
