@@ -15,6 +15,7 @@ from torch import Tensor
 from onlay.config.train import TrainConfig
 from onlay.data import Splits
 from onlay.errors import DivergedError, OnlayError, PluginError, RunError
+from onlay.figures import Figures
 from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay.machine.system import replace
@@ -169,7 +170,7 @@ class Trainer:
 
     def close_epoch(self) -> None:
         """Evaluate, judge, record, save."""
-        state, figures = self.state, self.plain.figures()
+        state, figures = self.state, self.figures()
         progress = state.progress
         record: dict[str, float] = {
             "epoch": progress.epoch + 1,
@@ -268,13 +269,19 @@ class Trainer:
         The method's figures are of this process's share of the batches; trackers and files have
         those of the main process.
         """
-        step, figures = self.state.progress.step, self.plain.figures().values
+        step, figures = self.state.progress.step, self.figures().values
         metrics = {"loss": self.mean_loss(), "lr": self.learning_rate()}
         self.display.loss(metrics["loss"])
         own = {f"train/{name}": value for name, value in metrics.items()}
         self.track({**own, **figures}, step)
         told = {**metrics, **figures}
         tell(self.accelerator, self.host.step_finished, self.plain, step, told, self.run)
+
+    def figures(self) -> Figures:
+        """What the method's modules tell; where one fails in one process, all of them stop."""
+        found: list[Figures] = []
+        tell(self.accelerator, lambda: found.append(self.plain.figures()))
+        return found[0]
 
     def track(self, values: Mapping[str, float], step: int | None) -> None:
         """Give values to the trackers, of a step or of the run as a whole."""

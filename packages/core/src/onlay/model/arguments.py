@@ -41,25 +41,34 @@ def refuse_unwritable(name: Any, preprocessing: Any) -> None:
 
 
 def refuse_unreadable(preprocessing: Any, modality: Modality | None) -> None:
-    """Before training, what loading would refuse; facts may be left out, and facts of a data set's
-    own are kept.
+    """Before training, what loading would refuse; facts may be left out.
 
     Raises:
-        ConfigError: the first fact that the modality does not take, and why; a name that looks like
-            one of its own, misspelt.
+        ConfigError: the first fact that the modality does not take, and why.
     """
-    if modality is None or preprocessing is None or modality.preprocessing is None:
+    if modality is None or preprocessing is None:
         return
     where = f"modality `{modality.name}` cannot prepare inputs so"
     try:
         check(modality, preprocessing, where, whole=False)
     except BundleError as error:
         raise ConfigError(str(error)) from error
+
+
+def refuse_misspelt(preprocessing: Any, modality: Modality | None) -> None:
+    """For facts that somebody wrote; a data set may add facts of its own, whatever they are called.
+
+    Raises:
+        ConfigError: a name that looks like one of the modality's, misspelt.
+    """
+    if modality is None or modality.preprocessing is None or not isinstance(preprocessing, Mapping):
+        return
     known = resolve(modality.preprocessing).model_fields
-    for name in (name for name in preprocessing if name not in known):
+    for name in (name for name in preprocessing if isinstance(name, str) and name not in known):
         if near := get_close_matches(name, known, n=1, cutoff=_MISSPELT):
             raise ConfigError(
-                f"{where}: `preprocessing.{name}`: unknown key; did you mean `{near[0]}`?"
+                f"modality `{modality.name}` cannot prepare inputs so: `preprocessing.{name}`:"
+                f" unknown key; did you mean `{near[0]}`?"
             )
 
 

@@ -23,7 +23,7 @@ from onlay.host.heads import head_of
 from onlay.methods.held import last_blocks
 from onlay.model.adapted import AdaptedModel
 from onlay.model.adopting import adopted
-from onlay.model.arguments import refuse_unreadable, refuse_unwritable
+from onlay.model.arguments import refuse_misspelt, refuse_unreadable, refuse_unwritable
 from onlay.model.class_names import class_names
 from onlay.model.losses import check_losses
 from onlay.model.splits import read_splits
@@ -77,6 +77,7 @@ def adapt(
     """
     host, names = host or PluginHost.discover(), class_names(labels, num_classes)
     built = as_built(backbone, host)
+    refuse_misspelt(preprocessing, host.modalities.get(built.modality))
     method_config = parse("method", method, host)
     task_config = parse("task", task, host)
     head = build_head(task_config, built, names, host)
