@@ -11,8 +11,10 @@ from torch import nn
 from touch_modality import Tactile
 
 import onlay
+from onlay.config import parse
 from onlay.errors import ConfigError, DataError
 from onlay.host import PluginHost
+from onlay.model.assemble import attach
 from onlay.model.class_names import class_names
 from onlay.testing import tiny_backbone
 
@@ -89,7 +91,11 @@ def test_preprocessing_that_no_bundle_could_be_loaded_with_is_refused_before_tra
             onlay.adapt(built, "linear", num_classes=2, preprocessing=given, host=host)
     with pytest.raises(ConfigError, match=r"`preprocessing\.means`: unknown.*mean `mean`\?"):
         onlay.adapt(built, "linear", num_classes=2, preprocessing={"means": [0.5]}, host=host)
-    config, linear, head = parse("method", "linear", host), host.find("method", "linear"), nn.Linear(4, 2)
+    config, linear, head = (
+        parse("method", "linear", host),
+        host.find("method", "linear"),
+        nn.Linear(4, 2),
+    )
     task = parse("task", "classification", host)
     of_data = attach(
         tiny_backbone(), config, linear, head, task=task, preprocessing={"means": 1}, host=host
