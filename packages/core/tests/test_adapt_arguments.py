@@ -91,19 +91,25 @@ def test_preprocessing_that_no_bundle_could_be_loaded_with_is_refused_before_tra
             onlay.adapt(built, "linear", num_classes=2, preprocessing=given, host=host)
     with pytest.raises(ConfigError, match=r"`preprocessing\.means`: unknown.*mean `mean`\?"):
         onlay.adapt(built, "linear", num_classes=2, preprocessing={"means": [0.5]}, host=host)
-    config, linear, head = (
-        parse("method", "linear", host),
-        host.find("method", "linear"),
-        nn.Linear(4, 2),
-    )
-    task = parse("task", "classification", host)
-    of_data = attach(
-        tiny_backbone(), config, linear, head, task=task, preprocessing={"means": 1}, host=host
-    )
-    assert of_data.preprocessing == {"means": 1}, "a data set may call its facts as it likes"
     left_out = {"mean": [0.5], "of_a_data_set": 1}
     model = onlay.adapt(built, "linear", num_classes=2, preprocessing=left_out, host=host)
     assert model.preprocessing == left_out
+
+
+def test_a_data_set_may_call_its_facts_as_it_likes() -> None:
+    host, built = PluginHost.discover(only=""), tiny_backbone()
+    host.add(Tactile(), name="tactile")
+    built.modality = "touch"
+    model = attach(
+        built,
+        parse("method", "linear", host),
+        host.find("method", "linear"),
+        nn.Linear(4, 2),
+        task=parse("task", "classification", host),
+        preprocessing={"means": 1},
+        host=host,
+    )
+    assert model.preprocessing == {"means": 1}
 
 
 def test_a_loss_takes_one_pair() -> None:

@@ -121,6 +121,35 @@ def test_what_one_process_cannot_read_is_said_once_and_ends_both(
     assert done.stderr == "Error: one of the stripes is damaged\n"
 
 
+FAILING_FIGURES = """
+import os
+from onlay import hookimpl
+from onlay.figures import Figures
+
+asked = []
+
+def figures():
+    asked.append(1)
+    if len(asked) == 2:
+        raise KeyError("gate")
+    return Figures()
+
+@hookimpl
+def adapter_attached(model):
+    if os.environ["RANK"] == "1":
+        list(model.adapter.modules())[-1].figures = figures
+"""
+
+
+def test_figures_that_fail_in_one_process_end_both(small_run: list[str], tmp_path: Path) -> None:
+    """The other one would wait for a checkpoint that only one of them writes."""
+    (tmp_path / "gates.py").write_text(FAILING_FIGURES)
+    done = side_by_side("--plugin", str(tmp_path / "gates.py"), *small_run, "train.log_every=1")
+    assert done.returncodes == (2, 2), done.stderr
+    assert done.stderr.count("`function.figures` failed: KeyError: 'gate'") == 1
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["progress"]["step"] == 2
+
+
 def test_what_is_wrong_before_there_is_a_group_is_said(small_run: list[str]) -> None:
     done = side_by_side(*small_run, "train.lr=fast")
     assert done.returncodes == (2, 2), done.stderr

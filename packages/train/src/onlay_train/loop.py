@@ -280,8 +280,11 @@ class Trainer:
     def figures(self) -> Figures:
         """What the method's modules tell; where one fails in one process, all of them stop."""
         found: list[Figures] = []
-        tell(self.accelerator, lambda: found.append(self.plain.figures()))
+        tell(self.accelerator, self._ask, found)
         return found[0]
+
+    def _ask(self, found: list[Figures]) -> None:
+        found.append(self.plain.figures())
 
     def track(self, values: Mapping[str, float], step: int | None) -> None:
         """Give values to the trackers, of a step or of the run as a whole."""
