@@ -55,6 +55,25 @@ def test_what_is_skipped_matches_all_of_an_entry(make, host):
     assert [tuple(labels(p).values()) for p in points(grid, host)] == [("noisy", "1")]
 
 
+def test_a_list_leaves_out_each_of_its_values(make, host):
+    axes = {"method": ["noisy", "linear", "full"], "train.seed": [0, 1, 2]}
+    grid = make(axes, skip=[{"method": ["lin*", "full"], "train.seed": [0, 2]}])
+    assert [tuple(labels(p).values()) for p in points(grid, host)] == [
+        ("noisy", "0"),
+        ("noisy", "1"),
+        ("noisy", "2"),
+        ("linear", "1"),
+        ("full", "1"),
+    ]
+
+
+def test_a_list_that_is_a_value_leaves_out_that_one(make, host):
+    grid = make(
+        {"method": ["noisy"], "train.swa": [[0.5, 1], [0.7, 1]]}, skip=[{"train.swa": [0.5, 1]}]
+    )
+    assert [point["train.swa"].given for point in points(grid, host)] == [[0.7, 1]]
+
+
 @pytest.mark.parametrize(
     ("axes", "more", "said"),
     [
@@ -70,6 +89,16 @@ def test_what_is_skipped_matches_all_of_an_entry(make, host):
             {},
             {"skip": [{"method": "nosy"}]},
             "skip.method: `nosy` is none of its values (have: noisy)",
+        ),
+        (
+            {},
+            {"skip": [{"method": ["noisy", "nosy"]}]},
+            "skip.method: `nosy` is none of its values (have: noisy)",
+        ),
+        (
+            {},
+            {"skip": [{"method": []}]},
+            "skip.method: `[]` is none of its values (have: noisy)",
         ),
         (
             {},

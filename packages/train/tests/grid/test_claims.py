@@ -11,7 +11,7 @@ import pytest
 
 from onlay.config.files import read
 from onlay.host import PluginHost
-from onlay_train.grid.axes import points, values_of
+from onlay_train.grid.axes import labels, points, values_of
 from onlay_train.grid.file import parsed
 
 CLAIMS = Path(__file__).parents[4] / "benchmarks" / "grids" / "claims"
@@ -27,7 +27,15 @@ def test_every_claim_has_its_controls_and_an_equal_search(file):
     rows = {value.label: value.control for value in values_of(grid, HOST)["method"]}
     assert list(rows)[:4] == ["arc", "dapt", "smoa", "iconformer"]
     assert {"linear", "full", "scratch", "lora", "adaptformer"} <= set(rows.values())
-    assert len(points(grid, HOST)) % len(rows) == 0
+    where: dict[str, set[tuple[str, ...]]] = {}
+    for point in points(grid, HOST):
+        told = labels(point)
+        where.setdefault(told.pop("method"), set()).add(tuple(told.values()))
+    whole = [name for name, control in rows.items() if control in {"linear", "full", "scratch"}]
+    beside = [name for name, control in rows.items() if control in {"lora", "adaptformer"}]
+    assert len({frozenset(where[name]) for name in whole}) == 1
+    assert len({frozenset(where[name]) for name in [*list(rows)[:4], *beside]}) == 1
+    assert where["arc"] <= where[whole[0]]
     assert grid.search is not None
     assert grid.search.trials == 12
     assert grid.search.keys.keys() == {"train.lr", "train.weight_decay", "method.scale"}

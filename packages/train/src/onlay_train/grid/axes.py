@@ -73,9 +73,12 @@ def _check_skip(skip: Mapping[str, Any], axes: Mapping[str, Sequence[Value]]) ->
     for axis, wanted in skip.items():
         if axis not in axes:
             raise ConfigError(f"skip: `{axis}` is no axis (have: {', '.join(axes)})")
-        if not any(_is(value, wanted) for value in axes[axis]):
-            have = ", ".join(value.label for value in axes[axis])
-            raise ConfigError(f"skip.{axis}: `{wanted}` is none of its values (have: {have})")
+        whole = any(value.given == wanted for value in axes[axis])
+        several = isinstance(wanted, list) and wanted and not whole
+        for one in wanted if several else [wanted]:
+            if not any(_is(value, one) for value in axes[axis]):
+                have = ", ".join(value.label for value in axes[axis])
+                raise ConfigError(f"skip.{axis}: `{one}` is none of its values (have: {have})")
 
 
 def values_of(grid: GridConfig, host: PluginHost) -> dict[str, list[Value]]:
@@ -296,7 +299,9 @@ def _is(value: Value, wanted: Any) -> bool:
     names = {value.label, str(value.given), str(_name(value.given))}
     if isinstance(wanted, str):
         return any(called(name, wanted) for name in names)
-    return value.given == wanted or str(wanted) in names
+    if value.given == wanted or str(wanted) in names:
+        return True
+    return isinstance(wanted, list) and any(_is(value, one) for one in wanted)
 
 
 def called(name: str, pattern: str) -> bool:

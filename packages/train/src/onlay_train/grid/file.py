@@ -157,8 +157,8 @@ class GridConfig(Config):
     search: SearchConfig | None = None
     """What is chosen on a validation part before the seeds are trained; null: nothing."""
     skip: tuple[dict[str, Any], ...] = ()
-    """Combinations to leave out: axis -> value, its label, or a pattern (`"*vit*"`); a cell is left
-    out if it matches all of an entry."""
+    """Combinations to leave out: axis -> value, its label, a pattern (`"*vit*"`), or a list of any
+    of these; a cell is left out if it matches all of an entry."""
     report: ReportConfig = ReportConfig()
     """What the report compares with, and what is a tie."""
     where: Annotated[Config, OneOf("executor")] = LocalConfig()
