@@ -102,6 +102,11 @@ class BatchCentred(Encoding):
         return replace(features, patches=patches, pooled=patches.mean(1))
 
 
+class Homebound(Encoding):
+    def given(self, features: Features) -> Features:
+        return replace(features, patches=features.patches * torch.ones(features.patches.shape[-1]))
+
+
 class ThawedEncoding(Encoding):
     def given(self, features: Features) -> Features:
         self.model.get_submodule("norm").requires_grad_(True)

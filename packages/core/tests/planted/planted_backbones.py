@@ -225,6 +225,9 @@ DEFECTS: Mapping[str, Defect] = {
     "batch_centred": Defect(
         kinds.BatchCentred, "inputs_of_a_batch_do_not_touch", "of input 0 moves"
     ),
+    "homebound": Defect(
+        kinds.Homebound, "stays_on_the_device_of_its_inputs", "`mul` is given a tensor of the CPU"
+    ),
     "reread": Defect(kinds.Reread, "takes_inputs_that_are_not_contiguous", "for such inputs"),
     "noisy_with_gradients": Defect(
         kinds.NoisyWithGradients, "encodes_alike_with_gradients", "random number was drawn"

@@ -67,6 +67,14 @@ class Writing(Healthy):
         return self.joined(maps)
 
 
+class Homebound(Healthy):
+    """Adds a ramp that lies on the CPU, wherever its maps lie."""
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        x = self.joined(maps)
+        return x + torch.linspace(0, 1, x.shape[-1], dtype=x.dtype)
+
+
 class Single(Healthy):
     """Its scale is a tensor of single precision, whatever it was converted to."""
 
@@ -160,6 +168,7 @@ KINDS: dict[str, tuple[type[Healthy], str]] = {
     "mixing": (Mixing, "answers_each_image_alone"),
     "writing": (Writing, "leaves_its_maps_as_they_are"),
     "single": (Single, "computes_in_bfloat16"),
+    "homebound": (Homebound, "stays_on_the_device_of_its_maps"),
     "batched": (Batched, "trains_on_a_single_image"),
     "idle": (Idle, "every_parameter_gets_a_gradient"),
     "drawing": (Drawing, "starts_alike_under_a_seed"),

@@ -241,6 +241,16 @@ class Forgetting(Healthy):
         return OfTheLastBatch()
 
 
+class Homebound(Healthy):
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(output, targets, weight=torch.ones(len(self.labels)))
+
+
+class ByNumpy(Healthy):
+    def predict(self, output: Tensor) -> list[Prediction]:
+        return [self._prediction(torch.from_numpy(row)) for row in output.softmax(-1).numpy()]
+
+
 class OnTwoLines(Prediction):
     def line(self) -> str:
         return f"{self.label}\n{self.probability}"
@@ -332,6 +342,10 @@ DEFECTS: Mapping[str, Defect] = {
         LooksAtTargets, "constant_is_an_answer_to_every_input", "differ from input to input"
     ),
     "forgetting": Defect(Forgetting, "metrics_add_up", "in halves"),
+    "homebound": Defect(
+        Homebound, "stays_on_the_device_of_its_inputs", "is given a tensor of the CPU"
+    ),
+    "by_numpy": Defect(ByNumpy, "stays_on_the_device_of_its_inputs", "numpy"),
     "healthy": Defect(Healthy),
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -60,8 +61,57 @@ class Elsewhere(Tensor):
         return _computed(func, args, kwargs or {})
 
 
+class _Called(TorchFunctionMode):
+    """What is asked of the device by its name is asked of what torch's engine sees, for torch
+    computes on no device that it was not built for; and what reads numbers gets them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        args = tuple(
+            _seen(a) if isinstance(a, torch.device) or func is Tensor.to else a for a in args
+        )
+        kwargs = dict(kwargs or {})
+        if "device" in kwargs:
+            kwargs["device"] = _seen(kwargs["device"])
+        if func is Tensor.tolist and isinstance(args[0], Elsewhere):
+            return args[0].held.tolist()
+        if func in (Tensor.__getitem__, Tensor.__setitem__):
+            args = (args[0], _indices(args[1]), *args[2:])
+        if func in _OF_VALUES and kwargs.get("device") == torch.device(_OWN):
+            own = kwargs.pop("device")
+            return func(*args, **kwargs).to(own)
+        return func(*args, **kwargs)
+
+
+_OF_VALUES = (torch.tensor, torch.as_tensor, torch.asarray)
+"""These write numbers into what they make before anybody can see it."""
+
+
+def _indices(given: Any) -> Any:
+    """Lists as tensors: of a list torch makes one where the indexed tensor lies."""
+    if isinstance(given, tuple):
+        return tuple(map(_indices, given))
+    return torch.tensor(given) if isinstance(given, list) else given
+
+
+def _seen(given: Any) -> Any:
+    name = given.type if isinstance(given, torch.device) else given
+    return torch.device(_OWN) if isinstance(name, str) and name == NAME else given
+
+
 class StubDevice(TorchDispatchMode):
     """While it is entered, tensors that are made on that device are such tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._called = _Called()
+
+    def __enter__(self) -> StubDevice:
+        self._called.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        super().__exit__(exc_type, exc_val, exc_tb)
+        self._called.__exit__(exc_type, exc_val, exc_tb)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _computed(func, args, kwargs or {})
@@ -69,6 +119,10 @@ class StubDevice(TorchDispatchMode):
     def moved(self, tensor: Tensor) -> Tensor:
         """There."""
         return Elsewhere(tensor.detach().clone())
+
+    def all_moved(self, tree: Any) -> Any:
+        """Every tensor of nested mappings and sequences."""
+        return tree_map_only(Tensor, self.moved, tree)
 
     def brought(self, tensor: Tensor) -> Tensor:
         """Here."""

@@ -33,7 +33,7 @@ def cutmix(inputs_BNE: Tensor, targets_BC: Tensor, alpha: float) -> tuple[Tensor
 def _queries(inputs_BNE: Tensor) -> Tensor:
     """The coordinates (B, 1, 3) of a point of each cloud, by chance."""
     batch, points = inputs_BNE.shape[:2]
-    return _rows(inputs_BNE, torch.randint(points, (batch, 1)))[..., :3]
+    return _rows(inputs_BNE, torch.randint(points, (batch, 1)).to(inputs_BNE.device))[..., :3]
 
 
 def _nearest(inputs_BNE: Tensor, query_B13: Tensor, count: int) -> Tensor:

@@ -49,6 +49,7 @@ BACKBONE_CHECKS: tuple[Check, ...] = (
     Check(encoding.check_features_leave_the_last_norm),
     Check(encoding.check_levels_are_what_blocks_put_out),
     Check(encoding.check_encodes_in_bfloat16),
+    Check(encoding.check_stays_on_the_device_of_its_inputs),
     Check(encoding.check_encoding_leaves_no_trace),
     Check(encoding.check_encodes_alike_with_gradients),
     Check(encoding.check_takes_inputs_that_are_not_contiguous),

@@ -10,7 +10,8 @@ from onlay.features import Features, map_of
 from onlay.testing.backbones.case import BackboneCase
 from onlay.testing.backbones.watching import encoded, first_of, outputs_of, trace, undone
 from onlay.testing.checking import require
-from onlay.testing.states import apart, bits, changed, strided
+from onlay.testing.states import apart, bits, changed, listed, strided
+from onlay.testing.stub_device import StubDevice, there
 
 CLOSE = 1e-5
 ROUNDED = 0.2
@@ -161,6 +162,22 @@ def check_takes_inputs_that_are_not_contiguous(case: BackboneCase) -> None:
     for name, tensor in encoded(case.anatomy, strided(inputs)).items():
         worst = apart(tensor, expected[name])
         require(worst <= 10 * CLOSE, f"`{name}` is off by {worst:.2g} for such inputs")
+
+
+def check_stays_on_the_device_of_its_inputs(case: BackboneCase) -> None:
+    """On a device that is not the CPU the features are the CPU's: the network and its anatomy make
+    their tensors where inputs lie, and hold none that stays behind when the network moves."""
+    inputs, built = case.inputs(), case.copied()
+    expected = encoded(case.anatomy, inputs)
+    with StubDevice() as device:
+        there(built.module)
+        found = encoded(built.anatomy, device.moved(inputs))
+        here = {name: device.brought(tensor) for name, tensor in found.items()}
+        stays = [name for name, tensor in found.items() if tensor.device.type == "cpu"]
+    require(not stays, f"{listed(stays)} is made on the CPU")
+    for name, tensor in here.items():
+        off = apart(tensor, expected[name])
+        require(off <= CLOSE, f"`{name}` is off by {off:.2g} on another device")
 
 
 def check_encodes_alike_with_gradients(case: BackboneCase) -> None:

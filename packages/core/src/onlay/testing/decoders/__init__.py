@@ -16,6 +16,7 @@ DECODER_CHECKS: tuple[Check, ...] = (
     Check(decoding.check_answers_each_image_alone, tried="usual"),
     Check(decoding.check_leaves_its_maps_as_they_are, tried="usual"),
     Check(decoding.check_computes_in_bfloat16, tried="usual"),
+    Check(decoding.check_stays_on_the_device_of_its_maps, tried="usual"),
     Check(training.check_trains_on_a_single_image),
     Check(training.check_every_parameter_gets_a_gradient),
     Check(keeping.check_starts_alike_under_a_seed),

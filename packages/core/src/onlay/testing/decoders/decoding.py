@@ -8,6 +8,7 @@ from torch import Tensor
 from onlay.testing.checking import require
 from onlay.testing.decoders.case import GRIDS, DecoderCase
 from onlay.testing.states import apart
+from onlay.testing.stub_device import StubDevice, there
 
 
 def check_makes_one_map_on_any_grid(case: DecoderCase) -> None:
@@ -72,3 +73,15 @@ def check_computes_in_bfloat16(case: DecoderCase) -> None:
     found.float().square().mean().backward()
     gradients = [x.grad for x in halved if x.grad is not None]
     require(all(bool(g.isfinite().all()) for g in gradients), "a gradient is not finite")
+
+
+def check_stays_on_the_device_of_its_maps(case: DecoderCase) -> None:
+    """On a device that is not the CPU it makes the CPU's map, and nothing on the CPU."""
+    decoder, maps = case.made(), case.maps()
+    with torch.no_grad():
+        expected = decoder(maps)
+        with StubDevice() as device:
+            there(decoder)
+            found = device.brought(decoder([device.moved(x) for x in maps]))
+    error = apart(found, expected)
+    require(error < 1e-5, f"the map differs by {error:.2g} on another device")

@@ -7,6 +7,7 @@ from onlay.testing.checking import Check
 from onlay.testing.tasks import (
     answering,
     declaring,
+    elsewhere,
     handing_on,
     heads,
     loading,
@@ -28,6 +29,7 @@ TASK_CHECKS: tuple[Check, ...] = (
     Check(heads.check_every_parameter_gets_a_gradient),
     Check(heads.check_steps_lower_the_loss),
     Check(heads.check_is_finite_in_bfloat16),
+    Check(elsewhere.check_stays_on_the_device_of_its_inputs),
     Check(heads.check_evaluation_draws_no_random_number),
     Check(heads.check_inputs_of_a_batch_do_not_touch),
     Check(heads.check_views_become_one_output),
