@@ -187,6 +187,8 @@ class Grouping:
             lambda ps: [{"params": ps, "lr": "0.1"}],
             "a group has the `lr` '0.1', which is no number",
         ),
+        (lambda ps: [{"params": ps, "lr": -0.1}], "a group has the `lr` -0.1"),
+        (lambda ps: [{"params": ps, "lr": torch.tensor(float("nan"))}], "a group has the `lr` nan"),
         (lambda ps: {"params": ps}, "they are no list of mappings with `params`"),
         (lambda ps: [{"tensors": ps}], "they are no list of mappings with `params`"),
         (lambda ps: [], r"`adapter.up.weight` \(and 5 more\) is trained and in no group"),
@@ -197,6 +199,14 @@ def test_groups_hold_each_trained_tensor_once(host: PluginHost, grouped: Any, sa
     host.add(Grouping(grouped), name="grouping")
     whose = "the groups of the plugin `grouping.*make_param_groups"
     with pytest.raises(PluginError, match=f"{whose}.*{said}"):
+        make_optimizer(Pretender(), TrainConfig(), host)
+
+
+def test_what_is_wrong_with_groups_is_charged_to_who_gave_them(host: PluginHost) -> None:
+    """The one that is asked first leaves it to the next."""
+    host.add(Grouping(lambda ps: [{"params": ps, "lr": -1.0}]), name="second")
+    host.add(Grouping(lambda ps: None), name="first")
+    with pytest.raises(PluginError, match=r"^the groups of the plugin `second` \(`make_param"):
         make_optimizer(Pretender(), TrainConfig(), host)
 
 

@@ -24,7 +24,7 @@ def build(config: SmallSequenceConfig | NextItNetConfig) -> BuiltBackbone:
     whatever folder."""
     network = NextItNet if isinstance(config, NextItNetConfig) else SmallSequence
     with torch.random.fork_rng(devices=[]):  # nobody else's random numbers move
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         model = network(**config.model_dump(include=SIZES))
     if config.weights is not None:
         weights = config.weights.resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -129,6 +130,45 @@ def require_seekable(splits: Splits, name: str) -> None:
                 f"the training part of `{name}` can only be read in its own order, and a run that"
                 " stopped could not go on with it: give it `seek(epoch, position)` and `__len__`"
                 " (`onlay.data.Stream`), or items by their index"
+            )
+
+
+def require_usable(splits: Splits, name: str) -> None:
+    """Raise a `DataError` unless the data set `name` tells its classes apart, and has items in
+    every part that it says it has."""
+    if splits.train is None:
+        raise DataError(f"`{name}` has no training part")
+    for part, found in (("validation", splits.validation), ("test", splits.test)):
+        if found is not None and not len(found):  # type: ignore[arg-type]
+            raise DataError(
+                f"the {part} part of `{name}` has no items; `None` says that there is none"
+            )
+    odd = [label for label in splits.labels if not isinstance(label, str)]
+    if odd:
+        raise DataError(f"`{name}` calls a class {odd[0]!r}, which is no text")
+    twice = [label for label, count in Counter(splits.labels).items() if count > 1]
+    if twice:
+        raise DataError(f"`{name}` has the class `{twice[0]}` more than once")
+    if splits.targets == "class":
+        for part in ("train", "validation", "test"):
+            _require_classes(getattr(splits, part), part, len(splits.labels), name)
+    if isinstance(splits.facts.get("notes"), str):
+        raise DataError(f"`{name}`: `facts['notes']` is one text, and not a sequence of them")
+
+
+def _require_classes(found: Any, part: str, classes: int, name: str) -> None:
+    """Where the part tells its targets without being read."""
+    import numpy as np
+
+    told = getattr(found, "targets", None)
+    targets = np.asarray([] if told is None else told)
+    if targets.ndim != 1 or targets.dtype.kind not in "iu" or not len(targets):
+        return
+    for value in (int(targets.min()), int(targets.max())):
+        if not 0 <= value < classes:
+            raise DataError(
+                f"the {part} part of `{name}` has an item of class {value}, and the classes are 0"
+                f" to {classes - 1}"
             )
 
 

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from torch import nn
 from torch.utils.data import Dataset
-from torchmetrics import MeanMetric
+from torchmetrics import SumMetric
 
 from onlay.batches import rows, size_of, stacked
 from onlay_train.loaders import Collate, eval_loader, size
@@ -61,7 +61,10 @@ class Evaluation:
         batches and may raise. `seen` is shown the outputs and targets of this process.
         """
         metrics = plain.head.metrics().to(self.accelerator.device)
-        loss = MeanMetric().to(self.accelerator.device)
+        # a sum that is no number stays none; `MeanMetric` leaves such values out, or all weights
+        loss, weights = (
+            SumMetric(nan_strategy="disable").to(self.accelerator.device) for _ in range(2)
+        )
         left, lossy = self.sampler.own, hasattr(plain.head, "loss")
         model.eval()
         for batch in self.loader:
@@ -72,12 +75,15 @@ class Evaluation:
             left -= own
             if own < given:  # what was repeated to make the shares equal does not count
                 output, targets = rows(output, slice(own)), rows(targets, slice(own))
+            if own and lossy:  # first, for it refuses wrong targets in words
+                value, weight = plain.head.loss(output, targets), self._weight(plain, targets, own)
+                if weight > 0:
+                    loss.update(value * weight)
+                    weights.update(weight)
             if own:
                 metrics.update(output, targets)
                 seen(output, targets)
-            if own and lossy:
-                loss.update(plain.head.loss(output, targets), self._weight(plain, targets, own))
-        told = {"loss": float(loss.compute())} if lossy else {}
+        told = {"loss": float(loss.compute() / weights.compute())} if lossy else {}
         return told | {k: float(v) for k, v in metrics.compute().items()}
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -78,6 +79,8 @@ def unfit(groups: Any, model: AdaptedModel) -> str:
     for rate in (group["lr"] for group in groups if "lr" in group):
         if not isinstance(rate, float | int | Tensor):
             return f"a group has the `lr` {rate!r}, which is no number"
+        if not 0 <= float(rate) < math.inf:
+            return f"a group has the `lr` {float(rate):g}"
     names = {id(tensor): name for name, tensor in model.trained_parameters().items()}
     often = Counter(id(_tensor(each)) for group in groups for each in group["params"])
     wrong = {

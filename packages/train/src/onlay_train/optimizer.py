@@ -63,9 +63,8 @@ def make_optimizer(
 
 
 def _first(host: PluginHost, hook: str) -> str:
-    """Who decides; of several the first may have left it to the next."""
-    names = ", ".join(f"`{record}`" for record in host.deciders(hook))
-    return f"the plugin {names} (`{hook}`)"
+    """Who decided."""
+    return f"the plugin `{host.decider(hook)}` (`{hook}`)"
 
 
 def _unfit(optimizer: Any, model: AdaptedModel) -> str:

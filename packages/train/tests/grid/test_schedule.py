@@ -15,6 +15,7 @@ from finished import finish
 from forks import status_of
 from summaries import summary
 
+from onlay.errors import PluginError
 from onlay.hooks import hookimpl
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.executors import announced
@@ -112,6 +113,49 @@ def test_a_cell_whose_process_is_killed_goes_on_and_the_others_do_too(plan):
     assert again.begun == []
     Schedule(plan, again, retry=True).run()
     assert again.begun == [first.name]
+
+
+@pytest.mark.parametrize("told", ["done", "waiting", "interrupted", None, {"state": "done"}])
+def test_a_job_that_ends_without_training_its_cell_is_tried_a_few_times(plan, told):
+    """Whatever an executor says of it: the folder tells what came of a cell."""
+    first = plan.cells()[0]
+    executor, seen = Fake(lambda root, name: told if name == first.name else done(root, name)), []
+    Schedule(plan, executor, seen=lambda cell, state: seen.append((cell.name, state))).run()
+    assert executor.begun.count(first.name) == TRIES
+    assert [plan.folder(cell).state for cell in plan.cells()] == ["failed", "done"]
+    said = "its job ended, and it was not trained, 3 times"
+    assert plan.folder(first).failure().said == said
+    assert (first.name, "done") not in seen
+
+
+class Odd(Executor):
+    """Takes no job as one should."""
+
+    def __init__(self, gives) -> None:
+        self.gives = gives
+
+    def submit(self, fn, /, *args, **named):
+        return self.gives()
+
+
+@pytest.mark.parametrize(
+    ("gives", "said"),
+    [
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda: "job 7", r"its `submit` gives a `str`, no `concurrent\.futures\.Future`"),
+        (lambda: sys.exit(3), "SystemExit: 3"),
+    ],
+)
+def test_an_executor_that_takes_no_job_is_named_with_its_plugin(plan, gives, said):
+    with pytest.raises(PluginError, match=f"executor `local` of plugin `onlay-train .*{said}"):
+        Schedule(plan, Odd(gives)).run()
+
+
+def test_a_cell_that_was_trained_is_done_whatever_its_executor_says(plan):
+    executor, seen = Fake(lambda root, name: done(root, name) and None), []
+    Schedule(plan, executor, seen=lambda cell, state: seen.append(state)).run()
+    assert len(executor.begun) == 2
+    assert seen == ["done", "done"]
 
 
 def test_what_cells_need_of_plugins_is_imported_before_them_as_far_as_it_can_be(

@@ -43,6 +43,7 @@ class PluginHost:
 
     def __init__(self) -> None:
         self._registry = Registry()
+        self._deciders: dict[str, PluginRecord] = {}
 
     @classmethod
     def discover(cls, *, only: str | None = None, files: Sequence[Path] = ()) -> PluginHost:
@@ -203,9 +204,9 @@ class PluginHost:
     """The optimizer, by the first plugin that decides; none where it is the one that `config.opt`
     names."""
 
-    def deciders(self, hook: str) -> list[PluginRecord]:
-        """The plugins that may answer a hook, in the order in which they are asked."""
-        return [record for record, _ in self._registry.implementations(hook)]
+    def decider(self, hook: str) -> PluginRecord:
+        """The plugin whose answer a hook gave the last time that it was asked."""
+        return self._deciders[hook]
 
     def _tell(self, hook: str, **facts: Any) -> None:
         for record, impl in self._registry.implementations(hook):
@@ -220,10 +221,12 @@ class PluginHost:
 
     def _decided(self, hook: str, **facts: Any) -> Any:
         """The first answer, if any."""
+        self._deciders.pop(hook, None)
         for record, impl in self._registry.implementations(hook):
             with _charged_to(record, hook):
                 answer = impl.function(*(facts[name] for name in impl.argnames))
             if answer is not None:
+                self._deciders[hook] = record
                 return answer
         return None
 

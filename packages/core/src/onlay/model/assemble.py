@@ -20,6 +20,8 @@ from onlay.errors import AnatomyError, ConfigError
 from onlay.host import PluginHost
 from onlay.host.fit import check_fit, check_sites, check_targets
 from onlay.host.heads import head_of
+from onlay.host.mistakes import mistakes_of
+from onlay.machine.chance import seeds_kept
 from onlay.methods.held import last_blocks
 from onlay.model.adapted import AdaptedModel
 from onlay.model.adopting import adopted
@@ -165,8 +167,13 @@ def _beside(backbone: nn.Module) -> dict[str, Any]:
 def build_backbone(config: Config, host: PluginHost, run: Run | None = None) -> BuiltBackbone:
     """Build the backbone that a config describes, weights and all; plugins are told for which
     `run`."""
-    built = host.load("backbone", config.name, "build")(config)
-    host.backbone_built(built, run)
+    build = host.load("backbone", config.name, "build")
+    with seeds_kept():
+        with mistakes_of("backbone", config.name, host):
+            built = build(config)
+            if not isinstance(built, BuiltBackbone):
+                raise TypeError(f"its `build` gives a `{type(built).__name__}`, no `BuiltBackbone`")
+        host.backbone_built(built, run)
     return built
 
 

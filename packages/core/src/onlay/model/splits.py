@@ -6,9 +6,11 @@ from typing import Any
 
 from onlay.config.data import ListedConfig
 from onlay.config.run import RunConfig
-from onlay.data import Splits, require_seekable
+from onlay.data import Splits, require_seekable, require_usable
 from onlay.errors import DataError
 from onlay.host import PluginHost
+from onlay.host.mistakes import mistakes_of
+from onlay.machine.chance import seeds_kept
 
 
 def read_splits(config: RunConfig, input_spec: Any, host: PluginHost) -> Splits:
@@ -16,10 +18,17 @@ def read_splits(config: RunConfig, input_spec: Any, host: PluginHost) -> Splits:
 
     Raises:
         DataError: the data cannot be used, in one sentence.
+        PluginError: the data set's own code fails.
     """
     build = host.load("dataset", config.data.name, "build")
-    splits: Splits = build(config.data, input_spec, config.train.seed)
+    with seeds_kept(), mistakes_of("dataset", config.data.name, host):
+        splits: Splits = build(config.data, input_spec, config.train.seed)
+        if not isinstance(splits, Splits):
+            raise TypeError(
+                f"its `build` gives a `{type(splits).__name__}`, no `onlay.data.Splits`"
+            )
     require_seekable(splits, config.data.name)
+    require_usable(splits, config.data.name)
     require_heard(config.data, splits)
     if config.fold is None:
         return splits

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from onlay.batches import stacked
-from onlay.descriptors import resolve
 from onlay.errors import AnatomyError, ConfigError
 from onlay.inspecting import Observation, Picture, Signal
 from onlay.machine.disk import writing
@@ -124,7 +123,7 @@ def view(
         raise ConfigError(f"there is no page to look at for `{modality.name}` inputs yet")
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        resolve(modality.viewer)(observations, out)
+        host.call("modality", modality.name, "viewer", observations, out)
 
 
 def made_by(command: str, run: Path) -> dict[str, str]:

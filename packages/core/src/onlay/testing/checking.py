@@ -84,27 +84,27 @@ class Check:
         found = known[self]
         return found if isinstance(found, str) else ""
 
-    def _found(self, case: Any) -> str | Exception:
+    def _found(self, case: Any) -> str | Exception | SystemExit:
         try:
             return self.not_for(case)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return error
 
     def _raise_of(self, case: Any) -> None:
         """Raise what went wrong when it was looked whether a case is asked."""
         found = _REASONS.get(case, {}).get(self, "")
-        if isinstance(found, Exception):
+        if isinstance(found, Exception | SystemExit):
             raise found
 
 
-_REASONS: WeakKeyDictionary[Any, dict[Check, str | Exception]] = WeakKeyDictionary()
+_REASONS: WeakKeyDictionary[Any, dict[Check, str | Exception | SystemExit]] = WeakKeyDictionary()
 
 
 @contextmanager
 def told_of(case: Any) -> Iterator[None]:
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         error.add_note(f"with {case}")
         raise
 
@@ -118,7 +118,7 @@ class Outcome:
     reason: str = ""
     """What was seen, why it was expected, or why nothing was asked."""
     seconds: float = 0.0
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
 
     @property
     def good(self) -> bool:
@@ -146,7 +146,7 @@ def _outcome(check: Check, cases: Sequence[Any], expected: str) -> Outcome:
         check.run(cases)
     except NotAsked as why:
         return Outcome(check, "not asked", str(why), time.perf_counter() - start)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         took = time.perf_counter() - start
         if expected:
             return Outcome(check, "expected", expected, took, error)
@@ -157,7 +157,7 @@ def _outcome(check: Check, cases: Sequence[Any], expected: str) -> Outcome:
     return Outcome(check, "kept", "", took)
 
 
-def in_short(error: Exception) -> str:
+def in_short(error: Exception | SystemExit) -> str:
     """The failure and the case, on one line."""
     kind = "" if isinstance(error, Broken) else f"{type(error).__name__}: "
     return " ".join([f"{kind}{error}".split("\n")[0], *getattr(error, "__notes__", [])[:1]])

@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onlay.errors import OnlayError, RunError
+from onlay.host.mistakes import mistakes_of
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.executors.ending import Refused
 from onlay_train.grid.plan import Plan
 from onlay_train.grid.state import Failure, State
 from onlay_train.grid.worker import run_cell
+
+if TYPE_CHECKING:
+    from onlay.host import PluginHost
 
 TRIES = 3
 """How often a cell is begun in one start whose process is killed: it goes on where it was."""
@@ -23,6 +27,20 @@ _PAUSE = 2.0
 """Seconds between two looks at cells that another scheduler trains."""
 
 Seen = Callable[[Cell, State], None]
+
+
+def handed(executor: Executor, name: str, host: PluginHost, *asked: Any) -> Future[Any]:
+    """What an executor makes of a job: a function and what it is given.
+
+    Raises:
+        PluginError: it fails, or gives something else; names it.
+    """
+    with mistakes_of("executor", name, host):
+        future: Any = executor.submit(*asked)
+        if not isinstance(future, Future):
+            kind = type(future).__name__
+            raise TypeError(f"its `submit` gives a `{kind}`, no `concurrent.futures.Future`")
+    return future
 
 
 @dataclass
@@ -98,19 +116,30 @@ class Schedule:
         return elsewhere
 
     def _begin(self, cell: Cell) -> None:
-        root, plugins = str(self.plan.root.resolve()), tuple(self.plugins)
-        self.running[self.executor.submit(run_cell, root, cell.name, plugins)] = cell
+        asked = run_cell, str(self.plan.root.resolve()), cell.name, tuple(self.plugins)
+        self.running[handed(self.executor, self.plan.grid.where.name, self.plan.host, *asked)] = (
+            cell
+        )
 
     def _look(self, done: Iterable[Future[str]]) -> None:
         for future in done:
             cell = self.running.pop(future)
             error = future.exception()
-            state = future.result() if error is None else self._broken(cell, error)
+            state = (
+                self._left(cell, future.result()) if error is None else self._broken(cell, error)
+            )
             if state in ("done", "failed"):
                 self.left.add(cell.name)
             self.seen(cell, state)  # type: ignore[arg-type]
             if state == "done":
                 self._tell(cell)
+
+    def _left(self, cell: Cell, told: Any) -> str:
+        """Where its job left a cell: its folder says that, and an executor may be mistaken."""
+        state = self.plan.folder(cell).state
+        if state in ("done", "failed") or told == "running" or told == state == "interrupted":
+            return told if told == "running" else state
+        return self._broken(cell, RuntimeError("its job ended, and it was not trained"))
 
     def _tell(self, cell: Cell) -> None:
         """Plugins hear of it; what one of them makes of that holds up no cell."""

@@ -64,7 +64,7 @@ def described(plan: Plan, jobs: int) -> str:
     lines[0] += f" in `{plan.root}`: {told}"
     if later := plan.size - len(cells) - plan.unnamed:
         lines.append(f"{later} cells wait for what the search chooses")
-    lines += [_hours(plan, jobs), *skipped(plan)]
+    lines += [_hours(plan, jobs), *skipped(plan), *of_other_versions(plan)]
     return "\n".join(lines)
 
 

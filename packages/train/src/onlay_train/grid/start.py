@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from onlay.config.files import as_text
-from onlay.errors import ConfigError
+from onlay.errors import ConfigError, PluginError
 from onlay.host import PluginHost
 from onlay.machine.disk import write_text, writing
 from onlay_train.grid.axes import content, points
@@ -20,7 +20,7 @@ from onlay_train.grid.facts import lacks_trivial, read_facts, seen_in, survey, w
 from onlay_train.grid.file import GridConfig, parsed, read_grid
 from onlay_train.grid.others import same_but_versions
 from onlay_train.grid.plan import Plan, make_plan
-from onlay_train.grid.schedule import Schedule
+from onlay_train.grid.schedule import Schedule, handed
 from onlay_train.grid.shown import described, failures, outcome, reported, say, shown
 from onlay_train.grid.sizes import asked, work_out
 
@@ -123,7 +123,7 @@ class Start:
                 wanted[size["key"]] = size
         if not wanted:
             return {}
-        found = executor.submit(work_out, list(wanted.values()), tuple(self.plugins)).result()
+        found = self._answered(executor, work_out, list(wanted.values()), tuple(self.plugins))
         write_facts(self._facts, read_facts(self._facts) | found)
         return found
 
@@ -137,9 +137,20 @@ class Start:
     def _surveyed(self, executor: Executor, runs: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
         """Data and weights as they are now."""
         asked = list(runs), tuple(self.plugins), self._trivial
-        known = executor.submit(survey, *asked).result()
+        known = self._answered(executor, survey, *asked)
         write_facts(self._facts, read_facts(self._facts) | known)
         return known
+
+    def _answered(self, executor: Executor, *asked: Any) -> dict[str, str]:
+        """Facts that a function of ours gives, where cells are trained, too."""
+        where = self.grid.where.name
+        found: Any = handed(executor, where, self.host, *asked).result()
+        if not isinstance(found, Mapping):
+            owner, kind = self.host.owner("executor", where), type(found).__name__
+            raise PluginError(
+                f"executor `{where}` of plugin `{owner}` gives a `{kind}` for what a job of it gave"
+            )
+        return dict(found)
 
     @property
     def _trivial(self) -> bool:
@@ -152,7 +163,14 @@ class Start:
                 raise ConfigError(f"--jobs: `{where.name}` has no such setting")
             where = where.model_copy(update={"jobs": self.jobs})
         folder = self.root.resolve() / "jobs"
-        return self.host.call("executor", where.name, "build", where, folder)
+        made: Any = self.host.call("executor", where.name, "build", where, folder)
+        if not isinstance(made, Executor):
+            owner, kind = self.host.owner("executor", where.name), type(made).__name__
+            raise PluginError(
+                f"executor `{where.name}` of plugin `{owner}`: its `build` gives a `{kind}`, no"
+                " `concurrent.futures.Executor`"
+            )
+        return made
 
     @cached_property
     def _accepted(self) -> Mapping[str, str]:

@@ -109,7 +109,7 @@ def _create(config: TimmConfig, *, pretrained: bool) -> TimmModule:
         kwargs["in_chans"] = config.in_chans
     try:
         with quiet_hub(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             return timm.create_model(
                 config.model, pretrained=pretrained, **kwargs, **with_stem(config.model_kwargs)
             )

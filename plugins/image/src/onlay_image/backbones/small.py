@@ -19,7 +19,7 @@ def build(config: SmallCnnConfig) -> BuiltBackbone:
     """The network with random weights, the same every time; method `full` with `start: random`
     draws them anew by the run's seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         model = SmallCnn(config.in_chans)
     size = pair(config.img_size)
     return BuiltBackbone(

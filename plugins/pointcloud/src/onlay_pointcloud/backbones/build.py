@@ -32,7 +32,7 @@ def empty(config: PointBackbone, **architecture: Any) -> PointMae:
     kind = ReCon if config.name == "recon" else PointMae
     given = {name: getattr(config, name) for name in SHARED if hasattr(config, name)}
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         return kind(**given, **architecture)
 
 

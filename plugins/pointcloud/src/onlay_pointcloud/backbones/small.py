@@ -15,7 +15,7 @@ def build(config: SmallPointNetConfig) -> BuiltBackbone:
     """The network with random weights, the same every time; method `full` with `start: random`
     draws them anew by the run's seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         model = SmallPointNet()
     return BuiltBackbone(
         module=model.eval(),

@@ -25,9 +25,10 @@ PREPARED = {
 
 
 def build(config: MyBackboneConfig) -> BuiltBackbone:
-    """The network with its weights; a bundle keeps `config` to build it again."""
+    """The network with its weights; a bundle keeps `config` to build it again, from whatever
+    folder."""
     with torch.random.fork_rng(devices=[]):  # nobody else's random numbers move
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         model = SmallVit(
             img_size=config.img_size,
             patch=PATCH,
@@ -36,7 +37,9 @@ def build(config: MyBackboneConfig) -> BuiltBackbone:
             heads=config.heads,
         )
     if config.weights is not None:
-        _load(model, config.weights)
+        weights = config.weights.resolve()
+        config = config.model_copy(update={"weights": weights})
+        _load(model, weights)
     return _built(model, config.model_dump(mode="json"))
 
 
