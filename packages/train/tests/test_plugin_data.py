@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch.utils.data import Dataset
 
 from onlay import hookimpl
+from onlay.descriptors import Modality
 from onlay.errors import DataError, PluginError
+from onlay.settings import Config
 from onlay.tasks.classification import ClassificationHead
 from onlay_train.run import train
 
@@ -38,9 +41,9 @@ def changed(configure, host, quiet, monkeypatch):
     module = sys.modules["tiny_plugin"]
     build = module.build_stripes
 
-    def run(change: Any, *words: str, out: str = "run") -> Any:
+    def run(change: Any, *words: str, console: Console = quiet) -> Any:
         monkeypatch.setattr(module, "build_stripes", lambda *given: change(build(*given)))
-        return train(configure("train.epochs=1", *words, out=out), host, console=quiet)
+        return train(configure("train.epochs=1", *words), host, console=console)
 
     return run
 
@@ -103,6 +106,38 @@ def test_a_backbone_that_is_none_is_named_with_its_plugin(configure, host, quiet
     )
     with pytest.raises(PluginError, match=said):
         train(configure(), host, console=quiet)
+
+
+class Facts(Config):
+    """How a picture is read."""
+
+    length: int
+    """In samples."""
+
+
+class OfPictures:
+    """Brings the modality of the small run."""
+
+    @hookimpl
+    def register_modalities(self) -> Any:
+        facts = f"{__name__}:Facts"
+        yield Modality(
+            name="image",
+            reader="no:reader",
+            suffixes=frozenset({".x"}),
+            summary="pictures",
+            preprocessing=facts,
+        )
+
+
+@pytest.mark.parametrize(("facts", "says"), [({}, True), ({"length": 8}, False)])
+def test_data_with_which_no_file_can_be_read_are_told_before_training(
+    changed, host, capsys, facts, says
+):
+    host.add(OfPictures(), name="pictures")
+    changed(lambda splits: replace(splits, preprocessing=facts), console=Console(width=200))
+    said = "warning: the data say too little for `onlay predict`: `preprocessing.length`: Field req"
+    assert (said in capsys.readouterr().out) == says
 
 
 def seeded(given: Any) -> Any:

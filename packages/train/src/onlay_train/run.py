@@ -11,12 +11,13 @@ from rich.console import Console
 
 from onlay.config.chosen import choices
 from onlay.config.run import RunConfig
-from onlay.errors import OnlayError, RunError
+from onlay.errors import BundleError, OnlayError, RunError
 from onlay.hooks import Run
 from onlay.host import PluginHost
 from onlay.machine.chance import generators_kept
 from onlay.machine.disk import prevented
 from onlay.model.assemble import assemble
+from onlay.model.preprocessing import check
 from onlay_train.cache.setup import cached
 from onlay_train.display import Display, make_display
 from onlay_train.engine import make_accelerator
@@ -92,6 +93,8 @@ def _trained(
     check_room(folder, trainer.plain.trained_state(), run.config.train)
     display = _display(trainer, run.config, console)
     display.say(opening(trainer.plain, splits, run.config))
+    if said := unreadable(trainer.plain, host):
+        display.say(f"warning: {said}")
     if trainer.resume(display):
         display.say(resumed(trainer))
     if accelerator.is_main_process:
@@ -102,6 +105,19 @@ def _trained(
     with tracked(accelerator, run, host, console):
         trainer.fit(display)
         return finish(trainer, run.config)
+
+
+def unreadable(model: AdaptedModel, host: PluginHost) -> str:
+    """Why no file will be read with the bundle of a run, where its data lack a fact that the
+    modality's reader needs."""
+    modality = host.modalities.get(model.built.modality)
+    if modality is None:
+        return ""
+    try:
+        check(modality, model.preprocessing, "the data say too little for `onlay predict`")
+    except BundleError as error:
+        return str(error)
+    return ""
 
 
 def prepare(
