@@ -97,6 +97,16 @@ class Sticky(OutputOf):
         return super().install(pipe)
 
 
+def misnamed_parts(built: BuiltBackbone) -> None:
+    widths = [*built.anatomy.blocks[1].sites["qkv.out"].parts.values()]
+    changed(built, 1, "qkv.out", parts=dict(zip("kqv", widths, strict=True)))
+
+
+def values_first(built: BuiltBackbone) -> None:
+    widths = [*built.anatomy.blocks[0].sites["qkv.out"].parts.values()]
+    changed(built, 0, "qkv.out", parts=dict(zip("vkq", widths, strict=True)))
+
+
 def rounded_port(built: BuiltBackbone) -> None:
     changed(built, 1, "mlp.out", port=Rounded(built.module.blocks[1].mlp))
 
@@ -183,6 +193,12 @@ DEFECTS: Mapping[str, Defect] = {
     "one_sided": Defect(one_sided, "branches_and_streams_are_told_apart", "its branches alone"),
     "other_writer": Defect(other_writer, "folds_where_it_says", "folding at `blocks.1.attn.out`"),
     "crossed_parts": Defect(crossed_parts, "parts_are_slices", "`blocks.1.qkv.out.v` is no slice"),
+    "misnamed_parts": Defect(
+        misnamed_parts, "parts_are_called_what_they_are", "`blocks.1.qkv.out` calls q is k"
+    ),
+    "values_first": Defect(
+        values_first, "parts_are_called_what_they_are", "`blocks.0.qkv.out` calls q is v"
+    ),
     "rows_of_all": Defect(rows_of_all, "parts_fold_alone", "changes rows of other parts"),
     "other_input": Defect(
         other_input, "input_is_what_the_network_is_given", "another shape is taken"

@@ -36,6 +36,7 @@ BACKBONE_CHECKS: tuple[Check, ...] = (
     Check(streams.check_branches_and_streams_are_told_apart),
     Check(streams.check_folds_where_it_says),
     Check(parts.check_parts_are_slices, parts.no_parts),
+    Check(parts.check_parts_are_called_what_they_are, parts.no_attention),
     Check(parts.check_parts_fold_alone, parts.no_parts),
     Check(parts.check_input_is_what_the_network_is_given, parts.no_input),
     Check(layouts.check_layout_is_where_tokens_lie),

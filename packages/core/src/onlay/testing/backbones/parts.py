@@ -64,6 +64,55 @@ def _seen(case: BackboneCase, sites: list[Site], changed: Site | None) -> dict[s
     return seen
 
 
+def no_attention(case: BackboneCase) -> str:
+    known = any(_attention(case))
+    return "" if known else "no block has `attn.out` and `qkv.out` of the parts q, k and v"
+
+
+def _attention(case: BackboneCase) -> Iterator[tuple[Site, Site]]:
+    for block in case.ends:
+        whole, out = block.sites.get("qkv.out"), block.sites.get("attn.out")
+        if whole is not None and out is not None and {*whole.parts} == {"q", "k", "v"}:
+            yield whole, out
+
+
+def check_parts_are_called_what_they_are(case: BackboneCase) -> None:
+    """Of q, k and v, v is the one by which the same change at all tokens moves what attention puts
+    out by the same everywhere, and, where one of them leaves it as it is, that is k."""
+    for whole, out in _attention(case):
+        still, alike = set(), set()
+        before = _put_out(case, whole, out, "")
+        for name in whole.parts:
+            moved_by = (_put_out(case, whole, out, name) - before).flatten(0, -2)
+            size = moved_by.abs().max().item()
+            if size <= CLOSE * max(before.abs().max().item(), 1):
+                still.add(name)
+            elif (moved_by - moved_by[0]).abs().max().item() <= 1e-3 * size:
+                alike.add(name)
+        for right, found in (("v", alike), ("k", still)):
+            if len(found) == 1:
+                (name,) = found
+                require(name == right, f"what `{whole.path}` calls {name} is {right}")
+
+
+def _put_out(case: BackboneCase, whole: Site, out: Site, name: str) -> Tensor:
+    """What attention puts out, after one vector was added to a part of all tokens."""
+    part = whole.part(name) if name else None
+    chance = torch.Generator().manual_seed(0)
+    shift = torch.randn(part.width if part else 1, generator=chance)
+    seen: dict[str, Tensor] = {}
+
+    def watch(site: Site, x: Tensor) -> Tensor:
+        if site is part:
+            return x + shift
+        seen[site.path] = x
+        return x
+
+    with piped([out, *filter(None, [part])], watch):
+        encoded(case.anatomy, case.inputs())
+    return seen[out.path]
+
+
 def check_parts_fold_alone(case: BackboneCase) -> None:
     """A scale and a shift at one part fold into the rows that write it, or folding is refused with
     a reason; the rows of the other parts stay bit for bit what they are."""
