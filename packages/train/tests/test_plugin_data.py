@@ -57,6 +57,8 @@ def changed(configure, host, quiet, monkeypatch):
         ({"labels": ("a", "b", "a", "d")}, "`stripes` has the class `a` more than once"),
         ({"labels": (0, 1, 2, 3)}, "`stripes` calls a class 0, which is no text"),
         ({"facts": {"notes": "left out"}}, "is one text, and not a sequence"),
+        ({"facts": {"counts": 7}}, "`facts\\['counts'\\]` has no mapping of classes for each part"),
+        ({"facts": {"counts": {"train": [1, 2]}}}, "has no mapping of classes for each part"),
         (
             {"train": Items(0, 1, -100), "targets": "class"},
             "the train part of `stripes` has an item of class -100, and the classes are 0 to 3",

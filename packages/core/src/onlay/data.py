@@ -152,6 +152,9 @@ def require_usable(splits: Splits, name: str) -> None:
     if splits.targets == "class":
         for part in ("train", "validation", "test"):
             _require_classes(getattr(splits, part), part, len(splits.labels), name)
+    counts = splits.facts.get("counts", {})
+    if not isinstance(counts, Mapping) or not all(isinstance(c, Mapping) for c in counts.values()):
+        raise DataError(f"`{name}`: `facts['counts']` has no mapping of classes for each part")
     if isinstance(splits.facts.get("notes"), str):
         raise DataError(f"`{name}`: `facts['notes']` is one text, and not a sequence of them")
 

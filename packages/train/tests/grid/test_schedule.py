@@ -15,8 +15,10 @@ from finished import finish
 from forks import status_of
 from summaries import summary
 
+from onlay.descriptors import Optimizer
 from onlay.errors import PluginError
 from onlay.hooks import hookimpl
+from onlay.host import PluginHost
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.executors import announced
 from onlay_train.grid.executors.ending import Killed, Refused
@@ -222,6 +224,26 @@ def test_an_edited_plugin_file_makes_other_cells(make, host, root, plugin_file, 
     (before,) = make_plan(grid, host, root, {}).cells()
     monkeypatch.setattr(Path, "read_bytes", lambda path: b"edited")
     (after,) = make_plan(grid, host, root, {}).cells()
+    assert before.name != after.name
+    assert before.same == after.same
+
+
+class Optimizers:
+    """Of a plugin that brings one."""
+
+    @hookimpl
+    def register_optimizers(self):
+        yield Optimizer(name="own", build="torch.optim:SGD", summary="of its own")
+
+
+def test_another_version_of_any_plugin_that_trains_makes_other_cells(make, root, plugin_file):
+    grid, found = make({"method": ["noisy"], "train.opt": ["own"]}), []
+    for version in ("1.0", "1.1"):
+        own = PluginHost.discover(only="train", files=[plugin_file])
+        own.add(Optimizers(), name="own", distribution="onlay-own", version=version)
+        found += make_plan(grid, own, root, {}).cells()
+    before, after = found
+    assert before.versions["onlay-own"] == "1.0"
     assert before.name != after.name
     assert before.same == after.same
 

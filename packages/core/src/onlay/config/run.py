@@ -83,7 +83,7 @@ class RunConfig(Config):
             return data
         if block.get("targets") is not None:
             return data
-        if "targets" not in dataset.config.model_fields:
+        if "targets" not in getattr(dataset.config, "model_fields", ()):
             return data
         wanted = learns.targets or "class"
         if dataset.targets and wanted not in dataset.targets:

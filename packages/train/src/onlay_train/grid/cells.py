@@ -34,7 +34,7 @@ class Cell:
     config: Mapping[str, Any]
     """The resolved configuration, as plain data."""
     versions: Mapping[str, str]
-    """Of the packages of its method and its backbone."""
+    """Of the packages of its method and its backbone, and of other packages' further parts."""
     same: str
     """A hash of the configuration and the facts alone: what would be the same cell, were it not for
     versions."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onlay.config.oneof import inner_blocks
+from onlay.config.run import BLOCKS, RunConfig
 from onlay_train.folder import meaning
 
 if TYPE_CHECKING:
-    from onlay.config.run import RunConfig
     from onlay.host import PluginHost
 
 DIGITS = 12
@@ -24,10 +25,28 @@ def digest(what: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
+_OURS = frozenset({"onlay", "onlay-train"})
+"""Of these every cell has something; what changes in their formats is told by schemas."""
+
+
 def versions(config: RunConfig, host: PluginHost) -> dict[str, str]:
-    """Of the packages whose code makes the weights: those of the method and the backbone."""
-    owners = [host.owner(kind, getattr(config, kind).name) for kind in ("method", "backbone")]
-    return {owner.distribution: owner.version or _content(owner.source) for owner in owners}
+    """Of the packages whose code makes the weights: those of the method and the backbone, and of
+    other packages' task, data set, decoders and optimizer."""
+    owners = [(kind, host.owner(kind, name)) for kind, name in _named(config)]
+    return {
+        owner.distribution: owner.version or _content(owner.source)
+        for kind, owner in owners
+        if kind in ("method", "backbone") or owner.distribution not in _OURS
+    }
+
+
+def _named(config: RunConfig) -> Iterator[tuple[str, str]]:
+    """The kind and the name of everything that trains."""
+    for field, block in BLOCKS.items():
+        own: Any = getattr(config, field)
+        yield block.kind, own.name
+        yield from ((kind, inner.name) for kind, inner in inner_blocks(own))
+    yield "optimizer", config.train.opt
 
 
 def _content(file: str) -> str:

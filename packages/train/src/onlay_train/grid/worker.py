@@ -75,7 +75,7 @@ def _train(folder: CellFolder, plugins: Iterable[str]) -> Summary:
 
 
 def _check_versions(cell: Cell, here: Mapping[str, str]) -> None:
-    """A cell is named by the versions of its method and its backbone.
+    """A cell is named by the versions of what it is made of.
 
     Raises:
         RunError: others are installed here, or were installed since it was handed out.
