@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from onlay.descriptors import Optimizer
 from onlay.errors import PluginError
 from onlay.hooks import hookimpl
 from onlay.host import PluginHost
+from onlay_train.grid import schedule
 from onlay_train.grid.cells import Cell
 from onlay_train.grid.executors import announced
 from onlay_train.grid.executors.ending import Killed, Refused
@@ -118,8 +120,9 @@ def test_a_cell_whose_process_is_killed_goes_on_and_the_others_do_too(plan):
 
 
 @pytest.mark.parametrize("told", ["done", "waiting", "interrupted", None, {"state": "done"}])
-def test_a_job_that_ends_without_training_its_cell_is_tried_a_few_times(plan, told):
+def test_a_job_that_ends_without_training_its_cell_is_tried_a_few_times(plan, told, monkeypatch):
     """Whatever an executor says of it: the folder tells what came of a cell."""
+    monkeypatch.setattr(schedule, "LATE", (0.0,))
     first = plan.cells()[0]
     executor, seen = Fake(lambda root, name: told if name == first.name else done(root, name)), []
     Schedule(plan, executor, seen=lambda cell, state: seen.append((cell.name, state))).run()
@@ -128,6 +131,17 @@ def test_a_job_that_ends_without_training_its_cell_is_tried_a_few_times(plan, to
     said = "its job ended, and it was not trained, 3 times"
     assert plan.folder(first).failure().said == said
     assert (first.name, "done") not in seen
+
+
+def test_what_another_machine_wrote_may_be_seen_a_little_later(plan):
+    def ends(root: Path, name: str) -> str:
+        Timer(0.2, done, (root, name)).start()
+        return "done"
+
+    executor, seen = Fake(ends), []
+    Schedule(plan, executor, seen=lambda cell, state: seen.append(state)).run()
+    assert len(executor.begun) == 2
+    assert seen == ["done", "done"]
 
 
 class Odd(Executor):

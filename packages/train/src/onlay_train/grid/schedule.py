@@ -3,6 +3,7 @@ at."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """How often a cell is begun in one start whose process is killed: it goes on where it was."""
+LATE = (0.5, 2.0, 8.0)
+"""Seconds between looks at a folder that should hold what its job is said to have written."""
 _PAUSE = 2.0
 """Seconds between two looks at cells that another scheduler trains."""
 
@@ -136,10 +139,23 @@ class Schedule:
 
     def _left(self, cell: Cell, told: Any) -> str:
         """Where its job left a cell: its folder says that, and an executor may be mistaken."""
-        state = self.plan.folder(cell).state
-        if state in ("done", "failed") or told == "running" or told == state == "interrupted":
-            return told if told == "running" else state
+        if told == "running":
+            return told
+        state = self._read(cell, late=told in ("done", "failed"))
+        if state in ("done", "failed") or told == state == "interrupted":
+            return state
         return self._broken(cell, RuntimeError("its job ended, and it was not trained"))
+
+    def _read(self, cell: Cell, *, late: bool) -> State:
+        """A folder's state; files that another machine wrote may be seen a little later."""
+        folder = self.plan.folder(cell)
+        for pause in LATE if late else ():
+            if folder.state in ("done", "failed"):
+                break
+            time.sleep(pause)
+            with suppress(OSError):
+                os.listdir(folder.path)  # makes a network file system look again
+        return folder.state
 
     def _tell(self, cell: Cell) -> None:
         """Plugins hear of it; what one of them makes of that holds up no cell."""
