@@ -1,6 +1,6 @@
 """The papers' claims, judged where pretraining pays.
 
-    python benchmarks/claims.py --dry-run        # cells and CPU hours of all regimes, no training
+    python benchmarks/claims.py --dry-run        # cells and CPU hours, in all and left; no training
     python benchmarks/claims.py                  # all regimes, days on two cores; it goes on
     python benchmarks/claims.py new_characters --only method=linear
 
@@ -25,12 +25,15 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from methods import radhar, source
+
+from onlay.errors import ConfigError
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "claims"))
@@ -150,6 +153,8 @@ WHOLE = 6
 """How often that of a picture of 128 pixels."""
 TIMES = {"linear": 1.1, "full": 3.0, "smoa": 2.8, "iconformer": 2.6}
 """A training step in forward passes; 2.2 for other adapters."""
+ENDED = ("done", "failed")
+"""States of cells that are not trained once more."""
 START = 2.0
 """Seconds before the first step, in a process that has its imports behind it."""
 
@@ -161,17 +166,23 @@ def text(name: str) -> str:
     return plain.replace("{made}", MADE.relative_to(ROOT).as_posix())
 
 
-def plan_of(name: str) -> Plan:
-    """Cells and trials, without a look at data and weights."""
+Only = Mapping[str, Sequence[str]]
+"""Axis -> the labels or patterns that are asked for; without any, all."""
+
+
+def plan_of(name: str, only: Only) -> Plan:
+    """Cells and trials, without a look at data and weights; those that are kept count."""
     from ruamel.yaml import YAML
 
     from onlay.host import PluginHost
+    from onlay_train.grid.facts import read_facts
     from onlay_train.grid.file import parsed
     from onlay_train.grid.plan import make_plan
 
     host = PluginHost.discover()
     grid = parsed(YAML(typ="safe", pure=True).load(text(name)), host)
-    return make_plan(grid, host, RUNS / name, {})
+    root = RUNS / name
+    return make_plan(grid, host, root, read_facts(root / "facts.json"), only=only)
 
 
 def seconds(config: RunConfig, regime: Regime, *, test: bool = True) -> float:
@@ -185,35 +196,71 @@ def seconds(config: RunConfig, regime: Regime, *, test: bool = True) -> float:
     return START + seen * step + judged * forward
 
 
-def hours(name: str) -> tuple[int, int, float]:
-    """Cells, trials, CPU hours."""
+@dataclass
+class Cost:
+    """Of a regime, or of all."""
+
+    cells: int = 0
+    trials: int = 0
+    hours: float = 0.0
+    """CPU hours of all cells and trials, and of the pretraining."""
+    left: float = 0.0
+    """Of those that are not trained yet."""
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.cells + other.cells,
+            self.trials + other.trials,
+            self.hours + other.hours,
+            self.left + other.left,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cells} cells, {self.trials} trials, about {self.hours:.1f} CPU hours, of which"
+            f" {self.left:.1f} are left"
+        )
+
+
+def cost(name: str, only: Only = MappingProxyType({})) -> Cost:
+    """Of all that a grid trains, or of what `only` leaves of it."""
     from onlay.config import resolve
+    from onlay_train.grid.axes import labels
 
-    plan, regime = plan_of(name), REGIMES[name]
-    trials = plan.trials()
-    resolved = [resolve(dict(trial.config), (), plan.host) for trial in trials]
-    spent = sum(seconds(config, regime, test=False) for config in resolved)
-    spent += sum(seconds(config, regime) for _, config in plan.drawn.runs)
-    return len(plan.drawn.runs), len(trials), spent / 3600
+    plan, regime = plan_of(name, only), REGIMES[name]
+    trials, cells = plan.trials(), plan.cells()
+    done = [cell.labels for cell in cells if plan.folder(cell).state in ENDED]
+    spent = [
+        (
+            seconds(resolve(dict(trial.config), (), plan.host), regime, test=False),
+            plan.folder(trial).state in ENDED,
+        )
+        for trial in trials
+    ]
+    spent += [(seconds(config, regime), labels(p) in done) for p, config in plan.drawn.runs]
+    return Cost(
+        cells=len(plan.drawn.runs),
+        trials=len(trials),
+        hours=sum(each for each, _ in spent) / 3600,
+        left=sum(each for each, ended in spent if not ended) / 3600,
+    )
 
 
-def told(names: Sequence[str], minutes: float) -> Iterator[str]:
+def told(names: Sequence[str], minutes: float, only: Only = MappingProxyType({})) -> Iterator[str]:
     """A line for each regime, and what all of them take."""
-    total, pretrained = 0.0, set[str]()
+    total, pretrained = Cost(), set[str]()
     for name in names:
-        cells, trials, spent = hours(name)
-        backbone = REGIMES[name].backbone
+        unpack(name)
+        own, backbone = cost(name, only), REGIMES[name].backbone
         anew = bool(backbone) and not (KEPT / backbone).exists() and backbone not in pretrained
         pretrained.add(backbone)
-        pretraining = minutes / 60 if anew else 0.0
-        total += spent + pretraining
-        more = f", {minutes:g} minutes of pretraining" if pretraining else ""
-        yield (
-            f"{name}: {REGIMES[name].title}: {cells} cells, {trials} trials{more}, about"
-            f" {spent + pretraining:.1f} CPU hours"
-        )
-    within = "within" if total <= AIM else "MORE THAN"
-    yield f"all: about {total:.1f} CPU hours, {within} the {AIM} that are meant for them"
+        more = minutes / 60 if anew else 0.0
+        own += Cost(hours=more, left=more)
+        total += own
+        with_ = f", {minutes:g} minutes of pretraining among them" if more else ""
+        yield f"{name}: {REGIMES[name].title}: {own}{with_}"
+    within = "within" if total.hours <= AIM else "MORE THAN"
+    yield f"all: {total}; {within} the {AIM} that are meant for them"
 
 
 def compare(name: str, minutes: float, words: Sequence[str]) -> int:
@@ -286,14 +333,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("regimes", nargs="*", help=f"default: all ({', '.join(REGIMES)})")
     parser.add_argument("--dry-run", action="store_true", help="cells and CPU hours, no training")
+    parser.add_argument("--only", action="append", default=[], metavar="AXIS=VALUE")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of pretraining, at most 60")
     arguments, words = parser.parse_known_args()
     names = arguments.regimes or list(REGIMES)
     if unknown := [name for name in names if name not in REGIMES]:
         parser.error(f"no regime `{unknown[0]}` (have: {', '.join(REGIMES)})")
     minutes = min(arguments.minutes, 60.0)
+    only: dict[str, list[str]] = {}
+    for pair in arguments.only:
+        axis, _, value = pair.partition("=")
+        only.setdefault(axis, []).append(value)
+        words += ["--only", pair]
     if arguments.dry_run:
-        print("\n".join(told(names, minutes)))
+        try:
+            print("\n".join(told(names, minutes, only)))
+        except ConfigError as error:
+            parser.error(str(error))
         return
     raise SystemExit(max(compare(name, minutes, words) for name in names))
 

@@ -97,6 +97,7 @@ def claims(monkeypatch, tmp_path):
     """The benchmark's module, with folders of its own."""
     monkeypatch.syspath_prepend(str(CLAIMS.parents[1]))
     module = importlib.import_module("claims")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "MADE", tmp_path / "runs" / "data")
     monkeypatch.setattr(module, "RUNS", tmp_path / "runs" / "claims")
     monkeypatch.setattr(module, "KEPT", tmp_path / "results")
@@ -166,10 +167,36 @@ def test_what_is_there_already_stays(claims):
     assert (cell / "summary.json").read_text() == "newer"
 
 
-def test_a_grid_names_its_folders_from_the_root_on_so_that_a_cell_is_the_same_one_anywhere(claims):
-    root = Path(claims.__file__).parents[1]
-    claims.MADE = root / "runs" / "data"
+@pytest.mark.skipif("arc" not in HOST.methods, reason="the method is not installed")
+def test_what_is_left_is_told_beside_what_there_is_in_all(claims):
+    plan = claims.plan_of("arc_precision", {})
+    cells = plan.cells()
+    for cell in cells[:3]:
+        plan.folder(cell).path.mkdir(parents=True)
+        plan.folder(cell).error.write_text('{"kind": "RunError", "said": "its loss is not finite"}')
+    whole = claims.cost("arc_precision")
+    assert (whole.cells, whole.trials) == (12, 0)
+    assert whole.left == pytest.approx(whole.hours * 9 / 12)  # all are of one length
+    part = claims.cost("arc_precision", {"draw_seed": ["0", "1"]})
+    assert part.cells == 4
+    assert part.hours == pytest.approx(whole.hours * 4 / 12)
+    *_, last = claims.told(["arc_precision"], 20)
+    assert last.startswith("all: 12 cells, 0 trials, about 0.2 CPU hours, of which 0.1 are left;")
+
+
+def test_a_grid_names_its_folders_from_the_root_on_so_that_a_cell_is_the_same_one_anywhere(
+    claims, tmp_path
+):
     for name in claims.REGIMES:
         grid = claims.text(name)
         assert "runs/data/" in grid
-        assert str(root) not in grid
+        assert str(tmp_path) not in grid
+
+
+def test_a_slip_in_what_is_asked_for_ends_in_a_sentence(claims, monkeypatch, capsys):
+    words = ["claims.py", "arc_precision", "--dry-run", "--only", "labels=5"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit, match="2"):
+        claims.main()
+    said = capsys.readouterr().err
+    assert "--only: `labels` is no axis (have: method, draw_seed)" in said

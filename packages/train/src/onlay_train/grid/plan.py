@@ -224,6 +224,10 @@ def _check_reference(plan: Plan) -> None:
 
 
 def _narrowed(plan: Plan, only: Mapping[str, Sequence[str]]) -> Plan:
+    for axis in only:
+        if axis not in plan.grid.grid:
+            raise ConfigError(f"--only: `{axis}` is no axis (have: {', '.join(plan.grid.grid)})")
+
     def fits(given: Mapping[str, str]) -> bool:
         return all(
             any(called(given[axis], pattern) for pattern in patterns)
