@@ -97,6 +97,12 @@ DEFECTS: dict[str, Defect] = {
         modules.LowRank,
         declared=ONE_PROJECTION,
     ),
+    "misspelt": Defect(
+        "presets_fit_into_a_run",
+        "preset `paper`: train.epoch: unknown key; did you mean `epochs`?",
+        modules.LowRank,
+        declared={"presets": {"paper": {"train": {"epoch": 100}}}},
+    ),
     "unsaved_buffer": Defect(
         "bundle_reloads_to_the_same_outputs",
         "after reloading",
