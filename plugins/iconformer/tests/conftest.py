@@ -110,9 +110,10 @@ def written(
     centres: Any = None,
     scale: float = 0.1,
     activation: Callable[[Tensor], Tensor] = F.relu,
+    bounded: bool = True,
 ) -> Tensor:
-    """Specification 1.3, steps 1 to 7, sample by sample: linear generator, inner residual, prefix
-    tokens that pass."""
+    """Specification 1.3, steps 1 to 7, sample by sample: linear generator, bounded kernels, inner
+    residual, prefix tokens that pass."""
     down, up, linear = adapter.down, adapter.up, adapter.generator.kernels
     rank, rows = down.out_features, []
     for number, x_TD in enumerate(x_BTD):
@@ -120,6 +121,8 @@ def written(
         size = grid[0] * grid[1] if grid else centres[number].shape[0]
         z_Pd, z_Sd = z_Td[:-size], z_Td[-size:]
         k_dk = (linear.weight @ z_Sd.mean(0) + linear.bias).view(rank, -1)
+        if bounded:
+            k_dk = torch.stack([k / max(1.0, sum(map(abs, k.tolist()))) for k in k_dk])
         if grid:
             side = {1: 1, 9: 3, 25: 5}[k_dk.shape[1]]
             map_dHW = z_Sd.T.reshape(rank, *grid)

@@ -18,7 +18,7 @@ from onlay_iconformer.presets import PRESETS
 
 def test_defaults_are_the_readings() -> None:
     c = IconformerConfig()
-    assert (c.rank, c.kernel_size, c.generator, c.kernel_norm) == (64, 3, "linear", "none")
+    assert (c.rank, c.kernel_size, c.generator, c.kernel_norm) == (64, 3, "linear", "bound")
     assert (c.inner_residual, c.activation, c.scale, c.learnable_scale) == (
         True, "relu", 0.1, False,
     )  # fmt: skip
@@ -83,7 +83,7 @@ def test_presets_are_runs(preset: str, host: Any, tmp_path: Path) -> None:
         "data": own,
     }  # fmt: skip
     run: Any = RunConfig.model_validate(data, context={"host": host})
-    norm: Any = "filter" if preset == "filter" else "none"
+    norm: Any = "filter" if preset == "filter" else "bound"
     assert run.method == IconformerConfig(kernel_norm=norm)
     assert (run.train.epochs, run.train.warmup_epochs, run.train.batch_size) == (100, 20, 128)
     assert (run.train.lr, run.train.weight_decay, run.train.clip_grad) == (5e-4, 0.01, None)

@@ -43,7 +43,7 @@ def assert_same(ours: list[Any], theirs: list[Any]) -> None:
 
 
 @WHERE
-@pytest.mark.parametrize("norm", ["none", "filter"])
+@pytest.mark.parametrize("norm", ["none", "bound", "filter"])
 def test_autocast(where: str, norm: str, case: Any, adapt: Any, randomize: Any) -> None:
     built, inputs = case(where)
     model = randomize(adapt(built, kernel_norm=norm, learnable_scale=True), 0.1)

@@ -36,12 +36,12 @@ class IconformerConfig(Config):
     which the first is a quarter as wide. `static`: kernels that are parameters and know no input,
     for comparison."""
 
-    kernel_norm: Literal["none", "filter", "bound"] = "none"
-    """`filter` centres and scales the taps of each kernel and multiplies them with learnt numbers,
-    as in DDF-Net and TADFormer. `bound` divides kernels whose taps, signs aside, sum to more than 1
-    by that sum, and leaves the others: without, twice the input makes four times the output, and
-    over several blocks a high rate ends in numbers that are none. A reading: none, since the
-    published shares fit slightly better without."""
+    kernel_norm: Literal["none", "filter", "bound"] = "bound"
+    """`bound` divides kernels whose taps, signs aside, sum to more than 1 by that sum, and leaves
+    the others; it has no parameters. `none` leaves all: twice the input makes four times the
+    output, and over several blocks a high rate ends in numbers that are none. `filter` centres and
+    scales the taps of each kernel and multiplies them with learnt numbers, as in DDF-Net and
+    TADFormer. A reading, chosen by what trains best: the abstract does not say."""
 
     inner_residual: bool = True
     """Add what enters the convolution to what leaves it. A reading: generated kernels are small at
