@@ -88,6 +88,7 @@ def test_presets_are_the_published_rows(
     backbone, method, task = resolved.backbone, resolved.method, resolved.task
     assert (backbone.npoints, backbone.groups, backbone.group_size) == (points, groups, 32)
     assert (method.rank, method.dropout, backbone.drop_path) == (rank, dropout, drop_path)
+    assert method.position == "once"  # as in the authors' code, and not as the backbone learnt them
     assert (task.pool, task.hidden, task.hidden_norm, task.dropout) == (
         pool, (256, 256), "batch", 0.5,
     )  # fmt: skip
@@ -112,6 +113,7 @@ def test_the_preset_of_part_segmentation(run: Any) -> None:
     assert (resolved.data.name, resolved.task.name) == ("shapenet_part", "part_segmentation")
     assert resolved.task.global_features == "prompts"
     assert (resolved.method.rank, resolved.backbone.class_token) == (32, False)
+    assert resolved.method.position == "once"
     assert (resolved.train.lr, resolved.train.batch_size) == (2e-4, 16)
 
 
