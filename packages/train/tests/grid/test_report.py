@@ -204,6 +204,19 @@ def test_a_mean_that_lacks_a_data_set_comes_last_and_is_told(make, host, root):
     assert "linear" not in drawn[f"{found.metric} against trained parameters"]
 
 
+def test_methods_that_lack_the_same_data_set_share_a_sentence(make, host, root):
+    data = [{"name": "stripes", "train": 30}, {"name": "stripes", "train": 60}]
+    plan = make_plan(make({"method": list(SCORES), "data": data}), host, root, {})
+    whole, *others = SCORES
+    for cell in plan.cells():
+        if cell.labels["method"] == whole or cell.labels["data"] != "stripes(train=60)":
+            finish(plan.folder(cell), cell, 0.5)
+    _, _, told = looked_at(plan)
+    (said,) = [text for text in told if "no result on" in text]
+    assert said.partition(" have no result on stripes(train=60): their means are")[1]
+    assert all(f"`{method}`" in said for method in others)
+
+
 def test_two_means_and_what_is_to_be_said_of_them(make, host, root):
     """Of 90, 80 and 40: 70 over data sets; (85 + 40) / 2 over groups; `d` is not there. What is
     chosen on the test part is marked in every table."""

@@ -71,14 +71,11 @@ def lacking(found: Found, summary: Summary) -> Iterator[str]:
             f" with `{summary.reference}`."
         )
     yield from _of_all_sizes(found, summary)
+    without: dict[tuple[str, bool], list[str]] = {}
     for standing in summary.standings:
         if missing := [data for data in found.datasets if data not in standing.means]:
-            drawn = standing in summary.comparable
-            undrawn = "" if drawn else " (drawings against costs leave it out)"
-            yield (
-                f"`{standing.method}` has no result on {', '.join(missing)}: its mean is of the"
-                f" others alone, and is not to be compared{undrawn}."
-            )
+            key = ", ".join(missing), standing in summary.comparable
+            without.setdefault(key, []).append(f"`{standing.method}`")
         elif standing.missing:
             every = sum(len(found.seeds(data)) for data in found.datasets)
             yield (
@@ -86,6 +83,14 @@ def lacking(found: Found, summary: Summary) -> Iterator[str]:
                 f"{_why(found, standing.method)}: its mean is of the others alone, and it stands"
                 " behind those that lack none."
             )
+    for (data, drawn), methods in without.items():
+        one = len(methods) == 1
+        has, mean, it = ("has", "its mean is", "it") if one else ("have", "their means are", "them")
+        undrawn = "" if drawn else f" (drawings against costs leave {it} out)"
+        yield (
+            f"{', '.join(methods)} {has} no result on {data}: {mean} of the others alone, and not"
+            f" to be compared with other methods'{undrawn}."
+        )
     lost = (each.method for each in found.lost if not each.trial)
     for method in dict.fromkeys(each for each in lost if each not in found.methods):
         yield f"`{method}` has no result at all{_why(found, method)}."
