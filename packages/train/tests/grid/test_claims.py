@@ -167,7 +167,13 @@ def test_what_is_there_already_stays(claims):
     assert (cell / "summary.json").read_text() == "newer"
 
 
-@pytest.mark.skipif("arc" not in HOST.methods, reason="the method is not installed")
+ON_HANDS = pytest.mark.skipif(
+    "arc" not in HOST.methods or "onlay_vit_64" not in HOST.backbones,
+    reason="the method or the backbone is not installed",
+)
+
+
+@ON_HANDS
 def test_what_is_left_is_told_beside_what_there_is_in_all(claims):
     plan = claims.plan_of("arc_precision", {})
     cells = plan.cells()
@@ -193,6 +199,7 @@ def test_a_grid_names_its_folders_from_the_root_on_so_that_a_cell_is_the_same_on
         assert str(tmp_path) not in grid
 
 
+@ON_HANDS
 def test_a_slip_in_what_is_asked_for_ends_in_a_sentence(claims, monkeypatch, capsys):
     words = ["claims.py", "arc_precision", "--dry-run", "--only", "labels=5"]
     monkeypatch.setattr("sys.argv", words)
