@@ -333,7 +333,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("regimes", nargs="*", help=f"default: all ({', '.join(REGIMES)})")
     parser.add_argument("--dry-run", action="store_true", help="cells and CPU hours, no training")
-    parser.add_argument("--only", action="append", default=[], metavar="AXIS=VALUE")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="AXIS=VALUE", help="this part alone"
+    )
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of pretraining, at most 60")
     arguments, words = parser.parse_known_args()
     names = arguments.regimes or list(REGIMES)
