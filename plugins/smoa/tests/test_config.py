@@ -34,7 +34,7 @@ def test_defaults_are_the_readings() -> None:
     )  # fmt: skip
     assert (c.temperature, c.balance_weight, c.balance_temperature) == (0.3, 0.01, 0.3)
     assert (c.dropout, c.jitter, c.scale, c.expert_bias) == (0.1, 0.0, 1.0, True)
-    assert (c.normalize_query, c.sharing, c.position) == (True, "stage", "once")
+    assert (c.normalize_query, c.sharing, c.position) == (True, "stage", "backbone")
     assert (c.block_norm, c.prompts, c.last_prompt, c.class_token) == (True, None, True, True)
 
 
@@ -175,6 +175,7 @@ def test_presets_in_3d(
     assert data.preprocess.augment == augment
     pools = {"ax3d_uniform": "cls+max", "ax3d_dapt": "cls+prompts+max"}
     assert (resolved.task.pool, resolved.task.hidden) == (pools[library], (256, 256))
+    assert m.position == "once"  # DAPT's code, on which the 3D results rest
     assert (train.lr, train.min_lr, train.weight_decay) == (5e-4, 1e-6, 0.05)
     assert (train.epochs, train.warmup_epochs, train.batch_size) == (300, 10, 32)
     assert train.clip_grad == 10

@@ -96,7 +96,7 @@ def three_dimensions(
             "drop_path": drop_path,
             "freeze_bn": False,
         },
-        "method": {**LIBRARIES[name], **own},
+        "method": {**LIBRARIES[name], "position": "once", **own},
         "data": data,
         "task": {
             "name": "classification",
