@@ -107,6 +107,23 @@ def test_the_weighted_mean_is_torchs():
     torch.testing.assert_close(loss, expected)
 
 
+def test_a_target_that_is_left_out_is_nowhere():
+    """-100, as in torch, in weights and metrics, too, also where there is a class 120 - 100."""
+    chance = torch.Generator().manual_seed(0)
+    labels = [f"c{n}" for n in range(120)]
+    weights = torch.linspace(0.5, 3, 120)
+    logits, targets = torch.randn(4, 120, generator=chance), torch.tensor([3, -100, 7, 119])
+    model = head(labels=labels, class_weights=tuple(weights.tolist()))
+    expected = torch.nn.functional.cross_entropy(logits, targets, weight=weights)
+    torch.testing.assert_close(model.loss(logits, targets), expected)
+    assert model.weight_of(targets).item() == pytest.approx(weights[[3, 7, 119]].sum().item())
+    logits[0, 3] = logits[1, 5] = 99.0
+    metrics = model.metrics()
+    metrics.update(logits, targets)
+    found = {name: value.item() for name, value in metrics.compute().items()}
+    assert found == pytest.approx({"top1": 1 / 3, "mean_class": 1 / 3, "top5": 1 / 3})
+
+
 def test_the_mean_over_classes_is_over_those_that_occur():
     """cat 1 of 2, dog 1 of 1, and owl, which does not occur and is found once: (1/2 + 1) / 2."""
     pytest.importorskip("torchmetrics")

@@ -146,6 +146,13 @@ def test_what_is_kept_is_of_a_block_and_of_the_levels_that_a_head_reads(configur
     assert key(2, 0) != key(1, 0)
 
 
+def test_numbers_that_half_precision_cannot_hold_are_refused():
+    filler = filling.Filler(None, None, None, torch.float16, torch.device("cpu"))
+    assert filler.rounded({"a": torch.tensor([65504.0, -torch.inf])})["a"].dtype == torch.float16
+    with pytest.raises(ConfigError, match=r"up to 65,504, .* take `bf16` or `float32`"):
+        filler.rounded({"a": torch.tensor([1.0, -7e4])})
+
+
 def test_rounded_ones_take_half_the_disk_and_come_near(trained, tmp_path):
     expected = trained("plain", LATE, STILL)
     found = trained("kept", LATE, STILL, "train.cache=prefix", "train.cache_dtype=bf16")

@@ -136,6 +136,8 @@ def test_a_checkpoint_lets_it_go_on_exactly_with_what_it_keeps_beside(host: Plug
             {"opt_kwargs": {"amsgard": True}},
             r"opt_kwargs.amsgard`.*no such setting \(have: `betas`",
         ),
+        ({"opt_kwargs": {"lr": 0.5}}, r"`lr` is the run's: say `train\.lr`"),
+        ({"opt_kwargs": {"weight_decay": 0.5}}, r"`weight_decay` is the run's: say `train\.weight"),
         ({"opt_kwargs": {"eps": -1}}, "does not suit it: ValueError: Invalid epsilon value: -1"),
         ({"opt": "lion"}, "optimizer `lion`.* comes with `onlay-image"),
         ({"opt": "admw"}, "did you mean `adamw`"),

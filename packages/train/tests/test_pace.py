@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onlay.errors import RunError
-from onlay_train.pace import pace, require_same_pace
+from onlay_train.pace import pace, require_same_pace, require_same_precision
 from onlay_train.sampler import Plan
 
 
@@ -39,3 +39,10 @@ def test_as_many_samples_or_as_many_steps_are_the_same_pace(size: int, steps: in
     plan = Plan(size=size, batch_size=2, world=2)
     assert plan.steps() <= steps
     require_same_pace(plan, {"generators": [{}], "pace": then})
+
+
+def test_a_precision_that_the_launcher_decides_stays() -> None:
+    require_same_precision("no", {})  # of an older checkpoint
+    require_same_precision("bf16", {"precision": "bf16"})
+    with pytest.raises(RunError, match=r"begun in the mixed precision `bf16`, .* has `no`: "):
+        require_same_precision("no", {"precision": "bf16"})

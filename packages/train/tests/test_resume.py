@@ -178,6 +178,19 @@ def stopped_run(
     return run
 
 
+def test_a_precision_from_the_environment_is_kept(
+    configure: Configure, host: PluginHost, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    stopped = stopped_run(configure, host, quiet, monkeypatch)
+    assert load_checkpoint(stopped.out / "last.pt")["precision"] == "bf16"
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION")
+    with pytest.raises(RunError, match="with `ACCELERATE_MIXED_PRECISION=bf16` in the environment"):
+        train(stopped, host, console=quiet)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    train(stopped, host, console=quiet)
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [

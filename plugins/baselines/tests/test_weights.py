@@ -211,7 +211,7 @@ def test_a_spectrum_of_one_part_multiplies_in_its_order():
 
 
 def test_importance_by_hand():
-    parts = Parts(2, 2, DynamicRankConfig(rank=1))
+    parts = Parts(2, 2, Allotment(DynamicRankConfig(rank=1)))
     with torch.no_grad():
         parts.down.copy_(torch.eye(2))
         parts.up.copy_(torch.eye(2))
@@ -243,6 +243,25 @@ def test_parts_close_while_training_and_stay_closed(adapted, modules):
     for each in modules(model, Parts):
         assert not each.gates[~each.open].any()
     assert allotment.auxiliary_loss() == 0
+
+
+def test_an_average_of_weights_opens_no_part_again(adapted, modules):
+    """It holds gates from before they were closed."""
+    model = adapted("dynamic_rank", rank=2, moved=False, every=1, dropout=0.0).eval().float()
+    (allotment,) = modules(model, Allotment)
+    model.after_step(20, 20)
+    assert allotment.final
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        expected = model(images)
+        for each in modules(model, Parts):
+            each.gates.masked_fill_(~each.open, 0.5)
+            update = each.affine().weight
+            torch.testing.assert_close(
+                update,
+                each.scale * (each.up[:, each.open] * each.gates[each.open]) @ each.down[each.open],
+            )
+        assert torch.equal(model(images), expected)
 
 
 def test_a_part_that_was_closed_may_be_open_at_the_next_choice(adapted, modules):

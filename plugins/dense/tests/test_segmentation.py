@@ -49,6 +49,8 @@ def test_weights_make_a_weighted_mean_whose_shares_add_up() -> None:
     assert loss.item() == pytest.approx((6 * math.log(8 / 5) + math.log(8)) / 7, abs=1e-6)
     assert weighted.weight_of(TARGETS).item() == 7
     assert head().weight_of(TARGETS).item() == 3
+    both = head(loss="ce_dice", class_weights=(1.0, 1.0, 3.0))  # no class weighs in Dice
+    assert both.weight_of(TARGETS).item() == 3
 
 
 def test_focal_looks_at_what_is_hard() -> None:

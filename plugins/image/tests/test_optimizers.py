@@ -58,10 +58,23 @@ def test_a_step_of_lion_by_hand() -> None:
 
 
 def test_settings_that_it_has_not() -> None:
-    with pytest.raises(
-        ConfigError, match=r"`train.opt_kwargs` does not suit `lion`: TypeError: .*rho"
-    ):
-        made("lion", nn.Parameter(torch.ones(2, 3)), opt_kwargs={"rho": 1})
+    """Nor what timm's factory takes beside the optimizer, which does nothing to groups."""
+    weight = nn.Parameter(torch.ones(2, 3))
+    for name in ("rho", "layer_decay", "filter_bias_and_bn", "momentum"):
+        message = rf"`train.opt_kwargs.{name}`: `lion` has no such setting \(have: `betas`, "
+        with pytest.raises(ConfigError, match=message):
+            made("lion", weight, opt_kwargs={name: 0.5})
+    with pytest.raises(ConfigError, match=r"does not suit `lion`: ValueError: Invalid beta"):
+        made("lion", weight, opt_kwargs={"betas": (2.0, 0.9)})
+
+
+def test_betas_of_another_number() -> None:
+    weight = nn.Parameter(torch.ones(2, 3))
+    assert made("adan", weight).param_groups[0]["betas"] == (0.98, 0.92, 0.99)
+    with pytest.raises(ConfigError, match=r"two numbers, and `adan` takes 3: say `train\.opt_kw"):
+        made("adan", weight, opt_betas=(0.5, 0.6))
+    own = made("adan", weight, opt_betas=(0.5, 0.6), opt_kwargs={"betas": (0.5, 0.6, 0.7)})
+    assert own.param_groups[0]["betas"] == (0.5, 0.6, 0.7)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def test_a_batch_counts_what_its_classes_weigh(small: Small) -> None:
     parts = [(LOGITS[:, n : n + 1], CLASSES[:, n : n + 1]) for n in range(3)]
     apart = sum(head.loss(x, y) * head.weight_of(y) for x, y in parts)
     assert apart == pytest.approx(whole.item(), abs=1e-6)
+    both = head_of(small(), loss="ce_dice", class_weights=(1.0, 3.0))  # no class weighs in Dice
+    assert both.weight_of(torch.tensor([[1, 0, -1]])).item() == 2
 
 
 def test_other_targets_are_refused(small: Small) -> None:

@@ -297,6 +297,12 @@ DEFECTS: dict[str, Defect] = {
         "recomputed gradient",
         modules.Counting,
     ),
+    "moved_twice": Defect(
+        "recomputes_to_the_same_gradients",
+        "after a recomputed pass and after a plain one",
+        told.MovedTwice,
+        declared={"traits": frozenset({"identity"})},
+    ),
     "compiled": Defect(
         "compiles",
         "compiled",

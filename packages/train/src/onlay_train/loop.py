@@ -27,7 +27,7 @@ from onlay_train.evaluation import Seen
 from onlay_train.folder import RunFolder
 from onlay_train.loaders import collate_of
 from onlay_train.mixing import mixing_of
-from onlay_train.pace import require_same_pace
+from onlay_train.pace import require_same_pace, require_same_precision
 from onlay_train.parts import Parts
 from onlay_train.pictured import Pictured
 from onlay_train.replay import Replay
@@ -293,7 +293,8 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint, also when a plugin fails over it; all processes take part."""
         self.tick()
-        tell(self.accelerator, self._write, self.state.dump() | self.parts.facts())
+        precise = {"precision": self.accelerator.mixed_precision}
+        tell(self.accelerator, self._write, self.state.dump() | self.parts.facts() | precise)
 
     def _write(self, content: dict[str, Any]) -> None:
         if self.accelerator.is_main_process:
@@ -308,7 +309,8 @@ class Trainer:
         damage left no other.
 
         Raises:
-            RunError: it was written with other data, or with steps that see more or less.
+            RunError: it was written with other data, in another precision, or with steps that see
+                more or less.
         """
         path, former = self.folder.checkpoint, self.folder.former
         if not path.exists() and not former.exists():
@@ -328,6 +330,7 @@ class Trainer:
         self.state.load(content)
         if not self.finished:
             require_same_pace(self.parts.plan, content)
+            require_same_precision(self.accelerator.mixed_precision, content)
         self.state.rates.total = self.state.progress.step + self.steps_left()
         self.host.checkpoint_loaded(content, path, self.run)
         return True

@@ -1,4 +1,5 @@
-"""How fast an epoch goes by, and whether a run that goes on keeps to it: schedules count steps."""
+"""How fast an epoch goes by, in which precision, and whether a run that goes on keeps to both:
+schedules count steps, and a launcher may decide the precision."""
 
 from __future__ import annotations
 
@@ -31,6 +32,21 @@ def require_same_pace(plan: Plan, content: Mapping[str, Any]) -> None:
         f"this run was begun with {_told(then)}; this start has {_told(now)}, and the learning rate"
         f" goes by the step: start it on {_processes(then)}{other}"
     )
+
+
+def require_same_precision(now: str, content: Mapping[str, Any]) -> None:
+    """What `train.precision` leaves to the launcher is told by the checkpoint alone.
+
+    Raises:
+        RunError: it is another one; what follows would be no part of the same training.
+    """
+    then = content.get("precision", now)  # older checkpoints do not tell
+    if then != now:
+        raise RunError(
+            f"this run was begun in the mixed precision `{then}`, and this start has `{now}`: start"
+            f" it with `accelerate launch --mixed_precision {then}`, or with"
+            f" `ACCELERATE_MIXED_PRECISION={then}` in the environment"
+        )
 
 
 def _told(pace: Mapping[str, int]) -> str:

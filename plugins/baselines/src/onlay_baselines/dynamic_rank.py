@@ -27,8 +27,8 @@ TINY = 1e-8
 
 
 class Parts(nn.Module):
-    """(alpha / n) * sum of c_i b_i (a_i x); 0 at the start, for c is. A part that is closed has a c
-    of 0."""
+    """(alpha / n) * sum of c_i b_i (a_i x); 0 at the start, for c is. It is 0 again of parts that
+    are closed for good."""
 
     open: Tensor
     importance: Tensor
@@ -38,9 +38,12 @@ class Parts(nn.Module):
         " every input."
     )
 
-    def __init__(self, inputs: int, outputs: int, config: DynamicRankConfig) -> None:
+    def __init__(self, inputs: int, outputs: int, allotment: Allotment) -> None:
         super().__init__()
+        config = allotment.config
         first = first_rank(config)
+        self.decided_by = [allotment]  # in a list: no part of this one
+        allotment.parts.append(self)
         self.down = nn.Parameter(torch.empty(first, inputs))
         self.up = nn.Parameter(torch.empty(outputs, first))
         self.gates = nn.Parameter(torch.zeros(first))
@@ -52,13 +55,18 @@ class Parts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = F.linear(F.dropout(x, self.dropout, self.training), self.down)
-        return widened(h, self.scale * self.up * self.gates)
+        return widened(h, self.scale * self.up * (self.gates if self.training else self.kept()))
+
+    def kept(self) -> Tensor:
+        """The gates (n,), 0 of parts that are closed for good: an average of the weights of a
+        training still has what they were before."""
+        return self.gates.where(self.open | ~self.decided_by[0].final, 0)
 
     def affine(self) -> Affine:
-        return Affine(self.scale * (self.up * self.gates) @ self.down)
+        return Affine(self.scale * (self.up * self.kept()) @ self.down)
 
     def pictures(self, x: Tensor, output: Tensor) -> Tensor:
-        return self.gates[None, None, None]
+        return self.kept()[None, None, None]
 
     def now(self) -> Tensor:
         """What each part contributes to the update, (n,)."""
@@ -155,9 +163,7 @@ def attach(place: Placement, config: DynamicRankConfig) -> None:
         for name in config.targets:
             sizes = shape_of(block, name)
             refuse_above("rank", first_rank(config), min(sizes), f"`{name}`, at the start,")
-            parts = Parts(*sizes, config)
-            allotment.parts.append(parts)
-            update(place, block, name, Told(parts, allotment))
+            update(place, block, name, Told(Parts(*sizes, allotment), allotment))
 
 
 def count(config: DynamicRankConfig, anatomy: Anatomy) -> int:

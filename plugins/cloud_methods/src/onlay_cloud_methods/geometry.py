@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from onlay.features import Layout, centres_of
 from onlay_cloud_methods.graphs import gathered, nearest, picked, refuse_more, spread_out
-from onlay_cloud_methods.norms import StepNorm
 
 if TYPE_CHECKING:
     from onlay_cloud_methods.config import PointPeftConfig
@@ -57,7 +56,7 @@ class Geometry(nn.Module):
     ) -> None:
         super().__init__()
         self.shared, self.points, self.layout = shared, points, layout
-        self.norm = StepNorm(shared.proj.out_features)
+        self.norm = nn.BatchNorm1d(shared.proj.out_features)
         self.neighbours, self.scale = config.neighbours, config.geometry_scale
 
     def forward(self, x_BTD: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from onlay.errors import ConfigError
 from onlay.features import Layout
 from onlay_cloud_methods.graphs import gathered, nearest
-from onlay_cloud_methods.norms import StepNorm
 from onlay_cloud_methods.thawed import class_size, thaw_class_token
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class EdgeLayer(nn.Module):
 
     def __init__(self, width: int, neighbours: int) -> None:
         super().__init__()
-        self.map, self.norm = nn.Linear(2 * width, width, bias=False), StepNorm(width)
+        self.map, self.norm = nn.Linear(2 * width, width, bias=False), nn.BatchNorm1d(width)
         self.neighbours = neighbours
 
     def forward(self, f_BGD: Tensor) -> Tensor:
@@ -55,7 +54,7 @@ class Generator(nn.Module):
     def __init__(self, width: int, config: IdptConfig, layout: Callable[[], Layout]) -> None:
         super().__init__()
         self.edges = nn.ModuleList(EdgeLayer(width, config.neighbours) for _ in range(LAYERS))
-        self.join, self.norm = nn.Linear(LAYERS * width, width, bias=False), StepNorm(width)
+        self.join, self.norm = nn.Linear(LAYERS * width, width, bias=False), nn.BatchNorm1d(width)
         self.layout = layout
 
     def forward(self, x_BTD: Tensor) -> Tensor:

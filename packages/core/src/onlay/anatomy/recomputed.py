@@ -7,12 +7,14 @@ meanwhile another adapter may have had its turn, or another input its layout.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from onlay.anatomy.adapter import Adapter
+from onlay.anatomy.adapter import BATCH_NORMS, Adapter
 from onlay.anatomy.order import block_of
 from onlay.anatomy.parts import Block
 from onlay.anatomy.ports import Override
@@ -46,6 +48,12 @@ class Recomputed:
         self.entering = [tap for tap, _, target in crossing if target == block.index]
         self.leaving = [tap for tap, source, _ in crossing if source == block.index]
         self.handed_on = any(block.index in (source, target) for _, source, target in ends)
+
+    @cached_property
+    def norms(self) -> list[nn.Module]:
+        """Batch norms that may be met; one may be the block's and the adapter's."""
+        both = dict.fromkeys((*self.block.modules(), *self.adapter.modules()))
+        return [module for module in both if isinstance(module, BATCH_NORMS)]
 
     def install(self) -> Override:
         return Override(self.block, "_call_impl", self.call)
@@ -96,9 +104,27 @@ class _Again:
         self.now = dict(vars(self.anatomy))
         self.held = [tap.let_go() for tap in adapter.taps]
         vars(self.anatomy).update(self.seen)
+        self.norms = [_Still(norm) for norm in self.block.norms if norm.training]
 
     def __exit__(self, *error: Any) -> None:
+        for norm in self.norms:
+            norm.go_on()
         vars(self.anatomy).update(self.now)
         for tap, value in zip(self.block.adapter.taps, self.held, strict=True):
             tap.value = value  # not what the repetition holds, which may break off half-way
         self.turn.__exit__(*error)
+
+
+class _Still:
+    """A batch norm whose statistics the first pass has moved already: it normalises alike and moves
+    nothing, whether the repetition reaches it or breaks off before."""
+
+    def __init__(self, norm: Any) -> None:
+        self.norm, self.momentum, self.counter = norm, norm.momentum, norm.num_batches_tracked
+        self.count = None if self.counter is None else self.counter.clone()
+        norm.momentum = 0.0  # None would go by the counter
+
+    def go_on(self) -> None:
+        self.norm.momentum = self.momentum
+        if self.counter is not None:
+            self.counter.copy_(self.count)

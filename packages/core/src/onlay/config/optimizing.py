@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from onlay.config.sentences import as_one_sentence
-from onlay.config.train import TrainConfig
+from onlay.config.train import TrainConfig, no_setting
+from onlay.errors import ConfigError
 
 if TYPE_CHECKING:
     from onlay.host import PluginHost
@@ -20,6 +21,8 @@ def settings_of(config: TrainConfig, host: PluginHost) -> Any:
         ConfigError: one of them cannot be used; names the place.
     """
     if not host.find("optimizer", config.opt).settings:
+        if wrong := no_setting(config.opt_kwargs):
+            raise ConfigError(f"`train.opt_kwargs`: {wrong}")
         return config.opt_kwargs
     try:
         return host.load("optimizer", config.opt, "settings").model_validate(config.opt_kwargs)

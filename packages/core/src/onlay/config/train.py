@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,8 +39,8 @@ class TrainConfig(Config):
     asgd`), timm's with `onlay-image` (`lion lamb adan ...`), or one that a plugin registers;
     `onlay plugins` lists them."""
     opt_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Settings of its own by the optimizer's names, such as `{amsgrad: true}`; they win over the
-    fields here."""
+    """Settings of its own by the optimizer's names, such as `{amsgrad: true}`; they win over
+    `opt_betas` and `momentum`."""
     lr: PositiveFloat = 1e-3
     """Peak learning rate, reached after warm-up; not rescaled with the batch size."""
     head_lr: PositiveFloat | None = None
@@ -161,6 +162,8 @@ class TrainConfig(Config):
         found = host.optimizers.get(name) if host else None
         if found is not None and found.settings:
             resolve(found.settings).model_validate(given)
+        elif found is not None and (wrong := no_setting(given)):
+            raise ValueError(wrong)
         return given
 
     @model_validator(mode="after")
@@ -179,3 +182,10 @@ class TrainConfig(Config):
     def warmup(self) -> float:
         """Epochs of warm-up."""
         return self.epochs / 10 if self.warmup_epochs is None else self.warmup_epochs
+
+
+def no_setting(given: Mapping[str, Any]) -> str:
+    """Why one of these is no setting of an optimizer's own: every group of tensors has the run's
+    rate and weight decay."""
+    name = next((name for name in ("lr", "weight_decay") if name in given), None)
+    return f"`{name}` is the run's: say `train.{name}`" if name else ""

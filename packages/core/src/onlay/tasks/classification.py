@@ -20,7 +20,7 @@ from onlay.task import Constant, Prediction
 from onlay.tasks.class_weights import balanced_weights, starting_weights
 from onlay.tasks.constants import most_frequent
 from onlay.tasks.pooled import PooledHead, pooled_size
-from onlay.tasks.targets import checked_targets, one_hot
+from onlay.tasks.targets import IGNORED, checked_targets, one_hot
 
 if TYPE_CHECKING:
     from onlay.anatomy import Anatomy
@@ -73,7 +73,8 @@ class ClassificationHead(PooledHead):
 
         With class weights it is torch's weighted mean over *this* batch, divided by the weights of
         its own targets (0 where these are 0): a batch of one gives the same whatever its weight.
-        For a mean over several batches multiply each by its share of `weight_of`.
+        For a mean over several batches multiply each by its share of `weight_of`. A target of -100
+        is left out, as torch does it.
 
         Raises:
             DataError: targets that are no classes of these logits.
@@ -106,7 +107,8 @@ class ClassificationHead(PooledHead):
         weights_C, targets = self.class_weights.float(), targets.to(self.class_weights.device)
         if targets.is_floating_point():
             return (targets.float() @ weights_C).sum()
-        return weights_C[targets].sum()
+        weights_B = weights_C[targets.clamp(min=0)]
+        return weights_B.where(targets != IGNORED, 0).sum()
 
     def soft_targets(self, targets: Tensor) -> Tensor:
         """Class indices (B,) as probabilities (B, C): 1 for the class, 0 for the others.
@@ -136,11 +138,13 @@ class ClassificationHead(PooledHead):
             raise OnlayError(f"metrics need `onlay-train`: {install('onlay-train')}") from error
         classes = max(len(self.labels), 2)
         metrics: dict[str, Metric | MetricCollection] = {
-            "top1": MulticlassAccuracy(classes, average="micro"),
+            "top1": MulticlassAccuracy(classes, average="micro", ignore_index=IGNORED),
             "mean_class": MeanOfClasses(classes),
         }
         if classes > 5:
-            metrics["top5"] = MulticlassAccuracy(classes, average="micro", top_k=5)
+            metrics["top5"] = MulticlassAccuracy(
+                classes, average="micro", top_k=5, ignore_index=IGNORED
+            )
         return MetricCollection(metrics)
 
     def constant(self, targets: Iterable[Any]) -> Constant:

@@ -81,9 +81,20 @@ class Filler:
         self.precision, self.device = precision, device
 
     def rounded(self, found: dict[str, Tensor]) -> dict[str, Tensor]:
-        """In the precision in which they are kept; whole numbers and inputs as they are."""
-        floats = {n for n, t in found.items() if t.dtype == torch.float32 and n != "inputs"}
-        return {n: t.to(self.precision) if n in floats else t for n, t in found.items()}
+        """In the precision in which they are kept; whole numbers and inputs as they are.
+
+        Raises:
+            ConfigError: a number is too large for it.
+        """
+        floats = {n: t for n, t in found.items() if t.dtype == torch.float32 and n != "inputs"}
+        kept = {n: t.to(self.precision) for n, t in floats.items()}
+        if any((t.isinf() & floats[n].isfinite()).any() for n, t in kept.items()):
+            most = torch.finfo(self.precision).max
+            raise ConfigError(
+                f"`train.cache_dtype` holds numbers up to {most:,.0f}, and the frozen part of the"
+                " backbone gives larger ones: take `bf16` or `float32`"
+            )
+        return found | kept
 
     @torch.no_grad()
     def batches(

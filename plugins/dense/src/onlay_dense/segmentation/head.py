@@ -104,9 +104,10 @@ class SegmentationHead(nn.Module):
         return found + dice_loss(output, masks_BHW) if self.config.loss == "ce_dice" else found
 
     def weight_of(self, targets: Tensor) -> Tensor:
-        """What a batch counts beside others: its labelled pixels, each as much as its class
-        weighs."""
-        return pixel_weights(targets, self._weights()).sum()
+        """What a batch counts beside others: its labelled pixels, each as much as its class weighs,
+        but where Dice is added, which no class weighs."""
+        weights_C = None if self.config.loss == "ce_dice" else self._weights()
+        return pixel_weights(targets, weights_C).sum()
 
     def metrics(self) -> nn.Module:
         """`miou`, `accuracy`, `mean_class`, `fw_iou`, and `iou_NAME` of each class that is there or

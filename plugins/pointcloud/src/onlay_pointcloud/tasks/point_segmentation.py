@@ -121,9 +121,13 @@ class PointSegmentationHead(nn.Module):
         return mean + dice(logits_MC, classes_M) if self.config.loss == "ce_dice" else mean
 
     def weight_of(self, targets: Any) -> Tensor:
-        """The class weights of all points that have a class, summed."""
+        """The class weights of all points that have a class, summed; their number where Dice is
+        added, which no class weighs."""
         classes = classes_of(targets).to(self.weights.device)
-        return self.weights[classes[classes != VOID]].sum()
+        told_M = classes[classes != VOID]
+        if self.config.loss == "ce_dice":
+            return torch.ones_like(told_M, dtype=torch.float32).sum()
+        return self.weights[told_M].sum()
 
     def metrics(self) -> nn.Module:
         """`miou`, `accuracy` of points, `mean_class`, `fw_iou`, and `iou_NAME` of each class."""
