@@ -89,7 +89,8 @@ def test_what_is_unknown_is_left_out() -> None:
     parts = [own.loss(given[n : n + 1], targets[n : n + 1]) * 2 * (n + 1) / 3 for n in range(2)]
     assert sum(parts).item() / 2 == pytest.approx(expected, rel=1e-5)
     own.prepare(splits([[1, 0, 0], [0, 1, 1]]))
-    assert own.weight_of(targets) is None
+    assert own.train().weight_of(targets) is None
+    assert own.eval().weight_of(targets) == 3  # what is judged may have gaps all the same
 
 
 def test_mixed_targets_know_what_both_know() -> None:

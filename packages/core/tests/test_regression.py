@@ -178,8 +178,10 @@ def test_numbers_that_are_all_alike_and_far_from_zero() -> None:
     metrics.update(torch.tensor([[5.0], [6.0]]), torch.tensor([[5.0], [5.0]]))
     assert metrics.compute()["r2"].item() == 0
     metrics.reset()
-    metrics.update(torch.tensor([[5.0]]), torch.tensor([[5.0]]))
+    metrics.update(torch.tensor([[5.0]]), torch.tensor([5.0]))  # flat, as the loss takes it
     assert metrics.compute()["r2"].item() == 1
+    metrics.update(torch.tensor([[torch.nan]]), torch.tensor([[5.0]]))
+    assert all(value.isnan() for value in metrics.compute().values())
     own = head(("age",))
     years = torch.arange(2000.0, 2010.0).unsqueeze(1)
     own.scale_to(years)

@@ -41,6 +41,19 @@ def test_two_classes() -> None:
     assert confusion.rows == [("cat", 1, 2), ("dog", 0, 1)]
 
 
+def test_probabilities_that_floats_cannot_tell_apart() -> None:
+    """1 - e-20 and 1 - e-30 are 1 in float32; the surer one is right. Of a hundred items fifty are
+    sure without doubt, 45 of them right, and fifty with 0.95, all right: two errors of 0.1 and
+    -0.05, which meet in the last of 15 bins."""
+    logits = torch.tensor([[0, 20.0], [0, 30.0], [0, -1.0]])
+    assert two_classes().report(logits, torch.tensor([0, 1, 0])).metrics["auroc"] == 1
+    logits = torch.tensor([[0, 40.0]] * 50 + [[0, 0.95]] * 50)
+    logits[50:, 1] = (logits[50:, 1] / 0.05).log()
+    targets = torch.tensor([1] * 45 + [0] * 5 + [1] * 50)
+    found = two_classes().report(logits, targets).metrics
+    assert found["ece"] == pytest.approx(abs(0.5 * 0.1 - 0.5 * 0.05), abs=1e-6)
+
+
 def test_the_most_confident_mistakes_come_first() -> None:
     mistakes = two_classes().report(PROBABILITIES.log(), TARGETS).mistakes
     assert [(m.index, m.said, m.true, m.score_text) for m in mistakes] == [

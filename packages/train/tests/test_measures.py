@@ -18,6 +18,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from onlay.cli import main
 from onlay.host import PluginHost
 from onlay.reports import LOSS, PERCENT, Measure, measure_named, measures_of
+from onlay.tasks import class_maps
 from onlay_train.compare import Comparison
 from onlay_train.folds import Folds
 from onlay_train.plot import plot_comparison, plot_run
@@ -173,3 +174,11 @@ def test_numbers_for_people(
     measure: Measure, value: float, deviation: float | None, text: str
 ) -> None:
     assert measure.text(value, deviation) == text
+
+
+def test_a_class_may_be_called_a_loss() -> None:
+    found = class_maps.measures(["forest_loss"])
+    several = {f"parts/{name}": measure for name, measure in found.items()}
+    for name in ("iou_forest_loss", "test_iou_forest_loss"):
+        assert measure_named(name, found) == PERCENT
+    assert measure_named("test_parts/iou_forest_loss", several) == PERCENT

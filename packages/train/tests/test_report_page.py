@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch.utils.data import TensorDataset
 from onlay.descriptors import Modality
 from onlay.errors import ConfigError
 from onlay.reports import Drawing, Mistake, Report, Table
-from onlay_train import collected
+from onlay_train import collected, evaluation
 from onlay_train.collected import Collected
 from onlay_train.report_folder import Judged, check_free, write_report
 
@@ -58,7 +59,7 @@ def test_files_and_page(tmp_path: Path) -> None:
     folder = tmp_path / "report"
     assert json.loads((folder / "metrics.json").read_text()) == {
         "judged": "test part", "samples": 60, "positive_class": "<dog>", "top1": 0.5, "loss": 2.0,
-        "ece": 0.25,
+        "ece": 0.25, "auroc": None,
     }  # fmt: skip
     assert (folder / "per_class.csv").read_text() == "class,recall,n\n<dog>,0.5,1200\n"
     assert (folder / "confusion.svg").read_text().startswith("<svg")
@@ -73,6 +74,12 @@ def test_files_and_page(tmp_path: Path) -> None:
     assert not re.findall(r"(?:src|href)=.?https?:", page)
     assert "25.00 %" in page
     assert "2.0000" in page
+
+
+def test_what_is_no_number_is_told(tmp_path: Path) -> None:
+    page = written(tmp_path / "report", Report(metrics={"ece": math.nan}))
+    assert json.loads((tmp_path / "report" / "metrics.json").read_text())["ece"] is None
+    assert "nan" in page
 
 
 def test_a_task_that_tells_nothing_has_its_metrics(tmp_path: Path) -> None:
@@ -133,7 +140,9 @@ def test_a_head_may_condense_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
     assert kept.report().facts["sums"] == "[9.0, 9.0]"
 
 
-def test_the_command_writes_what_it_prints(onlay_command: Command, tmp_path: Path) -> None:
+def test_the_command_writes_what_it_prints(
+    onlay_command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained = onlay_command("train", "train.epochs=1")
     run = tmp_path / "run"
     assert f"onlay eval {run} --report {run}/report" in trained.output.replace("\n", "")
@@ -148,6 +157,12 @@ def test_the_command_writes_what_it_prints(onlay_command: Command, tmp_path: Pat
     assert right / numbers["samples"] == pytest.approx(numbers["top1"])
     again = onlay_command("eval", str(run), "--report", str(run / "report"), "--json", small=False)
     assert json.loads(again.stdout)["top1"] == numbers["top1"]
+    monkeypatch.setattr(evaluation, "_broken", lambda output: torch.tensor(True))
+    nothing = onlay_command("eval", str(run), "--report", str(tmp_path / "other"), small=False)
+    assert nothing.exit_code == 2
+    assert "are no numbers (NaN or infinite): there is nothing to report" in nothing.output
+    assert not (tmp_path / "other").exists()
+    assert json.loads(onlay_command("eval", str(run), "--json", small=False).stdout)["top1"] is None
     refused = onlay_command("eval", str(run), "--report", str(run), small=False)
     assert refused.exit_code == 2
     assert "holds other files and is no report" in refused.stderr

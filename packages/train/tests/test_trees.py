@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,25 @@ def test_what_fills_up_a_share_counts_in_no_leaf(rank: int) -> None:
     assert head.seen == [(2 * n, n, n) for n in numbers]
     assert found["items"] == len(numbers)
     assert found["loss"] == sum(numbers) / len(numbers)
+
+
+@pytest.mark.parametrize(("place", "value"), [("double", torch.nan), ("list", torch.inf)])
+def test_an_output_that_is_no_number_has_no_metric(place: str, value: float) -> None:
+    class Broken(Doubling):
+        def forward(self, inputs: Tensor) -> Any:
+            found = super().forward(inputs)
+            leaf = found["list"][-1] if place == "list" else found["double"][0]
+            leaf[-1] = value
+            return found
+
+    machine: Any = SimpleNamespace(process_index=0, num_processes=1, device=torch.device("cpu"))
+    head = Head()
+    evaluation = Evaluation(Marked(), machine, batch_size=4, workers=0, collate=collate_of(head))
+    plain: Any = SimpleNamespace(head=head)
+    assert isnan(evaluation(Broken(), plain)["items"])
+    assert evaluation.broken
+    assert evaluation(Doubling(), plain)["items"] == 10
+    assert not evaluation.broken
 
 
 @pytest.mark.parametrize("workers", [0, 1])

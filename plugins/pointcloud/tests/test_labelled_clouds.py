@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from pypcd4 import PointCloud
+from torch.utils.data import Dataset
 
 from onlay.config.fold import FoldConfig
 from onlay.errors import DataError
@@ -161,6 +164,35 @@ def test_files_are_dealt_to_folds(folder: Path) -> None:
     assert (len(fold.train), len(fold.test)) == (4, 1)  # type: ignore[arg-type]
     shown = [splits.train.plain[n] for n in range(5)]  # type: ignore[attr-defined]
     assert [torch.equal(fold.test[0][1], classes) for _, classes in shown].count(True) == 1  # type: ignore[index]
+
+
+def test_points_of_the_classes_are_counted_for_each_fold(folder: Path) -> None:
+    """`class_weights: balanced` sees nothing of what is tested."""
+    splits = build(config(folder, val_size=0, test_size=0), SPEC, 0)
+    whole = Counter(splits.facts["points"]["train"])
+    for number in range(5):
+        fold = one_fold(splits, FoldConfig(fold=number, of=5))
+        train, test = (Counter(fold.facts["points"][part]) for part in ("train", "test"))
+        assert train + test == whole
+        assert 0 < test.total() < train.total()
+    uncounted = one_fold(
+        replace(splits, train=Unlike(splits.train)),
+        FoldConfig(fold=0, of=5),  # type: ignore[arg-type]
+    )
+    assert uncounted.facts["points"] == {}
+
+
+class Unlike(Dataset[Any]):
+    """A part that does not say what its items have."""
+
+    def __init__(self, part: Any) -> None:
+        self.part = part
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.part[index]
 
 
 def test_a_finished_model_judges_them_by_its_own_classes(folder: Path) -> None:

@@ -128,6 +128,11 @@ def evaluate_run(
         metrics = {f"{prefix}_{name}": value for name, value in metrics.items()}
     host.evaluated(model, found.split, metrics, folder.run(own))
     if report is not None and seen is not None:
+        if evaluation.broken:
+            raise RunError(
+                f"the outputs of `{run}` are no numbers (NaN or infinite): there is nothing to"
+                " report"
+            )
         told = seen.report()
         if accelerator.is_main_process:
             facts = made_by("eval", run) | _about(model)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import send_to_device
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchmetrics import SumMetric
 
-from onlay.batches import rows, size_of, stacked
+from onlay.batches import rows, size_of, stacked, tensors_of
 from onlay_train.loaders import Collate, eval_loader, size
 from onlay_train.sampler import ShardSampler
 
@@ -37,6 +38,8 @@ class Evaluation:
         collate: Collate = stacked,
     ) -> None:
         self.accelerator, self.dataset = accelerator, dataset
+        self.broken = False
+        """Whether an output of the latest evaluation was no number, in any process."""
         self.sampler = ShardSampler(
             size(dataset),
             batch_size,
@@ -59,11 +62,14 @@ class Evaluation:
 
         `model` is what is called, `plain` the same model unwrapped; `between` is called between
         batches and may raise. `seen` is shown the outputs and targets of this process.
+
+        Where an output is no number (NaN, or infinite upwards), no metric is one: the likeliest of
+        no numbers would be some class all the same, and may be right.
         """
         metrics = plain.head.metrics().to(self.accelerator.device)
         # a sum that is no number stays none; `MeanMetric` leaves such values out, or all weights
-        loss, weights = (
-            SumMetric(nan_strategy="disable").to(self.accelerator.device) for _ in range(2)
+        loss, weights, broken = (
+            SumMetric(nan_strategy="disable").to(self.accelerator.device) for _ in range(3)
         )
         left, lossy = self.sampler.own, hasattr(plain.head, "loss")
         model.eval()
@@ -81,10 +87,12 @@ class Evaluation:
                     loss.update(value * weight)
                     weights.update(weight)
             if own:
+                broken.update(sum(_broken(tensor) for tensor in tensors_of(output)))
                 metrics.update(output, targets)
                 seen(output, targets)
         told = {"loss": float(loss.compute() / weights.compute())} if lossy else {}
-        return told | {k: float(v) for k, v in metrics.compute().items()}
+        self.broken = bool(broken.compute() > 0)
+        return told | {k: nan if self.broken else float(v) for k, v in metrics.compute().items()}
 
     @staticmethod
     def _weight(plain: AdaptedModel, targets: Any, count: int) -> Any:
@@ -92,3 +100,9 @@ class Evaluation:
         weigh = getattr(plain.head, "weight_of", None)
         weight = weigh(targets) if weigh else None
         return count if weight is None else weight
+
+
+def _broken(output: Tensor) -> Tensor:
+    """Is there what no healthy network gives? Minus infinity may be that of a class that cannot
+    be."""
+    return (output.isnan() | output.isposinf()).any()

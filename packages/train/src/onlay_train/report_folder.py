@@ -62,9 +62,10 @@ def write_report(
 ) -> None:
     """`metrics.json`, a table for each of the report's and one of the mistakes, its drawings, and
     `index.html`."""
-    metrics = {k: v for k, v in {**judged.metrics, **report.metrics}.items() if math.isfinite(v)}
+    metrics = {**judged.metrics, **report.metrics}
     judged = replace(judged, metrics=metrics, measures={**judged.measures, **report.measures})
-    numbers = {"judged": judged.what, "samples": judged.samples, **report.facts, **metrics}
+    told = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+    numbers = {"judged": judged.what, "samples": judged.samples, **report.facts, **told}
     names = [source_of(part, mistake.index) for mistake in report.mistakes]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -54,6 +54,8 @@ def one_fold(splits: Splits, config: FoldConfig, duplicates: str | None = None) 
     if "counts" in facts:
         own = {name: _counted(part, splits) for name, part in parts.items()}
         facts["counts"] = {k: v for k, v in facts["counts"].items() if k == "validation"} | own
+    if "points" in facts:
+        facts["points"] = _points(train, {"train": rest, "test": tested}, facts["points"])
     facts["notes"] = (*facts.get("notes", ()), *_notes(splits, config, targets, plain), *copies)
     return replace(
         splits,
@@ -62,6 +64,23 @@ def one_fold(splits: Splits, config: FoldConfig, duplicates: str | None = None) 
         digest=digest_of_fold(splits.digest, config),
         facts=facts,
     )
+
+
+def _points(
+    train: Any, parts: Mapping[str, Sequence[int]], whole: Mapping[str, Any]
+) -> dict[str, dict[str, int]]:
+    """Those of each class in each part, where the training part has them item by item, in its
+    attribute `points`; else of the parts of a fold nothing is known."""
+    kept = {name: counts for name, counts in whole.items() if name == "validation"}
+    each = getattr(train, "points", None)
+    if each is None:
+        return kept
+    labels = whole["train"]
+    own = {name: [each[index] for index in indices] for name, indices in parts.items()}
+    return kept | {
+        name: {label: sum(counts[label] for counts in items) for label in labels}
+        for name, items in own.items()
+    }
 
 
 def _without_copies(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from onlay.errors import DataError
+from onlay.reports import PERCENT, Measure
 
 VOID = -1
 """The class number of a place that nobody has to name."""
@@ -75,6 +76,12 @@ def scores(counts_CC: Tensor, labels: Sequence[str]) -> dict[str, Tensor]:
         "fw_iou": (there_C * iou_C.nan_to_num()).sum() / places,
         **each,
     }
+
+
+def measures(labels: Sequence[str]) -> dict[str, Measure]:
+    """How `scores` are read: as shares, whatever a class is called."""
+    names = ("miou", "accuracy", "mean_class", "fw_iou", *(f"iou_{label}" for label in labels))
+    return dict.fromkeys(names, PERCENT)
 
 
 def _right_and_either(counts_CC: Tensor) -> tuple[Tensor, Tensor]:

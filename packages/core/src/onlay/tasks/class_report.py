@@ -1,5 +1,4 @@
-"""What a classification tells of how it was judged; needs `torchmetrics`, which `onlay-train`
-brings.
+"""What a classification tells of how it was judged; needs scikit-learn.
 
 Shapes: N items, C classes.
 """
@@ -12,7 +11,6 @@ import numpy as np
 import torch
 from sklearn.metrics import confusion_matrix, roc_auc_score
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from onlay.errors import DataError
 from onlay.reports import PERCENT, Cell, Drawing, Measure, Mistake, Report, Table
@@ -23,7 +21,7 @@ BINS = 15
 """Of the probabilities, for the calibration error (Guo et al. 2017)."""
 
 
-def class_report(probabilities_NC: Tensor, targets_N: Tensor, labels: Sequence[str]) -> Report:
+def class_report(logits_NC: Tensor, targets_N: Tensor, labels: Sequence[str]) -> Report:
     """Precision, recall and F1 of each class, who is taken for whom, calibration, mistakes; of two
     classes the area under the ROC curve, where the second one is the positive one.
 
@@ -32,14 +30,16 @@ def class_report(probabilities_NC: Tensor, targets_N: Tensor, labels: Sequence[s
     """
     kept_N = targets_N != IGNORED
     indices = kept_N.nonzero().flatten()
-    probabilities_NC, targets_N = probabilities_NC.double()[kept_N], targets_N[kept_N]
+    logits_NC, targets_N = logits_NC.double()[kept_N], targets_N[kept_N]
     if not len(targets_N):
         raise DataError("nothing that was judged has a class: there is no report")
-    found_N, true_N = probabilities_NC.argmax(1).numpy(), targets_N.numpy()
+    probabilities_NC = logits_NC.softmax(-1)
+    found_N, true_N = logits_NC.argmax(1).numpy(), targets_N.numpy()
     counts_CC = confusion_matrix(true_N, found_N, labels=range(len(labels)))
     metrics, facts = _calibration(probabilities_NC, targets_N), dict[str, Cell]()
     if len(labels) == 2 and len(set(true_N.tolist())) == 2:
-        metrics["auroc"] = float(roc_auc_score(true_N, probabilities_NC[:, 1].numpy()))
+        margins_N = logits_NC[:, 1] - logits_NC[:, 0]  # probabilities near 1 would be tied
+        metrics["auroc"] = float(roc_auc_score(true_N, margins_N.numpy()))
         facts["positive_class"] = labels[1]
     return Report(
         metrics=metrics,
@@ -53,12 +53,12 @@ def class_report(probabilities_NC: Tensor, targets_N: Tensor, labels: Sequence[s
 
 def _calibration(probabilities_NC: Tensor, targets_N: Tensor) -> dict[str, float]:
     """The expected calibration error: the mean over bins of |accuracy - mean probability|, by the
-    items in each."""
-    classes = max(probabilities_NC.shape[1], 2)
-    error = multiclass_calibration_error(
-        probabilities_NC.float(), targets_N, num_classes=classes, n_bins=BINS, norm="l1"
-    )
-    return {"ece": float(error)}
+    items in each. A bin holds its upper end, so that the last one holds 1."""
+    sure_N, found_N = probabilities_NC.max(1)
+    bins_N = (sure_N * BINS).ceil().long().clamp(1, BINS) - 1
+    off_N = (found_N == targets_N).double() - sure_N
+    off_K = torch.zeros(BINS, dtype=torch.float64).index_add(0, bins_N, off_N)
+    return {"ece": float(off_K.abs().sum() / len(off_N))}
 
 
 def _per_class(counts_CC: np.ndarray, labels: Sequence[str]) -> Table:

@@ -163,7 +163,7 @@ class ClassificationHead(PooledHead):
         """Of all logits (N, C) and classes (N,); see `onlay.tasks.class_report`."""
         from onlay.tasks.class_report import class_report
 
-        return class_report(outputs.float().softmax(-1), targets, self.labels)
+        return class_report(outputs, targets, self.labels)
 
     def _prediction(self, probabilities_C: Tensor) -> Prediction:
         order = probabilities_C.argsort(descending=True, stable=True).tolist()

@@ -49,7 +49,7 @@ class MultilabelHead(PooledHead):
         self.register_buffer("pos_weight", _start(config, self.labels), persistent=balanced)
         self.weighed = not balanced
         self.gaps = True
-        """Whether labels may be unknown, so that batches do not count alike."""
+        """Whether labels of the training may be unknown, so that its batches do not count alike."""
 
     def prepare(self, splits: Splits) -> None:
         """Balance `pos_weight`, if asked for, by the training part; and see whether any label is
@@ -80,8 +80,8 @@ class MultilabelHead(PooledHead):
         return (loss_BC * told_BC).sum() / told_BC.sum().clamp(min=1)
 
     def weight_of(self, targets: Tensor) -> Tensor | None:
-        """How many labels of a batch are known; None where all always are."""
-        return known(targets).sum().float() if self.gaps else None
+        """How many labels of a batch are known; None in a training where all are."""
+        return known(targets).sum().float() if self.gaps or not self.training else None
 
     def soft_targets(self, targets: Tensor) -> Tensor:
         """As shares (B, C), NaN where unknown: what is mixed with that is unknown, too."""

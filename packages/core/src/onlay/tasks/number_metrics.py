@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from onlay.tasks.regression import checked_numbers
+
 Kind = Literal["mae", "rmse", "r2"]
 
 MOMENTS = 5
@@ -48,6 +50,7 @@ class ErrorOfNumbers(Metric):
 
     def update(self, output_BC: Tensor, targets_BC: Tensor) -> None:
         if len(targets_BC):
+            targets_BC = checked_numbers(output_BC, targets_BC)
             own_MC = _moments(*(_double(x) for x in (output_BC, targets_BC, self.scale_C)))
             both_WMC = torch.stack([_whole(self.moments_2MC), own_MC])
             self.moments_2MC = _halves(_merged(both_WMC), self.moments_2MC)
@@ -67,7 +70,8 @@ class ErrorOfNumbers(Metric):
         else:
             alike_C = spread_C <= count_C * (ALIKE * mean_C).square()
             found_C = 1 - squared_C / spread_C.where(~alike_C, 1.0)
-            found_C = found_C.where(~alike_C, (squared_C == 0).double())
+            met_C = (squared_C == 0).double().where(~squared_C.isnan(), torch.nan)
+            found_C = found_C.where(~alike_C, met_C)
         return found_C.float().to(self.moments_2MC.device)
 
 

@@ -6,7 +6,6 @@ Shapes: B batch, C classes, D width, H and W pixels, h and w a map's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -14,9 +13,10 @@ from torch import Tensor, nn
 from onlay.data import EachTarget
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.host.firstparty import install
-from onlay.reports import PERCENT, Measure
+from onlay.reports import Measure
 from onlay.task import Constant
 from onlay.tasks.class_map_report import class_map_report, confusions
+from onlay.tasks.class_maps import measures
 from onlay.tasks.class_weights import balanced_weights, starting_weights
 from onlay.tasks.constants import places_of, ranked
 from onlay_dense.segmentation.answer import SegmentationAnswer
@@ -46,9 +46,6 @@ class SegmentationHead(nn.Module):
 
     main_metric = "miou"
     target_kinds, output_kinds = "mask", "map"
-    measures: Mapping[str, Measure] = MappingProxyType(
-        dict.fromkeys(("miou", "accuracy", "mean_class", "fw_iou"), PERCENT)
-    )
     class_weights: Tensor | None
 
     def __init__(self, config: SegmentationConfig, trunk: Trunk, labels: Sequence[str]) -> None:
@@ -66,6 +63,11 @@ class SegmentationHead(nn.Module):
     def parts(self) -> Mapping[str, nn.Module]:
         """Neck and decoder, which reports tell apart."""
         return self.trunk.parts
+
+    @property
+    def measures(self) -> Mapping[str, Measure]:
+        """Every metric is a share."""
+        return measures(self.labels)
 
     def prepare(self, splits: Splits) -> None:
         """Balance the class weights, if asked for, by the pixels of the training part's masks as

@@ -6,7 +6,7 @@ Shapes: N points of a cloud, M = `npoints` that are shown, E further columns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,11 @@ class ClassLoader:
 class Pointwise(Dataset[Item]):
     """The items of a part whose clouds end in a column of classes, as inputs and targets."""
 
-    def __init__(self, part: TrainingClouds | Clouds) -> None:
-        self.part = part
+    def __init__(
+        self, part: TrainingClouds | Clouds, points: Sequence[Mapping[str, int]] | None = None
+    ) -> None:
+        self.part, self.points = part, points
+        """`points`: how many of each class an item has, where that was counted beforehand."""
 
     def __len__(self) -> int:
         return len(self.part)

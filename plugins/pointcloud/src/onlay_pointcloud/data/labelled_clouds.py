@@ -48,9 +48,11 @@ def build(config: LabelledCloudsConfig, input_spec: Mapping[str, Any], seed: int
         Pointwise(Clouds(labelled(items, load, facts))) if items else None
         for items in (found.listing.val, found.listing.test)
     )
+    sources = [item.source for item in found.listing.train]
+    points = [by_name([counts[source]], classes) for source in sources] if counts else None
     read_at_once([part for part in (train, val, test) if part is not None], load.load.left_out)
     return Splits(
-        train=Pointwise(train),
+        train=Pointwise(train, points),
         validation=val,
         test=test,
         labels=classes.labels,

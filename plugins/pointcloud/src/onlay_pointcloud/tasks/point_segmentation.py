@@ -6,7 +6,6 @@ Shapes: B batch, N points, E further columns, C classes, J joined levels of grou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,10 +14,10 @@ from torch import Tensor, nn
 from onlay.errors import ConfigError, DataError, OnlayError
 from onlay.features import centres_of
 from onlay.host.firstparty import install
-from onlay.reports import PERCENT
+from onlay.reports import Measure
 from onlay.task import Constant
 from onlay.tasks.class_map_report import class_map_report, confusions
-from onlay.tasks.class_maps import VOID
+from onlay.tasks.class_maps import VOID, measures
 from onlay.tasks.classification import balanced_weights
 from onlay.tasks.constants import places_of, ranked
 from onlay_pointcloud.tasks.classes_answer import ClassesAnswer
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from onlay.features import Features
     from onlay.reports import Report
     from onlay_pointcloud.tasks.config import PointSegmentationConfig
-
-_MEASURES = ("miou", "accuracy", "mean_class", "fw_iou")
 
 
 def build(
@@ -52,7 +49,6 @@ class PointSegmentationHead(nn.Module):
     """Point-MAE's decoder of parts (Pang et al. 2022), which asks for no category."""
 
     main_metric = "miou"
-    measures = MappingProxyType(dict.fromkeys(_MEASURES, PERCENT))
     weights: Tensor
 
     def __init__(
@@ -102,6 +98,11 @@ class PointSegmentationHead(nn.Module):
         levels_BGJ = joined(features)
         each_BNC = self.propagation(points_BNE, centres_BG3, levels_BGJ)
         return self.classifier(each_BNC, described(self.config, features, levels_BGJ))
+
+    @property
+    def measures(self) -> Mapping[str, Measure]:
+        """Every metric is a share."""
+        return measures(self.labels)
 
     def loss(self, output: Tensor, targets: Any) -> Tensor:
         """Scalar, of logits (B, N, C) and classes (B, N): the weighted mean over the points that
