@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from onlay.tasks.regression import checked_numbers
-
 Kind = Literal["mae", "rmse", "r2"]
 
 MOMENTS = 5
@@ -50,7 +48,7 @@ class ErrorOfNumbers(Metric):
 
     def update(self, output_BC: Tensor, targets_BC: Tensor) -> None:
         if len(targets_BC):
-            targets_BC = checked_numbers(output_BC, targets_BC)
+            targets_BC = targets_BC.reshape(output_BC.shape)  # of a single number they may be flat
             own_MC = _moments(*(_double(x) for x in (output_BC, targets_BC, self.scale_C)))
             both_WMC = torch.stack([_whole(self.moments_2MC), own_MC])
             self.moments_2MC = _halves(_merged(both_WMC), self.moments_2MC)
