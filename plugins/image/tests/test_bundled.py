@@ -26,6 +26,9 @@ from timm.models.vision_transformer import VisionTransformer
 import onlay
 from onlay.errors import BundleError, CannotFold
 from onlay_image import bundled
+from onlay_image.backbones import build
+from onlay_image.backbones import bundled as bundled_backbone
+from onlay_image.backbones.config import BundledConfig, TimmConfig
 from onlay_image.backbones.stem import with_stem
 from onlay_image.export import export
 
@@ -330,3 +333,26 @@ def test_a_vit_of_ones_own_may_have_a_stem(tmp_path: Path) -> None:
     assert torch.equal(again(image), model(image))
     with pytest.raises(CannotFold, match="how `vit_tiny_patch16_224` makes its patches"):
         export(again, tmp_path / "timm")
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_positions_of_another_shape_of_as_many_patches(tmp_path: Path, local: bool) -> None:
+    """4 x 16 patches instead of 8 x 8: the table is what the square one shows to such a picture."""
+    square = bundled_backbone.build(BundledConfig(dynamic_img_size=True)).module.eval()
+    if local:
+        save_file(square.state_dict(), tmp_path / "own.safetensors")
+        kwargs = {k: v for k, v in bundled.ARCHITECTURE.items() if k != "img_size"}
+        config = TimmConfig(
+            model="vit_tiny_patch16_224",
+            model_kwargs=kwargs,
+            img_size=(32, 128),
+            weights=tmp_path / "own.safetensors",
+        )
+        oblong = build.build(config).module.eval()
+    else:
+        oblong = bundled_backbone.build(BundledConfig(img_size=(32, 128))).module.eval()
+    images = torch.rand(2, 3, 32, 128, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = square.forward_features(images)
+        found = oblong.forward_features(images)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

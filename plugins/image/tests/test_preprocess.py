@@ -13,6 +13,7 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
+from onlay.config.files import write
 from onlay.errors import ConfigError, DataError
 from onlay.host import PluginHost
 from onlay.model.preprocessing import reader as reader_of
@@ -164,6 +165,34 @@ def test_random_resized_crops_have_the_size_and_vary() -> None:
     assert not torch.equal(first, second)
 
 
+@pytest.mark.parametrize("augment", ["random_resized_crop", "scale_crop"])
+def test_pixels_of_many_bits_stay_between_black_and_white(augment: str) -> None:
+    """As in evaluation; at edges `bicubic` goes beyond."""
+    board = np.indices((40, 40)).sum(0) // 5 % 2 * 255
+    one = SPEC | {"in_chans": 1, "mean": [0.5], "std": [0.25]}
+    fit, chance = training_steps(resolve(ImagePreprocess(), one), augment, (0.5, 2.0))
+    whole = fit((Image.fromarray(board.astype(np.float32)),))
+    seen = torch.stack([chance(whole) for _ in range(20)])
+    assert seen.is_floating_point()
+    assert (seen.min(), seen.max()) == (0, 255)
+
+
+def test_the_nearest_pixel_of_a_tensor_is_that_of_a_picture() -> None:
+    given = picture(80, 80)
+    small = facts(interpolation="nearest") | {"img_size": [20, 20]}
+    fit, chance = training_steps(small, "scale_crop")
+    chance.transforms[-1].p = 0.0  # without the flip
+    expected = given.resize((20, 20), Image.Resampling.NEAREST)
+    assert torch.equal(chance(fit((given,))).permute(1, 2, 0), torch.from_numpy(np.array(expected)))
+
+
+@pytest.mark.parametrize("augment", ["random_resized_crop", "scale_crop"])
+def test_what_only_pillow_interpolates_is_refused(augment: str) -> None:
+    with pytest.raises(ConfigError, match="`box` is for pictures, and this `augment` resizes tens"):
+        training_steps(facts(interpolation="box"), augment)
+    assert training_steps(facts(interpolation="box"), "flip")
+
+
 def test_an_oblong_size() -> None:
     made = resolve(ImagePreprocess(img_size=(24, 48)), SPEC | {"dynamic_img_size": True})
     assert geometry(made)((picture(70, 60),)).shape == (3, 24, 48)
@@ -255,3 +284,22 @@ def test_facts_that_are_not_said_are_as_usual_when_files_are_read(tmp_path: Path
     pixels = reader_of(modality, facts)(tmp_path / "a.png")
     assert pixels.shape == (3, 32, 32)
     assert pixels[:, 0, 0].tolist() == pytest.approx([1, -1, -1])
+
+
+@pytest.mark.parametrize("where", ["photos", "preprocessed/photos"])
+def test_other_data_are_prepared_as_those_of_the_run(tmp_path: Path, where: str) -> None:
+    """Whatever their folder is called; unless the command says how."""
+    evaluate_run = pytest.importorskip("onlay_train.evaluate_run")
+    own = {"name": "image_folder", "path": "a", "preprocess": {"resize": "squash"}}
+    run = {"backbone": "onlay_vit_64", "method": "linear", "data": own}
+    write(tmp_path / "config.yaml", run)
+    host = PluginHost.discover()
+
+    def judged(*words: str) -> str:
+        _, config = evaluate_run._configs(tmp_path / "config.yaml", words, host)
+        return config.data.preprocess.resize
+
+    assert judged(f"data={{name: image_folder, path: {where}}}") == "squash"
+    assert judged("data.name=image_folder", f"data.path={where}") == "squash"
+    assert judged(f"data={{name: image_folder, path: {where}, preprocess: {{}}}}") == "crop"
+    assert judged("data.preprocess.resize=pad") == "pad"

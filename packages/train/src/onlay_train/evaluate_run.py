@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from onlay.bundle.reading import read_manifest
 from onlay.config import load as load_config
+from onlay.config.overrides import says
 from onlay.config.run import RunConfig
 from onlay.errors import RunError
 from onlay.host import PluginHost
@@ -164,7 +165,8 @@ def _configs(path: Path, overrides: Sequence[str], host: PluginHost) -> tuple[Ru
         return own, own
     config = load_config(path, overrides, host=host)
     ours, theirs = getattr(own.data, "preprocess", None), getattr(config.data, "preprocess", None)
-    if type(ours) is type(theirs) and not any("preprocess" in word for word in overrides):
+    own_way = any(says(word, "data", "preprocess") for word in overrides)
+    if type(ours) is type(theirs) and not own_way:
         data = config.data.model_copy(update={"preprocess": ours})
         config = config.model_copy(update={"data": data})
     return own, config

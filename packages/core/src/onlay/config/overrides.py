@@ -31,6 +31,24 @@ def overridden(
     return result
 
 
+def says(text: str, *path: str) -> bool:
+    """Whether an override gives what lies at `path`, or something in it.
+
+    >>> says("data.preprocess.resize=pad", "data", "preprocess")
+    True
+    >>> says("data={path: preprocess}", "data", "preprocess")
+    False
+    """
+    keys, value = _parsed(text)
+    if any(key != place for key, place in zip(keys, path, strict=False)):
+        return False
+    for place in path[len(keys) :]:
+        if not isinstance(value, Mapping) or place not in value:
+            return False
+        value = value[place]
+    return True
+
+
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Both, key by key; `over` wins where they meet."""
     result = dict(under)

@@ -17,7 +17,7 @@ from onlay_image.anatomy import dissect
 from onlay_image.backbones.channels import fit_channels, spread
 from onlay_image.backbones.config import BundledConfig
 from onlay_image.backbones.sizes import pair, rounded_up
-from onlay_image.backbones.stem import with_stem
+from onlay_image.backbones.stem import with_positions, with_stem
 
 TIMM_NAME = "vit_tiny_patch16_224"
 """What timm calls the network of which this is a smaller one."""
@@ -34,7 +34,7 @@ def build(config: BundledConfig) -> BuiltBackbone:
     model = _empty(config)
     state = {name: half.float() for name, half in load_file(path).items()}
     fit_channels(state, config.in_chans)
-    model.load_state_dict(checkpoint_filter_fn(state, model))
+    model.load_state_dict(checkpoint_filter_fn(with_positions(state, model), model))
     return BuiltBackbone(
         module=model,
         anatomy=dissect(model),

@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from timm.layers import LayerNorm2d, PatchEmbed
-from torch import nn
+from timm.layers import LayerNorm2d, PatchEmbed, resample_abs_pos_embed
+from torch import Tensor, nn
 
 STEM = "stem"
 
@@ -39,6 +39,23 @@ class StemEmbed(PatchEmbed):
         widths = [whole.out_channels >> (halvings - 1 - i) for i in range(halvings)]
         stem = _stem(whole.in_channels, widths, bias=whole.bias is not None)
         self.proj = stem  # type: ignore[assignment]
+
+
+def with_positions(state: Mapping[str, Tensor], model: Any) -> dict[str, Tensor]:
+    """A state whose table of positions, which was learnt on a square of patches, is that of the
+    model's patches. timm tells the square by the number of patches, and so misses another shape of
+    as many; of usual patch embeddings it looks at the convolution."""
+    table = state.get("pos_embed")
+    if not isinstance(model.patch_embed, StemEmbed) or table is None or table.ndim != 3:
+        return dict(state)
+    kept = 0 if model.no_embed_class else model.num_prefix_tokens
+    side = math.isqrt(table.shape[1] - kept)
+    size: Any = model.patch_embed.grid_size
+    grid = tuple(size)
+    if side**2 != table.shape[1] - kept or grid == (side, side):
+        return dict(state)
+    fitted = resample_abs_pos_embed(table, list(grid), [side, side], num_prefix_tokens=kept)
+    return {**state, "pos_embed": fitted}
 
 
 def _stem(channels: int, widths: list[int], *, bias: bool) -> nn.Sequential:

@@ -15,6 +15,7 @@ from onlay.reading.statefile import UNREADABLE, check_values, read_state, unwrap
 from onlay_image.anatomy.sequence import HEADS
 from onlay_image.backbones.channels import channels_of, fit_channels
 from onlay_image.backbones.npz import load_npz
+from onlay_image.backbones.stem import with_positions
 from onlay_image.timm_types import TimmModule
 
 _SHOWN = 3
@@ -52,7 +53,7 @@ def _load_state(model: TimmModule, path: Path) -> None:
     if type(model) is VisionTransformer:
         convert = partial(convert, adapt_layer_scale=True)  # official DeiT-3 files say `gamma_1`
     found = unwrapped(read_state(path), model.state_dict(), path)
-    state = convert(found, model)
+    state = convert(with_positions(found, model), model)
     state = {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
     fit_channels(state, channels_of(model))
     own = {name: t for name, t in model.state_dict().items() if not name.startswith(HEADS)}

@@ -24,7 +24,7 @@ from onlay_image.data.pictures import read_picture
 from onlay_image.data.preparing import ImagePreprocess
 from onlay_image.data.raster import Layers
 from onlay_image.data.reading import Reading
-from onlay_image.data.scaling import Below, Inside, Scaled, cropped
+from onlay_image.data.scaling import Below, Inside, Scaled, cropped, of_tensors, within
 from onlay_image.data.statistics import statistics
 
 Facts = Mapping[str, Any]
@@ -108,8 +108,10 @@ def training_steps(
         crop = transforms.RandomCrop(size, pad_if_needed=True, padding_mode="reflect")
         return Fit(transforms.Resize(short, interpolation=mode)), transforms.Compose([crop, flip])
     if augment == "random_resized_crop":
-        crop = transforms.RandomResizedCrop(size, interpolation=mode, antialias=True)
-        return Fit(None), transforms.Compose([crop, flip])
+        crop = transforms.RandomResizedCrop(
+            size, interpolation=of_tensors(facts["interpolation"]), antialias=True
+        )
+        return Fit(None), transforms.Compose([crop, within, flip])
     if augment == "scale_crop":
         return Fit(None), transforms.Compose([Scaled(facts, scale), cropped(facts), flip])
     return geometry(facts), flip if augment == "flip" else None

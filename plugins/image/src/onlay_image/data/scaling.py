@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from timm.data.transforms import str_to_interp_mode
 from torch import Tensor
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms import v2 as transforms
 from torchvision.transforms.v2 import functional
 
+from onlay.errors import ConfigError
 from onlay_image.data.moving import Nearest, Size, moved
 
 Facts = Mapping[str, Any]
@@ -38,6 +40,30 @@ def around(size: Size, room: Sequence[int]) -> Size:
     """
     scale = max(room[0] / size[0], room[1] / size[1])
     return round(size[0] * scale), round(size[1] * scale)
+
+
+def of_tensors(interpolation: str) -> InterpolationMode:
+    """How torchvision resizes tensors as Pillow does pictures, whose `nearest` takes the pixel
+    under the centre of a new one.
+
+    Raises:
+        ConfigError: only Pillow knows it.
+    """
+    if interpolation in ("box", "hamming"):
+        raise ConfigError(
+            f"`preprocess.interpolation` `{interpolation}` is for pictures, and this `augment`"
+            " resizes tensors: take `bilinear`, `bicubic` or `lanczos`"
+        )
+    if interpolation == "nearest":
+        return InterpolationMode.NEAREST_EXACT
+    mode: Any = str_to_interp_mode(interpolation)
+    return mode
+
+
+def within(pixels: Tensor, *target: Any) -> Any:
+    """Pixels that are floats from 0 to 255, as bytes are; `bicubic` and `lanczos` go beyond."""
+    made = pixels.clamp(0, 255) if pixels.is_floating_point() else pixels
+    return (made, *target) if target else made
 
 
 class Inside:
@@ -72,12 +98,12 @@ class Scaled:
 
     def __init__(self, facts: Facts, scale: tuple[float, float]) -> None:
         self.room, self.resize, self.scale = facts["img_size"], facts["resize"], scale
-        self.mode = str_to_interp_mode(facts["interpolation"])
+        self.mode = of_tensors(facts["interpolation"])
 
     def __call__(self, pixels: Tensor, *target: Any) -> Any:
         height, width = pixels.shape[-2:]
         size = self._drawn((height, width))
-        made = functional.resize(pixels, size, self.mode, antialias=True)
+        made = within(functional.resize(pixels, size, self.mode, antialias=True))
         if not target:
             return made
         return made, moved(lambda leaf: functional.resize(leaf, size), target[0])
