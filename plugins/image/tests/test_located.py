@@ -153,5 +153,3 @@ def test_what_does_not_fit_is_refused_in_words(tmp_path: Path) -> None:
         part.move_targets({"a": ("mask", "sound")})
     with pytest.raises(ConfigError, match=r"`preprocess\.aa` rotates"):
         Located([file], [0], facts, ImagePreprocess(aa="trivialaugment"))
-    with pytest.raises(ConfigError, match="where it has no boxes"):
-        located(QUARTERS, augment="crop_flip", img_size=(4, 8))

@@ -200,6 +200,25 @@ def test_an_oblong_size() -> None:
     assert chance(fit((picture(70, 60),))).shape == (3, 24, 48)
 
 
+@pytest.mark.parametrize("size", [(24, 48), (48, 24)])
+def test_oblong_crops_are_of_the_scale_that_is_judged(size: tuple[int, int]) -> None:
+    """The middle one is what evaluation sees; 48 / 0.875 is 54, and 70 : 60 is kept."""
+    made = resolve(ImagePreprocess(img_size=size), SPEC | {"dynamic_img_size": True})
+    given = picture(70, 60)
+    fit, _ = training_steps(made, "crop_flip")
+    whole = fit((given,))
+    assert whole.shape[1:] == ((46, 54) if size == (24, 48) else (54, 63))
+    assert torch.equal(transforms.functional.center_crop(whole, size), geometry(made)((given,)))
+
+
+@pytest.mark.parametrize("resize", ["squash", "pad"])
+def test_what_is_shown_whole_is_not_cropped(resize: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"crop what `resize` `{resize}` shows whole: take `flip"
+    ):
+        training_steps(facts(resize=resize), "crop_flip")
+
+
 # --- reading --------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from onlay.errors import ConfigError, DataError
 from onlay_image.data.chance import changes, erasing
 from onlay_image.data.in_full import InFull
 from onlay_image.data.kept import Kept
-from onlay_image.data.moving import Size, fitted, lying, plainly, refuse_other_kinds, words
+from onlay_image.data.moving import Size, fitted, lying, plainly, refuse_other_kinds
 from onlay_image.data.pictures import Source, read_picture
 from onlay_image.data.preparing import ImagePreprocess
 from onlay_image.data.preprocess import Fit, Normalize, geometry, training_steps
@@ -63,15 +63,9 @@ class Located(Dataset[tuple[Tensor, Tree]]):
         """Take from the task what its targets are (`TaskHead.target_kinds`).
 
         Raises:
-            ConfigError: a kind that no target on a picture is of; boxes that would be mirrored at
-                an edge.
+            ConfigError: a kind that no target on a picture is of.
         """
         refuse_other_kinds(kinds)
-        if self.augment == "crop_flip" and self.size[0] != self.size[1] and "boxes" in words(kinds):
-            raise ConfigError(
-                "`preprocess.augment` `crop_flip` may continue a picture beyond its edges, where it"
-                " has no boxes: take `random_resized_crop` or a square `preprocess.img_size`"
-            )
         self.kinds = kinds
         self.kept = Kept()
         if self.plain is not None:

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from PIL.Image import Image
 from timm.data import create_transform
-from timm.data.transforms import str_to_interp_mode
 from torch import Tensor
 from torchvision.transforms import Compose, functional
 from torchvision.transforms import v2 as transforms
@@ -86,6 +85,11 @@ def geometry(facts: Facts) -> Callable[[Layers], Tensor]:
     """timm's resizing and centre crop for evaluation: picture -> pixels (C, H, W)."""
     if facts["resize"] == "pad":
         return Fit(Inside(facts["img_size"], facts["interpolation"]), Below(facts))
+    return Fit(Compose(_timms(facts)))
+
+
+def _timms(facts: Facts) -> list[Any]:
+    """Its steps on a picture; the first is the resizing."""
     squash = facts["resize"] == "squash"
     fit: Any = create_transform(
         (3, *facts["img_size"]),
@@ -94,19 +98,26 @@ def geometry(facts: Facts) -> Callable[[Layers], Tensor]:
         crop_mode="squash" if squash else "center",
         use_prefetcher=True,  # which does not normalise; that is a step of its own here
     )
-    return Fit(Compose(fit.transforms[:-1]))  # the last makes bytes of pictures, and of floats
+    return list(fit.transforms[:-1])  # the last makes bytes of pictures, and of floats
 
 
 def training_steps(
     facts: Facts, augment: str, scale: tuple[float, float] = (1.0, 1.0)
 ) -> tuple[Callable[[Layers], Tensor], Any]:
-    """Geometry and chance for an `augment` choice; chance is `None` where there is none."""
-    size, mode = tuple(facts["img_size"]), str_to_interp_mode(facts["interpolation"])
-    flip = transforms.RandomHorizontalFlip()
+    """Geometry and chance for an `augment` choice; chance is `None` where there is none.
+
+    Raises:
+        ConfigError: a choice that does not go with the resizing, or with the interpolation.
+    """
+    size, flip = tuple(facts["img_size"]), transforms.RandomHorizontalFlip()
     if augment == "crop_flip":
-        short = int(min(size) / facts["crop_pct"])
-        crop = transforms.RandomCrop(size, pad_if_needed=True, padding_mode="reflect")
-        return Fit(transforms.Resize(short, interpolation=mode)), transforms.Compose([crop, flip])
+        if facts["resize"] != "crop":
+            raise ConfigError(
+                f"`preprocess.augment` `crop_flip` would crop what `resize` `{facts['resize']}`"
+                " shows whole: take `flip`, or `resize: crop`"
+            )
+        resized = Fit(Compose(_timms(facts)[:1]))  # the scale at which it is judged
+        return resized, transforms.Compose([transforms.RandomCrop(size), flip])
     if augment == "random_resized_crop":
         crop = transforms.RandomResizedCrop(
             size, interpolation=of_tensors(facts["interpolation"]), antialias=True
