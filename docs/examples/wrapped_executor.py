@@ -65,7 +65,7 @@ class Wrapped(Executor):
             self.waiting.shutdown(wait=False, cancel_futures=True)
             with self.lock:
                 self.closed = True
-                for process in self.running:
+                for process in list(self.running):  # which threads leave meanwhile
                     process.terminate()
         self.waiting.shutdown(wait)
 

@@ -336,7 +336,9 @@ def test_a_vit_of_ones_own_may_have_a_stem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("local", [False, True])
-def test_positions_of_another_shape_of_as_many_patches(tmp_path: Path, local: bool) -> None:
+def test_positions_of_another_shape_of_as_many_patches(
+    tmp_path: Path, local: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     """4 x 16 patches instead of 8 x 8: the table is what the square one shows to such a picture."""
     square = bundled_backbone.build(BundledConfig(dynamic_img_size=True)).module.eval()
     if local:
@@ -349,6 +351,7 @@ def test_positions_of_another_shape_of_as_many_patches(tmp_path: Path, local: bo
             weights=tmp_path / "own.safetensors",
         )
         oblong = build.build(config).module.eval()
+        assert "its positions are taken as learnt on a square of patches" in caplog.text
     else:
         oblong = bundled_backbone.build(BundledConfig(img_size=(32, 128))).module.eval()
     images = torch.rand(2, 3, 32, 128, generator=torch.Generator().manual_seed(0))

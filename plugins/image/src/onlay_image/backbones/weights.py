@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+import torch
 from timm.models import VisionTransformer
 from torch import Tensor
 
 from onlay.errors import BundleError, ConfigError
+from onlay.machine.notes import note
 from onlay.reading.statefile import UNREADABLE, check_values, read_state, unwrapped
 from onlay_image.anatomy.sequence import HEADS
 from onlay_image.backbones.channels import channels_of, fit_channels
@@ -54,12 +56,24 @@ def _load_state(model: TimmModule, path: Path) -> None:
         convert = partial(convert, adapt_layer_scale=True)  # official DeiT-3 files say `gamma_1`
     found = unwrapped(read_state(path), model.state_dict(), path)
     state = convert(with_positions(found, model), model)
+    _tell_of_positions(path, found.get("pos_embed"), state.get("pos_embed"))
     state = {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
     fit_channels(state, channels_of(model))
     own = {name: t for name, t in model.state_dict().items() if not name.startswith(HEADS)}
     refuse_differences(path, model, own, state)
     check_values(own, state, path)
     model.load_state_dict(state, strict=False)
+
+
+def _tell_of_positions(path: Path, found: Tensor | None, fitted: Tensor | None) -> None:
+    """A table does not tell the shape that it was learnt on; timm takes a square."""
+    if found is None or fitted is None or found.shape != fitted.shape:
+        return
+    if not torch.equal(found, fitted):
+        note(
+            f"`{path}`: its positions are taken as learnt on a square of patches, and fitted to"
+            " this `img_size`, which has as many"
+        )
 
 
 def refuse_differences(
