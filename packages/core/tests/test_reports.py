@@ -47,6 +47,8 @@ def test_probabilities_that_floats_cannot_tell_apart() -> None:
     -0.05, which meet in the last of 15 bins."""
     logits = torch.tensor([[0, 20.0], [0, 30.0], [0, -1.0]])
     assert two_classes().report(logits, torch.tensor([0, 1, 0])).metrics["auroc"] == 1
+    never = torch.tensor([[0, -torch.inf], [0, 30.0], [0, -1.0]])  # a class that cannot be
+    assert two_classes().report(never, torch.tensor([0, 1, 0])).metrics["auroc"] == 1
     logits = torch.tensor([[0, 40.0]] * 50 + [[0, 0.95]] * 50)
     logits[50:, 1] = (logits[50:, 1] / 0.05).log()
     targets = torch.tensor([1] * 45 + [0] * 5 + [1] * 50)

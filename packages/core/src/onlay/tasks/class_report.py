@@ -39,7 +39,7 @@ def class_report(logits_NC: Tensor, targets_N: Tensor, labels: Sequence[str]) ->
     metrics, facts = _calibration(probabilities_NC, targets_N), dict[str, Cell]()
     if len(labels) == 2 and len(set(true_N.tolist())) == 2:
         margins_N = logits_NC[:, 1] - logits_NC[:, 0]  # probabilities near 1 would be tied
-        metrics["auroc"] = float(roc_auc_score(true_N, margins_N.numpy()))
+        metrics["auroc"] = float(roc_auc_score(true_N, margins_N.nan_to_num().numpy()))
         facts["positive_class"] = labels[1]
     return Report(
         metrics=metrics,
