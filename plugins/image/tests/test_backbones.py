@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 from small_vit import config, vit
+from timm.models import get_pretrained_cfg
 from torch import nn
 
 import onlay
@@ -18,6 +19,7 @@ from onlay_image.backbones import bundled as bundled_backbone
 from onlay_image.backbones.build import adopt, build
 from onlay_image.backbones.config import BundledConfig, TimmConfig
 from onlay_image.backbones.traits import provides
+from onlay_image.data.preprocess import cropping
 
 Make = Callable[..., nn.Module]
 
@@ -47,6 +49,24 @@ def test_a_built_backbone_knows_where_it_came_from() -> None:
         "in_chans": 3,
         "std": [0.5, 0.5, 0.5],
     }
+
+
+@pytest.mark.parametrize(
+    ("tag", "resize", "crop_pct"),
+    [
+        ("openai", "crop", 0.9),
+        ("laion2b_ft_in1k", "squash", 1.0),
+        ("openai_ft_in12k_in1k", "squash_crop", 0.95),
+    ],
+)
+def test_pictures_are_resized_as_timm_resizes_them(tag: str, resize: str, crop_pct: float) -> None:
+    """By the weights' own `crop_mode` and `crop_pct`."""
+    name = "vit_base_patch16_clip_" + ("224" if resize == "crop" else "384") + f".{tag}"
+    own = build(config(model=name)).input_spec
+    assert (own["resize"], own["crop_pct"]) == (resize, crop_pct)
+    timms = timm.data.resolve_data_config(pretrained_cfg=get_pretrained_cfg(name).to_dict())
+    words = {"crop_mode": timms["crop_mode"], "crop_pct": timms["crop_pct"]}
+    assert cropping(own) == words
 
 
 def test_any_size_of_swin() -> None:

@@ -83,6 +83,7 @@ def test_the_facts_beside_it(tmp_path: Path) -> None:
     facts = config["pretrained_cfg"]
     assert (facts["mean"], facts["std"]) == (statistics["mean"], statistics["std"])
     assert (facts["input_size"], facts["crop_mode"]) == ([3, 64, 64], "squash")
+    assert facts["crop_pct"] == 1.0
     loaded = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True)
     assert_same_logits(model, loaded)
     assert timm.data.resolve_data_config(model=loaded)["mean"] == statistics["mean"]

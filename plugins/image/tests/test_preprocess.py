@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from timm.data import create_transform
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
@@ -19,6 +20,7 @@ from onlay.host import PluginHost
 from onlay.model.preprocessing import reader as reader_of
 from onlay_image.data.config import FgvcConfig, ImagePreprocess, VtabConfig
 from onlay_image.data.pictures import check_pictures, read_picture
+from onlay_image.data.preparing import squashed
 from onlay_image.data.preprocess import Normalize, geometry, reader, resolve, training_steps
 
 SPEC = {
@@ -179,7 +181,7 @@ def test_pixels_of_many_bits_stay_between_black_and_white(augment: str) -> None:
 
 def test_the_nearest_pixel_of_a_tensor_is_that_of_a_picture() -> None:
     given = picture(80, 80)
-    small = facts(interpolation="nearest") | {"img_size": [20, 20]}
+    small = facts(interpolation="nearest", crop_pct=1.0) | {"img_size": [20, 20]}
     fit, chance = training_steps(small, "scale_crop")
     chance.transforms[-1].p = 0.0  # without the flip
     expected = given.resize((20, 20), Image.Resampling.NEAREST)
@@ -209,6 +211,42 @@ def test_oblong_crops_are_of_the_scale_that_is_judged(size: tuple[int, int]) -> 
     whole = fit((given,))
     assert whole.shape[1:] == ((46, 54) if size == (24, 48) else (54, 63))
     assert torch.equal(transforms.functional.center_crop(whole, size), geometry(made)((given,)))
+
+
+def test_scale_one_is_the_scale_that_is_judged() -> None:
+    """32 / 0.875 is 36, where the middle of a square is what evaluation sees."""
+    given = picture(72, 72)
+    nearest = facts(interpolation="nearest")
+    _, chance = training_steps(nearest, "scale_crop", (1.0, 1.0))
+    scaled = chance.transforms[0](transforms.functional.pil_to_tensor(given))
+    assert scaled.shape == (3, 36, 36)
+    seen = geometry(nearest)((given,))
+    assert torch.equal(transforms.functional.center_crop(scaled, 32), seen)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.875])
+def test_the_backbones_own_squash_is_timms(share: float) -> None:
+    """A backbone that was pretrained on both sides squashed; with a share, the centre of that."""
+    own = SPEC | {"resize": squashed(share), "crop_pct": share}
+    made, given = resolve(ImagePreprocess(), own), picture(90, 50)
+    assert made["resize"] == ("squash" if share == 1 else "squash_crop")
+    timms = create_transform(
+        (3, 32, 32), interpolation="bicubic", crop_pct=share, crop_mode="squash",
+        mean=(0.5,) * 3, std=(0.25,) * 3,
+    )  # fmt: skip
+    torch.testing.assert_close(Normalize(made)(geometry(made)((given,))), timms(given))
+    whole = resolve(ImagePreprocess(crop_pct=1.0), own)
+    assert whole["resize"] == "squash"
+    assert resolve(ImagePreprocess(resize="crop"), own)["resize"] == "crop"
+    fit, chance = training_steps(made | {"resize": "squash_crop"}, "crop_flip")
+    assert fit((given,)).shape == ((3, 32, 32) if share == 1 else (3, 36, 36))
+    assert chance(fit((given,))).shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("resize", ["squash", "pad"])
+def test_a_share_of_what_is_not_cropped_is_refused(resize: str) -> None:
+    with pytest.raises(ConfigError, match=f"crop_pct` is 0.9, but `resize: {resize}` crops noth"):
+        facts(resize=resize, crop_pct=0.9)
 
 
 @pytest.mark.parametrize("resize", ["squash", "pad"])
@@ -320,5 +358,5 @@ def test_other_data_are_prepared_as_those_of_the_run(tmp_path: Path, where: str)
 
     assert judged(f"data={{name: image_folder, path: {where}}}") == "squash"
     assert judged("data.name=image_folder", f"data.path={where}") == "squash"
-    assert judged(f"data={{name: image_folder, path: {where}, preprocess: {{}}}}") == "crop"
+    assert judged(f"data={{name: image_folder, path: {where}, preprocess: {{}}}}") is None
     assert judged("data.preprocess.resize=pad") == "pad"

@@ -24,6 +24,7 @@ from onlay_image import bundled
 from onlay_image.anatomy.pooling import NORM_FLAG
 from onlay_image.backbones.channels import COLOURS, channels_of
 from onlay_image.backbones.config import BundledConfig
+from onlay_image.data.preprocess import cropping
 from onlay_image.timm_types import TimmModule
 
 TOLERANCE = 1e-4
@@ -164,7 +165,7 @@ def _write(twin: TimmModule, kwargs: Mapping[str, Any], model: AdaptedModel, pat
 
 
 _USUAL: Mapping[str, tuple[Any, ...]] = {
-    "resize": ("crop", "squash"),
+    "resize": ("crop", "squash", "squash_crop"),
     "value_range": (None,),
     "percentile": (None,),
     "frame": (0,),
@@ -182,11 +183,9 @@ def _facts(model: AdaptedModel) -> dict[str, Any]:
                 " see other pixels; `--out NAME.pt2` writes a program, whose inputs Onlay's reader"
                 " prepares"
             )
-    squash = facts["resize"] == "squash"
     return {
         "input_size": (channels_of(model.backbone), *facts["img_size"]),
-        "crop_pct": 1.0 if squash else facts["crop_pct"],
-        "crop_mode": "squash" if squash else "center",
+        **cropping(facts),
         "interpolation": facts["interpolation"],
         "mean": tuple(facts["mean"]),
         "std": tuple(facts["std"]),

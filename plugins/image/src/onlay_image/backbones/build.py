@@ -24,6 +24,7 @@ from onlay_image.backbones.names import check_name
 from onlay_image.backbones.sizes import Size, pair, rounded_up
 from onlay_image.backbones.stem import with_stem
 from onlay_image.backbones.weights import load_weights
+from onlay_image.data.preparing import squashed
 from onlay_image.timm_types import TimmModule
 
 
@@ -87,11 +88,12 @@ def input_spec(model: TimmModule) -> dict[str, Any]:
     """What the model was pretrained to read: size, channels, normalisation, and timm's resizing
     for evaluation.
     """
-    facts, in_chans = resolve_data_config(model=model), channels_of(model)
+    facts: Mapping[str, Any] = resolve_data_config(model=model)
+    in_chans = channels_of(model)
     return {
         "img_size": list(model.patch_embed.img_size),
         "dynamic_img_size": not model.patch_embed.strict_img_size,
-        "resize": "crop",
+        "resize": squashed(facts["crop_pct"]) if facts["crop_mode"] == "squash" else "crop",
         "crop_pct": facts["crop_pct"],
         "interpolation": facts["interpolation"],
         "mean": spread(facts["mean"], in_chans),

@@ -138,7 +138,11 @@ class FgvcConfig(ValidationConfig, ImageData):
     """Subfolder of the images; default: the one of ``, `images`, `Images` that has them."""
 
     preprocess: ImagePreprocess = ImagePreprocess(
-        crop_pct=0.875, interpolation="bicubic", normalize="imagenet", augment="crop_flip"
+        resize="crop",
+        crop_pct=0.875,
+        interpolation="bicubic",
+        normalize="imagenet",
+        augment="crop_flip",
     )
     """Default: short side to 256 for 224, a random crop and mirror images while training, else the
     centre; ImageNet's mean and deviation."""
@@ -164,6 +168,7 @@ class FewShotConfig(ImageData):
     for the test) that has them."""
 
     preprocess: ImagePreprocess = ImagePreprocess(
+        resize="crop",
         crop_pct=0.875,
         interpolation="bicubic",
         normalize="imagenet",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from onlay_image.data.preparing import ImagePreprocess, Interpolation
+from onlay_image.data.preparing import ImagePreprocess, Interpolation, Resize
 
 Side = Annotated[int, Field(ge=1, le=16384)]
 
@@ -21,8 +21,10 @@ class ImageFacts(ImagePreprocess):
     """This modality."""
     img_size: tuple[Side, Side]
     """Height and width."""
+    resize: Resize = "crop"
+    """How a picture comes to that size."""
     crop_pct: float = Field(gt=0, le=1)
-    """Share of the short side that the centre crop keeps."""
+    """Share of the short side that the centre crop keeps, of both sides with `squash_crop`."""
     interpolation: Interpolation
     """As Pillow names it."""
     mean: tuple[float, ...] = Field(min_length=1)

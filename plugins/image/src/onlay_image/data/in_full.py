@@ -18,6 +18,7 @@ from onlay.model.pieces import InPieces
 from onlay.task import Position
 from onlay_image.data.moving import Size, plainly
 from onlay_image.data.pictures import read_picture
+from onlay_image.data.preparing import CROPPED
 from onlay_image.data.preprocess import geometry
 from onlay_image.data.scaling import inside
 
@@ -37,11 +38,11 @@ class InFull(Dataset[tuple[InPieces, Tree]]):
     """
 
     def __init__(self, part: Located, tiles: Any = None) -> None:
-        if tiles is None and part.facts["resize"] == "crop":
+        if tiles is None and part.facts["resize"] in CROPPED:
             raise ConfigError(
-                "`data.preprocess.resize` is `crop`, so that the model does not see all of a"
-                " picture, and in its own size some of it would have no answer: give `--tile`, or"
-                " `data.preprocess.resize=squash`"
+                f"`data.preprocess.resize` is `{part.facts['resize']}`, so that the model does not"
+                " see all of a picture, and in its own size some of it would have no answer: give"
+                " `--tile`, or `data.preprocess.resize=squash`"
             )
         self.part, self.tiles, self.fit = part, tiles, geometry(part.facts)
 

@@ -24,6 +24,11 @@ RAND = re.compile(r"rand(-(m(10|\d)(\.\d+)?|n\d+|mstd\d+(\.\d+)?|inc1))*")
 """timm's words for RandAugment; `inc1`, stronger with m, is what all of torchvision's changes
 are."""
 
+Resize = Literal["crop", "squash", "squash_crop", "pad"]
+CROPPED: tuple[Resize, ...] = ("crop", "squash_crop")
+"""What hides some of a picture."""
+SQUASHED: tuple[Resize, ...] = ("squash", "squash_crop")
+"""What timm calls the crop mode `squash`."""
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
@@ -33,13 +38,15 @@ class ImagePreprocess(Config):
     img_size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width, one number for a square; default: the backbone's."""
 
-    resize: Literal["crop", "squash", "pad"] = "crop"
+    resize: Resize | None = None
     """`crop`: the short side to img_size / crop_pct, then the centre; `squash`: both sides to
-    img_size, whatever the shape (VTAB); `pad`: all of the picture in its shape, and the mean colour
-    below it or on its right."""
+    img_size, whatever the shape (VTAB); `squash_crop`: both sides to img_size / crop_pct, then the
+    centre; `pad`: all of the picture in its shape, and the mean colour below it or on its right.
+    Default: the backbone's, as timm knows it."""
 
     crop_pct: float | None = Field(default=None, gt=0, le=1)
-    """Share of the short side that the centre crop keeps; default: the backbone's."""
+    """Share of the short side that the centre crop keeps, of both sides with `squash_crop`;
+    default: the backbone's."""
 
     interpolation: Interpolation | None = None
     """As Pillow names it; default: the backbone's."""
@@ -121,6 +128,11 @@ class ImagePreprocess(Config):
         if self.scale[0] > self.scale[1]:
             raise ValueError(f"`scale` is [least, greatest], and {self.scale[0]:g} is greater")
         return self
+
+
+def squashed(crop_pct: float) -> Resize:
+    """What `Resize` calls timm's `squash` with this share."""
+    return "squash" if crop_pct == 1 else "squash_crop"
 
 
 def refuse_empty(value_range: Window | None, percentile: Window | None) -> None:

@@ -20,7 +20,7 @@ from torchvision.transforms import v2 as transforms
 
 from onlay.errors import ConfigError
 from onlay_image.data.pictures import read_picture
-from onlay_image.data.preparing import ImagePreprocess
+from onlay_image.data.preparing import CROPPED, SQUASHED, ImagePreprocess, squashed
 from onlay_image.data.raster import Layers
 from onlay_image.data.reading import Reading
 from onlay_image.data.scaling import Below, Inside, Scaled, cropped, of_tensors, within
@@ -37,7 +37,7 @@ def resolve(config: ImagePreprocess, input_spec: Facts) -> dict[str, Any]:
 
     Raises:
         ConfigError: a size that the backbone does not take; as many means or deviations as it has
-            no channels.
+            no channels; a `crop_pct` where nothing is cropped.
     """
     size = config.img_size or input_spec["img_size"]
     size = [size, size] if isinstance(size, int) else list(size)
@@ -47,19 +47,31 @@ def resolve(config: ImagePreprocess, input_spec: Facts) -> dict[str, Any]:
             f"`preprocess.img_size` is {size}, but the backbone takes {taken};"
             " set the backbone's `img_size`"
         )
-    in_chans = input_spec.get("in_chans", 3)
+    in_chans, crop_pct = input_spec.get("in_chans", 3), config.crop_pct or input_spec["crop_pct"]
     mean, std = statistics(config, input_spec, in_chans)
     return {
         "modality": "image",
         "img_size": size,
-        "resize": config.resize,
-        "crop_pct": config.crop_pct or input_spec["crop_pct"],
+        "resize": _resize(config, input_spec, crop_pct),
+        "crop_pct": crop_pct,
         "interpolation": config.interpolation or input_spec["interpolation"],
         "mean": mean,
         "std": std,
         "in_chans": in_chans,
         **config.model_dump(mode="json", include=_KEPT),
     }
+
+
+def _resize(config: ImagePreprocess, input_spec: Facts, crop_pct: float) -> str:
+    if config.resize in ("squash", "pad") and config.crop_pct is not None:
+        raise ConfigError(
+            f"`preprocess.crop_pct` is {config.crop_pct:g}, but `resize: {config.resize}` crops"
+            " nothing: leave it out, or take `crop` or `squash_crop`"
+        )
+    own: str = config.resize or input_spec.get("resize", "crop")
+    if config.resize is None and own in SQUASHED:
+        return squashed(crop_pct)  # which the config may have changed
+    return own
 
 
 def reader(preprocessing: Facts) -> Callable[[Path], Tensor]:
@@ -90,15 +102,22 @@ def geometry(facts: Facts) -> Callable[[Layers], Tensor]:
 
 def _timms(facts: Facts) -> list[Any]:
     """Its steps on a picture; the first is the resizing."""
-    squash = facts["resize"] == "squash"
     fit: Any = create_transform(
         (3, *facts["img_size"]),
         interpolation=facts["interpolation"],
-        crop_pct=1.0 if squash else facts["crop_pct"],
-        crop_mode="squash" if squash else "center",
+        **cropping(facts),
         use_prefetcher=True,  # which does not normalise; that is a step of its own here
     )
     return list(fit.transforms[:-1])  # the last makes bytes of pictures, and of floats
+
+
+def cropping(facts: Facts) -> dict[str, Any]:
+    """Two arguments of timm's `create_transform`, which are also words of its configs."""
+    squash = facts["resize"] in SQUASHED
+    return {
+        "crop_pct": 1.0 if facts["resize"] == "squash" else facts["crop_pct"],
+        "crop_mode": "squash" if squash else "center",
+    }
 
 
 def training_steps(
@@ -111,7 +130,7 @@ def training_steps(
     """
     size, flip = tuple(facts["img_size"]), transforms.RandomHorizontalFlip()
     if augment == "crop_flip":
-        if facts["resize"] != "crop":
+        if facts["resize"] not in CROPPED:
             raise ConfigError(
                 f"`preprocess.augment` `crop_flip` would crop what `resize` `{facts['resize']}`"
                 " shows whole: take `flip`, or `resize: crop`"

@@ -6,6 +6,7 @@ H and W pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from torchvision.transforms.v2 import functional
 
 from onlay.errors import ConfigError
 from onlay_image.data.moving import Nearest, Size, moved
+from onlay_image.data.preparing import CROPPED
 
 Facts = Mapping[str, Any]
 
@@ -97,7 +99,9 @@ class Scaled:
     """A scale by chance, of which 1 is the one at which pictures are evaluated."""
 
     def __init__(self, facts: Facts, scale: tuple[float, float]) -> None:
-        self.room, self.resize, self.scale = facts["img_size"], facts["resize"], scale
+        share = facts["crop_pct"] if facts["resize"] in CROPPED else 1.0
+        self.room = [math.floor(side / share) for side in facts["img_size"]]  # as timm does
+        self.resize, self.scale = facts["resize"], scale
         self.mode = of_tensors(facts["interpolation"])
 
     def __call__(self, pixels: Tensor, *target: Any) -> Any:
