@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from torch import Tensor
+from torchvision.transforms import v2
 
 from onlay.errors import ConfigError
 from onlay_image.data.chance import Rand, changes, erasing
@@ -53,6 +54,25 @@ def test_bytes_stay_bytes_and_floats_keep_their_range(
     assert 100 < floats.max() <= 255
 
 
+def test_changes_are_made_with_their_probability(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two changes with 0.5, which is timm's default: none of them in a quarter of the pictures."""
+    made: list[Tensor] = []
+
+    def change(given: Tensor) -> Tensor:
+        made.append(given)
+        return given
+
+    monkeypatch.setattr(v2, "RandAugment", lambda **_: change)
+    torch.manual_seed(0)
+    counts = []
+    for _ in range(400):
+        before = len(made)
+        Rand("rand-m9-p0.5-inc1")(pixels())
+        counts.append(len(made) - before)
+    assert [counts.count(n) / 400 for n in range(3)] == pytest.approx([0.25, 0.5, 0.25], abs=0.08)
+    assert Rand("rand-m9-p0.5-inc1").p == 0.5
+
+
 def test_magnitude_nought_changes_no_more_than_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all changes only those without a magnitude (autocontrast, equalize) do anything."""
     plain = Rand("rand-m0-n1")
@@ -66,7 +86,7 @@ def test_magnitude_nought_changes_no_more_than_rounding(monkeypatch: pytest.Monk
 def test_the_words_are_timms() -> None:
     rand = Rand("rand-m7.5-n3-mstd0.5-inc1")
     assert (rand.m, rand.n, rand.mstd) == (7.5, 3, 0.5)
-    assert (Rand("rand").m, Rand("rand").n) == (10, 2)
+    assert (Rand("rand").m, Rand("rand").n, Rand("rand").p) == (10, 2, 1)
     for wrong in ("rand-m11", "augment", "rand-w0"):
         with pytest.raises(ValidationError, match=r"rand-m9-n2-mstd0\.5"):
             ImagePreprocess(aa=wrong)

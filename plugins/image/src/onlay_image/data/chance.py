@@ -69,15 +69,19 @@ class OnPixels:
 
 
 class Rand:
-    """torchvision's RandAugment in timm's words: `n` changes, each of a magnitude of its own."""
+    """torchvision's RandAugment in timm's words: `n` changes, each of a magnitude of its own and
+    made with probability `p`."""
 
     def __init__(self, words: str) -> None:
         self.m = _number(words, "m", 10.0)
         self.mstd = _number(words, "mstd", 0.0)
         self.n = int(_number(words, "n", 2.0))
+        self.p = _number(words, "p", 1.0)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         for _ in range(self.n):
+            if self.p < 1 and torch.rand(()).item() >= self.p:
+                continue
             drawn = self.m + self.mstd * torch.randn(()).item()
             step = round(_STEPS * min(max(drawn, 0.0), 10.0))
             pixels = v2.RandAugment(num_ops=1, magnitude=step, num_magnitude_bins=10 * _STEPS + 1)(

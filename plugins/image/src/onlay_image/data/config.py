@@ -173,10 +173,11 @@ class FewShotConfig(ImageData):
         interpolation="bicubic",
         normalize="imagenet",
         augment="random_resized_crop",
-        aa="rand-m9-mstd0.5-inc1",
+        aa="rand-m9-mstd0.5-p0.5-inc1",
         reprob=0.25,
     )
-    """Default: in training random crops, mirror images, RandAugment and a box erased in a quarter
+    """Default: in training random crops, mirror images, RandAugment (each of two changes with
+    probability 0.5, as in timm) and a box erased in a quarter
     of them; else short side to 256 for 224 and the centre; ImageNet's mean and deviation."""
 
 

@@ -20,7 +20,7 @@ Deviation = Annotated[float, Field(gt=0)]
 
 Jitter = Annotated[float, Field(ge=0)]
 Hue = Annotated[float, Field(ge=0, le=0.5)]
-RAND = re.compile(r"rand(-(m(10|\d)(\.\d+)?|n\d+|mstd\d+(\.\d+)?|inc1))*")
+RAND = re.compile(r"rand(-(m(10|\d)(\.\d+)?|n\d+|mstd\d+(\.\d+)?|p(0\.\d+|1)|inc1))*")
 """timm's words for RandAugment; `inc1`, stronger with m, is what all of torchvision's changes
 are."""
 
@@ -96,9 +96,10 @@ class ImagePreprocess(Config):
     aa: str | None = None
     """While training, after `augment`: changes of colour and geometry by chance. `trivialaugment`
     is TrivialAugment; `rand-m9-n2` RandAugment in timm's words, n changes of magnitude m from 0 to
-    10, by default 10, and -mstd0.5 draws m for each change of a picture with that deviation. The
-    changes and their ranges are torchvision's (`RandAugment` with magnitudes up to 10), what leaves
-    the picture is black. For 1 or 3 channels."""
+    10, by default 10, and -mstd0.5 draws m for each change of a picture with that deviation; -p0.5
+    makes each change with that probability, where timm's default is 0.5 and here it is 1, as in
+    the paper. The changes and their ranges are torchvision's (`RandAugment` with magnitudes up to
+    10), what leaves the picture is black. For 1 or 3 channels."""
 
     color_jitter: Jitter | tuple[Jitter, Jitter, Jitter] | tuple[Jitter, Jitter, Jitter, Hue] = 0.0
     """While training: brightness, contrast and saturation change by factors of 1 - x to 1 + x, one
