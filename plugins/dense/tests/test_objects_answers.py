@@ -93,6 +93,7 @@ def test_files_are_in_the_pixels_of_the_picture(tmp_path):
     assert not covered[12, 34]  # the right half of the box
 
 
+@pytest.mark.parametrize("resize", ["crop", "squash_crop"])
 @pytest.mark.parametrize(
     ("size", "img_size", "share"),
     [
@@ -103,12 +104,14 @@ def test_files_are_in_the_pixels_of_the_picture(tmp_path):
         ((333, 417), (60, 50), 0.7),
     ],
 )
-def test_a_crop_of_less_than_half_a_side_comes_back_to_its_place(tmp_path, size, img_size, share):
+def test_a_crop_of_less_than_half_a_side_comes_back_to_its_place(
+    tmp_path, size, img_size, share, resize
+):
     """The picture's grey tells the column, or the row, of each pixel: the crop's own ends do."""
     from onlay_image.data.pictures import read_picture
     from onlay_image.data.preprocess import geometry
 
-    facts = {"modality": "image", "img_size": [*img_size], "resize": "crop", "crop_pct": share}
+    facts = {"modality": "image", "img_size": [*img_size], "resize": resize, "crop_pct": share}
     facts |= {"interpolation": "bilinear", "mean": [0.0], "std": [1.0], "in_chans": 1}
     for axis, name in ((1, "across"), (0, "down")):
         ramp = np.arange(size[axis], dtype=np.float32) / size[axis]

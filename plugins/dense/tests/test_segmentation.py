@@ -180,6 +180,14 @@ def test_what_the_crop_cut_off_is_void(tmp_path: Path) -> None:
     assert whole.tolist() == [[1] * 4 + [2] * 4] * 8
 
 
+def test_what_the_crop_of_a_squashed_picture_cut_off_is_void(tmp_path: Path) -> None:
+    """A picture of 4 x 8 pixels becomes 4 x 4, of which 2 x 2 in the middle are seen."""
+    seen = torch.tensor([[1, 2], [0, 3]])
+    back = onto_picture(seen, given(tmp_path, (8, 4), facts("squash_crop", (2, 2), 0.5)))
+    void = [-1] * 8
+    assert back.tolist() == [void, [-1, -1, 1, 1, 2, 2, -1, -1], [-1, -1, 0, 0, 3, 3, -1, -1], void]
+
+
 def test_what_was_padded_is_cut_off(tmp_path: Path) -> None:
     """A picture of 4 x 8 pixels became 2 x 4 in the upper half of 4 x 4."""
     seen = torch.tensor([[1, 1, 2, 2], [0, 0, 1, 1], [2, 2, 2, 2], [2, 2, 2, 2]])

@@ -84,7 +84,7 @@ class ImagePreprocess(Config):
 
     augment: Literal["none", "flip", "crop_flip", "random_resized_crop", "scale_crop"] = "none"
     """While training: `flip` mirrors half of the images; `crop_flip` crops anywhere instead of in
-    the centre and mirrors (FGVC; with `resize: crop`); `random_resized_crop` also varies scale and
+    the centre and mirrors (FGVC; where `resize` crops); `random_resized_crop` also varies scale and
     shape, and mirrors; `scale_crop` enlarges or reduces by a factor from `scale`, crops anywhere,
     with the mean colour around what is smaller, and mirrors (segmentation, detection). Masks,
     depths and boxes move with their picture; beyond its edges a mask is void and a depth a hole."""
